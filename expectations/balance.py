@@ -1,0 +1,121 @@
+"""The checks of the form (勾稽关系), evaluated on figures wherever those come from.
+
+The equations are declared in the layouts; the pipeline evaluates them on the cells it
+computed, the audit on the cells it read from a published report. Codes B1–B6, B9 and B11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from warehouse.layout import Cell, Equation, Layout, Term
+
+Status = Literal["pass", "fail", "uncertain", "not_assessable", "not_run"]
+STATUS_LABELS: dict[Status, str] = {
+    "pass": "通过",
+    "fail": "不符",
+    "uncertain": "存疑",
+    "not_assessable": "无法核对",
+    "not_run": "未能执行",
+}
+
+Figures = Mapping[str, Decimal | int | None]
+"""Cell key to value. A missing key or None is a figure that is not there, never zero."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A cell that a check rests on. `years_back` 1 is last year's."""
+
+    cell: str
+    value: Decimal | None
+    years_back: int = 0
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What became of one check. `gap` is left minus right, in the unit of the cells."""
+
+    code: str
+    key: str
+    status: Status
+    message: str
+    equation: str = ""
+    gap: Decimal | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+def number(value: Decimal | int | None) -> str:
+    """A figure as it is written: no exponent, no trailing zeros; 空 for a missing one."""
+    if value is None:
+        return "空"
+    text = f"{Decimal(value):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _value(term: Term, figures: Figures, last_year: Figures | None) -> Decimal | None:
+    source = (last_year or {}) if term.years_back else figures
+    value = source.get(term.cell)
+    return None if value is None else Decimal(value)
+
+
+def _side(terms: tuple[Term, ...], values: list[Decimal | None]) -> str:
+    written = ""
+    for term, value in zip(terms, values, strict=True):
+        written += (" - " if term.sign < 0 else " + " if written else "") + number(value)
+    return written
+
+
+def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = None) -> CheckResult:
+    """One equation on one set of figures; `last_year` is needed where it crosses years.
+
+    A side of which a figure is missing makes the check not_assessable and names the figure.
+    """
+    left = [_value(t, figures, last_year) for t in equation.left]
+    right = [_value(t, figures, last_year) for t in equation.right]
+    evidence = tuple(
+        Evidence(t.cell, v, t.years_back)
+        for t, v in zip(equation.left + equation.right, left + right, strict=True)
+    )
+    sides = f"{_side(equation.left, left)} {equation.relation} {_side(equation.right, right)}"
+    place = f"{equation.line_label}:{equation.message}"
+    missing = [e for e in evidence if e.value is None]
+    if missing:
+        names = "、".join(f"{'上年 ' if e.years_back else ''}{e.cell}" for e in missing[:6])
+        more = f" 等 {len(missing)} 项" if len(missing) > 6 else ""
+        return CheckResult(
+            equation.code, equation.key, "not_assessable", f"{place}(缺 {names}{more})", sides, None, evidence
+        )
+    total_left = sum((t.sign * v for t, v in zip(equation.left, left, strict=True) if v is not None), Decimal(0))
+    total_right = sum((t.sign * v for t, v in zip(equation.right, right, strict=True) if v is not None), Decimal(0))
+    gap = total_left - total_right
+    holds = gap == 0 if equation.relation == "=" else gap >= 0
+    if len(left) > 1 or len(right) > 1:
+        sides += f"({number(total_left)} 与 {number(total_right)})"
+    message = place if holds else f"{place};相差 {number(abs(gap))}"
+    return CheckResult(
+        equation.code, equation.key, "pass" if holds else "fail", message, sides, gap, evidence
+    )
+
+
+def evaluate_all(layout: Layout, figures: Figures, last_year: Figures | None = None) -> Iterator[CheckResult]:
+    """Every equation of the layout, in the layout's order."""
+    for equation in layout.equations:
+        yield evaluate(equation, figures, last_year)
+
+
+def check_value(cell: Cell, value: Decimal | int | None) -> CheckResult:
+    """B9: counts are non-negative integers; fees may have decimals; `change` may be negative."""
+    key = f"B9.{cell.key}"
+    if value is None:
+        return CheckResult("B9", key, "not_assessable", f"{cell.full_label}:空白")
+    number_ = Decimal(value)
+    evidence = (Evidence(cell.key, number_),)
+    if number_ < 0 and not cell.signed:
+        return CheckResult("B9", key, "fail", f"{cell.full_label}:{number(number_)} 为负数", "", None, evidence)
+    if not cell.decimals and number_ != number_.to_integral_value():
+        return CheckResult("B9", key, "fail", f"{cell.full_label}:{number(number_)} 不是整数", "", None, evidence)
+    return CheckResult("B9", key, "pass", f"{cell.full_label}:{number(number_)}", "", None, evidence)

@@ -1,0 +1,21 @@
+-- table:      core.gazette_issue
+-- title:      政府公报
+-- is:         one issue of a government gazette
+-- grain:      one issue of one gazette
+-- key:        source_system, record_id
+-- source:     disclosure ledger: gazette
+CREATE TABLE IF NOT EXISTS core.gazette_issue (
+    source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
+    record_id VARCHAR NOT NULL,  -- 来源系统内的编号
+    organ_id VARCHAR,  -- 机关编号(core.organ)
+    gazette_name VARCHAR,  -- 公报名称
+    issue_number VARCHAR,  -- 期号
+    published_on DATE,  -- 出版日期
+    copy_count BIGINT,  -- 印数(册)
+    source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
+    removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
+    origin VARCHAR,  -- 记录的出处:落地文件与行号,或工作簿、工作表与行号
+    row_hash VARCHAR NOT NULL,  -- 业务列的指纹;相同则不更新
+    load_id VARCHAR NOT NULL,  -- 写入该行的装载(ops.load)
+    loaded_at TIMESTAMP NOT NULL  -- 写入时间(北京时间)
+);

@@ -1,0 +1,20 @@
+-- table:      core.new_media_follower_snapshot
+-- title:      新媒体关注数快照
+-- is:         an account's followers on one day
+-- grain:      one account and day
+-- key:        source_system, record_id
+-- source:     new-media monitor: follower snapshots
+-- partition:  year(snapshot_on)
+CREATE TABLE IF NOT EXISTS core.new_media_follower_snapshot (
+    source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
+    record_id VARCHAR NOT NULL,  -- 来源系统内的编号
+    account_id VARCHAR,  -- 账号编号(core.new_media_account.record_id)
+    snapshot_on DATE,  -- 日期
+    follower_count BIGINT,  -- 关注人数(人)
+    source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
+    removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
+    origin VARCHAR,  -- 记录的出处:落地文件与行号,或工作簿、工作表与行号
+    row_hash VARCHAR NOT NULL,  -- 业务列的指纹;相同则不更新
+    load_id VARCHAR NOT NULL,  -- 写入该行的装载(ops.load)
+    loaded_at TIMESTAMP NOT NULL  -- 写入时间(北京时间)
+);

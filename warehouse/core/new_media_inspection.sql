@@ -1,0 +1,20 @@
+-- table:      core.new_media_inspection
+-- title:      新媒体检查
+-- is:         one inspection of one account
+-- grain:      one inspection
+-- key:        source_system, record_id
+-- source:     new-media monitor: inspections
+CREATE TABLE IF NOT EXISTS core.new_media_inspection (
+    source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
+    record_id VARCHAR NOT NULL,  -- 来源系统内的编号
+    account_id VARCHAR,  -- 账号编号(core.new_media_account.record_id)
+    inspected_on DATE,  -- 检查日期
+    is_passed BOOLEAN,  -- 是否合格
+    veto_indicator VARCHAR,  -- 单项否决指标:stale_two_weeks 两周未更新, no_interaction 无有效互动, unusable 不可用, security_incident 安全泄密事件;空为无
+    source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
+    removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
+    origin VARCHAR,  -- 记录的出处:落地文件与行号,或工作簿、工作表与行号
+    row_hash VARCHAR NOT NULL,  -- 业务列的指纹;相同则不更新
+    load_id VARCHAR NOT NULL,  -- 写入该行的装载(ops.load)
+    loaded_at TIMESTAMP NOT NULL  -- 写入时间(北京时间)
+);

@@ -1,0 +1,20 @@
+-- table:      core.procurement
+-- title:      政府集中采购
+-- is:         one project of centralised government procurement
+-- grain:      one project
+-- key:        source_system, record_id
+-- source:     disclosure ledger: procurements
+CREATE TABLE IF NOT EXISTS core.procurement (
+    source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
+    record_id VARCHAR NOT NULL,  -- 来源系统内的编号
+    organ_id VARCHAR,  -- 机关编号(core.organ)
+    project_name VARCHAR,  -- 项目名称
+    signed_on DATE,  -- 合同签订日期
+    amount_yuan DECIMAL(18, 2),  -- 金额(元)
+    source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
+    removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
+    origin VARCHAR,  -- 记录的出处:落地文件与行号,或工作簿、工作表与行号
+    row_hash VARCHAR NOT NULL,  -- 业务列的指纹;相同则不更新
+    load_id VARCHAR NOT NULL,  -- 写入该行的装载(ops.load)
+    loaded_at TIMESTAMP NOT NULL  -- 写入时间(北京时间)
+);

@@ -1,0 +1,29 @@
+-- table:      core.work_order
+-- title:      热线工单
+-- is:         one work order dispatched by the hotline
+-- grain:      one work order
+-- key:        source_system, record_id
+-- source:     12345 hotline: work orders
+-- partition:  year(dispatched_at)
+CREATE TABLE IF NOT EXISTS core.work_order (
+    source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
+    record_id VARCHAR NOT NULL,  -- 来源系统内的编号
+    call_id VARCHAR,  -- 来电编号(core.hotline_call.record_id)
+    organ_id VARCHAR,  -- 机关编号(core.organ)
+    category VARCHAR,  -- 诉求类别代码
+    work_order_status VARCHAR,  -- 状态:pending 待受理, dispatched 已派遣, in_progress 待处置, handled 已处置, awaiting_callback 待回访, closed 已结案
+    dispatched_at TIMESTAMP,  -- 转派时间(北京时间)
+    due_at TIMESTAMP,  -- 办理期限(北京时间)
+    responded_at TIMESTAMP,  -- 首次响应时间(北京时间)
+    closed_at TIMESTAMP,  -- 办结时间(北京时间)
+    called_back_at TIMESTAMP,  -- 回访时间(北京时间)
+    is_called_back BOOLEAN,  -- 是否回访成功
+    is_satisfied BOOLEAN,  -- 回访是否满意
+    is_solved BOOLEAN,  -- 回访是否解决
+    source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
+    removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
+    origin VARCHAR,  -- 记录的出处:落地文件与行号,或工作簿、工作表与行号
+    row_hash VARCHAR NOT NULL,  -- 业务列的指纹;相同则不更新
+    load_id VARCHAR NOT NULL,  -- 写入该行的装载(ops.load)
+    loaded_at TIMESTAMP NOT NULL  -- 写入时间(北京时间)
+);
