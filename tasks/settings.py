@@ -1,0 +1,98 @@
+"""The one settings object: environment variables `NIANBAO_…`, and where things lie.
+
+Also the one place that turns every library's telemetry off (`quiet_environment`); it is
+applied before Prefect or Great Expectations is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
+
+
+class Settings(BaseSettings):
+    """Read from `NIANBAO_…`; every value has a default that suits one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="NIANBAO_", extra="ignore", validate_default=True)
+
+    home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
+    city: Path = Field(
+        DEPLOYMENTS / "demo_city", description="城市目录:来源、机关、口径、已公布数字、更正"
+    )
+    lag_hours: int = Field(30, ge=1, description="数据早于多少小时视为过期(nianbao status)")
+    fetch_workers: int = Field(4, ge=1, le=32, description="同时拉取的来源窗口数")
+    memory_limit: str = Field("1GB", description="DuckDB 每个连接的内存上限")
+    threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
+
+    @field_validator("home", "city")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+    @property
+    def city_name(self) -> str:
+        return self.city.name
+
+    @property
+    def landing(self) -> Path:
+        return self.home / "landing"
+
+    @property
+    def editions(self) -> Path:
+        return self.home / "editions"
+
+    @property
+    def environment_file(self) -> Path:
+        """Addresses and secrets of the city's sources, one NAME=value a line."""
+        return self.home / f"{self.city_name}.env"
+
+    @property
+    def sources(self) -> Path:
+        return self.city / "sources"
+
+    @property
+    def overview(self) -> Path | None:
+        path = self.city / "overview.yaml"
+        return path if path.exists() else None
+
+    @cached_property
+    def environment(self) -> Mapping[str, str]:
+        """The process environment laid over the city's environment file."""
+        return {**read_environment_file(self.environment_file), **os.environ}
+
+
+def read_environment_file(path: Path) -> dict[str, str]:
+    """NAME=value lines; blank lines and `#` comments are skipped. No file is no values."""
+    if not path.exists():
+        return {}
+    values = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, found, value = line.strip().partition("=")
+        if found and not name.startswith("#"):
+            values[name.strip()] = value.strip()
+    return values
+
+
+def quiet_environment(settings: Settings) -> None:
+    """Turn telemetry off everywhere and give Prefect a private home under the data home.
+
+    What the operator has set in the environment stands.
+    """
+    for name, value in {
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+    }.items():
+        os.environ.setdefault(name, value)

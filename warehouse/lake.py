@@ -1,0 +1,193 @@
+"""The lake: DuckDB over a DuckLake catalog, opened for reading, writing or at a snapshot.
+
+Embedded default: a SQLite catalog and a folder of Parquet files under one home. Readers
+need no lock; one writer at a time holds a file lock, because two writers at once on a
+SQLite catalog end in "database is locked".
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from filelock import FileLock, Timeout
+
+WAREHOUSE = Path(__file__).parent
+LAYERS = ("core", "ops", "yearly")
+EXTENSIONS = ("sqlite_scanner", "ducklake")
+Connection = duckdb.DuckDBPyConnection
+
+
+class LakeError(RuntimeError):
+    """The lake cannot be used; the message says what to do."""
+
+
+class LakeBusy(LakeError):
+    """Another process is writing and did not finish in time."""
+
+
+def extension_file(name: str) -> Path:
+    """The extension binary that its wheel carries, so nothing is downloaded at run time."""
+    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if spec is None or spec.origin is None:
+        raise LakeError(f"缺少 DuckDB 扩展 {name};请重新安装依赖(pip install duckdb-extension-{name})")
+    version = f"v{duckdb.__version__}"
+    for path in Path(spec.origin).parent.rglob("*.duckdb_extension"):
+        if path.parent.name == version:
+            return path
+    raise LakeError(f"DuckDB 扩展 {name} 与 DuckDB {duckdb.__version__} 版本不符;请按锁定文件重新安装依赖")
+
+
+def _quoted(text: str | Path) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake under `home`: `lake/catalog.sqlite`, `lake/files/`.
+
+    `memory_limit` and `threads` apply to each connection. `write_timeout` is how many
+    seconds a writer waits for another to finish.
+    """
+
+    home: Path
+    memory_limit: str = "1GB"
+    threads: int | None = None
+    write_timeout: float = 600
+
+    @property
+    def catalog(self) -> Path:
+        return self.home / "lake" / "catalog.sqlite"
+
+    @property
+    def files(self) -> Path:
+        return self.home / "lake" / "files"
+
+    def exists(self) -> bool:
+        return self.catalog.exists()
+
+    def attach_sql(self, name: str = "lake", *, read_only: bool = True, snapshot: int | None = None) -> str:
+        """The ATTACH statement; also used where another library opens the connection."""
+        options = [
+            f"DATA_PATH {_quoted(self.files)}",
+            "META_JOURNAL_MODE 'WAL'",
+            "META_BUSY_TIMEOUT 10000",
+        ]
+        if read_only:
+            options.append("READ_ONLY")
+        if snapshot is not None:
+            options.append(f"SNAPSHOT_VERSION {snapshot}")
+        source = _quoted(f"ducklake:sqlite:{self.catalog}")
+        return f"ATTACH {source} AS {name} ({', '.join(options)})"
+
+    @contextmanager
+    def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
+        connection = duckdb.connect(config=connection_config(self.memory_limit, self.threads))
+        try:
+            prepare(connection)
+            temporary = self.home / "lake" / "temporary"
+            connection.execute(f"SET temp_directory = {_quoted(temporary)}")
+            connection.execute(self.attach_sql(read_only=read_only, snapshot=snapshot))
+            connection.execute("USE lake")
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def read(self, snapshot: int | None = None) -> Iterator[Connection]:
+        """A connection that cannot write, on the newest or a given snapshot.
+
+        Raises LakeError when there is no lake yet.
+        """
+        if not self.exists():
+            raise LakeError(f"还没有数据:{self.catalog} 不存在。请先运行 nianbao nightly")
+        with self._connect(read_only=True, snapshot=snapshot) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """The one writing connection. Raises LakeBusy after `write_timeout` seconds."""
+        self.catalog.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.home / "lake" / "writer.lock")
+        try:
+            lock.acquire(timeout=self.write_timeout)
+        except Timeout as error:
+            raise LakeBusy(
+                f"另一个进程正在写入,等待 {self.write_timeout:.0f} 秒仍未结束。"
+                "请确认没有卡住的 nianbao 进程后重试"
+            ) from error
+        try:
+            with self._connect(read_only=False) as connection:
+                yield connection
+        finally:
+            lock.release()
+
+    def create(self) -> None:
+        """Make what is missing: layers, tables, partitioning, comments. Safe to repeat."""
+        from warehouse.tables import all_tables
+
+        with self.write() as connection:
+            present = {
+                (schema, name)
+                for schema, name in connection.execute(
+                    "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake'"
+                ).fetchall()
+            }
+            missing = [t for t in all_tables() if (t.layer, t.name) not in present]
+            if not missing:
+                return
+            with transaction(connection):
+                for layer in LAYERS:
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+                for table in missing:
+                    connection.execute(table.sql)
+                    if table.partition:
+                        connection.execute(f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({table.partition})")
+                    connection.execute(f"COMMENT ON TABLE {table.full_name} IS {_quoted(table.title)}")
+
+    def snapshot(self) -> int:
+        """The number of the newest snapshot."""
+        with self.read() as connection:
+            return current_snapshot(connection)
+
+
+def connection_config(memory_limit: str, threads: int | None) -> dict[str, Any]:
+    """DuckDB settings of every connection: nothing is looked up or fetched outside."""
+    config: dict[str, Any] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": memory_limit,
+    }
+    if threads:
+        config["threads"] = threads
+    return config
+
+
+def prepare(connection: Connection) -> None:
+    """Load the extensions from their wheels."""
+    for name in EXTENSIONS:
+        connection.execute(f"LOAD {_quoted(extension_file(name))}")
+
+
+def current_snapshot(connection: Connection) -> int:
+    """The snapshot that a connection with the lake attached sees."""
+    row = connection.execute("SELECT id FROM ducklake_current_snapshot('lake')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """All or nothing: commit on success, roll back on any error."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,26 @@
+-- table:      ops.load
+-- title:      装载记录
+-- is:         what each load brought
+-- grain:      one resource loaded once
+-- key:        load_id
+-- source:     this project
+CREATE TABLE IF NOT EXISTS ops.load (
+    load_id VARCHAR NOT NULL,  -- 装载编号
+    run_id VARCHAR,  -- 所属运行(ops.run)
+    source_system VARCHAR NOT NULL,  -- 来源系统
+    resource VARCHAR NOT NULL,  -- 资源
+    table_name VARCHAR NOT NULL,  -- 写入的表
+    started_at TIMESTAMP NOT NULL,  -- 开始时间(北京时间)
+    finished_at TIMESTAMP,  -- 结束时间(北京时间)
+    load_status VARCHAR NOT NULL,  -- 结果:loaded 已装载, unchanged 无变化, stopped 已停止
+    window_from VARCHAR,  -- 拉取窗口起
+    window_to VARCHAR,  -- 拉取窗口止
+    rows_read BIGINT,  -- 读到的记录数
+    rows_written BIGINT,  -- 新增或更新的行数
+    rows_unchanged BIGINT,  -- 相同而未写的行数
+    rows_removed BIGINT,  -- 标为撤回或删除的行数
+    rows_rejected BIGINT,  -- 退回的记录数
+    landing_manifest VARCHAR,  -- 落地清单文件(相对数据目录)
+    is_full BOOLEAN,  -- 是否全量拉取
+    message VARCHAR  -- 停止的原因与处置
+);
