@@ -87,10 +87,21 @@ def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = N
         names = "、".join(f"{'上年 ' if e.years_back else ''}{e.cell}" for e in missing[:6])
         more = f" 等 {len(missing)} 项" if len(missing) > 6 else ""
         return CheckResult(
-            equation.code, equation.key, "not_assessable", f"{place}(缺 {names}{more})", sides, None, evidence
+            equation.code,
+            equation.key,
+            "not_assessable",
+            f"{place}(缺 {names}{more})",
+            sides,
+            None,
+            evidence,
         )
-    total_left = sum((t.sign * v for t, v in zip(equation.left, left, strict=True) if v is not None), Decimal(0))
-    total_right = sum((t.sign * v for t, v in zip(equation.right, right, strict=True) if v is not None), Decimal(0))
+    total_left = sum(
+        (t.sign * v for t, v in zip(equation.left, left, strict=True) if v is not None), Decimal(0)
+    )
+    total_right = sum(
+        (t.sign * v for t, v in zip(equation.right, right, strict=True) if v is not None),
+        Decimal(0),
+    )
     gap = total_left - total_right
     holds = gap == 0 if equation.relation == "=" else gap >= 0
     if len(left) > 1 or len(right) > 1:
@@ -101,7 +112,9 @@ def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = N
     )
 
 
-def evaluate_all(layout: Layout, figures: Figures, last_year: Figures | None = None) -> Iterator[CheckResult]:
+def evaluate_all(
+    layout: Layout, figures: Figures, last_year: Figures | None = None
+) -> Iterator[CheckResult]:
     """Every equation of the layout, in the layout's order."""
     for equation in layout.equations:
         yield evaluate(equation, figures, last_year)
@@ -115,7 +128,13 @@ def check_value(cell: Cell, value: Decimal | int | None) -> CheckResult:
     number_ = Decimal(value)
     evidence = (Evidence(cell.key, number_),)
     if number_ < 0 and not cell.signed:
-        return CheckResult("B9", key, "fail", f"{cell.full_label}:{number(number_)} 为负数", "", None, evidence)
+        return CheckResult(
+            "B9", key, "fail", f"{cell.full_label}:{number(number_)} 为负数", "", None, evidence
+        )
     if not cell.decimals and number_ != number_.to_integral_value():
-        return CheckResult("B9", key, "fail", f"{cell.full_label}:{number(number_)} 不是整数", "", None, evidence)
-    return CheckResult("B9", key, "pass", f"{cell.full_label}:{number(number_)}", "", None, evidence)
+        return CheckResult(
+            "B9", key, "fail", f"{cell.full_label}:{number(number_)} 不是整数", "", None, evidence
+        )
+    return CheckResult(
+        "B9", key, "pass", f"{cell.full_label}:{number(number_)}", "", None, evidence
+    )

@@ -35,12 +35,16 @@ def extension_file(name: str) -> Path:
     """The extension binary that its wheel carries, so nothing is downloaded at run time."""
     spec = importlib.util.find_spec(f"duckdb_extension_{name}")
     if spec is None or spec.origin is None:
-        raise LakeError(f"缺少 DuckDB 扩展 {name};请重新安装依赖(pip install duckdb-extension-{name})")
+        raise LakeError(
+            f"缺少 DuckDB 扩展 {name};请重新安装依赖(pip install duckdb-extension-{name})"
+        )
     version = f"v{duckdb.__version__}"
     for path in Path(spec.origin).parent.rglob("*.duckdb_extension"):
         if path.parent.name == version:
             return path
-    raise LakeError(f"DuckDB 扩展 {name} 与 DuckDB {duckdb.__version__} 版本不符;请按锁定文件重新安装依赖")
+    raise LakeError(
+        f"DuckDB 扩展 {name} 与 DuckDB {duckdb.__version__} 版本不符;请按锁定文件重新安装依赖"
+    )
 
 
 def _quoted(text: str | Path) -> str:
@@ -71,7 +75,9 @@ class Lake:
     def exists(self) -> bool:
         return self.catalog.exists()
 
-    def attach_sql(self, name: str = "lake", *, read_only: bool = True, snapshot: int | None = None) -> str:
+    def attach_sql(
+        self, name: str = "lake", *, read_only: bool = True, snapshot: int | None = None
+    ) -> str:
         """The ATTACH statement; also used where another library opens the connection."""
         options = [
             f"DATA_PATH {_quoted(self.files)}",
@@ -147,8 +153,12 @@ class Lake:
                 for table in missing:
                     connection.execute(table.sql)
                     if table.partition:
-                        connection.execute(f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({table.partition})")
-                    connection.execute(f"COMMENT ON TABLE {table.full_name} IS {_quoted(table.title)}")
+                        connection.execute(
+                            f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({table.partition})"
+                        )
+                    connection.execute(
+                        f"COMMENT ON TABLE {table.full_name} IS {_quoted(table.title)}"
+                    )
 
     def snapshot(self) -> int:
         """The number of the newest snapshot."""

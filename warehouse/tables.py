@@ -13,7 +13,9 @@ from pathlib import Path
 
 WAREHOUSE = Path(__file__).parent
 _HEAD = re.compile(r"^-- (\w+):\s+(.*)$", re.MULTILINE)
-_COLUMN = re.compile(r"^ {4}(\w+) ([A-Z]+(?:\([\d, ]+\))?)( NOT NULL)?,?(?:  -- (.*))?$", re.MULTILINE)
+_COLUMN = re.compile(
+    r"^ {4}(\w+) ([A-Z]+(?:\([\d, ]+\))?)( NOT NULL)?,?(?:  -- (.*))?$", re.MULTILINE
+)
 
 TECHNICAL_COLUMNS = (
     "source_updated_at",
@@ -66,7 +68,11 @@ class Table:
 @cache
 def all_tables() -> tuple[Table, ...]:
     """Every table of the warehouse, by layer and name."""
-    return tuple(_read(path) for layer in ("core", "ops", "yearly") for path in sorted((WAREHOUSE / layer).glob("*.sql")))
+    return tuple(
+        _read(path)
+        for layer in ("core", "ops", "yearly")
+        for path in sorted((WAREHOUSE / layer).glob("*.sql"))
+    )
 
 
 def table(full_name: str) -> Table:

@@ -1,0 +1,137 @@
+"""An edition as it stands in memory: what was built, read by rendering and by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+
+from expectations.balance import Status
+from warehouse.layout import Layout
+
+Scope = Literal["own", "rolled_up"]
+Severity = Literal["block", "quarantine", "warn"]
+SEVERITY_LABELS: dict[Severity, str] = {"block": "阻断", "quarantine": "隔离", "warn": "提示"}
+EDITION_STATUS_LABELS = {"pending": "待发布", "published": "已发布", "superseded": "已被替代"}
+
+
+@dataclass(frozen=True)
+class Organ:
+    """An organ in the tree of the report year; `parent_id` is empty for the root."""
+
+    id: str
+    name: str
+    kind: str
+    parent_id: str | None
+    has_system: bool = True
+
+
+@dataclass(frozen=True)
+class CellValue:
+    """A figure. Percentages carry numerator and denominator; None is a figure that is not there."""
+
+    value: Decimal | None
+    numerator: Decimal | None = None
+    denominator: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class RecordReference:
+    """A record behind a figure or a finding: where it is, whose it is, when it was."""
+
+    table: str
+    source_system: str
+    record_id: str
+    organ_id: str | None
+    organ_name: str | None
+    record_on: date | None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of one check of one organ's tables.
+
+    `record_count` counts all records behind it, `records` lists the first of them.
+    """
+
+    code: str
+    key: str
+    organ_id: str
+    organ_name: str
+    severity: Severity
+    status: Status
+    message: str
+    equation: str = ""
+    gap: Decimal | None = None
+    records: tuple[RecordReference, ...] = ()
+    record_count: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a person must look at it."""
+        return self.status in ("fail", "uncertain", "not_run")
+
+    @property
+    def blocks(self) -> bool:
+        return self.severity == "block" and self.status in ("fail", "not_run")
+
+
+@dataclass(frozen=True)
+class Series:
+    """Counts for a chart: `points` are (label, this year, last year or None)."""
+
+    key: str
+    title: str
+    unit: str
+    points: tuple[tuple[str, int, int | None], ...]
+
+
+@dataclass(frozen=True)
+class Edition:
+    """A build of a report year.
+
+    `cells` holds every organ's figures by (organ id, scope), then cell key; `last_year` the
+    root's rolled-up figures of the year before, empty when there is none.
+    """
+
+    id: str
+    number: int
+    status: str
+    report_year: int
+    layout: Layout
+    snapshot: int
+    data_as_of: datetime
+    built_at: datetime
+    cell_hash: str
+    definition_hash: str
+    root: Organ
+    organs: tuple[Organ, ...]
+    cells: Mapping[tuple[str, Scope], Mapping[str, CellValue]]
+    findings: tuple[Finding, ...]
+    last_year: Mapping[str, CellValue] = field(default_factory=dict)
+    series: tuple[Series, ...] = ()
+    is_synthetic: bool = False
+    reason: str = ""
+
+    def figures(
+        self, organ_id: str | None = None, scope: Scope = "rolled_up"
+    ) -> Mapping[str, CellValue]:
+        """One organ's figures; the root's when no organ is named. Raises KeyError."""
+        return self.cells[(organ_id or self.root.id, scope)]
+
+    def organ(self, organ_id: str) -> Organ:
+        for organ in self.organs:
+            if organ.id == organ_id:
+                return organ
+        raise KeyError(organ_id)
+
+    @property
+    def open_findings(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.is_open)
+
+    @property
+    def blocking_findings(self) -> tuple[Finding, ...]:
+        return tuple(f for f in self.findings if f.blocks)
