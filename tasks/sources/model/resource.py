@@ -1,0 +1,421 @@
+"""A resource: one list of records at a source, and the core table it fills."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tasks.sources.model.base import Duration, Part, Says, Text, Texts
+from tasks.sources.model.fields import Condition, Fields, Key, Removed
+from tasks.sources.model.paginator import Paginator, Single
+
+Split = Literal["none", "day", "week", "month", "year"]
+
+
+class _Request(Part):
+    path: Annotated[
+        str | None,
+        Says(
+            "相对 base_url 的路径;可用 {循环参数}、{上级记录的字段}",
+            "path below base_url; may use {names}",
+        ),
+    ] = None
+    method: Annotated[Literal["GET", "POST"], Says("请求方法", "method")] = "GET"
+    params: Annotated[dict[str, Text], Says("固定的查询参数", "fixed query parameters")] = Field(
+        default_factory=dict
+    )
+    headers: Annotated[dict[str, str], Says("固定的请求头", "fixed headers")] = Field(
+        default_factory=dict
+    )
+    body: Annotated[dict[str, Any] | None, Says("POST 的请求体(可用占位)", "body of a POST")] = None
+    body_type: Annotated[Literal["json", "form"], Says("请求体的格式", "format of the body")] = (
+        "json"
+    )
+    records: Annotated[
+        str | None,
+        Says(
+            "响应体中记录列表的路径(JMESPath);响应体本身就是列表时不写",
+            "path of the records in the answer",
+        ),
+    ] = None
+    format: Annotated[
+        Literal["json", "ndjson", "xml", "csv"], Says("响应体的格式", "format of the answer")
+    ] = "json"
+    encoding: Annotated[
+        str | None,
+        Says(
+            "响应体的编码,如 gb18030;默认按响应头,再试 UTF-8 与 GB18030",
+            "encoding; by default as the answer says, then UTF-8, then GB18030",
+        ),
+    ] = None
+
+
+class CursorRule(Part):
+    """Incremental pull: only what changed since the last one."""
+
+    field: Annotated[
+        str,
+        Says("记录中更新时间(或递增编号)的路径", "path of the time of change or a rising number"),
+    ]
+    param: Annotated[str, Says("请求中“自何时起”的参数", "parameter for “changed since”")]
+    end_param: Annotated[
+        str | None, Says("请求中“至何时止”的参数", "parameter for “changed until”")
+    ] = None
+    kind: Annotated[
+        Literal["time", "number"], Says("游标是时间还是递增的数", "a time or a rising number")
+    ] = "time"
+    format: Annotated[
+        str,
+        Says(
+            "参数中时间的写法:strptime 格式、epoch_s、epoch_ms、iso",
+            "how the parameter writes times",
+        ),
+    ] = "%Y-%m-%dT%H:%M:%S"
+    timezone: Annotated[
+        str | None, Says("参数中时间的时区;默认取来源的", "zone of the parameter")
+    ] = None
+    lag: Annotated[
+        Duration | int,
+        Says(
+            "每次往回多取的时长(或数),以免漏掉迟提交的记录",
+            "how far each pull reaches back for late commits",
+        ),
+    ] = Field(0)
+    initial: Annotated[
+        Text | None, Says("首次拉取的起点;不写则不带该参数", "where the first pull begins")
+    ] = None
+    send_in: Annotated[Literal["query", "body"], Says("参数放在哪里", "where it is sent")] = "query"
+
+
+class WindowRule(Part):
+    """From/to parameters; a long range is split and fetched side by side."""
+
+    from_param: Annotated[str, Says("请求中窗口起点的参数", "parameter for the beginning")]
+    to_param: Annotated[str, Says("请求中窗口终点的参数", "parameter for the end")]
+    format: Annotated[
+        str,
+        Says(
+            "参数中时间的写法:strptime 格式、epoch_s、epoch_ms、iso",
+            "how the parameters write times",
+        ),
+    ] = "%Y-%m-%d"
+    timezone: Annotated[
+        str | None, Says("参数中时间的时区;默认取来源的", "zone of the parameters")
+    ] = None
+    to_is_inclusive: Annotated[
+        bool, Says("终点当天(当秒)的记录是否包括在内", "whether the end itself is included")
+    ] = True
+    split: Annotated[Split, Says("按日、周、月、年切分", "split by day, week, month or year")] = (
+        "month"
+    )
+    start: Annotated[str, Says("最早的日期,如 2019-01-01", "the earliest day")]
+    lag: Annotated[
+        Duration,
+        Says("窗口结束后多久仍会变化;期内每次都重新拉取", "how long a window may still change"),
+    ] = Field("2d", validate_default=True)
+    column: Annotated[
+        str | None,
+        Says(
+            "窗口所依据的列;写了它,全量拉取时可发现窗口内被删除的记录",
+            "column the window filters by, to find deleted records",
+        ),
+    ] = None
+    send_in: Annotated[Literal["query", "body"], Says("参数放在哪里", "where they are sent")] = (
+        "query"
+    )
+
+
+class Detail(_Request):
+    """One more request for each record of the list."""
+
+    records: Annotated[
+        str | None, Says("响应体中详情的路径;不写即整个响应体", "path of the detail in the answer")
+    ] = None
+
+
+class ControlTotal(Part):
+    """The source's own count, compared with ours."""
+
+    path: Annotated[str, Says("计数接口的路径", "path of the count")]
+    method: Annotated[Literal["GET", "POST"], Says("请求方法", "method")] = "GET"
+    params: Annotated[dict[str, Text], Says("固定的查询参数", "fixed query parameters")] = Field(
+        default_factory=dict
+    )
+    body: Annotated[dict[str, Any] | None, Says("POST 的请求体", "body of a POST")] = None
+    body_type: Annotated[Literal["json", "form"], Says("请求体的格式", "format of the body")] = (
+        "json"
+    )
+    total: Annotated[str | None, Says("响应体中条数的路径", "path of the count")] = None
+    total_header: Annotated[str | None, Says("条数所在的响应头", "header with the count")] = None
+    from_param: Annotated[str | None, Says("窗口起点的参数", "parameter for the beginning")] = None
+    to_param: Annotated[str | None, Says("窗口终点的参数", "parameter for the end")] = None
+    format: Annotated[str, Says("参数中时间的写法", "how the parameters write times")] = "%Y-%m-%d"
+    timezone: Annotated[str | None, Says("参数中时间的时区", "zone of the parameters")] = None
+    to_is_inclusive: Annotated[bool, Says("终点是否包括在内", "whether the end is included")] = True
+    split: Annotated[
+        Split, Says("按日、周、月、年分别核对", "compared by day, week, month or year")
+    ] = "year"
+    start: Annotated[str | None, Says("最早的日期", "the earliest day")] = None
+    column: Annotated[
+        str | None, Says("本库中按哪一列计数", "column by which ours are counted")
+    ] = None
+    counts_removed: Annotated[
+        bool, Says("来源的计数是否包括已撤回的记录", "whether the source counts removed records")
+    ] = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> ControlTotal:
+        if (self.total is None) == (self.total_header is None):
+            raise ValueError("total(响应体路径)与 total_header(响应头)必须且只能写一个")
+        parts = (self.from_param, self.to_param, self.start, self.column)
+        if any(part is not None for part in parts) and not all(part is not None for part in parts):
+            raise ValueError("按窗口核对时 from_param、to_param、start、column 要一起写")
+        return self
+
+    @property
+    def is_windowed(self) -> bool:
+        return self.from_param is not None
+
+
+class Listing(Part):
+    """How an HTTP folder lists its files."""
+
+    type: Annotated[
+        Literal["html", "json"], Says("目录是网页还是 JSON", "an HTML index or JSON")
+    ] = "html"
+    records: Annotated[str | None, Says("JSON 中文件列表的路径", "path of the files")] = None
+    name: Annotated[str, Says("文件名的路径", "path of the file name")] = "name"
+    url: Annotated[
+        str | None, Says("下载地址的路径;不写则为目录地址加文件名", "path of the address")
+    ] = None
+    mark: Annotated[
+        Texts,
+        Says(
+            "版本标记的路径(修改时间、大小、哈希等);不变则不再下载",
+            "paths of what changes with the file; unchanged files are not fetched",
+        ),
+    ] = ()
+
+
+class Workbook(Part):
+    """Records in office workbooks: .xlsx, .xls, .ods, .csv, in a folder or an HTTP folder."""
+
+    folder: Annotated[
+        str | None,
+        Says("本机目录;相对来源文件所在目录", "local folder, relative to the source file"),
+    ] = None
+    url: Annotated[str | None, Says("HTTP 目录,相对 base_url", "HTTP folder below base_url")] = None
+    listing: Annotated[Listing, Says("HTTP 目录的写法", "how the HTTP folder lists its files")] = (
+        Listing()
+    )
+    match: Annotated[Texts, Says("文件名通配符", "file names to read")] = (
+        "*.xlsx",
+        "*.xls",
+        "*.ods",
+        "*.csv",
+    )
+    sheets: Annotated[
+        Texts,
+        Says(
+            "工作表名通配符;默认读所有找得到表头的工作表",
+            "sheets to read; by default all that have the header",
+        ),
+    ] = ()
+    header_within: Annotated[int, Says("表头在前多少行内", "the header is within so many rows")] = (
+        Field(40, ge=1)
+    )
+    header_rows: Annotated[
+        int | None,
+        Says("表头占几行;默认自动识别 1–3 行", "rows of the header; found by itself by default"),
+    ] = Field(None, ge=1, le=4)
+    skip_rows: Annotated[
+        Texts,
+        Says(
+            "首个有值单元格以这些字开头的行不读(合计、备注等)",
+            "rows that begin with these words are skipped",
+        ),
+    ] = (
+        "合计",
+        "总计",
+        "小计",
+        "共计",
+        "累计",
+        "备注",
+        "注:",
+        "注:",
+        "说明:",
+        "说明:",
+        "填表人",
+        "审核人",
+        "填报人",
+        "填表说明",
+        "制表",
+    )
+    fill_down: Annotated[
+        Texts,
+        Says(
+            "空白时沿用上一行的列(合并单元格会自动识别)",
+            "columns whose blanks repeat the row above",
+        ),
+    ] = ()
+    null_values: Annotated[Texts, Says("表示没有的写法", "what stands for nothing")] = (
+        "-",
+        "--",
+        "—",
+        "——",
+        "/",
+        "\\",
+        "无",
+        "N/A",
+        "#N/A",
+    )
+    encoding: Annotated[str | None, Says("CSV 的编码;默认自动识别", "encoding of CSV files")] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Workbook:
+        if (self.folder is None) == (self.url is None):
+            raise ValueError("folder(本机目录)与 url(HTTP 目录)必须且只能写一个")
+        return self
+
+
+class Child(_Request):
+    """Records that belong to a record: nested in it, or asked for one parent at a time."""
+
+    name: Annotated[str, Says("名称,来源内唯一", "name, unique in the source")] = Field(
+        pattern=r"^[a-z][a-z0-9_]*$"
+    )
+    title: Annotated[str, Says("中文名称", "Chinese name")] = ""
+    table: Annotated[str, Says("写入的核心表", "core table it fills")]
+    records: Annotated[
+        str | None,
+        Says(
+            "上级记录(写了 path 则为响应体)中列表的路径",
+            "path of the list in the parent, or in the answer when path is given",
+        ),
+    ] = None
+    paginator: Annotated[Paginator, Says("翻页(写了 path 时)", "paging, when path is given")] = (
+        Single()
+    )
+    key: Key
+    where: Annotated[
+        tuple[Condition, ...], Says("只取满足全部条件的记录", "only records that meet all")
+    ] = ()
+    fields: Annotated[Fields, Says("允许保存的字段", "what may be kept")]
+    updated: Annotated[str | None, Says("更新时间的路径", "path of the time of change")] = None
+    removed: Annotated[
+        Removed | None, Says("怎样算已撤回", "how a record says it was withdrawn")
+    ] = None
+
+
+class RejectLimit(Part):
+    """How many rejects stop a load before it touches the core table."""
+
+    share: Annotated[float, Says("退回占比超过它即停止", "a larger share stops the load")] = Field(
+        0.05, ge=0, le=1
+    )
+    at_least: Annotated[int, Says("退回不足这么多条时不停止", "fewer rejects never stop it")] = (
+        Field(20, ge=1)
+    )
+
+
+class Resource(_Request):
+    """One list of records, and how it is paged, filtered, typed and kept."""
+
+    name: Annotated[str, Says("名称,来源内唯一", "name, unique in the source")] = Field(
+        pattern=r"^[a-z][a-z0-9_]*$"
+    )
+    title: Annotated[str, Says("中文名称", "Chinese name")] = ""
+    table: Annotated[str, Says("写入的核心表", "core table it fills")]
+    workbook: Annotated[
+        Workbook | None, Says("从工作簿读取,代替 path", "read workbooks instead of a path")
+    ] = None
+    paginator: Annotated[Paginator, Says("翻页", "paging")] = Single()
+    for_each: Annotated[
+        dict[str, Texts],
+        Says(
+            "对每个取值各请求一遍;在 path、params、body 中写 {名称},字段中写 $each.名称",
+            "repeats the request for each value",
+        ),
+    ] = Field(default_factory=dict)
+    key: Key
+    cursor: Annotated[CursorRule | None, Says("增量拉取", "incremental pull")] = None
+    windows: Annotated[WindowRule | None, Says("时间窗口", "time windows")] = None
+    full_list: Annotated[
+        bool,
+        Says(
+            "每次拉取即完整清单:清单中没有的记录算已删除",
+            "each pull is the whole list; what is absent was deleted",
+        ),
+    ] = False
+    absent: Annotated[
+        Literal["removed", "keep"],
+        Says(
+            "完整清单中没有的记录:removed 算已删除,keep 保留",
+            "what becomes of records that a whole list lacks",
+        ),
+    ] = "removed"
+    max_removed_share: Annotated[
+        float,
+        Says(
+            "一次消失的记录占比超过它即停止,疑为来源返回不全",
+            "a larger share of vanished records stops the load",
+        ),
+    ] = Field(0.3, ge=0, le=1)
+    where: Annotated[
+        tuple[Condition, ...], Says("只取满足全部条件的记录", "only records that meet all")
+    ] = ()
+    fields: Annotated[
+        Fields, Says("允许保存的字段:核心表的列 ← 记录中的路径", "what may be kept: column ← path")
+    ]
+    updated: Annotated[
+        str | None,
+        Says(
+            "更新时间的路径;默认取 cursor.field",
+            "path of the time of change; by default cursor.field",
+        ),
+    ] = None
+    removed: Annotated[
+        Removed | None, Says("怎样算已撤回", "how a record says it was withdrawn")
+    ] = None
+    detail: Annotated[
+        Detail | None, Says("逐条请求详情,字段中写 $detail.…", "a request for each record")
+    ] = None
+    children: Annotated[tuple[Child, ...], Says("下级记录", "records that belong to these")] = ()
+    control_total: Annotated[ControlTotal | None, Says("对账", "the source's own count")] = None
+    reject_limit: Annotated[
+        RejectLimit | None, Says("退回上限;默认取来源的", "limit of rejects")
+    ] = None
+    not_kept: Annotated[
+        Texts | None,
+        Says(
+            "已知而不保存的字段;写了它,其余未声明的字段即算新字段",
+            "fields known and not kept; once given, any other is reported as new",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Resource:
+        if (self.path is None) == (self.workbook is None):
+            raise ValueError("path(接口路径)与 workbook(工作簿)必须且只能写一个")
+        if self.workbook and (self.cursor or self.windows or self.detail or self.control_total):
+            raise ValueError("工作簿资源不能写 cursor、windows、detail、control_total")
+        if self.full_list and self.cursor:
+            raise ValueError("full_list(完整清单)与 cursor(增量)只能写一个")
+        if (
+            self.cursor
+            and self.cursor.kind == "time"
+            and isinstance(self.cursor.lag, int)
+            and self.cursor.lag
+        ):
+            raise ValueError("cursor.lag 须为时长,如 2d;只有 kind: number 时才写整数")
+        if self.cursor and self.cursor.kind == "number" and not isinstance(self.cursor.lag, int):
+            raise ValueError("cursor.kind 为 number 时 lag 须为整数")
+        return self
+
+    @property
+    def updated_path(self) -> str | None:
+        """Where the record's time of change is."""
+        if self.updated is None and self.cursor is not None and self.cursor.kind == "time":
+            return self.cursor.field
+        return self.updated

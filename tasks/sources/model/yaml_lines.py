@@ -1,0 +1,89 @@
+"""YAML that remembers lines: values, and for each key path the line it stands on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.sources.errors import Problem, SourceFileError
+
+KeyPath = tuple[str | int, ...]
+
+
+def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
+    """The values of a YAML file and the line (from 1) of every key and item.
+
+    Keys are kept as text exactly as written, so that the code `01` does not become 1.
+    Raises SourceFileError for a file that cannot be read, is no YAML, or repeats a key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourceFileError(
+            [Problem(str(path), 1, "(文件)", f"读不出:{error};请确认文件存在且为 UTF-8 编码")]
+        ) from error
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        lines: dict[KeyPath, int] = {(): 1}
+        problems: list[Problem] = []
+        value = _value(loader, node, (), lines, problems, str(path)) if node else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        reason = getattr(error, "problem", None) or str(error)
+        raise SourceFileError(
+            [Problem(str(path), line, "(YAML)", f"不是合法的 YAML:{reason};请检查缩进、冒号与引号")]
+        ) from error
+    finally:
+        loader.dispose()
+    if problems:
+        raise SourceFileError(problems)
+    return value, lines
+
+
+def _value(
+    loader: yaml.SafeLoader,
+    node: yaml.Node,
+    path: KeyPath,
+    lines: dict[KeyPath, int],
+    problems: list[Problem],
+    file: str,
+) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        loader.flatten_mapping(node)
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if key in mapping:
+                problems.append(Problem(file, line, dotted((*path, key)), "同一个键写了两次"))
+            lines[(*path, key)] = line
+            mapping[key] = _value(loader, value_node, (*path, key), lines, problems, file)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        items = []
+        for index, item in enumerate(node.value):
+            lines[(*path, index)] = item.start_mark.line + 1
+            items.append(_value(loader, item, (*path, index), lines, problems, file))
+        return items
+    value = loader.construct_object(node)
+    # Dates written without quotes are meant as text here: they are dates of the source.
+    return value if isinstance(value, str | int | float | bool | None) else node.value
+
+
+def dotted(path: KeyPath) -> str:
+    """`resources[0].fields.outcome`: a key path as a person writes it."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text or "(文件)"
+
+
+def nearest_line(path: KeyPath, lines: dict[KeyPath, int]) -> int:
+    """The line of the key, or of the closest key around it."""
+    while path not in lines:
+        path = path[:-1]
+    return lines[path]
