@@ -1,0 +1,171 @@
+"""A report as it was read, whatever it came in: paragraphs and tables in their order.
+
+The readers (`read_html`, `read_docx`, `read_pdf`, `read_text`) each give a `Document`; all
+that follows works on that alone. Texts are kept as printed, so that quotes can be found
+again; comparisons go through `plain`, which keeps every position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class UnreadableDocument(ValueError):
+    """A file that cannot be audited; the message says in Chinese why and what to do."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: block number, then table row and column, or text positions."""
+
+    block: int
+    row: int | None = None
+    column: int | None = None
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class GridCell:
+    """A table cell at its upper left corner; a merged cell is one object on all its places."""
+
+    text: str
+    row: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table with its merged cells unfolded: every row has a cell, or None, in every column."""
+
+    rows: tuple[tuple[GridCell | None, ...], ...]
+
+    def anchored(self, row: int) -> list[GridCell]:
+        """The cells of a row from left to right, each merged cell once."""
+        seen: list[GridCell] = []
+        for cell in self.rows[row]:
+            if cell is not None and cell not in seen:
+                seen.append(cell)
+        return seen
+
+
+@dataclass(frozen=True)
+class Block:
+    """A paragraph (`grid` is None) or a table (`text` is empty)."""
+
+    text: str = ""
+    grid: Grid | None = None
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report in order. `title` is the page's or the file's own title, if it has one."""
+
+    name: str
+    format: str
+    blocks: tuple[Block, ...]
+    title: str = ""
+
+
+# One character for one, so that a position in the plain text is a position in the original.
+_PLAIN = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_PLAIN |= {ord(c): ord(" ") for c in "\u00a0\u2002\u2003\u2009\u200a\u3000\u202f\ufeff\u200b\t"}
+_PLAIN |= {ord("﹪"): ord("%"), ord("٪"): ord("%"), ord("−"): ord("-"), ord("﹣"): ord("-")}
+
+
+def plain(text: str) -> str:
+    """Full-width digits, letters, signs and spaces as half-width ones, position by position."""
+    return text.translate(_PLAIN)
+
+
+def unfold(spans: Sequence[Sequence[tuple[str, int, int]]], limit: int = 60) -> Grid:
+    """A grid from rows of (text, columns spanned, rows spanned), as HTML and Word give them.
+
+    A span that runs past the table, or over a cell that is already there, is cut short:
+    published tables contain both.
+    """
+    height = len(spans)
+    places: list[dict[int, GridCell]] = [{} for _ in range(height)]
+    for row, cells in enumerate(spans):
+        column = 0
+        for text, wide, high in cells:
+            while column in places[row]:
+                column += 1
+            cell = GridCell(text, row, column)
+            for r in range(row, min(row + max(high, 1), height)):
+                for c in range(column, column + min(max(wide, 1), limit)):
+                    places[r].setdefault(c, cell)
+            column += min(max(wide, 1), limit)
+    width = max((max(p, default=-1) + 1 for p in places), default=0)
+    return Grid(tuple(tuple(p.get(c) for c in range(width)) for p in places))
+
+
+def decode(raw: bytes) -> str:
+    """The text of a file in one of the encodings that Chinese offices save in.
+
+    UTF-16 and UTF-8 marks first, then strict UTF-8, then GB18030 (which holds GBK and
+    GB2312). A page's own charset line is not asked: pages are often saved in another
+    encoding than they say.
+
+    Raises:
+        UnreadableDocument: the bytes are none of these.
+    """
+    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
+        if raw.startswith(mark):
+            return raw.decode(encoding, errors="replace")
+    for encoding in ("utf-8", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    text = raw.decode("gb18030", errors="replace")
+    if text.count("\ufffd") > len(text) / 100:
+        raise UnreadableDocument("文字编码无法识别:请另存为 UTF-8 或 GB18030(GBK)编码后再核对")
+    return text
+
+
+def read_document(path: Path) -> Document:
+    """A report from a file: an HTML page, .docx, .pdf, or plain text.
+
+    What the file holds decides, not its name: pages saved as .doc or .aspx are common.
+
+    Raises:
+        UnreadableDocument: missing, empty, or of a kind that cannot be read.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UnreadableDocument(f"{path}:打不开文件({error.strerror})") from error
+    try:
+        name, reader = _reader(raw)
+        document = reader(raw, path.name)
+    except UnreadableDocument as error:
+        raise UnreadableDocument(f"{path}:{error}") from error
+    if not any(block.grid or block.text.strip() for block in document.blocks):
+        raise UnreadableDocument(f"{path}:没有可读的文字(扫描件或图片?请提供带文字的文件)")
+    return Document(document.name, name, document.blocks, document.title)
+
+
+def _reader(raw: bytes) -> tuple[str, Callable[[bytes, str], Document]]:
+    if not raw.strip():
+        raise UnreadableDocument("文件是空的")
+    if raw.startswith(b"%PDF"):
+        from tasks.audit.read_pdf import read_pdf
+
+        return "pdf", read_pdf
+    if raw.startswith(b"PK\x03\x04"):
+        from tasks.audit.read_docx import read_docx
+
+        return "docx", read_docx
+    if raw.startswith(b"\xd0\xcf\x11\xe0"):
+        raise UnreadableDocument("是旧版 Word 文件(.doc):请另存为 .docx 后再核对")
+    head = decode(raw)[:20000].lower()
+    if any(mark in head for mark in ("<html", "<!doctype html", "<body", "<table", "<div", "<p>", "<p ")):
+        from tasks.audit.read_html import read_html
+
+        return "html", read_html
+    from tasks.audit.read_text import read_text
+
+    return "text", read_text

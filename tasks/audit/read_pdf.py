@@ -1,0 +1,128 @@
+"""A PDF with text into a document: ruled tables as grids, the lines around them as paragraphs.
+
+A table that goes on over the page is put together again; page numbers are left out.
+Tables without rules stay lines, and are found in them later.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import re
+from typing import Any
+
+from tasks.audit.document import Block, Document, Grid, GridCell, UnreadableDocument
+
+_PAGE_NUMBER = re.compile(r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$")
+_STARTS_NEW = re.compile(
+    r"^\s*([一二三四五六七八九十]{1,3}[、.]|[((][一二三四五六七八九十]{1,3}[))]|第[一二三四五六七八九十]+[章节部])"
+)
+_TABLE_LINE = re.compile(r"(\s+[-+]?[\d,.]+){3,}\s*$")
+_SHORT = 36
+"""A line that stops this many points before the margin (two characters) ends its paragraph."""
+
+
+def read_pdf(raw: bytes, name: str) -> Document:
+    """The text and ruled tables of a PDF, page by page.
+
+    Raises:
+        UnreadableDocument: the file is damaged or locked.
+    """
+    import pdfplumber
+
+    logging.getLogger("pdfminer").setLevel(logging.ERROR)
+    pieces: list[str | Grid] = []
+    try:
+        with pdfplumber.open(io.BytesIO(raw)) as pdf:
+            title = str((pdf.metadata or {}).get("Title") or "")
+            for page in pdf.pages:
+                pieces.extend(_page(page))
+                pieces.append("")
+                page.close()
+    except Exception as error:
+        # pdfminer raises whatever the damaged place leads to.
+        raise UnreadableDocument(f"不是有效的 PDF 文件,或已加密({error})") from error
+    return Document(name, "pdf", tuple(_blocks(pieces)), title)
+
+
+def _page(page: Any) -> list[str | Grid]:
+    """Lines and tables of a page from top to bottom."""
+    tables = [t for t in page.find_tables() if len(t.rows) > 1 or len(t.rows[0].cells) > 2]
+    found: list[tuple[float, str | Grid]] = [(t.bbox[1], _grid(t)) for t in tables]
+    boxes = [t.bbox for t in tables]
+
+    def outside(item: dict[str, Any]) -> bool:
+        across = (item["x0"] + item["x1"]) / 2
+        down = (item["top"] + item["bottom"]) / 2
+        return not any(x0 <= across <= x1 and top <= down <= bottom for x0, top, x1, bottom in boxes)
+
+    text = page.filter(lambda o: o["object_type"] != "char" or outside(o))
+    lines = text.extract_text_lines(return_chars=False)
+    margin = max((line["x1"] for line in lines), default=0) - _SHORT
+    for line in lines:
+        found.append((line["top"], line["text"] + ("\n" if line["x1"] < margin else "")))
+    return [piece for _, piece in sorted(found, key=lambda f: f[0])]
+
+
+def _grid(table: Any) -> Grid:
+    """The table's cells; a place that a merged cell covers points to that cell."""
+    texts = table.extract()
+    boxes = [row.cells for row in table.rows]
+    rows: list[tuple[GridCell | None, ...]] = []
+    anchors: list[tuple[tuple[float, float, float, float], GridCell]] = []
+    for r, (row, row_boxes) in enumerate(zip(texts, boxes, strict=True)):
+        for c, (text, box) in enumerate(zip(row, row_boxes, strict=True)):
+            if box is not None:
+                anchors.append((box, GridCell(text or "", r, c)))
+    columns = _edges([box[0] for row in boxes for box in row if box], [box[2] for row in boxes for box in row if box])
+    for row_boxes in boxes:
+        own = [box for box in row_boxes if box is not None]
+        if not own:
+            continue
+        middle = (min(b[1] for b in own) + min(b[3] for b in own)) / 2
+        rows.append(tuple(_covering(anchors, across, middle) for across in columns))
+    return Grid(tuple(rows))
+
+
+def _edges(lefts: list[float], rights: list[float]) -> list[float]:
+    """The middle of every column between two neighbouring rules."""
+    edges: list[float] = []
+    for edge in sorted({*lefts, *rights}):
+        if not edges or edge - edges[-1] > 2:
+            edges.append(edge)
+    return [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def _covering(
+    anchors: list[tuple[tuple[float, float, float, float], GridCell]], across: float, down: float
+) -> GridCell | None:
+    for (x0, top, x1, bottom), cell in anchors:
+        if x0 <= across <= x1 and top <= down <= bottom:
+            return cell
+    return None
+
+
+def _blocks(pieces: list[str | Grid]) -> list[Block]:
+    """Paragraphs from wrapped lines; a line of figures stays by itself."""
+    blocks: list[Block] = []
+    paragraph = ""
+
+    def end() -> None:
+        nonlocal paragraph
+        if paragraph.strip():
+            blocks.append(Block(text=paragraph.strip()))
+        paragraph = ""
+
+    for piece in pieces:
+        if isinstance(piece, Grid):
+            end()
+            blocks.append(Block(grid=piece))
+        elif piece.strip() and not _PAGE_NUMBER.match(piece):
+            if paragraph.endswith("\n") or _STARTS_NEW.match(piece) or _TABLE_LINE.search(piece):
+                end()
+            latin = paragraph[-1:].isascii() and paragraph[-1:].isalpha() and piece[:1].isascii()
+            paragraph += (" " if latin else "") + piece
+            if _TABLE_LINE.search(piece):
+                end()
+    end()
+    return blocks

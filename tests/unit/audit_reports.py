@@ -1,0 +1,261 @@
+"""Balanced reports for the audit's tests: figures drawn at will, rendered in every format."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from warehouse.layout import Axis, Layout, Table, load_layout
+
+Figures = dict[str, int]
+APPLICANTS = ["natural_person", "commercial_enterprise", "research_institution", "public_welfare_organization", "legal_service_organization", "other_organization"]
+ENDINGS = ["upheld", "corrected", "other", "pending"]
+
+
+def balanced(layout: Layout, draw: random.Random, largest: int = 2000) -> Figures:
+    """Figures for every printed cell of a layout; all checks of the form hold on them."""
+    figures: Figures = {}
+    for cell in layout.printed("t2"):
+        figures[cell.key] = draw.randint(-9, 9) if cell.signed else draw.randint(0, largest)
+    if layout.name == "2019":
+        for row in ("regulation", "normative_document"):
+            figures[f"t2.{row}.total_disclosed"] += figures[f"t2.{row}.newly_disclosed"]
+    outcomes = [
+        r for r in dict.fromkeys(c.row for c in layout.printed("t3"))
+        if r not in ("new_received", "carried_in", "results_total", "carried_out")
+    ]  # fmt: skip
+    for column in APPLICANTS:
+        for row in outcomes:
+            figures[f"t3.{row}.{column}"] = draw.choice([0, 0, draw.randint(0, largest)])
+        total = sum(figures[f"t3.{row}.{column}"] for row in outcomes)
+        figures[f"t3.results_total.{column}"] = total
+        figures[f"t3.carried_out.{column}"] = draw.randint(0, 40)
+        handled = total + figures[f"t3.carried_out.{column}"]
+        figures[f"t3.carried_in.{column}"] = draw.randint(0, min(handled, 30))
+        figures[f"t3.new_received.{column}"] = handled - figures[f"t3.carried_in.{column}"]
+    for row in [*outcomes, "new_received", "carried_in", "results_total", "carried_out"]:
+        figures[f"t3.{row}.total"] = sum(figures[f"t3.{row}.{c}"] for c in APPLICANTS)
+    for row in ("reconsideration", "litigation_direct", "litigation_after_reconsideration"):
+        for ending in ENDINGS:
+            figures[f"t4.{row}.{ending}"] = draw.randint(0, 90)
+        figures[f"t4.{row}.total"] = sum(figures[f"t4.{row}.{e}"] for e in ENDINGS)
+    return figures
+
+
+@st.composite
+def reports(draw: st.DrawFn) -> tuple[Layout, Figures]:
+    """A layout with balanced figures."""
+    layout = load_layout(draw(st.sampled_from(["2019", "2021"])))
+    return layout, balanced(layout, random.Random(draw(st.integers(0, 10**6))))
+
+
+Span = tuple[str, int, int]
+"""Text, columns spanned, rows spanned."""
+
+
+def block_rows(table: Table, figures: Figures) -> list[list[Span]]:
+    """Table 二: each block with a title row and columns of its own; three columns wide or more."""
+    width = max(1 + len(list(leaf for c in b.columns for leaf in c.leaves())) for b in table.all_blocks())
+    rows: list[list[Span]] = []
+    for block in table.all_blocks():
+        keys = [(c.key, c.label) for c in block.columns]
+        rows.append([(block.label, width, 1)])
+        spare = width - 1 - len(keys)
+        rows.append([("信息内容", 1, 1), *[(label, 1 + (spare if i == len(keys) - 1 else 0), 1) for i, (_, label) in enumerate(keys)]])
+        for row in block.rows:
+            values = [figures[f"t2.{row.key}.{key}"] for key, _ in keys]
+            rows.append([(row.label, 1, 1), *[(str(v), 1 + (spare if i == len(keys) - 1 else 0), 1) for i, v in enumerate(values)]])
+    return rows
+
+
+def _depth(axis: Axis) -> int:
+    return 1 + max((_depth(m) for m in axis.members), default=0)
+
+
+def grid_rows(table: Table, figures: Figures) -> list[list[Span]]:
+    """Table 三 with three label columns and two rows of heads, merged as in the form."""
+    columns = [leaf.key for c in table.columns for leaf in c.leaves()]
+    rows: list[list[Span]] = [[(table.corner, 3, 3), ("申请人情况", len(columns), 1)], [], []]
+    for column in table.columns:
+        if column.members:
+            rows[1].append((column.label, len(column.members), 1))
+            rows[2] += [(m.label, 1, 1) for m in column.members]
+        else:
+            rows[1].append((column.label, 1, 2))
+
+    def lay(axis: Axis, before: list[Span], level: int) -> list[Span]:
+        if axis.members:
+            head: list[Span] = [*before, (axis.label, 1, len(list(axis.leaves())))]
+            for member in axis.members:
+                head = lay(member, head, level + 1)
+            return []
+        values = [(str(figures[f"t3.{axis.key}.{c}"]), 1, 1) for c in columns]
+        rows.append([*before, (axis.label, 3 - level, 1), *values])
+        return []
+
+    for row in table.rows:
+        lay(row, [], 0)
+    return rows
+
+
+def line_rows(table: Table, figures: Figures) -> list[list[Span]]:
+    """Table 四: fifteen figures in one row under three rows of heads."""
+    reviews = ["reconsideration", "litigation_direct", "litigation_after_reconsideration"]
+    endings = [(c.key, c.label) for c in table.columns]
+    return [
+        [("行政复议", 5, 2), ("行政诉讼", 10, 1)],
+        [("未经复议直接起诉", 5, 1), ("复议后起诉", 5, 1)],
+        [("\n".join([label[:2], label[2:]]).strip(), 1, 1) for _ in reviews for _, label in endings],
+        [(str(figures[f"t4.{r}.{e}"]), 1, 1) for r in reviews for e, _ in endings],
+    ]
+
+
+def tables(layout: Layout, figures: Figures) -> list[tuple[str, list[list[Span]]]]:
+    return [
+        (layout.table("t2").title, block_rows(layout.table("t2"), figures)),
+        (layout.table("t3").title, grid_rows(layout.table("t3"), figures)),
+        (layout.table("t4").title, line_rows(layout.table("t4"), figures)),
+    ]
+
+
+def _paragraphs(layout: Layout) -> list[str]:
+    year = layout.years.first + 1
+    return [f"测试市人民政府{year}年政府信息公开工作年度报告", "一、总体情况", f"{year}年,全市认真做好政府信息公开工作,公开及时、准确。"]
+
+
+def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
+    """A saved page: design tables around the report, and what an office program pastes."""
+
+    def cell(text: str, wide: int, high: int) -> str:
+        junk = f"<p class=MsoNormal align=center style='mso-pagination:widow-orphan'><span lang=EN-US style='mso-font-kerning:0pt'>{text.replace(chr(10), '<br>')}<o:p></o:p></span></p>"
+        return f"<td colspan={wide} rowspan={high} valign=top><!--[if gte mso 9]><xml></xml><![endif]-->{junk}</td>"
+
+    body = "".join(f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in _paragraphs(layout))
+    for title, rows in tables(layout, figures):
+        body += f"<p><b><span>{title}</span></b></p><div><table class=MsoTableGrid border=1>"
+        body += "".join("<tr>" + "".join(cell(*c) for c in row) + "</tr>" for row in rows) + "</table></div>"
+    page = (
+        f"<html><head><meta charset={encoding}><title>测试市人民政府</title><script>var hits=12345;</script></head><body>"
+        "<table width=1000><tr><td>首页</td><td>政务公开</td><td><table><tr><td>浏览次数:</td><td>1024</td></tr></table></td></tr></table>"
+        f"<table><tr><td><div class=TRS_Editor>{body}</div></td></tr></table><div>版权所有 备案号 粤ICP备05012345号</div></body></html>"
+    )
+    return page.encode(encoding)
+
+
+def as_text(layout: Layout, figures: Figures) -> bytes:
+    """Cells divided by |, merged ones once: what copying from a page leaves."""
+    lines = _paragraphs(layout)
+    for title, rows in tables(layout, figures):
+        lines.append(title)
+        lines += [" | ".join(text.replace("\n", " ") for text, _, _ in row) + " |" for row in rows]
+    return "\n".join(lines).encode()
+
+
+def as_lines(layout: Layout, figures: Figures) -> bytes:
+    """One line a cell."""
+    lines = _paragraphs(layout)
+    for title, rows in tables(layout, figures):
+        lines.append(title)
+        lines += [text.replace("\n", "") for row in rows for text, _, _ in row]
+    return "\n".join(lines).encode()
+
+
+def as_docx(layout: Layout, figures: Figures) -> bytes:
+    import docx
+
+    document = docx.Document()
+    for paragraph in _paragraphs(layout):
+        document.add_paragraph(paragraph)
+    for title, rows in tables(layout, figures):
+        document.add_paragraph(title)
+        width = max(sum(w for _, w, h in row) for row in rows)
+        table = document.add_table(rows=len(rows), cols=width)
+        taken: set[tuple[int, int]] = set()
+        for r, row in enumerate(rows):
+            c = 0
+            for text, wide, high in row:
+                while (r, c) in taken:
+                    c += 1
+                taken |= {(r + i, c + j) for i in range(high) for j in range(wide)}
+                merged = table.cell(r, c).merge(table.cell(r + high - 1, c + wide - 1))
+                merged.text = text
+                c += wide
+    stream = io.BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+def _cut(rows: list[list[Span]], at: int) -> tuple[list[list[Span]], list[list[Span]]]:
+    """A table cut by a page: what was merged over the cut goes on without its text."""
+    upper = [[(t, w, min(h, at - r)) for t, w, h in row] for r, row in enumerate(rows[:at])]
+    lower = [list(row) for row in rows[at:]]
+    for r, row in enumerate(rows[:at]):
+        for t, w, h in reversed(row):
+            if r + h > at:
+                lower[0].insert(0, ("", w, r + h - at))
+    return upper, lower
+
+
+def as_pdf(layout: Layout, figures: Figures, *, ruled: bool = True, cut_at: int | None = None) -> bytes:
+    from reportlab.lib.pagesizes import A3
+    from reportlab.lib.styles import ParagraphStyle
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate
+    from reportlab.platypus import Table as PdfTable
+
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    style = ParagraphStyle("body", fontName="STSong-Light", fontSize=9, leading=12, wordWrap="CJK")
+
+    def table(rows: list[list[Span]]) -> object:
+        width = max(sum(w for _, w, _ in row) for row in rows)
+        data: list[list[object]] = [["" for _ in range(width)] for _ in rows]
+        commands: list[tuple[object, ...]] = [("GRID", (0, 0), (-1, -1), 0.5, "black")] if ruled else []
+        taken: set[tuple[int, int]] = set()
+        for r, row in enumerate(rows):
+            c = 0
+            for text, wide, high in row:
+                while (r, c) in taken:
+                    c += 1
+                taken |= {(r + i, c + j) for i in range(high) for j in range(wide)}
+                data[r][c] = Paragraph(text.replace("\n", "<br/>"), style)
+                if wide * high > 1:
+                    commands.append(("SPAN", (c, r), (c + wide - 1, r + high - 1)))
+                c += wide
+        widths = [90, 90, 120] + [60] * (width - 3) if width == 10 else [720 / width] * width
+        return PdfTable(data, colWidths=widths, style=commands)
+
+    story: list[object] = [Paragraph(p, style) for p in _paragraphs(layout)]
+    for title, rows in tables(layout, figures):
+        story.append(Paragraph(title, style))
+        if cut_at is not None and cut_at < len(rows) - 1:
+            upper, lower = _cut(rows, cut_at)
+            story += [table(upper), PageBreak(), table(lower)]
+        else:
+            story.append(table(rows))
+    stream = io.BytesIO()
+    SimpleDocTemplate(stream, pagesize=A3, leftMargin=30, rightMargin=30).build(story)
+    return stream.getvalue()
+
+
+FORMATS: dict[str, tuple[str, Callable[[Layout, Figures], bytes]]] = {
+    "html": (".html", as_html),
+    "html_gb18030": (".htm", lambda layout, figures: as_html(layout, figures, "gb18030")),
+    "docx": (".docx", as_docx),
+    "pdf": (".pdf", as_pdf),
+    "pdf_cut": (".pdf", lambda layout, figures: as_pdf(layout, figures, cut_at=9)),
+    "pdf_unruled": (".pdf", lambda layout, figures: as_pdf(layout, figures, ruled=False)),
+    "text": (".txt", as_text),
+    "lines": (".txt", as_lines),
+}
+
+
+def write_report(folder: Path, form: str, layout: Layout, figures: Figures) -> Path:
+    suffix, render = FORMATS[form]
+    path = folder / f"report_{form}{suffix}"
+    path.write_bytes(render(layout, figures))
+    return path
