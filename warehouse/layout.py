@@ -257,7 +257,9 @@ class Layout:
 
 def _and(*conditions: str | None) -> str:
     given = [c for c in conditions if c and c != "TRUE"]
-    return " AND ".join(f"({c})" for c in given) or "TRUE"
+    if len(given) < 2:
+        return given[0] if given else "TRUE"
+    return " AND ".join(f"({c})" if " OR " in c else c for c in given)
 
 
 def _walk(axes: list[Axis], outer: Axis | None = None) -> Iterator[tuple[Axis, bool]]:
@@ -368,21 +370,26 @@ def _equations(table: Table, cells: dict[str, Cell]) -> Iterator[Equation]:
             )
 
 
-def _read(path: Path) -> Any:
+def _text(path: Path) -> str:
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise LayoutError(f"{path}: 读不到文件({error.strerror})") from error
+
+
+def _parsed(text: str, place: str) -> Any:
+    try:
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise LayoutError(f"{path}: 不是有效的 YAML:{error}") from error
+        raise LayoutError(f"{place}: 不是有效的 YAML:{error}") from error
 
 
-def _explain(path: Path, error: ValidationError) -> LayoutError:
+def _explain(path: str, error: ValidationError) -> LayoutError:
     problems = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
     return LayoutError(f"{path}:\n" + "\n".join(problems))
 
 
-def _figure_cell(figure: Figure, path: Path) -> Cell:
+def _figure_cell(figure: Figure, path: str) -> Cell:
     given = [
         name
         for name in ("measure", "sum_of", "ratio", "change_on_year", "last_year")
@@ -416,7 +423,7 @@ def _figure_cell(figure: Figure, path: Path) -> Cell:
     )
 
 
-def _insert(tables: list[Table], added: AddedRow, path: Path) -> None:
+def _insert(tables: list[Table], added: AddedRow, path: str) -> None:
     for table in tables:
         if table.key != added.table:
             continue
@@ -438,26 +445,39 @@ def load_layout(name: str, overview: Path | None = None) -> Layout:
     does not exist.
     """
     path = LAYOUTS / f"{name}.yaml"
+    return parse_layout(
+        _text(path), _text(overview) if overview else None, str(path), str(overview or "")
+    )
+
+
+def layout_texts(name: str, overview: Path | None = None) -> tuple[str, str | None]:
+    """The declarations themselves, kept with an edition so that it can be read years later."""
+    return _text(LAYOUTS / f"{name}.yaml"), _text(overview) if overview else None
+
+
+@cache
+def parse_layout(
+    text: str, overview_text: str | None, path: str = "layout", overview: str = "overview"
+) -> Layout:
+    """A layout from the text of its declarations; see `load_layout`."""
     try:
-        declared = LayoutFile.model_validate(_read(path))
+        declared = LayoutFile.model_validate(_parsed(text, path))
     except ValidationError as error:
         raise _explain(path, error) from error
     figures: list[Figure] = []
     tables = declared.tables
-    if overview is not None:
+    if overview_text is not None:
         try:
-            local = OverviewFile.model_validate(_read(overview))
+            local = OverviewFile.model_validate(_parsed(overview_text, overview))
         except ValidationError as error:
             raise _explain(overview, error) from error
         figures = local.figures
+        keys = {
+            leaf.key for t in tables for b in t.all_blocks() for r in b.rows for leaf in r.leaves()
+        }
         for added in local.added_rows:
-            if any(added.table == t.key for t in tables) and any(
-                added.after == leaf.key
-                for t in tables
-                for b in t.all_blocks()
-                for r in b.rows
-                for leaf in r.leaves()
-            ):
+            # A local row belongs to the layouts that have the row it stands after.
+            if added.after in keys:
                 _insert(tables, added, overview)
     cells: dict[str, Cell] = {}
     for table in tables:
@@ -466,7 +486,7 @@ def load_layout(name: str, overview: Path | None = None) -> Layout:
                 raise LayoutError(f"{path}: 单元格 {cell.key} 声明了两次")
             cells[cell.key] = cell
     for figure in figures:
-        cell = _figure_cell(figure, overview or path)
+        cell = _figure_cell(figure, overview)
         if cell.key in cells:
             raise LayoutError(f"{overview}: overview.{figure.key} 声明了两次")
         cells[cell.key] = cell

@@ -14,6 +14,9 @@ CREATE TABLE IF NOT EXISTS yearly.edition (
     data_as_of TIMESTAMP,  -- 数据截至(北京时间)
     cell_hash VARCHAR NOT NULL,  -- 全部单元格的指纹
     definition_hash VARCHAR NOT NULL,  -- 格式、口径、规则的指纹
+    definitions VARCHAR NOT NULL,  -- 格式与口径的原文(JSON),供多年后重读
+    software_version VARCHAR NOT NULL,  -- 编制所用的软件版本
+    findings_hash VARCHAR NOT NULL,  -- 全部核对结果的指纹
     built_at TIMESTAMP NOT NULL,  -- 编制时间(北京时间)
     built_by VARCHAR,  -- 编制人
     reason VARCHAR,  -- 另编新版的理由

@@ -1,0 +1,282 @@
+"""Editions in the lake: written whole, read back whole or for one organ."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from expectations.balance import number
+from tasks.edition import CellValue, Edition, Finding, Organ, RecordReference, Scope, Series
+from warehouse.lake import Connection, Lake, LakeError, transaction
+from warehouse.layout import parse_layout
+
+Cells = dict[tuple[str, Scope], dict[str, CellValue]]
+
+
+class NoEdition(LakeError):
+    """There is no such edition; the message says how to make one."""
+
+
+def cell_hash(cells: Any) -> str:
+    """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, sorted."""
+    digest = sha256()
+    for (organ_id, scope), figures in sorted(cells.items()):
+        for key, figure in sorted(figures.items()):
+            written = "\t".join(map(number, (figure.value, figure.numerator, figure.denominator)))
+            digest.update(f"{organ_id}\t{scope}\t{key}\t{written}\n".encode())
+    return digest.hexdigest()
+
+
+def findings_hash(findings: Sequence[Finding]) -> str:
+    """The fingerprint of what every check came to, with the records it names."""
+    digest = sha256()
+    for f in sorted(findings, key=lambda f: (f.organ_id, f.key)):
+        named = ",".join(f"{r.source_system}/{r.record_id}" for r in f.records)
+        digest.update(f"{f.organ_id}\t{f.key}\t{f.status}\t{f.message}\t{named}\n".encode())
+    return digest.hexdigest()
+
+
+def save(lake: Lake, edition: Edition, definitions: str, software: str, built_by: str) -> None:
+    """Write a pending edition in one transaction; earlier pending ones of its year give way."""
+    with lake.write() as connection, transaction(connection):
+        connection.execute(
+            "UPDATE yearly.edition SET edition_status = 'superseded' "
+            "WHERE report_year = ? AND edition_status = 'pending'",
+            [edition.report_year],
+        )
+        _insert(
+            connection,
+            "yearly.edition",
+            {
+                "edition_id": edition.id,
+                "report_year": edition.report_year,
+                "edition_number": edition.number,
+                "edition_status": edition.status,
+                "layout": edition.layout.name,
+                "lake_snapshot": edition.snapshot,
+                "data_as_of": edition.data_as_of,
+                "cell_hash": edition.cell_hash,
+                "definition_hash": edition.definition_hash,
+                "definitions": definitions,
+                "software_version": software,
+                "findings_hash": findings_hash(edition.findings),
+                "built_at": edition.built_at,
+                "built_by": built_by,
+                "reason": edition.reason or None,
+                "blocking_findings": len(edition.blocking_findings),
+            },
+        )
+        _insert_many(
+            connection,
+            "yearly.cell",
+            ("edition_id", "organ_id", "scope", "cell", "table_key", "row_key", "column_key")
+            + ("value", "numerator", "denominator"),
+            [
+                (
+                    edition.id,
+                    organ_id,
+                    scope,
+                    key,
+                    *_place(key),
+                    v.value,
+                    v.numerator,
+                    v.denominator,
+                )
+                for (organ_id, scope), figures in edition.cells.items()
+                for key, v in figures.items()
+            ],
+        )
+        _insert_many(
+            connection,
+            "yearly.check_result",
+            ("edition_id", "organ_id", "check_key", "code", "severity", "check_status")
+            + ("message", "equation", "gap", "record_count"),
+            [
+                (edition.id, f.organ_id, f.key, f.code, f.severity, f.status)
+                + (f.message, f.equation or None, f.gap, f.record_count)
+                for f in edition.findings
+            ],
+        )
+        _insert_many(
+            connection,
+            "yearly.check_record",
+            ("edition_id", "organ_id", "check_key", "table_name", "source_system", "record_id")
+            + ("record_organ_id", "record_on", "detail"),
+            [
+                (edition.id, f.organ_id, f.key, r.table, r.source_system, r.record_id)
+                + (r.organ_id, r.record_on, r.detail or None)
+                for f in edition.findings
+                for r in f.records
+            ],
+        )
+
+
+def _place(key: str) -> tuple[str, str, str]:
+    table, row, *column = key.split(".")
+    return table, row, column[0] if column else ""
+
+
+def _insert(connection: Connection, table: str, values: dict[str, Any]) -> None:
+    marks = ", ".join("?" for _ in values)
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values())
+    )
+
+
+def _insert_many(
+    connection: Connection, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+) -> None:
+    """Column by column: one statement however many rows. Decimals travel as text, so that
+    nothing passes through a float."""
+    if not rows:
+        return
+    kinds = dict(
+        connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
+            table.split("."),
+        ).fetchall()
+    )
+    lists = [
+        [f"{v:f}" if isinstance(v, Decimal) else v for v in values]
+        for values in zip(*rows, strict=True)
+    ]
+    casts = ", ".join(f"c{i}::{kinds[c]}" for i, c in enumerate(columns))
+    names = ", ".join(f"c{i}" for i in range(len(columns)))
+    unnested = ", ".join("unnest(?)" for _ in columns)
+    connection.execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) "
+        f"SELECT {casts} FROM (SELECT {unnested}) AS rows({names})",
+        lists,
+    )
+
+
+_EDITION = """
+SELECT edition_id, edition_number, edition_status, report_year, lake_snapshot, data_as_of, built_at,
+    cell_hash, definition_hash, definitions, coalesce(reason, ''), findings_hash
+FROM yearly.edition
+"""
+
+
+def find(
+    connection: Connection, year: int, edition_id: str | None = None
+) -> tuple[Any, ...] | None:
+    """The newest edition of a year, or the one named, as a row; None when there is none."""
+    if edition_id:
+        return connection.execute(_EDITION + "WHERE edition_id = ?", [edition_id]).fetchone()
+    return connection.execute(
+        _EDITION + "WHERE report_year = ? ORDER BY edition_number DESC LIMIT 1", [year]
+    ).fetchone()
+
+
+def published_figures(connection: Connection, year: int, organ_id: str) -> dict[str, CellValue]:
+    """One organ's rolled-up figures in the published edition of a year; empty when none is."""
+    row = connection.execute(
+        "SELECT edition_id FROM yearly.edition WHERE report_year = ? AND edition_status = 'published' "
+        "ORDER BY edition_number DESC LIMIT 1",
+        [year],
+    ).fetchone()
+    if row is None:
+        return {}
+    cells = _read_cells(connection, row[0], organ_id)
+    return cells.get((organ_id, "rolled_up"), {})
+
+
+def load(
+    lake: Lake, year: int, *, edition_id: str | None = None, organ_id: str | None = None
+) -> Edition:
+    """Read an edition back, the newest of the year unless one is named.
+
+    With `organ_id` only that organ's figures are read, which is quick. Raises NoEdition.
+    """
+    with lake.read() as connection:
+        row = find(connection, year, edition_id)
+        if row is None:
+            raise NoEdition(f"还没有 {year} 年的版次。请先运行 nianbao year-end {year}")
+        (id_, number_, status, report_year, snapshot, data_as_of, built_at) = row[:7]
+        definitions = json.loads(row[9])
+        organs = tuple(Organ(**organ) for organ in definitions["organs"])
+        cells = _read_cells(connection, id_, organ_id)
+        findings = _read_findings(connection, id_, {o.id: o.name for o in organs})
+    return Edition(
+        id=id_,
+        number=number_,
+        status=status,
+        report_year=report_year,
+        layout=parse_layout(definitions["layout"], definitions["overview"]),
+        snapshot=snapshot,
+        data_as_of=data_as_of,
+        built_at=built_at,
+        cell_hash=row[7],
+        definition_hash=row[8],
+        root=organs[0],
+        organs=organs,
+        cells=cells,
+        findings=findings,
+        last_year={k: _cell_value(v) for k, v in definitions["last_year"].items()},
+        series=tuple(
+            Series(s["key"], s["title"], s["unit"], tuple((p[0], p[1], p[2]) for p in s["points"]))
+            for s in definitions["series"]
+        ),
+        is_synthetic=definitions["is_synthetic"],
+        reason=row[10],
+    )
+
+
+def _cell_value(values: Sequence[str | None]) -> CellValue:
+    return CellValue(*(None if v is None else Decimal(v) for v in values))
+
+
+def _read_cells(connection: Connection, edition_id: str, organ_id: str | None) -> Cells:
+    cells: Cells = defaultdict(dict)
+    condition, values = ("AND organ_id = ?", [organ_id]) if organ_id else ("", [])
+    for organ, scope, key, *figure in connection.execute(
+        "SELECT organ_id, scope, cell, value, numerator, denominator FROM yearly.cell "
+        f"WHERE edition_id = ? {condition}",
+        [edition_id, *values],
+    ).fetchall():
+        cells[(organ, scope)][key] = CellValue(*figure)
+    return dict(cells)
+
+
+def _read_findings(
+    connection: Connection, edition_id: str, names: dict[str, str]
+) -> tuple[Finding, ...]:
+    records: dict[tuple[str, str], list[RecordReference]] = defaultdict(list)
+    for organ, key, table, source, record_id, owner, on, detail in connection.execute(
+        "SELECT organ_id, check_key, table_name, source_system, record_id, record_organ_id, "
+        "record_on, coalesce(detail, '') FROM yearly.check_record WHERE edition_id = ? "
+        "ORDER BY record_on, source_system, record_id",
+        [edition_id],
+    ).fetchall():
+        records[(organ, key)].append(
+            RecordReference(table, source, record_id, owner, names.get(owner), on, detail)
+        )
+    order = {organ_id: position for position, organ_id in enumerate(names)}
+    rows = connection.execute(
+        "SELECT code, check_key, organ_id, severity, check_status, message, coalesce(equation, ''), "
+        "gap, record_count FROM yearly.check_result WHERE edition_id = ?",
+        [edition_id],
+    ).fetchall()
+    return tuple(
+        Finding(
+            code=code,
+            key=key,
+            organ_id=organ,
+            organ_name=names.get(organ, organ),
+            severity=severity,
+            status=status,
+            message=message,
+            equation=equation,
+            gap=gap,
+            records=tuple(records[(organ, key)]),
+            record_count=count,
+        )
+        for code, key, organ, severity, status, message, equation, gap, count in sorted(
+            rows, key=lambda r: (order.get(r[2], len(order)), r[0], r[1])
+        )
+    )

@@ -1,0 +1,255 @@
+"""Explain: from a published cell back to its definition, its SQL and its records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from expectations.balance import number
+from tasks.edition import CellValue, Scope
+from tasks.edition_store import NoEdition, load
+from tasks.tabulate import Tabulation, tabulate
+from warehouse.cells import Record, cell_sql, count_records, records
+from warehouse.lake import Lake, LakeError
+from warehouse.layout import Cell, Layout, layout_of_year
+from warehouse.reading import Reading, measures, reading
+
+
+class NoSuchCell(LakeError):
+    """The key names no cell, or the organ is not in the year's tree; near ones are named."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One figure explained.
+
+    A figure made of other figures carries theirs in `parts`, by the role they play:
+    numerator and denominator, this year and last year, or the parts of a sum.
+    """
+
+    report_year: int
+    cell: str
+    label: str
+    organ_id: str
+    organ_name: str
+    value: Decimal | None
+    unit: str
+    definition: str
+    article: str
+    rule: str
+    sql: str
+    snapshot: int
+    edition_id: str | None
+    record_count: int
+    records: tuple[Record, ...]
+    offset: int
+    parts: tuple[tuple[str, Explanation], ...] = field(default=())
+
+
+def explain(
+    lake: Lake,
+    city: Path,
+    year: int,
+    cell_key: str,
+    *,
+    organ_id: str | None = None,
+    scope: Scope = "rolled_up",
+    edition_id: str | None = None,
+    limit: int = 20,
+    offset: int = 0,
+) -> Explanation:
+    """Explain a cell of a year for the root or one organ, from the edition's own snapshot.
+
+    The newest edition is meant unless one is named; without any edition, the lake as it is.
+    Raises NoSuchCell, NoEdition, LakeError.
+    """
+    overview = city / "overview.yaml"
+    snapshot: int | None
+    try:
+        edition = load(lake, year, edition_id=edition_id, organ_id="")
+        layout, snapshot, shown = edition.layout, edition.snapshot, edition.id
+    except NoEdition:
+        if edition_id:
+            raise
+        layout = layout_of_year(year, overview if overview.exists() else None)
+        snapshot, shown = None, None
+    if cell_key not in layout.cells:
+        raise NoSuchCell(_unknown(cell_key, layout))
+    with reading(lake, snapshot) as opened:
+        last_year = tabulate(opened, layout, year - 1)
+        tabulations = {year: tabulate(opened, layout, year, last_year), year - 1: last_year}
+        tree = tabulations[year].tree
+        organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
+        if organ is None:
+            raise NoSuchCell(
+                f"{year} 年没有机关 {organ_id}。机关编号见 organs.csv,或运行 nianbao organs {year}"
+            )
+        context = _Context(opened, layout, tabulations, shown, scope, limit, offset)
+        return context.explain(layout.cells[cell_key], year, organ.id, organ.name)
+
+
+def _unknown(key: str, layout: Layout) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(key, layout.cells, n=5, cutoff=0.4)
+    hint = f";相近的有:{'、'.join(near)}" if near else ""
+    return f"{layout.title}中没有单元格 {key}{hint}"
+
+
+@dataclass(frozen=True)
+class _Context:
+    reading: Reading
+    layout: Layout
+    tabulations: dict[int, Tabulation]
+    edition_id: str | None
+    scope: Scope
+    limit: int
+    offset: int
+
+    def explain(self, cell: Cell, year: int, organ_id: str, organ_name: str) -> Explanation:
+        tabulation = self.tabulations[year]
+        figure = tabulation.cells.get((organ_id, self.scope), {}).get(cell.key, CellValue(None))
+        organs = tabulation.tree.record_organs(organ_id, self.scope)
+
+        def part(role: str, key: str, of_year: int) -> tuple[str, Explanation]:
+            return role, self.explain(self.layout.cells[key], of_year, organ_id, organ_name)
+
+        parts: list[tuple[str, Explanation]] = []
+        found: list[Record] = []
+        count, sql = 0, ""
+        if cell.measure:
+            sql = cell_sql(cell, year, organs)
+            if figure.value is not None:
+                count = count_records(self.reading, [cell], year, organs)
+                found = records(
+                    self.reading, [cell], year, organs, limit=self.limit, offset=self.offset
+                )
+        elif cell.ratio:
+            parts = [
+                part("numerator", cell.ratio[0], year),
+                part("denominator", cell.ratio[1], year),
+            ]
+        elif cell.parts:
+            parts = [part("part", key, year) for key in cell.parts]
+        elif cell.change_on_year:
+            parts = [part("this_year", cell.change_on_year, year)]
+            if year - 1 in self.tabulations:
+                parts.append(part("last_year", cell.change_on_year, year - 1))
+        elif cell.last_year and year - 1 in self.tabulations:
+            parts = [part("last_year", cell.last_year, year - 1)]
+        if parts:
+            found, count = self._of_parts([e for role, e in parts if role != "denominator"])
+            sql = "\n\n".join(f"-- {e.label}\n{e.sql}" for _, e in parts if e.sql)
+        return Explanation(
+            report_year=year,
+            cell=cell.key,
+            label=cell.full_label,
+            organ_id=organ_id,
+            organ_name=organ_name,
+            value=figure.value,
+            unit=cell.unit,
+            definition=definition(cell, self.layout),
+            article=cell.article,
+            rule=measures()[cell.measure].rule if cell.measure else "",
+            sql=sql,
+            snapshot=self.reading.snapshot,
+            edition_id=self.edition_id,
+            record_count=count,
+            records=tuple(found),
+            offset=self.offset,
+            parts=tuple(parts),
+        )
+
+    def _of_parts(self, parts: Sequence[Explanation]) -> tuple[list[Record], int]:
+        """One page over the records of several figures, one after the other."""
+        count = sum(e.record_count for e in parts)
+        found: list[Record] = []
+        skip = self.offset
+        for e in parts:
+            cells, year = [self.layout.cells[e.cell]], e.report_year
+            if not cells[0].measure:
+                found += e.records[: self.limit - len(found)]
+            elif skip < e.record_count and len(found) < self.limit:
+                organs = self.tabulations[year].tree.record_organs(e.organ_id, self.scope)
+                found += records(
+                    self.reading, cells, year, organs, limit=self.limit - len(found), offset=skip
+                )
+            skip = max(0, skip - e.record_count)
+        return found, count
+
+
+def definition(cell: Cell, layout: Layout) -> str:
+    """What a figure means, in words an official can check."""
+
+    def label(key: str) -> str:
+        return f"“{layout.cells[key].full_label}”"
+
+    meaning = f"{cell.full_label}:{cell.meaning}" if cell.meaning else cell.full_label
+    if cell.ratio:
+        how = f"{label(cell.ratio[0])}除以{label(cell.ratio[1])},百分数"
+    elif cell.parts:
+        how = "加".join(label(key) for key in cell.parts)
+    elif cell.change_on_year:
+        how = f"{label(cell.change_on_year)}比上年增减的百分比"
+    elif cell.last_year:
+        how = f"上年的{label(cell.last_year)}"
+    else:
+        counted = f"{cell.quantity} 之和" if cell.quantity else "记录数"
+        how = f"按 {cell.measure} 取数,条件 {cell.where},取{counted}"
+    return f"{meaning}。{how}"
+
+
+def explanation_json(e: Explanation) -> dict[str, Any]:
+    """The explanation as plain data; dates as ISO text."""
+
+    def plain(value: Any) -> Any:
+        return value.isoformat() if isinstance(value, date | datetime) else value
+
+    return {
+        "report_year": e.report_year,
+        "cell": e.cell,
+        "label": e.label,
+        "organ": {"id": e.organ_id, "name": e.organ_name},
+        "value": json_number(e.value),
+        "unit": e.unit,
+        "definition": e.definition,
+        "article": e.article,
+        "rule": e.rule,
+        "sql": e.sql,
+        "snapshot": e.snapshot,
+        "edition": e.edition_id,
+        "record_count": e.record_count,
+        "offset": e.offset,
+        "records": [
+            {
+                "source": r.source_system,
+                "table": r.table,
+                "id": r.record_id,
+                "organ": r.organ_id,
+                "on": plain(r.record_on),
+                "quantity": json_number(r.quantity),
+                "dates": {name: plain(value) for name, value in r.dates.items()},
+            }
+            for r in e.records
+        ],
+        **_parts_json(e),
+    }
+
+
+def _parts_json(e: Explanation) -> dict[str, Any]:
+    """`numerator` and `denominator`, `this_year` and `last_year`, or the list `parts`."""
+    roles = [role for role, _ in e.parts]
+    if "part" in roles:
+        return {"parts": [explanation_json(part) for _, part in e.parts]}
+    return {role: explanation_json(part) for role, part in e.parts}
+
+
+def json_number(value: Decimal | None) -> int | float | None:
+    """A figure for JSON: an integer where it is one."""
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(number(value))

@@ -1,0 +1,345 @@
+"""Reconcile: what adds up and what does not, and the records that keep it from adding up.
+
+Codes B1–B6, B9, B11 come from the layout's equations, B8 from the organ tree, F1 compares
+with what organs filed themselves, P1 with what was published, C1 watches the corrections.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from expectations.balance import CheckResult, Status, check_value, evaluate, number
+from expectations.rules import describe
+from tasks.edition import CellValue, Finding, Organ, RecordReference
+from tasks.register import CityFileError
+from tasks.tabulate import Figures, Tabulation, Tree
+from warehouse.cells import ALL_ORGANS, Record, differing_records
+from warehouse.layout import Equation, Layout, Term
+from warehouse.reading import Reading
+from warehouse.tables import all_tables
+
+RECORDS_KEPT = 200
+"""How many records a finding lists; it counts all of them."""
+
+
+def reconcile(
+    reading: Reading,
+    now: Tabulation,
+    last_year: Tabulation,
+    *,
+    published: Path | None = None,
+    published_last_year: Mapping[str, CellValue] | None = None,
+) -> Iterator[Finding]:
+    """All checks of all organs' tables of a year.
+
+    `published_last_year` are the root's figures of last year's published edition; where
+    they exist they stand for last year, because that is what was signed for. `published`
+    is the city's file of figures published elsewhere.
+    """
+    yield from _equations(reading, now, last_year, published_last_year or {})
+    for organ in now.tree.organs:
+        yield _values(now, organ)
+    yield from _organ_tree(reading, now)
+    yield from _filed(reading, now)
+    if published and published.exists():
+        yield from _published(now, published)
+    yield from _corrections(reading, now.tree.root)
+
+
+def finding(result: CheckResult, organ: Organ, records: Iterable[RecordReference] = ()) -> Finding:
+    """A check's result as a finding of one organ, with its rule's severity."""
+    listed = tuple(records)
+    return Finding(
+        code=result.code,
+        key=result.key,
+        organ_id=organ.id,
+        organ_name=organ.name,
+        severity=describe(result.code).severity,
+        status=result.status,
+        message=result.message,
+        equation=result.equation,
+        gap=result.gap,
+        records=listed[:RECORDS_KEPT],
+        record_count=len(listed),
+    )
+
+
+def _values_of(figures: Mapping[str, CellValue]) -> dict[str, Decimal | None]:
+    return {key: figure.value for key, figure in figures.items()}
+
+
+def _equations(
+    reading: Reading,
+    now: Tabulation,
+    last_year: Tabulation,
+    signed_for: Mapping[str, CellValue],
+) -> Iterator[Finding]:
+    tree = now.tree
+    names = {organ.id: organ.name for organ in tree.organs}
+    inside = {organ.id: set(tree.subtree(organ.id)) for organ in tree.organs}
+    figures = {o.id: _values_of(now.cells[(o.id, "rolled_up")]) for o in tree.organs}
+    before = {o.id: _values_of(last_year.cells.get((o.id, "rolled_up"), {})) for o in tree.organs}
+    before[tree.root.id].update(_values_of(signed_for))
+    for equation in now.layout.equations:
+        results = {o.id: evaluate(equation, figures[o.id], before[o.id]) for o in tree.organs}
+        references: list[RecordReference] = []
+        if any(result.status == "fail" for result in results.values()):
+            _, records = differing_records(
+                reading, now.layout, equation, now.year, ALL_ORGANS, limit=100_000
+            )
+            references = [_reference(r, now.layout, equation, tree, names) for r in records]
+        for organ in tree.organs:
+            result = results[organ.id]
+            behind = (
+                [r for r in references if r.organ_id in inside[organ.id]]
+                if result.status == "fail"
+                else []
+            )
+            yield finding(_named(result, behind), organ, behind)
+
+
+def _named(result: CheckResult, records: list[RecordReference]) -> CheckResult:
+    """The message with the records that explain it, so that it can be read on its own."""
+    if not records:
+        return result
+    named = "、".join(r.record_id for r in records[:6])
+    more = f" 等 {len(records)} 件" if len(records) > 6 else f"({len(records)} 件)"
+    return replace(result, message=f"{result.message};所涉记录:{named}{more}")
+
+
+def _reference(
+    record: Record, layout: Layout, equation: Equation, tree: Tree, names: Mapping[str, str]
+) -> RecordReference:
+    """A record that counts on one side only. Its organ is the one that answers for it."""
+    organ = record.organ_id
+    if organ is None or (organ not in names and organ not in tree.stands_for):
+        organ = tree.root.id
+    organ = tree.stands_for.get(organ, organ)
+    heavy, light = (
+        (equation.left, equation.right) if record.quantity > 0 else (equation.right, equation.left)
+    )
+    detail = f"计入{_side(layout, equation, heavy)},未计入{_side(layout, equation, light)}"
+    return RecordReference(
+        record.table,
+        record.source_system,
+        record.record_id,
+        organ,
+        names.get(organ),
+        record.record_on,
+        detail,
+    )
+
+
+def _side(layout: Layout, equation: Equation, terms: tuple[Term, ...]) -> str:
+    """A side of an equation in words."""
+    if len(terms) > 2:
+        return "任何一类申请人" if equation.code == "B3" else "任何一个分项"
+    labels = []
+    for term in terms:
+        cell = layout.cells[term.cell]
+        label = cell.column_label if equation.each == "row" else cell.label
+        labels.append(("上年" if term.years_back else "") + f"“{label}”")
+    return "、".join(labels)
+
+
+def _values(now: Tabulation, organ: Organ) -> Finding:
+    """B9 over all printed cells of an organ, as one finding."""
+    figures = now.cells[(organ.id, "rolled_up")]
+    bad = [
+        result.message
+        for cell in now.layout.cells.values()
+        if cell.measure and not cell.derived
+        for result in (check_value(cell, figures[cell.key].value),)
+        if result.status == "fail"
+    ]
+    message = ";".join(bad[:10]) or "各单元格的数值合法"
+    return finding(CheckResult("B9", "B9", "fail" if bad else "pass", message), organ)
+
+
+def _filed_figures(
+    reading: Reading, year: int
+) -> dict[str, dict[str, tuple[Decimal | None, str, str]]]:
+    """What organs filed for a year: organ → cell → (value, source system, record id)."""
+    filed: dict[str, dict[str, tuple[Decimal | None, str, str]]] = defaultdict(dict)
+    for organ_id, cell, text, source, record_id in reading.connection.execute(
+        "SELECT organ_id, cell, value, source_system, record_id FROM core.filed_cell "
+        "WHERE report_year = ? AND removed_at IS NULL ORDER BY source_system, record_id",
+        [year],
+    ).fetchall():
+        try:
+            value = Decimal(text) if text not in (None, "") else None
+        except InvalidOperation:
+            value = None
+        filed[organ_id][cell] = (value, source, record_id)
+    return filed
+
+
+def _organ_tree(reading: Reading, now: Tabulation) -> Iterator[Finding]:
+    """B8: a parent is its own and its direct children, in the tables built and in those filed."""
+    filed = _filed_figures(reading, now.year)
+    tree, cells = now.tree, now.cells
+    additive = [c for c in now.layout.cells.values() if c.measure]
+    for parent in tree.organs:
+        children = tree.children(parent.id)
+        if not children:
+            continue
+        bad = []
+        for cell in additive:
+            whole = cells[(parent.id, "rolled_up")][cell.key].value
+            parts = [cells[(parent.id, "own")][cell.key].value]
+            parts += [cells[(child.id, "rolled_up")][cell.key].value for child in children]
+            known = [p for p in parts if p is not None]
+            if whole is not None and whole != sum(known, Decimal(0)):
+                bad.append(f"{cell.full_label} {number(whole)} ≠ {number(sum(known, Decimal(0)))}")
+        message = ";".join(bad[:10]) or f"本级与 {len(children)} 个下级之和等于汇总数"
+        yield finding(
+            CheckResult("B8", f"B8.{parent.id}", "fail" if bad else "pass", message), parent
+        )
+        if filed:
+            yield _filed_tree(now, parent, children, filed)
+
+
+def _filed_tree(
+    now: Tabulation,
+    parent: Organ,
+    children: list[Organ],
+    filed: Mapping[str, Mapping[str, tuple[Decimal | None, str, str]]],
+) -> Finding:
+    """B8 over the tables that organs filed: each parent's against its own records and its
+    children's filings. A child that filed nothing is named."""
+    missing = [child for child in children if child.id not in filed]
+    bad = []
+    for cell_key, (whole, _, _) in filed.get(parent.id, {}).items():
+        own = now.cells[(parent.id, "own")].get(cell_key, CellValue(None)).value
+        parts = [filed[c.id][cell_key][0] for c in children if cell_key in filed.get(c.id, {})]
+        total = (own or Decimal(0)) + sum((p for p in parts if p is not None), Decimal(0))
+        if whole is not None and whole != total:
+            bad.append(f"{cell_key} 填报 {number(whole)},本级与下级之和 {number(total)}")
+    key = f"B8.filed.{parent.id}"
+    status: Status
+    if parent.id not in filed:
+        status, message = "not_assessable", f"{parent.name}未填报"
+    elif missing:
+        names = "、".join(child.name for child in missing[:10])
+        more = f" 等 {len(missing)} 个机关" if len(missing) > 10 else ""
+        status = "uncertain"
+        message = f"填报表:{names}{more}未填报" + (f";{';'.join(bad[:5])}" if bad else "")
+    else:
+        status = "fail" if bad else "pass"
+        message = f"填报表:{';'.join(bad[:10])}" if bad else "填报表:本级与下级之和等于汇总数"
+    return replace(finding(CheckResult("B8", key, status, message), parent), severity="warn")
+
+
+def _filed(reading: Reading, now: Tabulation) -> Iterator[Finding]:
+    """F1: what an organ filed itself against what its records and its subordinates' give."""
+    filed = _filed_figures(reading, now.year)
+    for organ in now.tree.organs:
+        if organ.id not in filed:
+            continue
+        computed = now.cells[(organ.id, "rolled_up")]
+        records, bad = [], []
+        for cell_key, (value, source, record_id) in filed[organ.id].items():
+            cell = now.layout.cells.get(cell_key)
+            if cell is None or value is None or computed[cell_key].value in (None, value):
+                continue
+            text = f"{cell.full_label}:填报 {number(value)},系统记录 {number(computed[cell_key].value)}"
+            bad.append(text)
+            records.append(
+                RecordReference(
+                    "core.filed_cell", source, record_id, organ.id, organ.name, None, text
+                )
+            )
+        message = ";".join(bad[:10]) or "自行填报的数字与系统记录一致"
+        yield finding(
+            CheckResult("F1", f"F1.{organ.id}", "fail" if bad else "pass", message), organ, records
+        )
+
+
+def read_published(path: Path) -> list[dict[str, Any]]:
+    """The city's published figures of a year: `figures` with key, value and decimals.
+
+    Raises CityFileError when the file is not of that form.
+    """
+    try:
+        figures = yaml.safe_load(path.read_text(encoding="utf-8"))["figures"]
+        return [{**figure, "value": Decimal(str(figure["value"]))} for figure in figures]
+    except (yaml.YAMLError, KeyError, TypeError, InvalidOperation) as error:
+        raise CityFileError(f"{path}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error
+
+
+def agreement(published: Decimal, computed: Decimal, decimals: int) -> str | None:
+    """How a published figure agrees with a computed one: 相等, 截取, 四舍五入; None if it does not."""
+    if published == computed:
+        return "相等"
+    unit = Decimal(1).scaleb(-decimals)
+    ways = [
+        name
+        for name, rounding in (("截取", "ROUND_DOWN"), ("四舍五入", "ROUND_HALF_UP"))
+        if computed.quantize(unit, rounding=rounding) == published
+    ]
+    return "或".join(ways) or None
+
+
+def _published(now: Tabulation, path: Path) -> Iterator[Finding]:
+    """P1: figures published elsewhere against the edition, percentages rounded or truncated."""
+    root = now.tree.root
+    figures: Figures = now.cells[(root.id, "rolled_up")]
+    for printed in read_published(path):
+        key = printed["key"] if "." in printed["key"] else f"overview.{printed['key']}"
+        cell = now.layout.cells.get(key)
+        value = figures[key].value if cell else None
+        label = cell.full_label if cell else key
+        published = printed["value"]
+        if value is None:
+            result = CheckResult("P1", f"P1.{key}", "not_assessable", f"{label}:没有可比的数")
+        else:
+            way = agreement(published, value, int(printed.get("decimals", 0)))
+            equation = f"{number(published)} = {number(value)}"
+            text = f"{label}:公布 {number(published)},本版 {number(value)}"
+            result = CheckResult(
+                "P1",
+                f"P1.{key}",
+                "pass" if way else "fail",
+                f"{text}({way})" if way else text,
+                equation,
+                published - value,
+            )
+        yield finding(result, root)
+
+
+def _corrections(reading: Reading, root: Organ) -> Iterator[Finding]:
+    """C1: a correction whose record says something else by now must be retired."""
+    columns = {t.full_name: {c.name for c in t.columns} for t in all_tables()}
+    for name, source, record_id, column, expected in reading.connection.execute(
+        "SELECT table_name, source_system, record_id, column_name, expected_value "
+        "FROM lake.ops.correction ORDER BY ALL"
+    ).fetchall():
+        key = f"C1.{name}.{source}.{record_id}.{column}"
+        if column != "*" and column not in columns.get(name, set()):
+            continue
+        selected = "NULL" if column == "*" else f"{column}::VARCHAR"
+        row = reading.connection.execute(
+            f"SELECT {selected} FROM lake.{name} WHERE source_system = ? AND record_id = ?",
+            [source, record_id],
+        ).fetchone()
+        reference = RecordReference(name, source, record_id, root.id, root.name, None, column)
+        if row is None:
+            text, status = f"更正所指的记录不存在:{name} {record_id}", "fail"
+        elif column != "*" and row[0] != expected:
+            text = (
+                f"{name} {record_id} 的 {column} 现为“{row[0] or '空'}”,已不是更正所针对的"
+                f"“{expected or '空'}”;更正未再适用,请核对后从 corrections.yaml 撤下"
+            )
+            status = "fail"
+        else:
+            text, status = f"更正适用:{name} {record_id} {column}", "pass"
+        yield finding(
+            CheckResult("C1", key, "fail" if status == "fail" else "pass", text), root, [reference]
+        )

@@ -1,0 +1,221 @@
+"""Register: the city's own files in the lake — organs, working calendar, corrections.
+
+They are replaced as a whole, and only when they differ, so that a snapshot pins them
+together with the records.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from warehouse.lake import Connection, Lake, transaction
+from warehouse.tables import table
+
+ORGAN_COLUMNS = tuple(c.name for c in table("core.organ").columns)
+CITY = "city"
+"""The name under which the city's own files are kept in ops.resource_file."""
+CALENDAR_FROM = 2004
+"""The first year the calendar package knows."""
+
+
+class CityFileError(ValueError):
+    """A file of the city's folder that cannot be used; the message names file, line and remedy."""
+
+
+class Correction(BaseModel):
+    """One entry of `corrections.yaml`.
+
+    `expect` is what the source must still say; once it says something else the correction
+    no longer applies and a finding asks for it to be retired.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    table: str
+    source_system: str
+    record_id: str
+    column: str = "*"
+    action: Literal["override", "drop"] = "override"
+    expect: str | None = None
+    value: str | None = None
+    reason: str
+    reported_by: str
+    decided_on: date
+
+
+def read_organs(path: Path) -> list[tuple[Any, ...]]:
+    """The rows of `organs.csv`; columns as core.organ (further columns hold vendors' codes).
+
+    Raises CityFileError on a missing column, a bad date, a parent that is not listed, or
+    two rows of one organ that overlap in time.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.DictReader(file))
+    except OSError as error:
+        raise CityFileError(f"{path}: 读不到文件({error.strerror})") from error
+    if not lines:
+        raise CityFileError(f"{path}: 没有机关")
+    missing = [c for c in ORGAN_COLUMNS if c not in lines[0]]
+    if missing:
+        raise CityFileError(f"{path}: 缺少列 {'、'.join(missing)}")
+    rows: list[tuple[Any, ...]] = []
+    ids = {line["organ_id"] for line in lines}
+    periods: dict[str, list[tuple[date, date]]] = {}
+    for number, line in enumerate(lines, start=2):
+        values: dict[str, Any] = {c: line[c].strip() or None for c in ORGAN_COLUMNS}
+        for column in ("valid_from", "valid_to"):
+            try:
+                values[column] = date.fromisoformat(values[column]) if values[column] else None
+            except ValueError as error:
+                raise CityFileError(
+                    f"{path} 第 {number} 行 {column}:“{values[column]}”不是日期,应为 2020-03-05 这样的写法"
+                ) from error
+        for column in ("organ_id", "organ_name", "organ_kind", "valid_from"):
+            if values[column] is None:
+                raise CityFileError(f"{path} 第 {number} 行缺少 {column}")
+        for column in ("parent_organ_id", "successor_organ_id"):
+            if values[column] and values[column] not in ids:
+                raise CityFileError(f"{path} 第 {number} 行 {column}:没有机关 {values[column]}")
+        values["has_system"] = str(values["has_system"] or "true").lower() in ("true", "1", "是")
+        begin, end = values["valid_from"], values["valid_to"] or date.max
+        for other_begin, other_end in periods.get(values["organ_id"], []):
+            if begin <= other_end and other_begin <= end:
+                raise CityFileError(
+                    f"{path} 第 {number} 行:机关 {values['organ_id']} 的有效期与另一行重叠"
+                )
+        periods.setdefault(values["organ_id"], []).append((begin, end))
+        rows.append(tuple(values[c] for c in ORGAN_COLUMNS))
+    return rows
+
+
+def read_calendar(until: int) -> list[tuple[Any, ...]]:
+    """Days from 2004 to the end of `until`, with the State Council's holidays and make-up days.
+
+    A year whose holiday notice the calendar package does not know yet is filled by weekday
+    and marked `is_official` false.
+    """
+    import chinese_calendar
+
+    rows = []
+    working_days = 0
+    day = date(CALENDAR_FROM, 1, 1)
+    while day.year <= until:
+        name: str | None = None
+        try:
+            is_working = bool(chinese_calendar.is_workday(day))
+            _, name = chinese_calendar.get_holiday_detail(day)
+            is_official = True
+        except NotImplementedError:
+            is_working, is_official = day.weekday() < 5, False
+        working_days += is_working
+        rows.append((day, is_working, name, is_official, working_days))
+        day += timedelta(days=1)
+    return rows
+
+
+def read_corrections(path: Path) -> list[tuple[Any, ...]]:
+    """The rows of `corrections.yaml`, in the order of ops.correction; no file is none.
+
+    Raises CityFileError when an entry is malformed or names a table or column that is not there.
+    """
+    if not path.exists():
+        return []
+    try:
+        entries = TypeAdapter(list[Correction]).validate_python(
+            yaml.safe_load(path.read_text(encoding="utf-8")) or []
+        )
+    except (yaml.YAMLError, ValidationError) as error:
+        raise CityFileError(f"{path}: {error}") from error
+    rows = []
+    for number, entry in enumerate(entries, start=1):
+        place = f"{path} 第 {number} 条"
+        full_name = entry.table if "." in entry.table else f"core.{entry.table}"
+        try:
+            columns = {c.name for c in table(full_name).columns}
+        except KeyError as error:
+            raise CityFileError(f"{place}: 没有表 {entry.table}") from error
+        if entry.action == "override" and entry.column not in columns:
+            raise CityFileError(f"{place}: 表 {entry.table} 没有列 {entry.column}")
+        rows.append(
+            (
+                full_name,
+                entry.source_system,
+                entry.record_id,
+                "*" if entry.action == "drop" else entry.column,
+                entry.action,
+                entry.expect,
+                entry.value,
+                entry.reason,
+                entry.reported_by,
+                entry.decided_on,
+            )
+        )
+    return rows
+
+
+def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
+    """Bring the city's files into the lake; returns the names of the tables that changed.
+
+    Raises CityFileError before anything is written when a file is bad.
+    """
+    until = now.year + 1
+    organs, corrections = city / "organs.csv", city / "corrections.yaml"
+    fingerprints = {
+        "core.organ": _fingerprint(organs),
+        "core.calendar_day": f"chinesecalendar {version('chinesecalendar')} {until}",
+        "ops.correction": _fingerprint(corrections),
+    }
+    with lake.read() as connection:
+        held = dict(
+            connection.execute(
+                "SELECT resource, sha256 FROM ops.resource_file WHERE source_system = ?", [CITY]
+            ).fetchall()
+        )
+    stale = [name for name, mark in fingerprints.items() if held.get(name) != mark]
+    if not stale:
+        return []
+    readers: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
+        "core.organ": lambda: read_organs(organs),
+        "core.calendar_day": lambda: read_calendar(until),
+        "ops.correction": lambda: read_corrections(corrections),
+    }
+    rows = {name: readers[name]() for name in stale}
+    with lake.write() as connection, transaction(connection):
+        for name in stale:
+            connection.execute(f"DELETE FROM {name}")
+            _insert(connection, name, rows[name])
+            connection.execute(
+                "DELETE FROM ops.resource_file WHERE source_system = ? AND resource = ?",
+                [CITY, name],
+            )
+            mark = (CITY, name, name, fingerprints[name], now, CITY)
+            _insert(connection, "ops.resource_file", [mark])
+    return stale
+
+
+def _fingerprint(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def _insert(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Whole columns as lists: one statement however many rows."""
+    if not rows:
+        return
+    columns = table(name).columns
+    lists = ", ".join("unnest(?)" for _ in columns)
+    casts = ", ".join(f"c{i}::{c.sql_type}" for i, c in enumerate(columns))
+    names = ", ".join(f"c{i}" for i in range(len(columns)))
+    connection.execute(
+        f"INSERT INTO {name} SELECT {casts} FROM (SELECT {lists}) AS rows({names})",
+        [list(values) for values in zip(*rows, strict=True)],
+    )

@@ -1,0 +1,182 @@
+"""Tabulate: every cell of every organ, from its own records and rolled up the tree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tasks.edition import CellValue, Organ, Scope
+from warehouse.cells import OrganFilter, is_loaded, own_figures
+from warehouse.layout import Cell, Layout
+from warehouse.reading import Reading, organs_of_year
+
+Figures = dict[str, CellValue]
+
+
+class TabulationError(RuntimeError):
+    """The tables cannot be built; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The organs of a report year, parents first. `stands_for` maps an organ of a record to
+    the organ that answers for it in this year."""
+
+    organs: tuple[Organ, ...]
+    stands_for: Mapping[str, str]
+
+    @property
+    def root(self) -> Organ:
+        return self.organs[0]
+
+    def children(self, organ_id: str) -> list[Organ]:
+        return [o for o in self.organs if o.parent_id == organ_id]
+
+    def subtree(self, organ_id: str) -> list[str]:
+        """The ids of an organ and all below it."""
+        inside = {organ_id}
+        for organ in self.organs:
+            if organ.parent_id in inside:
+                inside.add(organ.id)
+        return sorted(inside)
+
+    def record_organs(self, organ_id: str, scope: Scope = "rolled_up") -> OrganFilter:
+        """Whose records an organ's figures hold. The root answers for unknown organs too."""
+        inside = set(self.subtree(organ_id) if scope == "rolled_up" else [organ_id])
+        if organ_id == self.root.id:
+            outside = {organ.id for organ in self.organs} - inside
+            outside |= {old for old, new in self.stands_for.items() if new in outside}
+            return OrganFilter(tuple(sorted(outside)))
+        inside |= {old for old, new in self.stands_for.items() if new in inside}
+        return OrganFilter(tuple(sorted(inside)), is_exclusion=False)
+
+
+def read_tree(reading: Reading, year: int) -> Tree:
+    """The organ tree of a report year, as it stood at the year's end.
+
+    Raises TabulationError when there is no organ, or more than one without a parent.
+    """
+    rows = organs_of_year(reading, year)
+    if not rows:
+        raise TabulationError(
+            f"{year} 年没有有效的机关。请检查城市目录中的 organs.csv,然后运行 nianbao nightly"
+        )
+    known = {row[0] for row in rows}
+    roots = [row for row in rows if row[3] is None or row[3] not in known]
+    if len(roots) > 1:
+        names = "、".join(f"{row[1]}({row[0]})" for row in roots)
+        raise TabulationError(
+            f"{year} 年有 {len(roots)} 个没有上级的机关:{names}。organs.csv 中只能有一个根"
+        )
+    successors = dict(
+        reading.connection.execute(
+            "SELECT organ_id, max_by(successor_organ_id, valid_from) FROM core.organ "
+            "WHERE successor_organ_id IS NOT NULL GROUP BY organ_id"
+        ).fetchall()
+    )
+    stands_for = {}
+    for old in successors:
+        new, seen = old, set()
+        while new not in known and new in successors and new not in seen:
+            seen.add(new)
+            new = successors[new]
+        if new != old and new in known:
+            stands_for[old] = new
+    organs = tuple(
+        Organ(i, name, kind, parent if parent in known else None, has_system)
+        for i, name, kind, parent, has_system in rows
+    )
+    return Tree(organs, stands_for)
+
+
+@dataclass(frozen=True)
+class Tabulation:
+    """The figures of one year under one layout, by (organ id, scope), then cell key."""
+
+    year: int
+    layout: Layout
+    tree: Tree
+    cells: Mapping[tuple[str, Scope], Figures]
+
+    def root_figures(self) -> Figures:
+        return self.cells[(self.tree.root.id, "rolled_up")]
+
+
+def tabulate(
+    reading: Reading, layout: Layout, year: int, last_year: Tabulation | None = None
+) -> Tabulation:
+    """Build all cells of a year.
+
+    `last_year`, under the same layout, supplies year-on-year figures; without it they are
+    missing. A record of an organ that is not in the tree counts at its successor, else at
+    the root, so the city's totals lose nothing (the rules name such records).
+    """
+    tree = read_tree(reading, year)
+    known = {organ.id for organ in tree.organs}
+    own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
+    for organ_id, values in own_figures(reading, layout.cells.values(), year).items():
+        answers = tree.stands_for.get(organ_id, organ_id) if organ_id else tree.root.id
+        target = own[answers if answers in known else tree.root.id]
+        for key, value in values.items():
+            target[key] += value
+    rolled = {organ_id: defaultdict(Decimal, values) for organ_id, values in own.items()}
+    for organ in reversed(tree.organs):
+        if organ.parent_id is not None:
+            for key, value in rolled[organ.id].items():
+                rolled[organ.parent_id][key] += value
+    loaded = {c.key for c in layout.cells.values() if c.measure and is_loaded(reading, c)}
+    cells: dict[tuple[str, Scope], Figures] = {}
+    scopes: tuple[tuple[Scope, dict[str, defaultdict[str, Decimal]]], ...] = (
+        ("own", own),  # type: ignore[assignment]
+        ("rolled_up", rolled),
+    )
+    for scope, values_of in scopes:
+        for organ in tree.organs:
+            before = last_year.cells.get((organ.id, scope), {}) if last_year else {}
+            cells[(organ.id, scope)] = _complete(layout, values_of[organ.id], loaded, before)
+    return Tabulation(year, layout, tree, cells)
+
+
+def _complete(
+    layout: Layout, values: Mapping[str, Decimal], loaded: set[str], before: Mapping[str, CellValue]
+) -> Figures:
+    """All cells of one organ, those made of other cells included."""
+    figures: Figures = {}
+
+    def figure(key: str) -> CellValue:
+        if key not in figures:
+            figures[key] = _figure(layout.cells[key])
+        return figures[key]
+
+    def _figure(cell: Cell) -> CellValue:
+        if cell.measure:
+            return CellValue(values.get(cell.key, Decimal(0)) if cell.key in loaded else None)
+        if cell.parts:
+            parts = [figure(part).value for part in cell.parts]
+            known = [p for p in parts if p is not None]
+            return CellValue(sum(known, Decimal(0)) if len(known) == len(parts) else None)
+        if cell.ratio:
+            return _percent(figure(cell.ratio[0]).value, figure(cell.ratio[1]).value)
+        if cell.last_year:
+            return before.get(cell.last_year, CellValue(None))
+        assert cell.change_on_year is not None
+        now, then = (
+            figure(cell.change_on_year).value,
+            before.get(cell.change_on_year, CellValue(None)).value,
+        )
+        change = _percent(None if now is None or then is None else now - then, then)
+        return CellValue(change.value, now, then)
+
+    for key in layout.cells:
+        figure(key)
+    return figures
+
+
+def _percent(numerator: Decimal | None, denominator: Decimal | None) -> CellValue:
+    """A rate in percent, to six decimals; missing when it has no denominator."""
+    if numerator is None or not denominator:
+        return CellValue(None, numerator, denominator)
+    rate = (numerator * 100 / denominator).quantize(Decimal("0.000001"))
+    return CellValue(rate, numerator, denominator)

@@ -1,0 +1,219 @@
+"""From a cell's declaration to its number and to the records behind it.
+
+The one declaration in the layout gives the condition; this module is the only place where
+it becomes SQL, so a number and its records cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from warehouse.layout import Cell, Equation, Layout
+from warehouse.reading import Reading, measures
+
+
+@dataclass(frozen=True)
+class OrganFilter:
+    """Whose records: those of `ids`, or with `is_exclusion` all but those (records of unknown
+    organs included)."""
+
+    ids: tuple[str, ...] = ()
+    is_exclusion: bool = True
+
+    def condition(self) -> tuple[str, list[Any]]:
+        """SQL to add to a WHERE, and its values."""
+        if not self.ids and self.is_exclusion:
+            return "", []
+        if self.is_exclusion:
+            return " AND (organ_id IS NULL OR organ_id NOT IN (SELECT unnest(?)))", [list(self.ids)]
+        return " AND organ_id IN (SELECT unnest(?))", [list(self.ids)]
+
+    def literal(self) -> str:
+        """The same, to be read by a person."""
+        if not self.ids and self.is_exclusion:
+            return ""
+        listed = ", ".join(f"'{organ_id}'" for organ_id in self.ids)
+        if self.is_exclusion:
+            return f"\n  AND (organ_id IS NULL OR organ_id NOT IN ({listed}))"
+        return f"\n  AND organ_id IN ({listed})"
+
+
+ALL_ORGANS = OrganFilter()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record behind a figure: `quantity` is what it adds, `dates` its dates by column."""
+
+    table: str
+    source_system: str
+    record_id: str
+    organ_id: str | None
+    record_on: date | None
+    quantity: Decimal
+    dates: dict[str, Any]
+
+
+def own_figures(
+    reading: Reading, cells: Iterable[Cell], year: int
+) -> dict[str | None, dict[str, Decimal]]:
+    """Every record-based cell by organ, from each organ's own records.
+
+    One query a measure, whatever the number of cells. Records without an organ come under
+    None. Cells of a table that was never loaded are left out: missing, not zero.
+    """
+    by_measure: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.measure and is_loaded(reading, cell):
+            by_measure[cell.measure].append(cell)
+    figures: dict[str | None, dict[str, Decimal]] = defaultdict(dict)
+    for measure, wanted in by_measure.items():
+        table = reading.measure(measure, year)
+        columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
+        rows = reading.connection.execute(
+            f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
+        ).fetchall()
+        for organ_id, *values in rows:
+            for cell, value in zip(wanted, values, strict=True):
+                figures[organ_id][cell.key] = Decimal(value or 0)
+    return figures
+
+
+def is_loaded(reading: Reading, cell: Cell) -> bool:
+    """Whether the table behind a record-based cell was ever loaded."""
+    return cell.measure is not None and measures()[cell.measure].table in reading.loaded_tables
+
+
+def _aggregate(cell: Cell) -> str:
+    return f"sum({cell.quantity})" if cell.quantity else "count(*)"
+
+
+def _date_columns(reading: Reading, table: str) -> list[str]:
+    described = reading.connection.execute(f"DESCRIBE {table}").fetchall()
+    return [
+        name
+        for name, kind, *_ in described
+        if kind in ("DATE", "TIMESTAMP") and name != "record_on"
+    ]
+
+
+def count_records(reading: Reading, cells: Sequence[Cell], year: int, organs: OrganFilter) -> int:
+    """How many records stand behind the cells together."""
+    total = 0
+    for cell in cells:
+        organ_filter, values = organs.condition()
+        row = reading.connection.execute(
+            f"SELECT count(*) FROM {reading.measure(_measure(cell), year)} WHERE ({cell.where}){organ_filter}",
+            values,
+        ).fetchone()
+        total += row[0] if row else 0
+    return total
+
+
+def records(
+    reading: Reading,
+    cells: Sequence[Cell],
+    year: int,
+    organs: OrganFilter,
+    *,
+    limit: int,
+    offset: int = 0,
+) -> list[Record]:
+    """The records behind the cells, oldest first, one page of them."""
+    found: list[Record] = []
+    for cell in cells:
+        if len(found) >= limit:
+            break
+        measure = measures()[_measure(cell)]
+        table = reading.measure(measure.name, year)
+        dates = _date_columns(reading, table)
+        organ_filter, values = organs.condition()
+        columns = "".join(f", {name}" for name in dates)
+        rows = reading.connection.execute(
+            f"SELECT source_system, record_id, organ_id, record_on, {cell.quantity or 1}{columns} "
+            f"FROM {table} WHERE ({cell.where}){organ_filter} "
+            "ORDER BY record_on, source_system, record_id LIMIT ? OFFSET ?",
+            [*values, limit - len(found), offset],
+        ).fetchall()
+        for source, record_id, organ_id, on, quantity, *when in rows:
+            found.append(
+                Record(
+                    measure.table,
+                    source,
+                    record_id,
+                    organ_id,
+                    on,
+                    Decimal(quantity),
+                    dict(zip(dates, when, strict=True)),
+                )
+            )
+        if len(cells) > 1:
+            offset = max(0, offset - count_records(reading, [cell], year, organs))
+    return found
+
+
+def differing_records(
+    reading: Reading,
+    layout: Layout,
+    equation: Equation,
+    year: int,
+    organs: OrganFilter,
+    limit: int = 200,
+) -> tuple[int, list[Record]]:
+    """The records that keep an equation from holding: those that weigh more on one side.
+
+    Left minus right, record by record; `quantity` is the difference. A record counted on
+    both sides, or on neither, drops out. Returns how many there are and the first of them.
+    """
+    selects = []
+    values: list[Any] = []
+    table = ""
+    for terms, side in ((equation.left, 1), (equation.right, -1)):
+        for term in terms:
+            cell = layout.cells[term.cell]
+            if not cell.measure:
+                return 0, []
+            table = measures()[cell.measure].table
+            source = reading.measure(cell.measure, year - term.years_back)
+            organ_filter, given = organs.condition()
+            weight = f"{side * term.sign} * ({cell.quantity or 1})"
+            selects.append(
+                f"SELECT source_system, record_id, organ_id, record_on, {weight} AS weight "
+                f"FROM {source} WHERE ({cell.where}){organ_filter}"
+            )
+            values += given
+    rows = reading.connection.execute(
+        "SELECT source_system, record_id, any_value(organ_id), any_value(record_on), sum(weight) AS weight, "
+        "count(*) OVER () FROM (" + " UNION ALL ".join(selects) + ") "
+        "GROUP BY source_system, record_id HAVING sum(weight) <> 0 "
+        f"ORDER BY any_value(record_on), source_system, record_id LIMIT {limit}",
+        values,
+    ).fetchall()
+    found = [
+        Record(table, source, record_id, organ_id, on, Decimal(weight), {})
+        for source, record_id, organ_id, on, weight, _ in rows
+    ]
+    return (rows[0][5] if rows else 0), found
+
+
+def _measure(cell: Cell) -> str:
+    if cell.measure is None:
+        raise ValueError(f"{cell.key} 不直接取自记录")
+    return cell.measure
+
+
+def cell_sql(cell: Cell, year: int, organs: OrganFilter) -> str:
+    """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB."""
+    measure = measures()[_measure(cell)]
+    indented = measure.sql.replace("\n", "\n    ")
+    return (
+        f"SET VARIABLE year_start = DATE '{year}-01-01';\n"
+        f"SET VARIABLE year_end = DATE '{year}-12-31';\n"
+        f"WITH {measure.name} AS (\n    {indented}\n)\n"
+        f"SELECT {_aggregate(cell)} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"
+    )

@@ -1,0 +1,20 @@
+-- measure:    article
+-- records:    core.article
+-- is:         articles published on the websites in the report year and not withdrawn by its end
+-- rule:       条例第二十三条;年末已撤回的不计
+SELECT
+    a.source_system,
+    a.record_id,
+    a.organ_id,
+    a.published_at::DATE AS record_on,
+    c.channel_kind,
+    coalesce(c.is_disclosure, FALSE) AS is_disclosure,
+    a.key_field,
+    a.genre,
+    TRUE AS is_published_in_year
+FROM core.article AS a
+LEFT JOIN core.channel AS c ON a.source_system = c.source_system AND a.channel_id = c.record_id
+WHERE
+    a.published_at >= getvariable('year_start')
+    AND a.published_at < getvariable('year_end') + INTERVAL 1 DAY
+    AND (a.removed_at IS NULL OR a.removed_at >= getvariable('year_end') + INTERVAL 1 DAY)

@@ -1,0 +1,25 @@
+-- measure:    work_order
+-- records:    core.work_order
+-- is:         hotline work orders dispatched, due or called back in the report year
+-- rule:       GB/T 33358-2016;按时办结以办理期限在本年的工单为分母,满意以本年回访成功的工单为分母
+SELECT
+    source_system,
+    record_id,
+    organ_id,
+    dispatched_at::DATE AS record_on,
+    dispatched_at >= getvariable('year_start')
+    AND dispatched_at < getvariable('year_end') + INTERVAL 1 DAY AS is_dispatched_in_year,
+    coalesce(due_at >= getvariable('year_start')
+    AND due_at < getvariable('year_end') + INTERVAL 1 DAY, FALSE) AS is_due_in_year,
+    coalesce(closed_at <= due_at, FALSE) AS is_on_time,
+    coalesce(is_called_back
+    AND called_back_at >= getvariable('year_start')
+    AND called_back_at < getvariable('year_end') + INTERVAL 1 DAY, FALSE) AS is_called_back_in_year,
+    coalesce(is_satisfied, FALSE) AS is_satisfied,
+    coalesce(is_solved, FALSE) AS is_solved,
+    responded_at IS NOT NULL AS is_responded
+FROM core.work_order
+WHERE
+    removed_at IS NULL
+    AND dispatched_at < getvariable('year_end') + INTERVAL 1 DAY
+    AND greatest(dispatched_at, due_at, called_back_at) >= getvariable('year_start')

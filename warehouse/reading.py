@@ -1,0 +1,187 @@
+"""A reading of the lake for figures: one snapshot, corrections applied, quarantined rows left out.
+
+Measures see the core tables through views of the same names, so a measure's SQL is the
+same whether or not a record was corrected or set aside.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cache, cached_property
+from pathlib import Path
+
+from warehouse.lake import Connection, Lake, current_snapshot
+from warehouse.tables import Table, all_tables
+
+MEASURES = Path(__file__).parent / "measures"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The records that cells count: `table` is the core table they come from."""
+
+    name: str
+    table: str
+    meaning: str
+    rule: str
+    sql: str
+
+
+@cache
+def measures() -> dict[str, Measure]:
+    """The measures by name, from `warehouse/measures/*.sql`."""
+    found = {}
+    for path in sorted(MEASURES.glob("*.sql")):
+        sql = path.read_text(encoding="utf-8")
+        head = dict(line[3:].split(":", 1) for line in sql.splitlines() if line.startswith("-- "))
+        head = {key.strip(): value.strip() for key, value in head.items()}
+        found[path.stem] = Measure(
+            name=path.stem,
+            table=head["records"],
+            meaning=head["is"],
+            rule=head.get("rule", ""),
+            sql="\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip(),
+        )
+    return found
+
+
+@dataclass(eq=False)
+class Reading:
+    """An open reading. `snapshot` is what it is pinned to."""
+
+    connection: Connection
+    snapshot: int
+    _materialised: set[str] = field(default_factory=set)
+    _year: int | None = None
+
+    def set_year(self, year: int) -> None:
+        """Point the measures at a report year (a calendar year in Asia/Shanghai)."""
+        if self._year == year:
+            return
+        self._year = year
+        self.connection.execute(f"SET VARIABLE year_start = DATE '{year}-01-01'")
+        self.connection.execute(f"SET VARIABLE year_end = DATE '{year}-12-31'")
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE organ_of_year AS {ORGAN_OF_YEAR}")
+
+    def measure(self, name: str, year: int) -> str:
+        """The name of the table that holds a measure's records of a year, made when first asked."""
+        table = f"measure_{name}_{year}"
+        if table not in self._materialised:
+            self.set_year(year)
+            self.connection.execute(f"CREATE TEMP TABLE {table} AS {measures()[name].sql}")
+            self._materialised.add(table)
+        return table
+
+    @property
+    def data_as_of(self) -> datetime | None:
+        """When the newest load that this snapshot holds was finished (Asia/Shanghai)."""
+        row = self.connection.execute("SELECT max(finished_at) FROM lake.ops.load").fetchone()
+        return row[0] if row else None
+
+    @cached_property
+    def loaded_tables(self) -> frozenset[str]:
+        """Core tables that a load has filled; a figure from any other is missing, not zero."""
+        rows = self.connection.execute(
+            "SELECT DISTINCT table_name FROM lake.ops.load WHERE load_status IN ('loaded', 'unchanged')"
+        ).fetchall()
+        return frozenset("core." + name.removeprefix("core.") for (name,) in rows)
+
+
+# An organ that moves within the year counts where it stood last; one that ended before the
+# year is not in its tables.
+ORGAN_OF_YEAR = """
+SELECT organ_id, organ_name, organ_kind, parent_organ_id, has_system, valid_from, valid_to
+FROM core.organ
+WHERE valid_from <= getvariable('year_end') AND (valid_to IS NULL OR valid_to >= getvariable('year_start'))
+QUALIFY row_number() OVER (PARTITION BY organ_id ORDER BY valid_from DESC) = 1
+"""
+
+
+@contextmanager
+def reading(lake: Lake, snapshot: int | None = None) -> Iterator[Reading]:
+    """Open a reading at a snapshot, the newest unless one is named.
+
+    Raises LakeError when there is no lake yet.
+    """
+    if snapshot is None:
+        snapshot = lake.snapshot()
+    with lake.read(snapshot) as connection:
+        connection.execute("USE memory")
+        connection.execute("CREATE SCHEMA core")
+        quarantined = {
+            name
+            for (name,) in connection.execute(
+                "SELECT DISTINCT table_name FROM lake.ops.quarantine"
+            ).fetchall()
+        }
+        corrected: dict[str, list[str]] = defaultdict(list)
+        for name, column in connection.execute(
+            "SELECT DISTINCT table_name, column_name FROM lake.ops.correction"
+        ).fetchall():
+            corrected[name].append(column)
+        for table in all_tables():
+            if table.layer == "core":
+                connection.execute(
+                    f"CREATE VIEW {table.full_name} AS "
+                    + _view(
+                        table, corrected.get(table.full_name, []), table.full_name in quarantined
+                    )
+                )
+        yield Reading(connection, current_snapshot(connection))
+
+
+def _view(table: Table, corrected: list[str], is_quarantined: bool) -> str:
+    """The table as figures see it. A correction holds only while the source still says what
+    it was made against."""
+    source = f"lake.{table.full_name} AS t"
+    columns = "t.*"
+    conditions = []
+    replaced = []
+    for column in sorted(corrected):
+        match = (
+            f"SELECT c.corrected_value FROM lake.ops.correction AS c WHERE c.table_name = '{table.full_name}' "
+            f"AND c.source_system = t.source_system AND c.record_id = t.record_id AND c.column_name = '{column}'"
+        )
+        if column == "*":
+            conditions.append(f"NOT EXISTS ({match} AND c.action = 'drop')")
+            continue
+        kind = next(c.sql_type for c in table.columns if c.name == column)
+        holds = f"{match} AND c.action = 'override' AND c.expected_value IS NOT DISTINCT FROM t.{column}::VARCHAR"
+        replaced.append(
+            f"CASE WHEN EXISTS ({holds}) THEN ({holds})::{kind} ELSE t.{column} END AS {column}"
+        )
+    if replaced:
+        columns = f"t.* REPLACE ({', '.join(replaced)})"
+    if is_quarantined:
+        conditions.append(
+            f"NOT EXISTS (SELECT 1 FROM lake.ops.quarantine AS q WHERE q.table_name = '{table.full_name}' "
+            "AND q.source_system = t.source_system AND q.record_id = t.record_id)"
+        )
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {columns} FROM {source}{where}"
+
+
+def organs_of_year(reading: Reading, year: int) -> list[tuple[str, str, str, str | None, bool]]:
+    """(organ_id, organ_name, organ_kind, parent_organ_id, has_system) of a report year, parents first."""
+    reading.set_year(year)
+    return reading.connection.execute(
+        """
+        WITH RECURSIVE tree AS (
+            SELECT o.*, 0 AS depth FROM organ_of_year AS o
+            WHERE parent_organ_id IS NULL OR parent_organ_id NOT IN (SELECT organ_id FROM organ_of_year)
+            UNION ALL
+            SELECT o.*, tree.depth + 1 FROM organ_of_year AS o JOIN tree ON o.parent_organ_id = tree.organ_id
+        )
+        SELECT organ_id, organ_name, organ_kind, parent_organ_id, has_system FROM tree
+        ORDER BY depth, organ_id
+        """
+    ).fetchall()
+
+
+def year_bounds(year: int) -> tuple[date, date]:
+    """The first and the last day of a report year."""
+    return date(year, 1, 1), date(year, 12, 31)
