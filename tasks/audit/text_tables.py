@@ -26,14 +26,18 @@ _LONGEST = 70
 def text_rows(lines: Sequence[tuple[int, str]]) -> Iterator[list[RowCell]]:
     """Table rows in consecutive lines, each line with its block number."""
     open_row: list[RowCell] = []
+    before: list[str] = []
     for block, line in lines:
-        pieces = _pieces(block, line)
-        if pieces is None:
+        rows = _rows(block, line)
+        if rows is None:
+            rows = _wrapped(block, line, before)
+        before = [*before[-2:], line] if rows is None or not _has_figures(rows) else []
+        if rows is None:
             if open_row:
                 yield open_row
             open_row = []
             continue
-        for row in pieces:
+        for row in rows:
             if open_row and all(_is_figure_or_blank(c.text) for c in row):
                 first = open_row[-1].column + 1
                 open_row += [RowCell(c.text, c.place, first + i) for i, c in enumerate(row)]
@@ -45,7 +49,28 @@ def text_rows(lines: Sequence[tuple[int, str]]) -> Iterator[list[RowCell]]:
         yield open_row
 
 
-def _pieces(block: int, line: str) -> list[list[RowCell]] | None:
+def _has_figures(rows: list[list[RowCell]]) -> bool:
+    return any(written(cell.text).value is not None for row in rows for cell in row)
+
+
+def _wrapped(block: int, line: str, before: list[str]) -> list[list[RowCell]] | None:
+    """A row whose label began in the lines above, with the name of its group in between."""
+    figure = _FIGURE.search(_masked(plain(line)))
+    if figure is None or not before or len(line) > 2 * _LONGEST:
+        return None
+    words = [w for w in line[: figure.start()].split() if match("sections", w) is None]
+    for count in range(1, len(before) + 1):
+        label = "".join(before[-count:]) + "".join(words)
+        if len(label) <= _LONGEST and (known := match("rows", label)) and not known.general:
+            rows = _runs(block, line[figure.start() :], figure.start())
+            if rows is not None and len(rows) == 1:
+                place = Place(block, start=0, end=figure.start())
+                moved = [RowCell(c.text, c.place, c.column + 1) for c in rows[0]]
+                return [[RowCell(label, place, 0), *moved]]
+    return None
+
+
+def _rows(block: int, line: str) -> list[list[RowCell]] | None:
     """The rows that one line holds, or None for a line that belongs to no table."""
     text = plain(line)
     if "|" in line or "\t" in line.strip():
@@ -85,14 +110,18 @@ def _divided(block: int, line: str) -> list[RowCell]:
 
 
 def _is_figure_or_blank(text: str) -> bool:
+    if " " in plain(text).strip():
+        return False
     read = written(text)
     return read.is_blank or read.value is not None
 
 
 def _is_known(text: str) -> bool:
-    if len(text) > _LONGEST:
+    if _is_figure_or_blank(text):
+        return True
+    if len(text) > _LONGEST or _FIGURE.search(_masked(plain(text))):
         return False
-    return _is_figure_or_blank(text) or any(match(kind, text) for kind in ("rows", "columns", "sections"))
+    return any(match(kind, text) for kind in ("rows", "columns", "sections"))
 
 
 def _masked(text: str) -> str:

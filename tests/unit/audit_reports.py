@@ -192,11 +192,9 @@ def as_docx(layout: Layout, figures: Figures) -> bytes:
 def _cut(rows: list[list[Span]], at: int) -> tuple[list[list[Span]], list[list[Span]]]:
     """A table cut by a page: what was merged over the cut goes on without its text."""
     upper = [[(t, w, min(h, at - r)) for t, w, h in row] for r, row in enumerate(rows[:at])]
+    going_on: list[Span] = [("", w, r + h - at) for r, row in enumerate(rows[:at]) for _, w, h in row if r + h > at]
     lower = [list(row) for row in rows[at:]]
-    for r, row in enumerate(rows[:at]):
-        for t, w, h in reversed(row):
-            if r + h > at:
-                lower[0].insert(0, ("", w, r + h - at))
+    lower[0] = going_on + lower[0]
     return upper, lower
 
 
