@@ -17,12 +17,34 @@ class SourceUnavailable(SourceError):
     """The system did not answer, or answered with errors, after every retry."""
 
 
+class Passing(Exception):
+    """A failure that may pass: why, how long the system asks to wait, how often to try again."""
+
+    def __init__(self, reason: str, wait: float | None = None, most: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+        self.most = most
+
+
 class SourceDenied(SourceUnavailable):
     """The system refused the credentials."""
 
 
 class SourceContractError(SourceError):
     """The system answered, but not as the source file says it does."""
+
+
+class RefusedRequest(SourceContractError):
+    """The system refused the request as it was written (HTTP 4xx)."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class UnreadableAnswer(SourceContractError):
+    """The answer is not in the declared format, time after time."""
 
 
 class RejectLimitExceeded(SourceContractError):

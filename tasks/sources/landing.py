@@ -1,0 +1,210 @@
+"""Landing: what was pulled, as compressed lines of JSON with a manifest, never changed again.
+
+`<landing>/<source>/<resource>/<utc time>-<id>/`: one or more `<list>-0001.ndjson.zst` for the
+resource and each kind of child, and `manifest.json`, which is written last: a folder without
+it was left by a run that was stopped, and is ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import orjson
+import zstandard
+
+from tasks.sources.project import Row
+
+MANIFEST = "manifest.json"
+ROWS_A_FILE = 200_000
+ROWS_A_BLOCK = 500
+COMPRESSION_LEVEL = 1
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """One file of a list: its name in the folder, rows, and the hash of its bytes."""
+
+    name: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class WorkbookVersion:
+    """One workbook that was read, by content."""
+
+    name: str
+    sha256: str
+    mark: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What one pull brought.
+
+    `lists` names the files of the resource and of each child; `expected_rows` is the source's
+    own count of the list, where it gives one; `window_*` is what was asked for; `is_full`
+    says that the list is complete, so that what it lacks was deleted.
+    """
+
+    load_id: str
+    source: str
+    resource: str
+    started_at: str
+    lists: dict[str, list[LandedFile]]
+    rows_read: int
+    rows_not_selected: int
+    expected_rows: int | None
+    window_from: str | None
+    window_to: str | None
+    is_full: bool
+    moves_watermark: bool
+    request: str
+    new_fields: dict[str, list[str]] = field(default_factory=dict)
+    workbooks: list[WorkbookVersion] = field(default_factory=list)
+
+    def files(self, name: str) -> list[LandedFile]:
+        """The files of the resource's own list or of a child's."""
+        return self.lists.get(name, [])
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A finished landing folder."""
+
+    folder: Path
+    manifest: Manifest
+
+    @property
+    def load_id(self) -> str:
+        return self.manifest.load_id
+
+
+class LandingWriter:
+    """Writes one landing folder; leaves nothing behind when the pull fails.
+
+    Use as a context manager: `add` rows, then `finish` with the rest of the manifest.
+    """
+
+    def __init__(self, landing: Path, source: str, resource: str) -> None:
+        self.started_at = datetime.now(UTC)
+        self.load_id = f"{self.started_at:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self._identity = (source, resource)
+        self.folder = landing / source / resource / self.load_id
+        self._lists: dict[str, _ListWriter] = {}
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for writer in self._lists.values():
+            writer.close()
+        if not (self.folder / MANIFEST).exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def add(self, name: str, row: Row) -> None:
+        """One row of a list; its place is noted in it as `$at` unless it has one."""
+        writer = self._lists.get(name)
+        if writer is None:
+            writer = self._lists[name] = _ListWriter(self.folder, name)
+        writer.add(row)
+
+    def finish(self, **rest: Any) -> Landed:
+        """Close the files and write the manifest, which makes the landing count."""
+        source, resource = self._identity
+        lists = {name: writer.finish() for name, writer in self._lists.items()}
+        manifest = Manifest(
+            load_id=f"{source}/{resource}/{self.load_id}",
+            source=source,
+            resource=resource,
+            started_at=self.started_at.isoformat(timespec="seconds"),
+            lists=lists,
+            **rest,
+        )
+        temporary = self.folder / f"{MANIFEST}.part"
+        with temporary.open("wb") as stream:
+            stream.write(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.rename(self.folder / MANIFEST)
+        return Landed(self.folder, manifest)
+
+
+class _ListWriter:
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._files: list[LandedFile] = []
+        self._stream: IO[bytes] | None = None
+        self._compressor: Any = None
+        self._digest = hashlib.sha256()
+        self._block: list[bytes] = []
+        self._rows = 0
+        self._part = ""
+
+    def add(self, row: Row) -> None:
+        if self._stream is None:
+            self._open()
+        self._rows += 1
+        if "$at" not in row:
+            row["$at"] = f"{self._part}:{self._rows}"
+        self._block.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        if len(self._block) >= ROWS_A_BLOCK:
+            self._flush()
+            if self._rows >= ROWS_A_FILE:
+                self.close()
+
+    def _open(self) -> None:
+        self._part = f"{self._name}-{len(self._files) + 1:04d}"
+        self._stream = (self._folder / f"{self._part}.ndjson.zst").open("wb")
+        self._compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compressobj()
+        self._digest = hashlib.sha256()
+        self._rows = 0
+
+    def _flush(self) -> None:
+        self._write(self._compressor.compress(b"".join(self._block)))
+        self._block.clear()
+
+    def _write(self, content: bytes) -> None:
+        assert self._stream is not None
+        self._stream.write(content)
+        self._digest.update(content)
+
+    def close(self) -> None:
+        if self._stream is None:
+            return
+        self._flush()
+        self._write(self._compressor.flush())
+        self._stream.close()
+        self._stream = None
+        self._files.append(
+            LandedFile(f"{self._part}.ndjson.zst", self._rows, self._digest.hexdigest())
+        )
+
+    def finish(self) -> list[LandedFile]:
+        self.close()
+        return self._files
+
+
+def read_landing(folder: Path) -> Landed:
+    """A finished landing folder. Raises FileNotFoundError when it was never finished."""
+    raw = orjson.loads((folder / MANIFEST).read_bytes())
+    raw["lists"] = {
+        name: [LandedFile(**file) for file in files] for name, files in raw["lists"].items()
+    }
+    raw["workbooks"] = [WorkbookVersion(**workbook) for workbook in raw["workbooks"]]
+    return Landed(folder, Manifest(**raw))

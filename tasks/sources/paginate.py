@@ -1,0 +1,379 @@
+"""Page by page through an answer list, whatever way the source cuts it.
+
+Where the number of pages is known after the first, pages are fetched side by side. Lists
+that shift while they are read are caught by their total: see `_numbered`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+from requests.structures import CaseInsensitiveDict
+from requests.utils import parse_header_links
+
+from tasks.sources import address
+from tasks.sources.errors import RefusedRequest, SourceContractError
+from tasks.sources.model.paginator import (
+    Cursor,
+    LinkHeader,
+    NextLink,
+    Offset,
+    PageNumber,
+    Paginator,
+    Single,
+)
+from tasks.sources.select import Get, compile_path, simple_parts, text
+from tasks.sources.session import Answer, Client, Request
+
+SMALLER_SIZES = (1000, 500, 200, 100, 50, 20, 10)
+SAME_PAGES = 3
+SHIFT_REPEATS = 3
+
+
+@dataclass(frozen=True)
+class Page:
+    """The records of one answer; `total` is the source's own count of the list, if it tells."""
+
+    records: list[Any]
+    answer: Answer
+    total: int | None = None
+
+
+def parameters(paginator: Paginator) -> set[str]:
+    """Names of the parameters of paging; their values may be shown in messages."""
+    names = ("page_param", "size_param", "offset_param", "cursor_param")
+    return {value for name in names if (value := getattr(paginator, name, None))}
+
+
+class Reader:
+    """Reads one list: the client, the way of paging, and where the records are."""
+
+    def __init__(
+        self,
+        client: Client,
+        paginator: Paginator,
+        records: str | None,
+        executor: Executor | None = None,
+    ) -> None:
+        self._client = client
+        self._paginator = paginator
+        self._path = records
+        self._select = compile_path(records)
+        self._executor = executor
+        client.visible |= parameters(paginator)
+
+    def pages(self, request: Request) -> Iterator[Page]:
+        """Every page of the list, in order. Raises SourceError."""
+        paginator = self._paginator
+        match paginator:
+            case PageNumber() | Offset():
+                yield from self._numbered(request, paginator)
+            case Cursor():
+                yield from self._by_cursor(request, paginator)
+            case NextLink() | LinkHeader():
+                yield from self._by_link(request, paginator)
+            case Single():
+                yield self._page(self._client.get(request), is_first=True)
+
+    # ---- page numbers and offsets
+
+    def _numbered(self, request: Request, paginator: PageNumber | Offset) -> Iterator[Page]:
+        first, size = self._first(request, paginator)
+        yield first
+        count = _pages(paginator, size, first)
+        if count is None:
+            yield from self._until_empty(request, paginator, size, first)
+            return
+        before, number = first, 1
+        ahead = self._ahead(lambda n: self._numbered_request(request, paginator, size, n))
+        while number < count:
+            self._guard(number, paginator.max_pages)
+            page = self._page(ahead(number, count))
+            # A smaller total than on the page before means that the list shrank between the
+            # two, or that this page is older than that one because they were fetched side by
+            # side. Either way a record may have slipped across the boundary: both pages are
+            # read again, in order. Records that come twice are joined by their key.
+            for _ in range(SHIFT_REPEATS):
+                if page.total is None or before.total is None or page.total >= before.total:
+                    break
+                before = self._at(request, paginator, size, number - 1)
+                yield before
+                page = self._at(request, paginator, size, number)
+            if isinstance(paginator, Offset) and 0 < len(page.records) < size:
+                yield from self._gap(request, paginator, size, number, page)
+            yield page
+            before, number = page, number + 1
+            newest = _pages(paginator, size, page)
+            count = count if newest is None else newest
+
+    def _first(self, request: Request, paginator: PageNumber | Offset) -> tuple[Page, int]:
+        """The first page, and the page size that the source really gives."""
+        size = paginator.size
+        smaller = [s for s in SMALLER_SIZES if s < size] if paginator.size_param else []
+        while True:
+            try:
+                page = self._at(request, paginator, size, 0, is_first=True)
+                break
+            except RefusedRequest as refusal:
+                if refusal.status not in (400, 413, 422) or not smaller:
+                    raise
+                size = smaller.pop(0)
+        # A system may cap the size or know only one; the whole list may also be shorter.
+        # Asking on with the number that came is right in each case.
+        return page, len(page.records) or size
+
+    def _numbered_request(
+        self, request: Request, paginator: PageNumber | Offset, size: int, number: int
+    ) -> Request:
+        values: dict[str, str | int] = {}
+        if isinstance(paginator, PageNumber):
+            values[paginator.page_param] = paginator.start + number
+        else:
+            values[paginator.offset_param] = paginator.start + number * size
+        if paginator.size_param:
+            values[paginator.size_param] = size
+        return request.with_values(values, paginator.send_in)
+
+    def _at(
+        self,
+        request: Request,
+        paginator: PageNumber | Offset,
+        size: int,
+        number: int,
+        *,
+        is_first: bool = False,
+    ) -> Page:
+        wanted = self._numbered_request(request, paginator, size, number)
+        return self._page(self._client.get(wanted), is_first=is_first)
+
+    def _gap(
+        self, request: Request, paginator: Offset, size: int, number: int, page: Page
+    ) -> Iterator[Page]:
+        """What a page that came short left out (systems that cap an answer by its bytes)."""
+        start, end = number * size + len(page.records), (number + 1) * size
+        while start < min(end, page.total or 0):
+            values: dict[str, str | int] = {paginator.offset_param: paginator.start + start}
+            if paginator.size_param:
+                values[paginator.size_param] = end - start
+            rest = self._page(self._client.get(request.with_values(values, paginator.send_in)))
+            if not rest.records:
+                return
+            yield rest
+            start += len(rest.records)
+
+    def _until_empty(
+        self, request: Request, paginator: PageNumber | Offset, size: int, first: Page
+    ) -> Iterator[Page]:
+        """One after the other until a page is empty, says it is the last, or repeats itself."""
+        has_more = compile_path(paginator.has_more) if paginator.has_more else None
+        page, number, same, position = first, 1, 0, len(first.records)
+        seen = _fingerprint(page)
+        while page.records and (has_more is None or text(has_more(page.answer.body)) in _YES):
+            self._guard(number, paginator.max_pages)
+            if isinstance(paginator, Offset):
+                values: dict[str, str | int] = {paginator.offset_param: paginator.start + position}
+                if paginator.size_param:
+                    values[paginator.size_param] = size
+                wanted = request.with_values(values, paginator.send_in)
+            else:
+                wanted = self._numbered_request(request, paginator, size, number)
+            page = self._page(self._client.get(wanted))
+            # Some systems give the last page again for every number beyond it.
+            mark = _fingerprint(page)
+            same = same + 1 if mark == seen else 0
+            if same >= SAME_PAGES:
+                return
+            seen = mark
+            position += len(page.records)
+            number += 1
+            if page.records:
+                yield page
+
+    def _ahead(self, request_of: Callable[[int], Request]) -> Callable[[int, int], Answer]:
+        """Answers by page number, a few fetched ahead side by side."""
+        client, executor = self._client, self._executor
+        if executor is None:
+            return lambda number, count: client.get(request_of(number))
+        depth = client.source.http.concurrency * 2
+        waiting: deque[tuple[int, Future[Answer]]] = deque()
+
+        def answer(number: int, count: int) -> Answer:
+            following = waiting[-1][0] + 1 if waiting else number
+            while following < count and len(waiting) < depth:
+                waiting.append((following, executor.submit(client.get, request_of(following))))
+                following += 1
+            found, future = waiting.popleft()
+            assert found == number
+            return future.result()
+
+        return answer
+
+    # ---- cursors and links
+
+    def _by_cursor(self, request: Request, paginator: Cursor) -> Iterator[Page]:
+        following = compile_path(paginator.next) if paginator.next else None
+        has_more = compile_path(paginator.has_more) if paginator.has_more else None
+        values: dict[str, str | int] = {}
+        if paginator.size_param:
+            values[paginator.size_param] = paginator.size
+        if paginator.first is not None:
+            values[paginator.cursor_param] = paginator.first
+        current = request.with_values(values, paginator.send_in)
+
+        def step(answer: Answer) -> Request | None:
+            if has_more is not None and text(has_more(answer.body)) not in _YES:
+                return None
+            if following is not None:
+                cursor = following(answer.body)
+            else:
+                cursor = answer.headers.get(paginator.next_header or "")
+            if cursor is None or cursor == "":
+                return None
+            return request.with_values(
+                {**values, paginator.cursor_param: cursor}, paginator.send_in
+            )
+
+        yield from self._chain(current, step, paginator.max_pages)
+
+    def _by_link(self, request: Request, paginator: NextLink | LinkHeader) -> Iterator[Page]:
+        following = compile_path(paginator.next) if isinstance(paginator, NextLink) else None
+        if paginator.size_param:
+            request = request.with_values({paginator.size_param: paginator.size}, paginator.send_in)
+
+        def step(answer: Answer) -> Request | None:
+            link = following(answer.body) if following else _link_header(answer.headers)
+            if not link:
+                return None
+            url = address.follow(answer.url, str(link), self._client.base_url)
+            # The link carries the whole query; only a body is sent again.
+            return replace(request, url=url, params={})
+
+        yield from self._chain(request, step, paginator.max_pages)
+
+    def _chain(
+        self, request: Request, step: Callable[[Answer], Request | None], most: int
+    ) -> Iterator[Page]:
+        """Pages that each name the next, which is fetched while this one is being used."""
+        seen: set[int] = set()
+        number = 0
+        answer = self._client.get(request)
+        while True:
+            page = self._page(answer, is_first=number == 0)
+            number += 1
+            self._guard(number, most)
+            following = step(answer)
+            if following is None:
+                yield page
+                return
+            mark = hash((following.url, tuple(following.params.items()), following.content))
+            if mark in seen:
+                raise SourceContractError(
+                    f"{self._client.source.title}的翻页不再前进(第 {number} 页给出的下一页已读过):"
+                    f"{self._client.shown(request)}。请核对 paginator 的写法,或与系统厂商核实"
+                )
+            seen.add(mark)
+            future = self._executor.submit(self._client.get, following) if self._executor else None
+            yield page
+            answer = future.result() if future else self._client.get(following)
+
+    # ---- what a page holds
+
+    def _page(self, answer: Answer, *, is_first: bool = False) -> Page:
+        body = self._client.body(answer)
+        total = self._total(answer, body)
+        value = self._select(body)
+        if isinstance(value, list):
+            return Page(value, answer, total)
+        if isinstance(value, dict) and (
+            self._path is not None or isinstance(self._paginator, Single)
+        ):
+            return Page([value], answer, total)
+        if value is None and (not is_first or total == 0 or _leads_to_nothing(body, self._path)):
+            return Page([], answer, total)
+        found = "、".join(list(body)[:20]) if isinstance(body, dict) else _kind(body)
+        raise SourceContractError(
+            f"{self._client.source.title}的响应中没有记录列表 {self._path or '(响应体本身)'}:"
+            f"{self._client.shown(answer.request)}。响应中有:{found}。请核对 records"
+        )
+
+    def _total(self, answer: Answer, body: Any) -> int | None:
+        paginator = self._paginator
+        if not isinstance(paginator, PageNumber | Offset):
+            return None
+        return _count(paginator.total, paginator.total_header, body, answer.headers)
+
+    def _guard(self, number: int, most: int) -> None:
+        if number > most:
+            raise SourceContractError(
+                f"{self._client.source.title}的页数超过上限 {most},疑为无尽翻页,已停止。"
+                "请核对 paginator 的写法;确有这么多页时调大 max_pages"
+            )
+
+
+def _pages(paginator: PageNumber | Offset, size: int, page: Page) -> int | None:
+    """How many pages there are, as this page tells; None when it does not."""
+    if page.total is not None:
+        return -(-page.total // size)
+    if isinstance(paginator, PageNumber):
+        body, headers = page.answer.body, page.answer.headers
+        return _count(paginator.total_pages, paginator.total_pages_header, body, headers)
+    return None
+
+
+_YES = ("true", "1", "True", "yes", "Y", "y")
+
+
+def _count(
+    path: str | None, header: str | None, body: Any, headers: CaseInsensitiveDict[str]
+) -> int | None:
+    value = compile_path(path)(body) if path else headers.get(header) if header else None
+    try:
+        return int(value) if value is not None else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _link_header(headers: CaseInsensitiveDict[str]) -> str | None:
+    for link in parse_header_links(headers.get("Link", "")):
+        if "next" in link.get("rel", "").split():
+            return link.get("url")
+    return None
+
+
+def _fingerprint(page: Page) -> int:
+    return hash(orjson.dumps(page.records)) if page.records else 0
+
+
+def _leads_to_nothing(body: Any, path: str | None) -> bool:
+    """Whether the path stops at a null or an empty value, as systems write an empty list."""
+    parts = simple_parts(path) if path else ()
+    if body is None or body == "":
+        return True
+    if parts is None:
+        return isinstance(body, dict)
+    value = body
+    for part in parts:
+        if not isinstance(value, dict) or part not in value:
+            return False
+        value = value[part]
+        if value in (None, "", {}):
+            return True
+    return False
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "对象", list: "列表", str: "文字", int: "数", float: "数", bool: "真假值"}
+    return names.get(type(value), "空")
+
+
+def select_list(get: Get, value: Any) -> list[Any]:
+    """A nested list: nothing is an empty list, a single object a list of one."""
+    found = get(value)
+    if found is None or found == "":
+        return []
+    return found if isinstance(found, list) else [found]

@@ -1,0 +1,122 @@
+"""Paths of a source file, compiled once: from a record to a value.
+
+Simple dotted paths, by far the most, become plain look-ups; anything else is JMESPath.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from tasks.sources.errors import SourceContractError
+
+Get = Callable[[Any], Any]
+_SIMPLE = re.compile(r"[^\s.\[\]{}()|&*?'\"`,:@!=<>]+(\.[^\s.\[\]{}()|&*?'\"`,:@!=<>]+)*")
+
+
+def compile_path(path: str | None) -> Get:
+    """What the path gives on a value; None where it leads nowhere. No path gives the value.
+
+    Raises SourceContractError for a path that is no JMESPath.
+    """
+    if path is None or path == "@":
+        return lambda value: value
+    if not _SIMPLE.fullmatch(path):
+        return _jmespath(path)
+    parts = path.split(".")
+    if len(parts) == 1:
+        return _one(path)
+    if len(parts) == 2:
+        return _two(*parts)
+    return _many(parts)
+
+
+def _jmespath(path: str) -> Get:
+    try:
+        expression = jmespath.compile(path)
+    except JMESPathError as error:
+        raise SourceContractError(
+            f"路径 {path} 不是合法的 JMESPath:{str(error).splitlines()[0]}。"
+            '含特殊字符的键请加双引号,如 "申请人-类别"'
+        ) from error
+
+    def get(value: Any) -> Any:
+        try:
+            return expression.search(value)
+        except JMESPathError:
+            return None
+
+    return get
+
+
+def _one(name: str) -> Get:
+    def get(value: Any) -> Any:
+        return value.get(name) if value.__class__ is dict else None
+
+    return get
+
+
+def _two(first: str, second: str) -> Get:
+    def get(value: Any) -> Any:
+        if value.__class__ is dict:
+            inner = value.get(first)
+            if inner.__class__ is dict:
+                return inner.get(second)
+        return None
+
+    return get
+
+
+def _many(names: list[str]) -> Get:
+    def get(value: Any) -> Any:
+        for name in names:
+            if value.__class__ is not dict:
+                return None
+            value = value.get(name)
+        return value
+
+    return get
+
+
+def simple_parts(path: str) -> tuple[str, ...] | None:
+    """The names of a simple dotted path; None for a JMESPath expression."""
+    return tuple(path.split(".")) if _SIMPLE.fullmatch(path) else None
+
+
+def text(value: Any) -> str:
+    """A scalar as the source file writes it: true, 1, abc; nothing is an empty text."""
+    if value is None:
+        return ""
+    if value.__class__ is bool:
+        return "true" if value else "false"
+    return value if value.__class__ is str else str(value)
+
+
+_PLACE = re.compile(r"\{([^{}]+)\}")
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """`{path}` in texts (also inside dicts and lists) replaced by what `values` has there.
+
+    Raises SourceContractError for a place that nothing fills.
+    """
+    if isinstance(template, dict):
+        return {key: fill(item, values) for key, item in template.items()}
+    if isinstance(template, list):
+        return [fill(item, values) for item in template]
+    if not isinstance(template, str) or "{" not in template:
+        return template
+
+    def replace(match: re.Match[str]) -> str:
+        found = compile_path(match[1])(values)
+        if found is None:
+            raise SourceContractError(
+                f"请求中的占位 {match[0]} 没有值;请检查 for_each 或上级记录的字段名"
+            )
+        return text(found)
+
+    return _PLACE.sub(replace, template)
