@@ -1,0 +1,379 @@
+"""Cells and findings for machines: CSV, Parquet, JSON, and the JSON of `nianbao tables`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasks.render import figures as written
+from tasks.render.findings import code_order
+from warehouse.layout import OVERVIEW
+
+if TYPE_CHECKING:
+    from tasks.edition import CellValue, Edition, Finding, RecordReference
+    from warehouse.layout import Cell
+
+CELL_COLUMNS = (
+    "edition_id",
+    "report_year",
+    "layout",
+    "organ_id",
+    "organ_name",
+    "scope",
+    "cell",
+    "table_key",
+    "row_key",
+    "column_key",
+    "row_label",
+    "column_label",
+    "is_derived",
+    "value",
+    "numerator",
+    "denominator",
+    "unit",
+)
+FINDING_COLUMNS = (
+    "edition_id",
+    "organ_id",
+    "organ_name",
+    "code",
+    "check_key",
+    "severity",
+    "check_status",
+    "message",
+    "equation",
+    "gap",
+    "record_count",
+)
+RECORD_COLUMNS = (
+    "edition_id",
+    "code",
+    "check_key",
+    "check_organ_id",
+    "table_name",
+    "source_system",
+    "record_id",
+    "record_organ_id",
+    "record_organ_name",
+    "record_on",
+    "detail",
+)
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def safe_text(value: str) -> str:
+    """A text that no spreadsheet takes for a formula when it opens the CSV file."""
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+
+
+def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+    # The byte order mark lets spreadsheet programs read the Chinese text as UTF-8.
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
+    """Every figure of every organ and scope, in the order of organs and of the layout."""
+    names = {organ.id: organ.name for organ in edition.organs}
+    order = {organ.id: at for at, organ in enumerate(edition.organs)}
+    groups = sorted(edition.cells, key=lambda g: (order.get(g[0], len(order)), g))
+    for organ_id, scope in groups:
+        figures = edition.cells[(organ_id, scope)]
+        for key, cell in edition.layout.cells.items():
+            if key not in figures:
+                continue
+            value = figures[key]
+            yield (
+                edition.id,
+                edition.report_year,
+                edition.layout.name,
+                organ_id,
+                names.get(organ_id, ""),
+                scope,
+                key,
+                cell.table,
+                cell.row,
+                cell.column,
+                cell.label,
+                cell.column_label,
+                cell.derived,
+                value.value,
+                value.numerator,
+                value.denominator,
+                cell.unit,
+            )
+
+
+def _csv_value(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return safe_text(value)
+    return written.plain(value)
+
+
+def write_cells_csv(edition: Edition, path: Path) -> None:
+    """All cells, one a line; UTF-8 with byte order mark."""
+    _write_csv(path, CELL_COLUMNS, ([_csv_value(v) for v in r] for r in cell_rows(edition)))
+
+
+def write_cells_parquet(edition: Edition, path: Path) -> None:
+    """All cells, one a row, values as DECIMAL(24, 6) as the warehouse stores them.
+
+    Built from the CSV file beside it when that is there, else from a file of its own.
+    """
+    import duckdb
+
+    text = "VARCHAR"
+    types = dict.fromkeys(CELL_COLUMNS, text) | {
+        "report_year": "BIGINT",
+        "is_derived": "BOOLEAN",
+        "value": "DECIMAL(24, 6)",
+        "numerator": "DECIMAL(24, 6)",
+        "denominator": "DECIMAL(24, 6)",
+    }
+    source = path.with_suffix(".parquet.csv")
+    _write_csv(source, CELL_COLUMNS, ([_exact(v) for v in r] for r in cell_rows(edition)))
+    # One thread: row groups in the order of the rows, so the bytes repeat.
+    connection = duckdb.connect(config={"threads": 1})
+    try:
+        relation = connection.read_csv(str(source), header=True, dtype=types, quotechar='"')
+        chosen = ", ".join(
+            f"coalesce({name}, '') AS {name}" if types[name] == text else name
+            for name in CELL_COLUMNS
+        )
+        relation.project(chosen).write_parquet(str(path), compression="zstd")
+    finally:
+        connection.close()
+        source.unlink()
+
+
+def _exact(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else written.plain(value)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    import orjson
+
+    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def head(edition: Edition) -> dict[str, Any]:
+    """The edition in four words, as every JSON output begins."""
+    return {
+        "id": edition.id,
+        "number": edition.number,
+        "status": edition.status,
+        "snapshot": edition.snapshot,
+    }
+
+
+def printed_number(cell: Cell, value: CellValue | None) -> int | float | None:
+    """The figure as it is printed, as a JSON number."""
+    return written.json_number(written.number(cell, value))
+
+
+def rate_json(cell: Cell, value: CellValue | None) -> dict[str, Any]:
+    """A percentage with its sides and both ways of writing it."""
+    percentage = written.rate(cell, value)
+    return {
+        "value": printed_number(cell, value),
+        "numerator": written.json_number(value.numerator) if value else None,
+        "denominator": written.json_number(value.denominator) if value else None,
+        "truncated": written.json_number(percentage.truncated) if percentage else None,
+        "rounded": written.json_number(percentage.rounded) if percentage else None,
+    }
+
+
+def record_json(record: RecordReference) -> dict[str, Any]:
+    """A record behind a finding: where it is, whose it is, when it was, what is wrong."""
+    return {
+        "source": record.source_system,
+        "id": record.record_id,
+        "organ": {"id": record.organ_id, "name": record.organ_name},
+        "on": record.record_on.isoformat() if record.record_on else None,
+        "detail": record.detail,
+        "table": record.table,
+    }
+
+
+def check_json(finding: Finding) -> dict[str, Any]:
+    """A check with the records behind it."""
+    return {
+        "code": finding.code,
+        "status": finding.status,
+        "message": finding.message,
+        "records": [record_json(record) for record in finding.records],
+        "key": finding.key,
+        "organ": {"id": finding.organ_id, "name": finding.organ_name},
+        "severity": finding.severity,
+        "equation": finding.equation,
+        "gap": written.json_number(finding.gap),
+        "record_count": finding.record_count,
+    }
+
+
+def tables_json(edition: Edition, organ_id: str | None = None) -> dict[str, Any]:
+    """What `nianbao tables YEAR --json` prints; see `tasks.render.tables_json`."""
+    figures = edition.figures(organ_id)
+    is_root = organ_id in (None, edition.root.id)
+    organ = edition.root if organ_id is None or is_root else edition.organ(organ_id)
+    cells: dict[str, Any] = {}
+    derived: dict[str, Any] = {}
+    overview: dict[str, Any] = {}
+    rates: dict[str, Any] = {}
+    for key, cell in edition.layout.cells.items():
+        value = figures.get(key)
+        if cell.table != OVERVIEW:
+            (derived if cell.derived else cells)[key] = printed_number(cell, value)
+        elif is_root or not cell.only_root:
+            overview[cell.row] = printed_number(cell, value)
+            if written.is_percentage(cell):
+                rates[cell.row] = rate_json(cell, value)
+    return {
+        "report_year": edition.report_year,
+        "layout": edition.layout.name,
+        "organ": {"id": organ.id, "name": organ.name},
+        "edition": head(edition),
+        "cells": cells,
+        "overview": overview,
+        "checks": [check_json(f) for f in findings_of(edition, organ.id)],
+        "derived": derived,
+        "rates": rates,
+        "is_synthetic": edition.is_synthetic,
+    }
+
+
+def findings_of(edition: Edition, organ_id: str) -> list[Finding]:
+    """The checks of one organ's tables; the root's include those of no known organ."""
+    known = {organ.id for organ in edition.organs}
+    mine = [
+        f
+        for f in edition.findings
+        if f.organ_id == organ_id or (organ_id == edition.root.id and f.organ_id not in known)
+    ]
+    return sorted(mine, key=lambda f: (code_order(f.code), f.key))
+
+
+def write_cells_json(edition: Edition, path: Path) -> None:
+    """Definitions once, then every organ's figures by scope."""
+    layout = edition.layout
+    organs = []
+    for organ in edition.organs:
+        scopes: dict[str, Any] = {}
+        for scope in ("own", "rolled_up"):
+            figures = edition.cells.get((organ.id, scope))
+            if figures is not None:
+                scopes[scope] = {
+                    key: printed_number(cell, figures[key])
+                    for key, cell in layout.cells.items()
+                    if key in figures
+                }
+        organs.append(
+            {
+                "id": organ.id,
+                "name": organ.name,
+                "kind": organ.kind,
+                "parent_id": organ.parent_id,
+                **scopes,
+            }
+        )
+    _write_json(
+        path,
+        {
+            "report_year": edition.report_year,
+            "layout": layout.name,
+            "edition": head(edition) | {"cell_hash": edition.cell_hash},
+            "is_synthetic": edition.is_synthetic,
+            "definitions": {
+                key: {
+                    "label": cell.label,
+                    "column_label": cell.column_label,
+                    "unit": cell.unit,
+                    "article": cell.article,
+                    "definition": written.definition(layout, cell),
+                    "is_derived": cell.derived,
+                }
+                for key, cell in layout.cells.items()
+            },
+            "organs": organs,
+        },
+    )
+
+
+def write_findings_csv(edition: Edition, path: Path) -> None:
+    """Every check of every organ, passed ones too, one a line."""
+    _write_csv(
+        path,
+        FINDING_COLUMNS,
+        (
+            [
+                edition.id,
+                safe_text(f.organ_id),
+                safe_text(f.organ_name),
+                f.code,
+                f.key,
+                f.severity,
+                f.status,
+                safe_text(f.message),
+                safe_text(f.equation),
+                "" if f.gap is None else written.plain(f.gap),
+                str(f.record_count),
+            ]
+            for f in edition.findings
+        ),
+    )
+
+
+def write_finding_records_csv(edition: Edition, path: Path) -> None:
+    """The records behind open checks, one a line."""
+    _write_csv(
+        path,
+        RECORD_COLUMNS,
+        (
+            [
+                edition.id,
+                f.code,
+                f.key,
+                safe_text(f.organ_id),
+                r.table,
+                safe_text(r.source_system),
+                safe_text(r.record_id),
+                safe_text(r.organ_id or ""),
+                safe_text(r.organ_name or ""),
+                r.record_on.isoformat() if r.record_on else "",
+                safe_text(r.detail),
+            ]
+            for f in edition.open_findings
+            for r in f.records
+        ),
+    )
+
+
+def write_findings_json(edition: Edition, path: Path) -> None:
+    """How many checks ended how, by rule; then every check that did not pass, with records."""
+    counts: dict[str, dict[str, int]] = {}
+    for finding in edition.findings:
+        by_status = counts.setdefault(finding.code, {})
+        by_status[finding.status] = by_status.get(finding.status, 0) + 1
+    _write_json(
+        path,
+        {
+            "report_year": edition.report_year,
+            "edition": head(edition),
+            "counts": {
+                code: dict(sorted(counts[code].items())) for code in sorted(counts, key=code_order)
+            },
+            "findings": [check_json(f) for f in edition.findings if f.status != "pass"],
+        },
+    )

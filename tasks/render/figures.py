@@ -1,0 +1,242 @@
+"""How figures are written: numbers, percentages, definitions in words, change on last year.
+
+Every output takes its texts from here, so a figure reads the same in the workbook, the
+report, the artifacts and on the terminal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasks.edition import CellValue, Edition
+    from warehouse.layout import Cell, Equation, Layout
+
+SYNTHETIC_NOTICE = "演示数据:除已公布总数外均为合成"
+MISSING_NOTICE = "空白表示该数字缺失(未取得或无法计算),不等于 0"
+SCOPE_LABELS = {"own": "本机关", "rolled_up": "含所属"}
+TWO_PLACES = Decimal("0.01")
+HUNDRED = Decimal(100)
+SMALLEST_MOVE = Decimal(10)
+LARGEST_INTEGER = 2**63
+
+Figures = Mapping[str, "CellValue"]
+
+
+def plain(value: Decimal | int) -> str:
+    """A number without exponent, thousands separators or trailing zeros."""
+    text = f"{Decimal(value):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A percentage with both its sides, cut to two decimals and rounded to two decimals."""
+
+    exact: Decimal
+    numerator: Decimal | None
+    denominator: Decimal | None
+
+    @property
+    def truncated(self) -> Decimal:
+        return self._to_two_places(ROUND_DOWN)
+
+    @property
+    def rounded(self) -> Decimal:
+        return self._to_two_places(ROUND_HALF_UP)
+
+    def _to_two_places(self, rounding: str) -> Decimal:
+        with localcontext() as context:
+            context.prec = 60
+            return self.exact.quantize(TWO_PLACES, rounding=rounding) + Decimal(0)
+
+    @property
+    def way(self) -> str:
+        """Which of the two is printed, and what the other would be."""
+        if self.truncated == self.rounded:
+            return "截取两位小数,四舍五入相同"
+        return f"截取两位小数,四舍五入为 {self.rounded:.2f}%"
+
+
+def is_percentage(cell: Cell) -> bool:
+    """Whether the cell is a rate or a change on the year."""
+    return cell.ratio is not None or cell.change_on_year is not None
+
+
+def rate(cell: Cell, value: CellValue | None) -> Rate | None:
+    """The cell's percentage; None when it is not one or cannot be computed.
+
+    Taken from numerator and denominator where both are there, so that a stored value that
+    was rounded on the way cannot change the printed one. A change on the year has this
+    year's figure as numerator and last year's as denominator.
+    """
+    if value is None or not is_percentage(cell):
+        return None
+    numerator, denominator = value.numerator, value.denominator
+    if numerator is not None and denominator:
+        with localcontext() as context:
+            context.prec = 60
+            above = numerator - denominator if cell.change_on_year else numerator
+            return Rate(above / denominator * HUNDRED, numerator, denominator)
+    if value.value is None:
+        return None
+    return Rate(value.value, numerator, denominator)
+
+
+def number(cell: Cell, value: CellValue | None) -> Decimal | None:
+    """The figure as it is printed: percentages cut to two decimals, the rest as it is."""
+    if value is None:
+        return None
+    if is_percentage(cell):
+        percentage = rate(cell, value)
+        return None if percentage is None else percentage.truncated
+    return value.value
+
+
+def text(cell: Cell, value: CellValue | None) -> str:
+    """The figure as text; a missing one is the empty text, zero is 0."""
+    if is_percentage(cell):
+        percentage = rate(cell, value)
+        if percentage is None:
+            return ""
+        sign = "+" if cell.change_on_year and percentage.truncated > 0 else ""
+        return f"{sign}{percentage.truncated:.2f}%"
+    if value is None or value.value is None:
+        return ""
+    return plain(value.value)
+
+
+def sides(cell: Cell, value: CellValue | None) -> str:
+    """A percentage's numerator, denominator and way of rounding in words; else empty."""
+    if not is_percentage(cell):
+        return ""
+    numerator = value.numerator if value else None
+    denominator = value.denominator if value else None
+    above = "缺" if numerator is None else plain(numerator)
+    below = "缺" if denominator is None else plain(denominator)
+    operation = f"({above} − {below}) ÷ {below}" if cell.change_on_year else f"{above} ÷ {below}"
+    percentage = rate(cell, value)
+    if percentage is None:
+        return f"{operation},无法计算"
+    return f"{operation},{percentage.way}"
+
+
+def json_number(value: Decimal | None) -> int | float | None:
+    """A JSON number: an integer where the figure is whole, None where it is missing.
+
+    Beyond 64 bits, where most JSON readers give up, a whole figure becomes a float.
+    """
+    if value is None:
+        return None
+    whole = value.to_integral_value()
+    return int(whole) if whole == value and abs(whole) < LARGEST_INTEGER else float(value)
+
+
+def display_width(written: str) -> int:
+    """Columns a text takes where a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in written)
+
+
+def lines_needed(written: str, width: float) -> int:
+    """How many lines a text takes in a column `width` half-width characters wide."""
+    usable = max(width, 2)
+    return sum(max(1, -(-display_width(line) // int(usable))) for line in written.split("\n"))
+
+
+def definition(layout: Layout, cell: Cell) -> str:
+    """The cell's definition in words, without the article."""
+    if cell.ratio:
+        above, below = (layout.cells[key].full_label for key in cell.ratio)
+        made = f"“{above}”除以“{below}”,以百分数表示"
+    elif cell.change_on_year:
+        base = layout.cells[cell.change_on_year].full_label
+        made = f"本年“{base}”减去上年同一数字,再除以上年数字,以百分数表示"
+    elif cell.last_year:
+        made = f"上年的“{layout.cells[cell.last_year].full_label}”"
+    elif cell.parts:
+        made = "加".join(f"“{layout.cells[key].full_label}”" for key in cell.parts) + "之和"
+    elif cell.column_label:
+        made = f"{cell.label} × {cell.column_label}"
+    else:
+        made = cell.label
+    return f"{cell.meaning};{made}" if cell.meaning else made
+
+
+def equation_text(layout: Layout, equation: Equation, figures: Figures, last: Figures) -> str:
+    """An equation with the figures in it, such as 3706 + 15 = 3716 + 5."""
+
+    def written(terms: tuple[object, ...]) -> str:
+        out = ""
+        for term in equation.left if terms is equation.left else equation.right:
+            source = last if term.years_back else figures
+            shown = text(layout.cells[term.cell], source.get(term.cell)) or "空"
+            year = "上年 " if term.years_back else ""
+            out += (" − " if term.sign < 0 else " + " if out else "") + year + shown
+        return out
+
+    relation = "≥" if equation.relation == ">=" else "="
+    return f"{written(equation.left)} {relation} {written(equation.right)}"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure beside last year's. `percent` is None when last year's was zero."""
+
+    cell: Cell
+    now: Decimal
+    before: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        return self.now - self.before
+
+    @property
+    def percent(self) -> Rate | None:
+        if not self.before:
+            return None
+        with localcontext() as context:
+            context.prec = 60
+            return Rate(self.difference / abs(self.before) * HUNDRED, self.now, self.before)
+
+    @property
+    def percent_text(self) -> str:
+        if self.percent is None:
+            return "上年为 0"
+        return f"{'+' if self.percent.truncated > 0 else ''}{self.percent.truncated:.2f}%"
+
+    @property
+    def difference_text(self) -> str:
+        return f"{'+' if self.difference > 0 else ''}{plain(self.difference)}"
+
+
+def changes(edition: Edition) -> list[Change]:
+    """Every figure of the root that is there in both years, in the layout's order.
+
+    Percentages and figures that repeat last year's are left out.
+    """
+    figures = edition.figures()
+    found = []
+    for key, cell in edition.layout.cells.items():
+        if is_percentage(cell) or cell.last_year:
+            continue
+        now, before = figures.get(key), edition.last_year.get(key)
+        if now and before and now.value is not None and before.value is not None:
+            found.append(Change(cell, now.value, before.value))
+    return found
+
+
+def largest_movers(edition: Edition, limit: int = 12) -> list[Change]:
+    """The figures that moved most against last year, relative to last year's figure.
+
+    Moves of less than ten are left out: small counts double by chance.
+    """
+    moved = [c for c in changes(edition) if abs(c.difference) >= SMALLEST_MOVE]
+    return sorted(
+        moved,
+        key=lambda c: (-abs(c.difference) / max(abs(c.before), Decimal(1)), c.cell.key),
+    )[:limit]

@@ -1,0 +1,142 @@
+"""Findings by who must act: the organ that holds the record, else the organ checked.
+
+A defect in one record opens a finding at the organ that holds it and at every organ above
+it, often in several lines of the form. The operator needs it once, at the organ that can
+put it right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from expectations.balance import STATUS_LABELS
+
+if TYPE_CHECKING:
+    from tasks.edition import Edition, Finding, RecordReference
+
+SOURCE_LABELS = {
+    "application": "依申请公开",
+    "application_event": "申请办理经过",
+    "review_case": "复议诉讼案件",
+    "regulatory_document": "规章和规范性文件",
+    "administrative_action": "行政处理决定",
+    "power_item": "权责事项",
+    "fee_charge": "行政事业性收费",
+    "procurement": "政府集中采购",
+    "gazette_issue": "政府公报",
+    "filed_cell": "机关自报数",
+    "article": "网站信息",
+    "interaction": "互动交流",
+    "site_traffic": "网站访问",
+    "hotline_call": "热线来电",
+    "work_order": "热线工单",
+    "new_media_account": "政务新媒体账号",
+    "new_media_post": "政务新媒体发布",
+    "new_media_follower_snapshot": "政务新媒体关注数",
+    "new_media_inspection": "政务新媒体检查",
+    "organ": "机关",
+}
+UNKNOWN_ORGAN = "未标明机关"
+
+
+def table_label(table: str) -> str:
+    """A core table's name in Chinese; an unknown one stands as it is."""
+    return SOURCE_LABELS.get(table.rpartition(".")[2], table)
+
+
+@dataclass
+class RecordToFix:
+    """A record that keeps something from adding up, and all the checks it stands behind."""
+
+    record: RecordReference
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def codes(self) -> list[str]:
+        return sorted({finding.code for finding in self.findings}, key=code_order)
+
+    @property
+    def detail(self) -> str:
+        return self.record.detail or self.findings[0].message
+
+
+@dataclass
+class OrganWork:
+    """What one organ has to look at: its records, and findings that name no record."""
+
+    organ_id: str
+    organ_name: str
+    records: list[RecordToFix] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def count(self, code: str) -> int:
+        """Records and findings without a record under one rule."""
+        return sum(code in r.codes for r in self.records) + sum(
+            f.code == code for f in self.findings
+        )
+
+    @property
+    def total(self) -> int:
+        return len(self.records) + len(self.findings)
+
+
+def code_order(code: str) -> tuple[str, int, str]:
+    """Sorts B2 before B10."""
+    letters = code.rstrip("0123456789")
+    digits = code[len(letters) :]
+    return letters, int(digits or 0), code
+
+
+def by_who_must_act(edition: Edition) -> list[OrganWork]:
+    """Open findings grouped by the organ that must act, most work first."""
+    names = {organ.id: organ.name for organ in edition.organs}
+    work: dict[str, OrganWork] = {}
+    seen: dict[tuple[str, str, str], RecordToFix] = {}
+
+    def of(organ_id: str, organ_name: str | None) -> OrganWork:
+        name = organ_name or names.get(organ_id) or organ_id or UNKNOWN_ORGAN
+        return work.setdefault(organ_id, OrganWork(organ_id, name))
+
+    for finding in sorted(
+        edition.open_findings, key=lambda f: (code_order(f.code), f.key, f.organ_id)
+    ):
+        if not finding.records:
+            of(finding.organ_id, finding.organ_name).findings.append(finding)
+        for record in finding.records:
+            key = (record.table, record.source_system, record.record_id)
+            if key not in seen:
+                seen[key] = RecordToFix(record)
+                owner = record.organ_id or finding.organ_id
+                name = record.organ_name if record.organ_id else finding.organ_name
+                of(owner, name).records.append(seen[key])
+            seen[key].findings.append(finding)
+    return sorted(work.values(), key=lambda w: (-w.total, w.organ_id))
+
+
+def open_codes(edition: Edition) -> list[str]:
+    """The rules with an open finding, in the order of their codes."""
+    return sorted({finding.code for finding in edition.open_findings}, key=code_order)
+
+
+def records_to_fix(edition: Edition) -> int:
+    """How many different records stand behind the open findings."""
+    return sum(len(work.records) for work in by_who_must_act(edition))
+
+
+def summary(edition: Edition) -> str:
+    """One sentence on the state of the checks."""
+    counts = dict.fromkeys(STATUS_LABELS, 0)
+    for finding in edition.findings:
+        counts[finding.status] += 1
+    parts = "、".join(
+        f"{STATUS_LABELS[status]} {count} 项" for status, count in counts.items() if count
+    )
+    if not parts:
+        return "没有核对结果。"
+    fix = records_to_fix(edition)
+    blocking = len(edition.blocking_findings)
+    told = f"共核对 {len(edition.findings)} 项:{parts}"
+    if blocking:
+        told += f";其中 {blocking} 项阻断发布"
+    return f"{told};涉及记录 {fix} 条。" if fix else f"{told}。"

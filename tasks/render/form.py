@@ -1,0 +1,284 @@
+"""The official forms as grids: one place that lays a table out for every output.
+
+A grid is a list of boxes. A box stands at a row and column, spans some, and is a header, a
+label, a section line or a number. What the spans are follows from the layout file alone;
+the grid knows no form by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from tasks.render import figures as written
+
+if TYPE_CHECKING:
+    from tasks.edition import CellValue
+    from tasks.render.figures import Figures
+    from warehouse.layout import Axis, Block, Cell, Layout, Table
+
+Kind = Literal["corner", "header", "section", "label", "number"]
+Orientation = Literal["portrait", "landscape"]
+
+# Widths in half-width characters, as spreadsheets measure columns.
+BLOCK_WIDTH = 22.0
+OUTER_LABEL_WIDTH = 5.0
+GROUP_LABEL_WIDTH = 13.0
+LEAF_LABEL_WIDTH = 25.0
+NUMBER_WIDTH = 8.4
+LINE_WIDTH = 8.4
+# Above this width a table is printed on its side.
+PORTRAIT_WIDTH = 110.0
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of the grid; `cell` and `value` are set for numbers only."""
+
+    row: int
+    column: int
+    kind: Kind
+    text: str
+    rows: int = 1
+    columns: int = 1
+    cell: Cell | None = None
+    value: CellValue | None = None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A statutory table ready to print. Boxes tile `row_count` × `column_count` exactly."""
+
+    key: str
+    title: str
+    row_count: int
+    header_rows: int
+    label_columns: int
+    widths: tuple[float, ...]
+    boxes: tuple[Box, ...]
+    unit: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def column_count(self) -> int:
+        return len(self.widths)
+
+    @property
+    def orientation(self) -> Orientation:
+        return "landscape" if sum(self.widths) > PORTRAIT_WIDTH else "portrait"
+
+    @property
+    def numbers(self) -> list[Box]:
+        return [box for box in self.boxes if box.kind == "number"]
+
+    @property
+    def missing(self) -> list[Box]:
+        """The numbers that are not there and print blank."""
+        return [box for box in self.numbers if not box.text]
+
+    def lines(self) -> Iterator[list[Box]]:
+        """The boxes row by row, each in the row where it begins, left to right."""
+        rows: list[list[Box]] = [[] for _ in range(self.row_count)]
+        for box in sorted(self.boxes, key=lambda b: (b.row, b.column)):
+            rows[box.row].append(box)
+        yield from rows
+
+    def width_of(self, box: Box) -> float:
+        return sum(self.widths[box.column : box.column + box.columns])
+
+    def line_counts(self) -> list[int]:
+        """Text lines each row needs, for outputs that cannot fit heights themselves."""
+        needed = [1] * self.row_count
+        for box in self.boxes:
+            lines = written.lines_needed(box.text, self.width_of(box) - 1)
+            if box.rows == 1:
+                needed[box.row] = max(needed[box.row], lines)
+        for box in self.boxes:
+            if box.rows == 1:
+                continue
+            lines = written.lines_needed(box.text, self.width_of(box) - 1)
+            short = lines - sum(needed[box.row : box.row + box.rows])
+            if short > 0:
+                needed[box.row + box.rows - 1] += short
+        return needed
+
+
+def grids(layout: Layout, figures: Figures) -> list[Grid]:
+    """All statutory tables of a layout with one organ's figures in them."""
+    return [grid(layout, table, figures) for table in layout.tables]
+
+
+def grid(layout: Layout, table: Table, figures: Figures) -> Grid:
+    """One statutory table as the layout's `print` says. Raises KeyError for an unknown cell."""
+    shape = {"blocks": _blocks, "grid": _grid, "line": _line}[table.print]
+    return shape(layout, table, figures)
+
+
+def _number(layout: Layout, figures: Figures, key: str, box: Box) -> Box:
+    cell, value = layout.cells[key], figures.get(key)
+    return Box(
+        box.row,
+        box.column,
+        "number",
+        written.text(cell, value),
+        box.rows,
+        box.columns,
+        cell,
+        value,
+    )
+
+
+def _finished(
+    layout: Layout,
+    table: Table,
+    boxes: list[Box],
+    *,
+    rows: int,
+    header_rows: int,
+    label_columns: int,
+    widths: tuple[float, ...],
+) -> Grid:
+    units = {box.cell.unit for box in boxes if box.cell is not None}
+    missing = [box.cell.full_label for box in boxes if box.cell is not None and not box.text]
+    notes = []
+    if missing:
+        named = "、".join(missing[:6]) + (f"等 {len(missing)} 项" if len(missing) > 6 else "")
+        notes.append(f"{written.MISSING_NOTICE}:{named}")
+    return Grid(
+        key=table.key,
+        title=table.title,
+        row_count=rows,
+        header_rows=header_rows,
+        label_columns=label_columns,
+        widths=widths,
+        boxes=tuple(boxes),
+        unit=units.pop() if len(units) == 1 else "",
+        notes=tuple(notes),
+    )
+
+
+def _spread(count: int, columns: int) -> list[tuple[int, int]]:
+    """Start and span of `count` boxes over `columns`; the last takes what is left."""
+    return [(i, 1 if i < count - 1 else columns - i) for i in range(count)]
+
+
+def _blocks(layout: Layout, table: Table, figures: Figures) -> Grid:
+    blocks: list[Block] = table.all_blocks()
+    leaves = {block.key: [c for axis in block.columns for c in axis.leaves()] for block in blocks}
+    width = max(len(columns) for columns in leaves.values())
+    boxes: list[Box] = []
+    row = 0
+    for block in blocks:
+        if block.label:
+            boxes.append(Box(row, 0, "section", block.label, columns=width + 1))
+            row += 1
+        columns = leaves[block.key]
+        places = _spread(len(columns), width)
+        boxes.append(Box(row, 0, "header", block.header))
+        for column, (start, span) in zip(columns, places, strict=True):
+            boxes.append(Box(row, start + 1, "header", column.label, columns=span))
+        row += 1
+        for axis in (leaf for line in block.rows for leaf in line.leaves()):
+            boxes.append(Box(row, 0, "label", axis.label))
+            for column, (start, span) in zip(columns, places, strict=True):
+                place = Box(row, start + 1, "number", "", columns=span)
+                boxes.append(
+                    _number(layout, figures, f"{table.key}.{axis.key}.{column.key}", place)
+                )
+            row += 1
+    widths = (BLOCK_WIDTH,) * (width + 1)
+    # Each block has its own header, so there is none to repeat on a second page.
+    return _finished(layout, table, boxes, rows=row, header_rows=0, label_columns=1, widths=widths)
+
+
+def _depth(axes: list[Axis]) -> int:
+    return max((1 + _depth(axis.members) for axis in axes), default=0)
+
+
+def _headers(axes: list[Axis], row: int, column: int, levels: int) -> Iterator[Box]:
+    """Header boxes of a column tree; a leaf reaches down to the last header row."""
+    for axis in axes:
+        span = sum(1 for _ in axis.leaves())
+        down = 1 if axis.members else levels
+        yield Box(row, column, "header", axis.label, down, span)
+        yield from _headers(axis.members, row + 1, column, levels - 1)
+        column += span
+
+
+def _labels(axes: list[Axis], row: int, column: int, levels: int) -> Iterator[Box]:
+    """Label boxes of a row tree; a leaf reaches right to the last label column."""
+    for axis in axes:
+        span = sum(1 for _ in axis.leaves())
+        across = 1 if axis.members else levels
+        yield Box(row, column, "label", axis.label, span, across)
+        yield from _labels(axis.members, row, column + 1, levels - 1)
+        row += span
+
+
+def _grid(layout: Layout, table: Table, figures: Figures) -> Grid:
+    columns = [leaf for axis in table.columns for leaf in axis.leaves()]
+    rows = [leaf for axis in table.rows for leaf in axis.leaves()]
+    label_columns, levels = _depth(table.rows), _depth(table.columns)
+    above = 1 if table.column_title else 0
+    header_rows = levels + above
+    boxes = [Box(0, 0, "corner", table.corner, header_rows, label_columns)]
+    if table.column_title:
+        boxes.append(Box(0, label_columns, "header", table.column_title, columns=len(columns)))
+    boxes += _headers(table.columns, above, label_columns, levels)
+    boxes += _labels(table.rows, header_rows, 0, label_columns)
+    for down, line in enumerate(rows):
+        for across, column in enumerate(columns):
+            place = Box(header_rows + down, label_columns + across, "number", "")
+            boxes.append(_number(layout, figures, f"{table.key}.{line.key}.{column.key}", place))
+    labels = (OUTER_LABEL_WIDTH, GROUP_LABEL_WIDTH, LEAF_LABEL_WIDTH)
+    narrow = (*labels[: label_columns - 1], LEAF_LABEL_WIDTH)[-label_columns:]
+    return _finished(
+        layout,
+        table,
+        boxes,
+        rows=header_rows + len(rows),
+        header_rows=header_rows,
+        label_columns=label_columns,
+        widths=(*narrow, *(NUMBER_WIDTH,) * len(columns)),
+    )
+
+
+def _line(layout: Layout, table: Table, figures: Figures) -> Grid:
+    """All rows of the table side by side in one line of numbers."""
+    columns = [leaf for axis in table.columns for leaf in axis.leaves()]
+    rows = [leaf for axis in table.rows for leaf in axis.leaves()]
+    levels = _depth(table.rows)
+    boxes = []
+    for box in _headers(table.rows, 0, 0, levels):
+        boxes.append(
+            Box(
+                box.row,
+                box.column * len(columns),
+                "header",
+                box.text,
+                box.rows,
+                box.columns * len(columns),
+            )
+        )
+    for at, line in enumerate(rows):
+        for across, column in enumerate(columns):
+            place = at * len(columns) + across
+            boxes.append(Box(levels, place, "header", column.label))
+            boxes.append(
+                _number(
+                    layout,
+                    figures,
+                    f"{table.key}.{line.key}.{column.key}",
+                    Box(levels + 1, place, "number", ""),
+                )
+            )
+    return _finished(
+        layout,
+        table,
+        boxes,
+        rows=levels + 2,
+        header_rows=levels + 1,
+        label_columns=0,
+        widths=(LINE_WIDTH,) * (len(columns) * len(rows)),
+    )

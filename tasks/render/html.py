@@ -1,0 +1,231 @@
+"""The HTML report: one file that opens offline, every figure open to question.
+
+The page is complete without scripts: tables, findings, charts and definitions are written
+into it. The script adds what a click needs, from data embedded once and kept small: values
+by organ as arrays in the order of the cells.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.balance import STATUS_LABELS
+from tasks.edition import SEVERITY_LABELS
+from tasks.render import figures as written
+from tasks.render.charts import chart
+from tasks.render.findings import by_who_must_act, open_codes, summary, table_label
+from tasks.render.form import grids
+from tasks.render.overview import OverviewLine, overview_lines
+from tasks.render.words import document_title, edition_facts
+
+if TYPE_CHECKING:
+    from tasks.edition import CellValue, Edition, RecordReference, Scope
+    from warehouse.layout import Cell, Layout, Term
+
+TEMPLATES = Path(__file__).parent / "templates"
+SCOPES: tuple[Scope, ...] = ("rolled_up", "own")
+# Scripts hold integers up to here exactly; larger figures are embedded as text.
+LARGEST_EXACT = 2**53
+MOST_RECORDS = 500
+
+
+def write(edition: Edition, path: Path) -> None:
+    """Write the report. The same edition gives the same bytes."""
+    path.write_text(page(edition), encoding="utf-8")
+
+
+def page(edition: Edition) -> str:
+    """The whole page as text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def asset(name: str) -> Markup:
+        return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
+
+    work = by_who_must_act(edition)
+    return environment.get_template("report.html.j2").render(
+        edition=edition,
+        title=document_title(edition),
+        facts=edition_facts(edition),
+        summary=summary(edition),
+        synthetic=written.SYNTHETIC_NOTICE if edition.is_synthetic else "",
+        overview=overview_groups(edition),
+        grids=grids(edition.layout, edition.figures()),
+        work=work,
+        codes=open_codes(edition),
+        code_meanings=code_meanings(edition.layout),
+        charts=[(series, Markup(chart(series))) for series in edition.series],
+        movers=written.largest_movers(edition),
+        changes=written.changes(edition),
+        definitions=[
+            (cell, written.definition(edition.layout, cell))
+            for cell in edition.layout.cells.values()
+        ],
+        status_labels=STATUS_LABELS,
+        severity_labels=SEVERITY_LABELS,
+        table_label=table_label,
+        plain=written.plain,
+        css=asset("report.css"),
+        script=asset("report.js"),
+        data=Markup(embedded(edition)),
+    )
+
+
+def overview_groups(edition: Edition) -> list[tuple[str, list[OverviewLine]]]:
+    """The narrative's figures by source system, in the order in which sources first occur."""
+    groups: dict[str, list[OverviewLine]] = {}
+    for line in overview_lines(edition):
+        groups.setdefault(line.cell.source, []).append(line)
+    return list(groups.items())
+
+
+def code_meanings(layout: Layout) -> dict[str, str]:
+    """What each balance rule of the form says, by code."""
+    return {equation.code: equation.message for equation in layout.equations}
+
+
+def embedded(edition: Edition) -> str:
+    """The data for the script as JSON that is safe inside a script element."""
+    import orjson
+
+    text = orjson.dumps(report_data(edition)).decode()
+    # "</script>" or "<!--" in a text must not end the element.
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def report_data(edition: Edition) -> dict[str, Any]:
+    """Everything a click can ask for: values by organ, definitions, equations, findings."""
+    layout = edition.layout
+    cells = list(layout.cells.values())
+    place = {cell.key: at for at, cell in enumerate(cells)}
+    organ_place = {organ.id: at for at, organ in enumerate(edition.organs)}
+    records: dict[RecordReference, int] = {}
+    findings = []
+    for finding in edition.open_findings:
+        shown = finding.records[:MOST_RECORDS]
+        findings.append(
+            [
+                organ_place.get(finding.organ_id, organ_place[edition.root.id]),
+                finding.code,
+                finding.key,
+                STATUS_LABELS[finding.status],
+                finding.message,
+                finding.equation,
+                [records.setdefault(record, len(records)) for record in shown],
+                max(finding.record_count, len(finding.records)),
+            ]
+        )
+    return {
+        "year": edition.report_year,
+        "organs": [
+            [organ.id, organ.name, organ_place.get(organ.parent_id or "", -1)]
+            for organ in edition.organs
+        ],
+        "root": organ_place[edition.root.id],
+        "cells": [
+            [
+                cell.key,
+                cell.label,
+                cell.column_label,
+                cell.unit,
+                written.definition(layout, cell),
+                cell.article,
+                int(cell.only_root),
+                int(bool(cell.change_on_year)),
+            ]
+            for cell in cells
+        ],
+        "values": {
+            scope: [
+                _values(
+                    cells,
+                    edition.cells.get((organ.id, scope), {}),
+                    is_root=organ.id == edition.root.id,
+                )
+                for organ in edition.organs
+            ]
+            for scope in SCOPES
+        },
+        "rates": _rates(edition, cells),
+        "last": _values(cells, edition.last_year),
+        "equations": [
+            [
+                equation.code,
+                equation.key,
+                equation.message,
+                _terms(equation.left, place),
+                "≥" if equation.relation == ">=" else "=",
+                _terms(equation.right, place),
+            ]
+            for equation in layout.equations
+        ],
+        "findings": findings,
+        "records": [
+            [
+                table_label(record.table),
+                record.source_system,
+                record.record_id,
+                record.organ_name or "",
+                record.record_on.isoformat() if record.record_on else "",
+                record.detail,
+            ]
+            for record in records
+        ],
+    }
+
+
+def _terms(terms: tuple[Term, ...], place: dict[str, int]) -> list[list[int]]:
+    return [[place[term.cell], term.sign, term.years_back] for term in terms]
+
+
+def _values(
+    cells: list[Cell], figures: written.Figures, *, is_root: bool = True
+) -> list[int | str | None]:
+    """Figures in the order of the cells: integers as such, the rest as they are written.
+
+    What only the root publishes is left out for other organs.
+    """
+    if not figures:
+        return []
+    return [
+        None if cell.only_root and not is_root else _embedded_value(cell, figures.get(cell.key))
+        for cell in cells
+    ]
+
+
+def _embedded_value(cell: Cell, value: CellValue | None) -> int | str | None:
+    text = written.text(cell, value)
+    if not text:
+        return None
+    if written.is_percentage(cell) or "." in text:
+        return text
+    return int(text) if abs(int(text)) < LARGEST_EXACT else text
+
+
+def _rates(edition: Edition, cells: list[Cell]) -> dict[str, dict[int, list[Any]]]:
+    """Both sides of each percentage, by scope and cell place, in the order of organs."""
+    rates: dict[str, dict[int, list[Any]]] = {}
+    for scope in SCOPES:
+        by_cell = rates.setdefault(scope, {})
+        for at, cell in enumerate(cells):
+            if written.is_percentage(cell):
+                by_cell[at] = [
+                    written.sides(cell, edition.cells.get((organ.id, scope), {}).get(cell.key))
+                    for organ in edition.organs
+                ]
+    return {scope: {str(at): found for at, found in r.items()} for scope, r in rates.items()}  # type: ignore[misc]
+
+
+def as_decimal(text: str) -> Decimal:
+    """The number in a printed figure, for tests that compare pages with figures."""
+    return Decimal(text.rstrip("%").lstrip("+"))

@@ -1,0 +1,45 @@
+"""Texts that several outputs share: the title, and what an edition is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tasks.edition import EDITION_STATUS_LABELS
+from tasks.render.figures import MISSING_NOTICE, SYNTHETIC_NOTICE
+from tasks.render.findings import summary
+
+if TYPE_CHECKING:
+    from tasks.edition import Edition
+
+
+def document_title(edition: Edition) -> str:
+    """The report's title as it is published."""
+    return f"{edition.root.name}{edition.report_year}年政府信息公开工作年度报告"
+
+
+def edition_facts(edition: Edition) -> list[tuple[str, str]]:
+    """What this edition is, as pairs of name and text."""
+    from tasks.render.manifest import software_version
+
+    status = EDITION_STATUS_LABELS.get(edition.status, edition.status)
+    facts = [
+        ("报告", document_title(edition)),
+        ("版次", f"{edition.id}(第 {edition.number} 版,{status})"),
+        ("报表格式", f"{edition.layout.title},{edition.layout.notice}"),
+        ("数据截至", f"{edition.data_as_of:%Y-%m-%d %H:%M}(北京时间)"),
+        ("编制时间", f"{edition.built_at:%Y-%m-%d %H:%M}(北京时间)"),
+        ("数据快照", f"第 {edition.snapshot} 号"),
+        ("单元格指纹", edition.cell_hash),
+        ("口径指纹", edition.definition_hash),
+        ("核对情况", summary(edition)),
+        ("空白与零", f"0 为确有其数且为零;{MISSING_NOTICE}"),
+        ("百分数", "一律写明分子、分母,截取两位小数;与四舍五入不同的另行注明"),
+    ]
+    if edition.reason:
+        facts.insert(2, ("另编理由", edition.reason))
+    if edition.is_synthetic:
+        facts.insert(1, ("数据性质", SYNTHETIC_NOTICE))
+    version = software_version()
+    if version:
+        facts.append(("编制软件", f"nianbao {version}"))
+    return facts

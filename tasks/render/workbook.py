@@ -1,0 +1,399 @@
+"""The Excel workbook in the official layout: a sheet a table, findings, notes.
+
+Made to be printed and filed: A4, one page wide, header rows repeated, edition and hash in
+the footer.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from expectations.balance import STATUS_LABELS
+from tasks.render import figures as written
+from tasks.render.findings import OrganWork, by_who_must_act, summary, table_label
+from tasks.render.form import Grid, grids
+from tasks.render.overview import overview_lines
+from tasks.render.words import document_title, edition_facts
+
+if TYPE_CHECKING:
+    from tasks.edition import Edition
+    from warehouse.layout import Cell
+
+A4 = 9
+# Excel keeps 15 digits; a longer number is written as text so that none is lost.
+LARGEST_NUMBER = Decimal(10) ** 15
+LINE_POINTS = 14.5
+FINDINGS_SHEET = "问题清单"
+NOTES_SHEET = "编制说明"
+# GB2312, so that a machine without the named font takes another Chinese one.
+CHINESE_CHARSET = 134
+
+_BODY = {
+    "font_name": "宋体",
+    "font_size": 10.5,
+    "font_charset": CHINESE_CHARSET,
+    "valign": "vcenter",
+}
+_TABLE = _BODY | {"border": 1, "text_wrap": True}
+FORMATS: dict[str, dict[str, Any]] = {
+    "title": {"font_name": "方正小标宋简体", "font_size": 18, "align": "center"},
+    "subtitle": {"font_name": "仿宋", "font_size": 11, "align": "center"},
+    "notice": {"font_name": "黑体", "font_size": 11, "align": "center", "font_color": "#9C1C1C"},
+    "unit": {"font_name": "仿宋", "font_size": 10.5, "align": "right"},
+    "note": {"font_name": "仿宋", "font_size": 10, "text_wrap": True, "valign": "top"},
+    "heading": {"font_name": "黑体", "font_size": 12},
+    "corner": {"border": 1, "text_wrap": True, "align": "center", "font_size": 10},
+    "header": {"border": 1, "text_wrap": True, "align": "center"},
+    "section": {"border": 1, "align": "center", "bold": True},
+    "label": {"border": 1, "text_wrap": True, "align": "left"},
+    "label_center": {"border": 1, "text_wrap": True, "align": "center"},
+    "number": {"border": 1, "align": "center", "num_format": "0", "shrink": True},
+    "text": {"border": 1, "text_wrap": True, "align": "left"},
+    "center": {"border": 1, "text_wrap": True, "align": "center"},
+    "date": {"border": 1, "align": "center", "num_format": "yyyy-mm-dd"},
+    "column": {"border": 1, "text_wrap": True, "align": "center", "bold": True, "bg_color": "#EEF1F4"},
+}  # fmt: skip
+
+
+class Formats:
+    """The workbook's formats, each made once; numbers get as many decimals as they have."""
+
+    def __init__(self, book: Any) -> None:
+        self.book = book
+        self.made: dict[tuple[str, str], Any] = {}
+
+    def __call__(self, name: str, number_format: str = "") -> Any:
+        key = (name, number_format)
+        if key not in self.made:
+            declared = _BODY | FORMATS[name]
+            if number_format:
+                declared |= {"num_format": number_format}
+            self.made[key] = self.book.add_format(declared)
+        return self.made[key]
+
+    def number(self, cell: Cell, value: Decimal) -> Any:
+        """Percentages with two decimals, other figures with as many as they have."""
+        places = 2 if written.is_percentage(cell) else _decimals(value)
+        return self("number", "0." + "0" * places if places else "0")
+
+
+def _decimals(value: Decimal) -> int:
+    return len(written.plain(value).partition(".")[2])
+
+
+def sheet_name(title: str) -> str:
+    """A table's title as a sheet name: at most 31 characters, none that Excel forbids."""
+    return re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip("'")
+
+
+def write(edition: Edition, path: Path) -> None:
+    """Write the workbook of the root's figures. The same edition gives the same bytes."""
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+    book.set_properties(
+        {
+            "title": document_title(edition),
+            "subject": f"版次 {edition.id}",
+            "author": edition.root.name,
+            "comments": f"cell hash {edition.cell_hash}",
+            "created": edition.built_at,
+        }
+    )
+    formats = Formats(book)
+    work = by_who_must_act(edition)
+    _overview(book, formats, edition)
+    for grid in grids(edition.layout, edition.figures()):
+        _table(book, formats, edition, grid)
+    _findings(book, formats, edition, work)
+    _notes(book, formats, edition)
+    book.close()
+
+
+def _sheet(book: Any, edition: Edition, name: str, *, landscape: bool) -> Any:
+    """A sheet with the print set-up that all share."""
+    sheet = book.add_worksheet(name)
+    sheet.set_paper(A4)
+    if landscape:
+        sheet.set_landscape()
+    else:
+        sheet.set_portrait()
+    sheet.set_margins(left=0.6, right=0.6, top=0.75, bottom=0.85)
+    sheet.center_horizontally()
+    sheet.fit_to_pages(1, 0)
+    sheet.hide_gridlines(2)
+    sheet.set_footer(
+        f'&L&"宋体"&8版次 {edition.id}  指纹 {edition.cell_hash[:12]}'
+        f'&C&"宋体"&9第 &P 页,共 &N 页&R&"宋体"&8编制 {edition.built_at:%Y-%m-%d %H:%M}'
+    )
+    return sheet
+
+
+def _heads(
+    sheet: Any, formats: Formats, edition: Edition, title: str, last: int, unit: str = ""
+) -> int:
+    """Title lines over the table; gives the row at which the table begins."""
+    sheet.merge_range(0, 0, 0, last, title, formats("title"))
+    sheet.set_row(0, 34)
+    sheet.merge_range(
+        1, 0, 1, last, f"{edition.root.name}  {edition.report_year} 年", formats("subtitle")
+    )
+    sheet.set_row(1, 20)
+    row = 2
+    if edition.is_synthetic:
+        sheet.merge_range(row, 0, row, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        sheet.set_row(row, 18)
+        row += 1
+    if unit:
+        sheet.merge_range(row, 0, row, last, f"单位:{unit}", formats("unit"))
+        row += 1
+    return row
+
+
+def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value: Any) -> None:
+    """A figure in its box: a number, an exact text where it is too long, or a blank."""
+    number = written.number(cell, value)
+    if number is None:
+        sheet.write_blank(row, column, None, formats("number"))
+    elif abs(number) >= LARGEST_NUMBER:
+        sheet.write_string(row, column, written.plain(number), formats("number"))
+    else:
+        sheet.write_number(row, column, float(number), formats.number(cell, number))
+
+
+def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
+    landscape = grid.orientation == "landscape"
+    sheet = _sheet(book, edition, sheet_name(grid.title), landscape=landscape)
+    last = grid.column_count - 1
+    for column, width in enumerate(grid.widths):
+        sheet.set_column(column, column, width)
+    top = _heads(sheet, formats, edition, grid.title, last, grid.unit)
+    for at, lines in enumerate(grid.line_counts()):
+        sheet.set_row(top + at, max(22.0, LINE_POINTS * lines + 7))
+    for box in grid.boxes:
+        name: str = box.kind
+        if box.kind == "label" and (box.rows > 1 or grid.label_columns == 1):
+            name = "label_center"
+        row, column = top + box.row, box.column
+        if box.rows * box.columns > 1:
+            end = (row + box.rows - 1, column + box.columns - 1)
+            sheet.merge_range(row, column, *end, "", formats(name))
+        if box.cell is not None:
+            _put(sheet, formats, row, column, box.cell, box.value)
+        else:
+            sheet.write_string(row, column, box.text, formats(name))
+    if grid.header_rows:
+        sheet.repeat_rows(top, top + grid.header_rows - 1)
+        sheet.freeze_panes(top + grid.header_rows, grid.label_columns)
+    row = _notes_under(sheet, formats, edition, grid, top + grid.row_count, last)
+    sheet.print_area(0, 0, row - 1, last)
+
+
+def _notes_under(
+    sheet: Any, formats: Formats, edition: Edition, grid: Grid, row: int, last: int
+) -> int:
+    """What a reader of the printed sheet must know; gives the next free row."""
+    notes = list(grid.notes)
+    open_here = sum(
+        f.key.split(".")[1:2] == [grid.key]
+        for f in edition.open_findings
+        if f.organ_id == edition.root.id
+    )
+    if open_here:
+        notes.append(f"本表有 {open_here} 项核对未通过,详见“{FINDINGS_SHEET}”")
+    width = sum(grid.widths)
+    for note in notes:
+        sheet.merge_range(row, 0, row, last, f"注:{note}。", formats("note"))
+        sheet.set_row(row, LINE_POINTS * written.lines_needed(note, width - 8) + 6)
+        row += 1
+    return row
+
+
+def _overview(book: Any, formats: Formats, edition: Edition) -> None:
+    sheet = _sheet(book, edition, "一、总体情况", landscape=False)
+    columns = ["序号", "指标", "本年", "单位", "上年", "增减", "分子", "分母", "来源与口径"]
+    widths = [5.5, 26, 11, 5.5, 11, 11, 10, 10, 31]
+    for at, width in enumerate(widths):
+        sheet.set_column(at, at, width)
+    top = _heads(sheet, formats, edition, "一、总体情况(主要数字)", len(columns) - 1)
+    for at, name in enumerate(columns):
+        sheet.write_string(top, at, name, formats("column"))
+    sheet.set_row(top, 24)
+    lines = overview_lines(edition)
+    for at, line in enumerate(lines, 1):
+        row = top + at
+        sheet.write_number(row, 0, at, formats("number"))
+        sheet.write_string(row, 1, line.cell.label, formats("text"))
+        _put(sheet, formats, row, 2, line.cell, line.value)
+        sheet.write_string(row, 3, line.cell.unit, formats("center"))
+        _put(sheet, formats, row, 4, line.cell, line.before)
+        sheet.write_string(row, 5, line.change_text, formats("center"))
+        for column, side in ((6, line.numerator), (7, line.denominator)):
+            if side is None:
+                sheet.write_blank(row, column, None, formats("center"))
+            else:
+                sheet.write_number(row, column, float(side), formats("number"))
+        sheet.write_string(row, 8, line.origin, formats("text"))
+        needed = max(
+            written.lines_needed(line.origin, widths[8] - 1),
+            written.lines_needed(line.cell.label, widths[1] - 1),
+        )
+        sheet.set_row(row, max(20.0, LINE_POINTS * needed + 6))
+    row = top + len(lines) + 1
+    if not lines:
+        sheet.merge_range(
+            row, 0, row, len(columns) - 1, "本版次没有总体情况数字。", formats("note")
+        )
+        row += 1
+    for note in (
+        "百分数一律截取两位小数;与四舍五入不同的,在“来源与口径”中注明",
+        written.MISSING_NOTICE,
+    ):
+        sheet.merge_range(row, 0, row, len(columns) - 1, f"注:{note}。", formats("note"))
+        sheet.set_row(row, LINE_POINTS + 4)
+        row += 1
+    sheet.repeat_rows(top)
+    sheet.freeze_panes(top + 1, 2)
+    sheet.print_area(0, 0, row - 1, len(columns) - 1)
+
+
+def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWork]) -> None:
+    """One line a record (or a finding without one), by the organ that must act."""
+    sheet = _sheet(book, edition, FINDINGS_SHEET, landscape=True)
+    columns = ["应处理机关", "规则", "级别", "结果", "来源系统", "记录类别", "记录编号", "日期", "不符之处", "涉及的核对"]  # fmt: skip
+    widths = [24, 7, 6, 9, 12, 12, 20, 12, 30, 46]
+    for at, width in enumerate(widths):
+        sheet.set_column(at, at, width)
+    last = len(columns) - 1
+    sheet.merge_range(0, 0, 0, last, FINDINGS_SHEET, formats("title"))
+    sheet.set_row(0, 34)
+    told = summary(edition)
+    sheet.merge_range(1, 0, 1, last, told, formats("subtitle"))
+    sheet.set_row(1, 20)
+    top = 2
+    if edition.is_synthetic:
+        sheet.merge_range(2, 0, 2, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        top = 3
+    for at, name in enumerate(columns):
+        sheet.write_string(top, at, name, formats("column"))
+    sheet.set_row(top, 22)
+    row = top + 1
+    for line in findings_lines(work):
+        for column, value in enumerate(line):
+            style = "text" if column in (0, 8, 9) else "center"
+            if column == 7 and value:
+                sheet.write_datetime(row, column, value, formats("date"))
+            else:
+                sheet.write_string(row, column, value or "", formats(style))
+        needed = max(
+            written.lines_needed(str(value), widths[column] - 1)
+            for column, value in enumerate(line)
+            if column != 7
+        )
+        sheet.set_row(row, min(400.0, max(20.0, LINE_POINTS * needed + 6)))
+        row += 1
+    if row == top + 1:
+        sheet.merge_range(row, 0, row, last, "没有需要处理的问题。", formats("note"))
+        row += 1
+    else:
+        sheet.autofilter(top, 0, row - 1, last)
+    sheet.repeat_rows(top)
+    sheet.freeze_panes(top + 1, 1)
+    sheet.print_area(0, 0, row - 1, last)
+
+
+MOST_CHECKS_NAMED = 4
+
+
+def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
+    """The lines of the findings sheet; the eighth column is a date or None."""
+    lines: list[list[Any]] = []
+    for organ in work:
+        for item in organ.records:
+            record = item.record
+            first = item.findings[0]
+            messages = list(dict.fromkeys(f"{f.organ_name} {f.message}" for f in item.findings))
+            named = ";".join(messages[:MOST_CHECKS_NAMED])
+            if len(messages) > MOST_CHECKS_NAMED:
+                named += f";等 {len(messages)} 项"
+            lines.append(
+                [
+                    organ.organ_name,
+                    "、".join(item.codes),
+                    _severity(first.severity),
+                    STATUS_LABELS[first.status],
+                    record.source_system,
+                    table_label(record.table),
+                    record.record_id,
+                    record.record_on,
+                    item.detail,
+                    named,
+                ]
+            )
+        for finding in organ.findings:
+            told = f"{finding.message}({finding.equation})" if finding.equation else finding.message
+            lines.append(
+                [
+                    organ.organ_name,
+                    finding.code,
+                    _severity(finding.severity),
+                    STATUS_LABELS[finding.status],
+                    "",
+                    "",
+                    "",
+                    None,
+                    "没有可指明的记录",
+                    told,
+                ]
+            )
+    return lines
+
+
+def _severity(severity: Any) -> str:
+    from tasks.edition import SEVERITY_LABELS
+
+    return SEVERITY_LABELS[severity]
+
+
+def _notes(book: Any, formats: Formats, edition: Edition) -> None:
+    """What this edition is, and every cell's definition in words with its article."""
+    sheet = _sheet(book, edition, NOTES_SHEET, landscape=False)
+    columns = ["数字", "所在列", "定义", "依据", "单位", "键"]
+    widths = [28, 16, 42, 22, 6, 34]
+    for at, width in enumerate(widths):
+        sheet.set_column(at, at, width)
+    last = len(columns) - 1
+    sheet.merge_range(0, 0, 0, last, NOTES_SHEET, formats("title"))
+    sheet.set_row(0, 34)
+    row = 1
+    for name, value in edition_facts(edition):
+        sheet.write_string(row, 0, name, formats("text"))
+        sheet.merge_range(row, 1, row, last, value, formats("text"))
+        needed = written.lines_needed(value, sum(widths[1:]) - 2)
+        sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
+        row += 1
+    row += 1
+    sheet.merge_range(row, 0, row, last, "各数字的定义", formats("heading"))
+    row += 1
+    top = row
+    for at, name in enumerate(columns):
+        sheet.write_string(row, at, name, formats("column"))
+    for cell in edition.layout.cells.values():
+        row += 1
+        values = [
+            cell.label,
+            cell.column_label,
+            written.definition(edition.layout, cell),
+            cell.article,
+            cell.unit,
+            cell.key,
+        ]
+        for at, value in enumerate(values):
+            sheet.write_string(row, at, value, formats("text"))
+        needed = max(written.lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
+        sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
+    sheet.repeat_rows(top)
+    sheet.print_area(0, 0, row, last)
