@@ -174,7 +174,9 @@ def required(subject: Subject, columns: list[str]) -> RowTest:
 
 def codes(subject: Subject, form: Codes) -> RowTest:
     values = ", ".join(text(v) for v in form.values)
-    detail = f"concat({text(subject.label(form.column) + ':代码“')}, {form.column}, '”不在代码表内')"
+    detail = (
+        f"concat({text(subject.label(form.column) + ':代码“')}, {form.column}, '”不在代码表内')"
+    )
     return RowTest(f"{form.column} NOT IN ({values})", detail)
 
 
@@ -193,9 +195,7 @@ def order(subject: Subject, columns: list[str]) -> RowTest:
 
 def not_future(subject: Subject, form: NotFuture) -> RowTest:
     limit = f"{{as_of}} + {form.grace_days}" if form.grace_days else "{as_of}"
-    detail = (
-        f"concat({text(subject.label(form.column) + ' ')}, {form.column}, ' 晚于数据日期 ', {{as_of}})"
-    )
+    detail = f"concat({text(subject.label(form.column) + ' ')}, {form.column}, ' 晚于数据日期 ', {{as_of}})"
     return RowTest(f"CAST({form.column} AS DATE) > {limit}", detail)
 
 
@@ -246,7 +246,9 @@ def organ(subject: Subject, form: OrganTest, when: str | None) -> QueryTest:
         wanted = f"r.{column} IS NOT NULL AND NOT {known}"
     else:
         day = f"CAST({form.day or subject.record_on} AS DATE)"
-        rows = subject.rows(f"concat({text(label + ' ')}, r.{column}, ' 在 ', {day}, ' 不是有效机关')")
+        rows = subject.rows(
+            f"concat({text(label + ' ')}, r.{column}, ' 在 ', {day}, ' 不是有效机关')"
+        )
         wanted = (
             f"{day} IS NOT NULL AND {known} AND NOT EXISTS (SELECT 1 FROM {{core.organ}} AS o "
             f"WHERE o.organ_id = r.{column} AND o.valid_from <= {day} "
@@ -286,9 +288,7 @@ def volume(subject: Subject, form: Volume) -> QueryTest:
         f"AND {form.column} >= {first} - INTERVAL 12 MONTH "
         f"AND {form.column} < date_trunc('month', {{as_of}} + 1) GROUP BY ALL"
     )
-    detail = (
-        "concat(strftime(month_on, '%Y年%m月'), ' 共 ', this_year, ' 条,上年同月 ', last_year, ' 条')"
-    )
+    detail = "concat(strftime(month_on, '%Y年%m月'), ' 共 ', this_year, ' 条,上年同月 ', last_year, ' 条')"
     # A source that was not there a year ago has nothing to be compared with.
     return QueryTest(
         f"WITH counts AS ({counts}), sources AS (SELECT source_system, min(month_on) AS since "

@@ -310,6 +310,10 @@ def load_file(path: Path) -> tuple[Rule, ...]:
 
 def _rule(path: Path, file: RuleFile, subject_table: Table, entry: RuleEntry) -> Rule:
     columns = {c.name for c in subject_table.columns}
+    if entry.severity == "quarantine" and not subject_table.is_pulled:
+        raise RuleError(
+            f"{path}: {entry.code}.severity: {file.table} 的行不能隔离(不是来自来源系统)"
+        )
     record = file.record or Identity(source_system="source_system", record_id="record_id")
     organ = file.organ or ("organ_id" if "organ_id" in columns else "CAST(NULL AS VARCHAR)")
     subject = Subject(

@@ -7,7 +7,7 @@ with. Rules over single rows of one table share one scan of it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -16,6 +16,7 @@ from expectations.rules import BAD_ROW_COLUMNS, BadRow, Rule, RuleResult, result
 
 Connection = duckdb.DuckDBPyConnection
 FIRST_RECORDS = 20
+SMALL_TABLE_ROWS = 60_000
 
 
 def run_rules(
@@ -72,6 +73,39 @@ def bad_rows(
     if limit is not None:
         sql += f" LIMIT {limit} OFFSET {offset}"
     return tuple(BadRow(*row) for row in connection.execute(sql).fetchall())
+
+
+def small_table_copies(
+    connection: Connection, rules: Iterable[Rule], rows: int = SMALL_TABLE_ROWS
+) -> dict[str, str]:
+    """Statements that copy the small tables of `rules` into DuckDB's memory, by table.
+
+    Every query of a lake table asks the catalog for its files, which costs more than
+    scanning a small table; dozens of rules then read a copy (`relation_of`), and large
+    tables are read in place. Row counts are the catalog's own; without a lake: nothing.
+    """
+    wanted = {name for rule in rules for name in rule.depends_on}
+    try:
+        counts = connection.execute(
+            "SELECT s.schema_name || '.' || t.table_name, coalesce(n.record_count, 0) "
+            "FROM __ducklake_metadata_lake.ducklake_table AS t "
+            "JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id) "
+            "LEFT JOIN __ducklake_metadata_lake.ducklake_table_stats AS n USING (table_id) "
+            "WHERE t.end_snapshot IS NULL "
+            "AND t.begin_snapshot <= (SELECT id FROM ducklake_current_snapshot('lake'))"
+        ).fetchall()
+    except duckdb.Error:
+        return {}
+    return {
+        name: f"CREATE OR REPLACE TEMP TABLE {relation_of(name)} AS FROM {name}"
+        for name, count in counts
+        if name in wanted and count <= rows
+    }
+
+
+def relation_of(table_name: str) -> str:
+    """What the copy of a table is called."""
+    return "copy_of_" + table_name.replace(".", "_")
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,0 +1,259 @@
+"""Check: the rules over the core tables, recorded in ops.check_run, with the quarantine.
+
+A rule runs again only when its own text, a table it reads, or (where it looks at the
+date) the data date has changed; otherwise its last result still holds. Nothing is written
+when nothing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from expectations.rules import Rule, RuleResult, load_rules, result_of
+from expectations.runner import (
+    FIRST_RECORDS,
+    bad_rows,
+    relation_of,
+    run_rules,
+    small_table_copies,
+)
+from tasks import clock
+from warehouse.lake import Connection, Lake, current_snapshot, transaction
+from warehouse.tables import all_tables
+
+Runner = Literal["great_expectations", "plain"]
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """The last recorded result of a rule."""
+
+    status: str
+    bad_rows: int | None
+    message: str
+    fingerprint: str
+
+
+def check_core(
+    lake: Lake,
+    *,
+    as_of: date | None = None,
+    run_id: str,
+    runner: Runner = "great_expectations",
+    only_tables: Collection[str] | None = None,
+    now: datetime | None = None,
+) -> list[RuleResult]:
+    """Evaluate the rules of the core tables and return a result each, in the order of the files.
+
+    `as_of` is the data date (default: `data_date`). `only_tables` limits to the rules of
+    those tables, such as `core.application`. Results of rules that need not run again are
+    marked `is_reused`. Writes ops.check_run and ops.quarantine in one transaction: rows
+    that now pass are released, a rule that could not run changes nothing. Raises LakeError
+    when there is no lake, RuleError when a rule file cannot be used.
+    """
+    now = now or clock.now()
+    rules = [r for r in load_rules() if only_tables is None or r.table in only_tables]
+    with lake.read() as connection:
+        snapshot = current_snapshot(connection)
+        as_of = as_of or data_date(connection, now)
+        versions = table_versions(connection)
+        earlier = _latest_results(connection)
+        fingerprints = {r.code: r.fingerprint(as_of, versions) for r in rules}
+        stale = [r for r in rules if not _still_holds(earlier.get(r.code), fingerprints[r.code])]
+        held = [r for r in rules if r not in stale]
+        results = {r.code: _reused(connection, r, earlier[r.code], as_of) for r in held}
+        has_leftovers = _has_leftovers(connection)
+    if stale:
+        for result in _run(lake, stale, as_of, snapshot, runner):
+            results[result.code] = result
+    fresh = [results[r.code] for r in stale]
+    if fresh or has_leftovers:
+        with lake.write() as connection, transaction(connection):
+            _record(connection, fresh, fingerprints, f"{run_id}-{now:%Y%m%d%H%M%S%f}", now)
+            _refresh_quarantine(connection, stale, results, as_of, now)
+    return [results[r.code] for r in rules]
+
+
+def open_rule_findings(
+    connection: Connection, *, as_of: date | None = None, first: int = FIRST_RECORDS
+) -> list[RuleResult]:
+    """The latest result of every rule that failed or could not run, with its first bad rows.
+
+    `connection` has the lake attached. `as_of` must be given where the check was given one.
+    The other bad rows are read with `expectations.runner.bad_rows`.
+    """
+    earlier = _latest_results(connection)
+    as_of = as_of or data_date(connection, clock.now())
+    return [
+        _reused(connection, rule, earlier[rule.code], as_of, first)
+        for rule in load_rules()
+        if rule.code in earlier and earlier[rule.code].status != "pass"
+    ]
+
+
+def data_date(connection: Connection, now: datetime) -> date:
+    """The day up to which the sources have told us: their newest record, but never after `now`."""
+    newest = " UNION ALL ".join(
+        f"SELECT max(source_updated_at) AS newest FROM {t.full_name} WHERE source_updated_at <= $1"
+        for t in all_tables()
+        if t.layer == "core" and t.is_pulled
+    )
+    row = connection.execute(f"SELECT CAST(max(newest) AS DATE) FROM ({newest})", [now]).fetchone()
+    found: date | None = row[0] if row else None
+    return found or now.date()
+
+
+def table_versions(connection: Connection) -> dict[str, str]:
+    """The version of every core table: the last snapshot in which its rows or columns changed.
+
+    Snapshots that were expired no longer say what they changed, so a table's version is at
+    least the newest snapshot that is missing: a table may be checked once too often then,
+    never once too seldom.
+    """
+    rows = connection.execute(
+        """
+        WITH kept AS (
+            SELECT snapshot_id, changes, lag(snapshot_id) OVER (ORDER BY snapshot_id) AS before
+            FROM ducklake_snapshots('lake')
+        ),
+        missing AS (
+            SELECT coalesce(max(snapshot_id - 1), -1) AS newest FROM kept
+            WHERE snapshot_id - coalesce(before, -1) > 1
+        ),
+        changed AS (
+            SELECT unnest(flatten(map_values(changes))) AS table_id, snapshot_id FROM kept
+        )
+        SELECT s.schema_name || '.' || t.table_name, t.table_id,
+            greatest(coalesce(max(c.snapshot_id), 0), any_value(m.newest))
+        FROM __ducklake_metadata_lake.ducklake_table AS t
+        JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id)
+        CROSS JOIN missing AS m
+        LEFT JOIN changed AS c ON c.table_id = CAST(t.table_id AS VARCHAR)
+        WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL
+        GROUP BY ALL
+        """
+    ).fetchall()
+    found = {name: f"{table_id}@{snapshot}" for name, table_id, snapshot in rows}
+    return {t.full_name: found.get(t.full_name, "missing") for t in all_tables()}
+
+
+def _latest_results(connection: Connection) -> dict[str, _Earlier]:
+    rows = connection.execute(
+        "SELECT rule_code, check_status, bad_rows, coalesce(message, ''), fingerprint "
+        "FROM ops.check_run "
+        "QUALIFY row_number() OVER (PARTITION BY rule_code ORDER BY checked_at DESC) = 1"
+    ).fetchall()
+    return {code: _Earlier(*values) for code, *values in rows}
+
+
+def _still_holds(earlier: _Earlier | None, fingerprint: str) -> bool:
+    return (
+        earlier is not None and earlier.status != "not_run" and earlier.fingerprint == fingerprint
+    )
+
+
+def _reused(
+    connection: Connection, rule: Rule, earlier: _Earlier, as_of: date, first: int = FIRST_RECORDS
+) -> RuleResult:
+    if earlier.status == "not_run":
+        return result_of(rule, None, reason=earlier.message, is_reused=True)
+    records = bad_rows(connection, rule, as_of, first) if earlier.status == "fail" else ()
+    return result_of(rule, earlier.bad_rows, records, is_reused=True)
+
+
+def _run(
+    lake: Lake, rules: Sequence[Rule], as_of: date, snapshot: int, runner: Runner
+) -> list[RuleResult]:
+    if runner == "great_expectations":
+        # Importing it takes seconds and 250 MB: only when something must be checked.
+        from expectations.great_expectations_runner import run_rules_with_great_expectations
+
+        return run_rules_with_great_expectations(lake, rules, as_of=as_of, snapshot=snapshot)
+    with lake.read(snapshot) as connection:
+        copies = small_table_copies(connection, rules)
+        for statement in copies.values():
+            connection.execute(statement)
+        relations = {name: relation_of(name) for name in copies}
+        return run_rules(connection, rules, as_of=as_of, relations=relations)
+
+
+def _record(
+    connection: Connection,
+    results: Sequence[RuleResult],
+    fingerprints: Mapping[str, str],
+    check_run_id: str,
+    now: datetime,
+) -> None:
+    if not results:
+        return
+    values: list[object] = []
+    for result in results:
+        message = result.reason or f"{result.title}:{result.message}"
+        values += [check_run_id, result.table, result.code, result.severity, result.status]
+        values += [result.bad_rows, message, fingerprints[result.code], now]
+    row = "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    connection.execute(
+        "INSERT INTO ops.check_run (check_run_id, table_name, rule_code, severity, check_status, "
+        f"bad_rows, message, fingerprint, checked_at) VALUES {', '.join([row] * len(results))}",
+        values,
+    )
+
+
+def _quarantine_codes() -> list[str]:
+    return [r.code for r in load_rules() if r.severity == "quarantine"]
+
+
+def _has_leftovers(connection: Connection) -> bool:
+    """Whether rows are set aside by a rule that no longer exists or no longer sets aside."""
+    row = connection.execute(
+        "SELECT count(*) FROM ops.quarantine WHERE NOT list_contains($1, rule_code)",
+        [_quarantine_codes()],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _refresh_quarantine(
+    connection: Connection,
+    rules: Sequence[Rule],
+    results: Mapping[str, RuleResult],
+    as_of: date,
+    now: datetime,
+) -> None:
+    """Make ops.quarantine hold what the rules that ran now find, and release the rest.
+
+    A row that is still bad and unchanged keeps the time it was set aside.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE set_aside (table_name VARCHAR, source_system VARCHAR, "
+        "record_id VARCHAR, rule_code VARCHAR, row_hash VARCHAR, message VARCHAR)"
+    )
+    ran = [r for r in rules if r.severity == "quarantine" and results[r.code].status != "not_run"]
+    for rule in ran:
+        if results[rule.code].status == "fail":
+            connection.execute(
+                "INSERT INTO set_aside SELECT $1, b.source_system, b.record_id, $2, "
+                "any_value(t.row_hash), concat($3, ':', any_value(b.detail)) "
+                f"FROM ({rule.bad_rows_sql(as_of)}) AS b JOIN {rule.table} AS t "
+                "ON t.source_system = b.source_system AND t.record_id = b.record_id GROUP BY ALL",
+                [rule.table, rule.code, rule.title],
+            )
+    same = (
+        "q.table_name = s.table_name AND q.source_system = s.source_system "
+        "AND q.record_id = s.record_id AND q.rule_code = s.rule_code AND q.row_hash = s.row_hash"
+    )
+    connection.execute(
+        "DELETE FROM ops.quarantine AS q WHERE NOT list_contains($1, rule_code) "
+        "OR (list_contains($2, rule_code) "
+        f"AND NOT EXISTS (SELECT 1 FROM set_aside AS s WHERE {same}))",
+        [_quarantine_codes(), [r.code for r in ran]],
+    )
+    connection.execute(
+        "INSERT INTO ops.quarantine (table_name, source_system, record_id, rule_code, row_hash, "
+        "message, quarantined_at) SELECT s.*, $1 FROM set_aside AS s "
+        f"WHERE NOT EXISTS (SELECT 1 FROM ops.quarantine AS q WHERE {same})",
+        [now],
+    )
+    connection.execute("DROP TABLE set_aside")
