@@ -187,11 +187,17 @@ def published_figures(connection: Connection, year: int, organ_id: str) -> dict[
 
 
 def load(
-    lake: Lake, year: int, *, edition_id: str | None = None, organ_id: str | None = None
+    lake: Lake,
+    year: int,
+    *,
+    edition_id: str | None = None,
+    organ_id: str | None = None,
+    with_figures: bool = True,
 ) -> Edition:
     """Read an edition back, the newest of the year unless one is named.
 
-    With `organ_id` only that organ's figures are read, which is quick. Raises NoEdition.
+    With `organ_id` only that organ's figures are read, without `with_figures` none, which is
+    quick. Raises NoEdition.
     """
     with lake.read() as connection:
         row = find(connection, year, edition_id)
@@ -200,7 +206,7 @@ def load(
         (id_, number_, status, report_year, snapshot, data_as_of, built_at) = row[:7]
         definitions = json.loads(row[9])
         organs = tuple(Organ(**organ) for organ in definitions["organs"])
-        cells = _read_cells(connection, id_, organ_id)
+        cells = _read_cells(connection, id_, organ_id) if with_figures else {}
         findings = _read_findings(connection, id_, {o.id: o.name for o in organs})
     return Edition(
         id=id_,

@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from expectations.balance import number
 from tasks.edition import CellValue, Scope
 from tasks.edition_store import NoEdition, load
+from tasks.render.figures import definition, json_number
 from tasks.tabulate import Tabulation, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.lake import Lake, LakeError
@@ -70,7 +70,7 @@ def explain(
     overview = city / "overview.yaml"
     snapshot: int | None
     try:
-        edition = load(lake, year, edition_id=edition_id, organ_id="")
+        edition = load(lake, year, edition_id=edition_id, with_figures=False)
         layout, snapshot, shown = edition.layout, edition.snapshot, edition.id
     except NoEdition:
         if edition_id:
@@ -85,9 +85,7 @@ def explain(
         tree = tabulations[year].tree
         organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
         if organ is None:
-            raise NoSuchCell(
-                f"{year} 年没有机关 {organ_id}。机关编号见 organs.csv,或运行 nianbao organs {year}"
-            )
+            raise NoSuchCell(f"{year} 年没有机关 {organ_id}。机关编号见城市目录中的 organs.csv")
         context = _Context(opened, layout, tabulations, shown, scope, limit, offset)
         return context.explain(layout.cells[cell_key], year, organ.id, organ.name)
 
@@ -152,7 +150,7 @@ class _Context:
             organ_name=organ_name,
             value=figure.value,
             unit=cell.unit,
-            definition=definition(cell, self.layout),
+            definition=definition_in_words(cell, self.layout),
             article=cell.article,
             rule=measures()[cell.measure].rule if cell.measure else "",
             sql=sql,
@@ -182,25 +180,13 @@ class _Context:
         return found, count
 
 
-def definition(cell: Cell, layout: Layout) -> str:
-    """What a figure means, in words an official can check."""
-
-    def label(key: str) -> str:
-        return f"“{layout.cells[key].full_label}”"
-
-    meaning = f"{cell.full_label}:{cell.meaning}" if cell.meaning else cell.full_label
-    if cell.ratio:
-        how = f"{label(cell.ratio[0])}除以{label(cell.ratio[1])},百分数"
-    elif cell.parts:
-        how = "加".join(label(key) for key in cell.parts)
-    elif cell.change_on_year:
-        how = f"{label(cell.change_on_year)}比上年增减的百分比"
-    elif cell.last_year:
-        how = f"上年的{label(cell.last_year)}"
-    else:
-        counted = f"{cell.quantity} 之和" if cell.quantity else "记录数"
-        how = f"按 {cell.measure} 取数,条件 {cell.where},取{counted}"
-    return f"{meaning}。{how}"
+def definition_in_words(cell: Cell, layout: Layout) -> str:
+    """What a figure means and how it is taken, in words an official can check."""
+    words = definition(layout, cell)
+    if cell.measure is None:
+        return f"{cell.full_label}:{words}"
+    counted = f"{cell.quantity} 之和" if cell.quantity else "记录数"
+    return f"{cell.full_label}:{words}。取自 {cell.measure},条件 {cell.where},取{counted}"
 
 
 def explanation_json(e: Explanation) -> dict[str, Any]:
@@ -246,10 +232,3 @@ def _parts_json(e: Explanation) -> dict[str, Any]:
     if "part" in roles:
         return {"parts": [explanation_json(part) for _, part in e.parts]}
     return {role: explanation_json(part) for role, part in e.parts}
-
-
-def json_number(value: Decimal | None) -> int | float | None:
-    """A figure for JSON: an integer where it is one."""
-    if value is None:
-        return None
-    return int(value) if value == value.to_integral_value() else float(number(value))

@@ -96,3 +96,5 @@ def quiet_environment(settings: Settings) -> None:
         "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
     }.items():
         os.environ.setdefault(name, value)
+    # Prefect creates the last folder only, and says no more than "unable to open database".
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,21 @@ class Lake:
         """The number of the newest snapshot."""
         with self.read() as connection:
             return current_snapshot(connection)
+
+    def snapshot_at(self, moment: datetime) -> int:
+        """The snapshot that was newest at a moment (Asia/Shanghai, without zone).
+
+        Raises LakeError when the lake began later.
+        """
+        with self.read() as connection:
+            row = connection.execute(
+                "SELECT max(snapshot_id) FROM ducklake_snapshots('lake') "
+                "WHERE epoch_us(snapshot_time) <= epoch_us(?::TIMESTAMP) - 28800000000",
+                [moment.replace(tzinfo=None)],
+            ).fetchone()
+        if row is None or row[0] is None:
+            raise LakeError(f"{moment:%Y-%m-%d %H:%M} 时还没有数据,请选更晚的时刻")
+        return int(row[0])
 
 
 def connection_config(memory_limit: str, threads: int | None) -> dict[str, Any]:

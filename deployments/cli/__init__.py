@@ -1,0 +1,103 @@
+"""The command line `nianbao`.
+
+Only light modules are imported here: heavy ones (DuckDB, Prefect, Great Expectations) are
+imported inside the commands, so that `--help` answers at once.
+
+Exit codes: 0 done, 1 findings that block, 2 wrong use or configuration, 3 a source could
+not be pulled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import IntEnum
+from importlib import import_module
+from typing import Any
+
+# Help is plain text: an operator's terminal may be narrow or have no colours.
+os.environ.setdefault("TYPER_USE_RICH", "0")
+
+import typer
+
+COMMANDS = (
+    # (name, module, function): a command's module is small and imports what is heavy itself.
+    ("nightly", "deployments.cli.runs", "nightly"),
+    ("year-end", "deployments.cli.runs", "year_end"),
+    ("tables", "deployments.cli.figures", "tables"),
+    ("explain", "deployments.cli.figures", "explain"),
+    ("audit", "deployments.cli.audit", "audit"),
+    ("status", "deployments.cli.state", "status"),
+    ("doctor", "deployments.cli.state", "doctor"),
+    ("demo-city", "deployments.cli.demo_city", "demo_city"),
+)
+GROUPS = (
+    ("source", "deployments.cli.source", "app"),
+    ("rejects", "deployments.cli.rejects", "app"),
+)
+
+
+class Exit(IntEnum):
+    """What a command's end tells a script."""
+
+    DONE = 0
+    BLOCKED = 1
+    WRONG_USE = 2
+    SOURCE_FAILED = 3
+
+
+def build() -> typer.Typer:
+    """The application with all its commands."""
+    app = typer.Typer(
+        name="nianbao",
+        help=(
+            "政府信息公开工作年度报告:从四个系统取数、核对,编制法定年度表格。\n\n"
+            "退出码:0 完成;1 有阻断问题;2 用法或配置有误;3 有来源未能取到。"
+        ),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, module, function in COMMANDS:
+        app.command(name)(getattr(import_module(module), function))
+    for name, module, attribute in GROUPS:
+        app.add_typer(getattr(import_module(module), attribute), name=name)
+    return app
+
+
+def main() -> None:
+    """Entry point: run a command, and turn an expected error into its message and exit code."""
+    try:
+        build()()
+    except Exception as error:
+        known = _known(error)
+        if known is None:
+            raise
+        print(f"错误:{error}", file=sys.stderr)
+        sys.exit(known)
+    except KeyboardInterrupt:
+        print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)
+        sys.exit(130)
+
+
+def _known(error: Exception) -> int | None:
+    """The exit code of an error whose message is meant for the operator; None for a defect.
+
+    Told by name, so that nothing heavy is imported only to be compared with.
+    """
+    names = {base.__name__ for base in type(error).__mro__}
+    expected = {"LakeError", "LayoutError", "RuleError", "TabulationError", "CityFileError"}
+    expected |= {"SourceFileError", "ValidationError", "AuditError", "UsageError"}
+    if names & expected:
+        return Exit.WRONG_USE
+    return Exit.SOURCE_FAILED if "SourceError" in names else None
+
+
+def open_lake() -> tuple[Any, Any]:
+    """Settings and the lake they name."""
+    from tasks.settings import Settings
+    from warehouse.lake import Lake
+
+    settings = Settings()
+    return settings, Lake(settings.home, settings.memory_limit, settings.threads)

@@ -1,0 +1,103 @@
+"""`nianbao tables` and `nianbao explain`: figures and what stands behind them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Year = Annotated[int, typer.Argument(help="报告年度,如 2020", min=2019, max=2100)]
+OrganOption = Annotated[
+    str | None, typer.Option("--organ", metavar="编号", help="机关编号;默认全市")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="输出 JSON,供程序读取")]
+EditionOption = Annotated[
+    str | None, typer.Option("--edition", metavar="版次", help="版次编号,如 2020-1;默认最新一版")
+]
+
+
+def tables(
+    year: Year,
+    organ: OrganOption = None,
+    as_json: JsonOption = False,
+    edition: EditionOption = None,
+) -> None:
+    """显示某年度的法定表格、总体情况数字和核对结果。
+
+    尚未编制版次的年度,按当前数据即时计算,标为“预览”。
+    """
+    from deployments.cli import open_lake
+    from tasks.build_edition import preview
+    from tasks.clock import now
+    from tasks.edition_store import NoEdition, load
+    from tasks.explain import NoSuchCell
+
+    settings, lake = open_lake()
+    try:
+        shown = load(lake, year, edition_id=edition, organ_id=organ)
+    except NoEdition:
+        if edition:
+            raise
+        shown, _ = preview(lake, settings.city, year, now=now())
+    if organ and organ not in {o.id for o in shown.organs}:
+        raise NoSuchCell(f"{year} 年没有机关 {organ}。机关编号见城市目录中的 organs.csv")
+    if as_json:
+        import json
+
+        from tasks.render import tables_json
+
+        print(json.dumps(tables_json(shown, organ), ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+
+    from tasks.render.terminal import tables as readable
+
+    Console().print(readable(shown, organ))
+
+
+def explain(
+    year: Year,
+    cell: Annotated[
+        str,
+        typer.Argument(
+            metavar="单元格",
+            help="单元格的键,如 t3.granted.natural_person、overview.disclosed_items",
+        ),
+    ],
+    organ: OrganOption = None,
+    own: Annotated[bool, typer.Option("--own", help="只计本机关,不含所属")] = False,
+    page: Annotated[int, typer.Option("--page", help="第几页", min=1)] = 1,
+    page_size: Annotated[
+        int, typer.Option("--page-size", help="每页记录数", min=1, max=10000)
+    ] = 20,
+    as_json: JsonOption = False,
+    edition: EditionOption = None,
+) -> None:
+    """说明一个数字:口径、依据、SQL、快照,以及它背后的每一条记录。"""
+    from deployments.cli import open_lake
+    from tasks.explain import explain as explained
+    from tasks.explain import explanation_json
+
+    settings, lake = open_lake()
+    explanation = explained(
+        lake,
+        settings.city,
+        year,
+        cell,
+        organ_id=organ,
+        scope="own" if own else "rolled_up",
+        edition_id=edition,
+        limit=page_size,
+        offset=(page - 1) * page_size,
+    )
+    if as_json:
+        import json
+
+        found = {**explanation_json(explanation), "page": page, "page_size": page_size}
+        print(json.dumps(found, ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+
+    from deployments.cli.explanation import readable
+
+    Console().print(readable(explanation, page, page_size))

@@ -1,0 +1,97 @@
+"""`nianbao nightly` and `nianbao year-end`: the flows, run here on an embedded Prefect."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+DemoOption = Annotated[
+    bool, typer.Option("--demo", help="运行期间启动演示城市的四个系统(仅用于演示城市)")
+]
+
+
+@contextmanager
+def _demo_city(wanted: bool) -> Iterator[None]:
+    """The demo city's services for the time of a run."""
+    if not wanted:
+        yield
+        return
+    from deployments.demo_city.service import running
+    from tasks.settings import Settings
+
+    print("正在启动演示城市(首次需生成数据,约半分钟)……")
+    with running(Settings().home) as environment:
+        os.environ.update(environment)
+        yield
+
+
+def _quiet_prefect() -> None:
+    """Keep Prefect's own log lines off the terminal: the command says itself what happened.
+    They stay in the run's log in the UI. Set PREFECT_LOGGING_LEVEL to see them."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+
+
+def nightly(
+    full: Annotated[bool, typer.Option("--full", help="不按水位,全量重取")] = False,
+    demo: DemoOption = False,
+) -> None:
+    """夜间取数:从各系统取数、装载、对账并核对记录。
+
+    可随时重跑:中断后再次运行会接着做,不会重复。
+    """
+    _quiet_prefect()
+    from deployments.cli import Exit, open_lake
+
+    with _demo_city(demo):
+        from flows.nightly import nightly as flow
+
+        state: Any = flow(full=full, return_state=True)
+    _, lake = open_lake()
+    from tasks.runs import last_run
+
+    kept = last_run(lake, "nightly")
+    if kept is None or (state.is_failed() and state.name != "来源失败"):
+        state.result()
+        return
+    print(f"夜间取数{'有来源未取到' if kept[1] else '完成'}:{state.message}")
+    for failed in kept[1]:
+        print(f"  {failed.source} {failed.resource}:{failed.message}")
+    print("各项资源的情况:nianbao status")
+    if kept[1]:
+        raise typer.Exit(Exit.SOURCE_FAILED)
+
+
+def year_end(
+    year: Annotated[int, typer.Argument(help="报告年度,如 2020", min=2019, max=2100)],
+    pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="已发布过的年度再编新版的理由")] = "",
+    demo: DemoOption = False,
+) -> None:
+    """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
+    _quiet_prefect()
+    from deployments.cli import Exit, open_lake
+
+    with _demo_city(demo):
+        from flows.year_end import year_end as flow
+
+        state: Any = flow(year=year, pull_first=pull, reason=reason, return_state=True)
+    if state.is_failed() and state.name != "有阻断问题":
+        state.result()
+        return
+    from tasks.edition_store import load
+
+    settings, lake = open_lake()
+    edition = load(lake, year, with_figures=False)
+    from rich.console import Console
+
+    from deployments.cli.built import summary
+
+    Console().print(summary(edition, settings.editions / edition.id))
+    print(state.message)
+    if edition.blocking_findings:
+        raise typer.Exit(Exit.BLOCKED)

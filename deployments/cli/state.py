@@ -1,0 +1,133 @@
+"""`nianbao status` and `nianbao doctor`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from rich.table import Table
+
+    from tasks.status import ResourceStatus
+
+
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON,供程序读取")] = False,
+) -> None:
+    """显示每项资源的最近取数、水位、行数、退回数、对账和数据时效。
+
+    任何资源早于允许的时限(NIANBAO_LAG_HOURS)、最近一次未能装载或对账不符时,退出码为 1。
+    """
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from deployments.cli import Exit, open_lake
+    from tasks.clock import now
+    from tasks.status import read_status
+
+    settings, lake = open_lake()
+    limit = timedelta(hours=settings.lag_hours)
+    found = read_status(lake, now=now())
+    if as_json:
+        import json
+
+        print(json.dumps([_plain(one, limit) for one in found], ensure_ascii=False, indent=1))
+    else:
+        Console().print(_table(found, limit))
+    needs_person = [
+        one
+        for one in found
+        if one.is_stale(limit) or one.last_status == "stopped" or one.totals_agree is False
+    ]
+    if needs_person:
+        raise typer.Exit(Exit.BLOCKED)
+
+
+def _age(age: timedelta | None) -> str:
+    if age is None:
+        return "从未"
+    minutes = int(age.total_seconds() // 60)
+    if minutes < 60:
+        return f"{minutes} 分钟前"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} 小时前"
+    return f"{minutes // 1440} 天前"
+
+
+def _plain(one: ResourceStatus, limit: timedelta) -> dict[str, object]:
+    return {
+        "source": one.source_system,
+        "resource": one.resource,
+        "table": one.table,
+        "last_status": one.last_status,
+        "last_pull_at": one.last_pull_at.isoformat() if one.last_pull_at else None,
+        "age_seconds": int(one.age.total_seconds()) if one.age is not None else None,
+        "is_stale": one.is_stale(limit),
+        "watermark": one.watermark,
+        "rows": one.rows,
+        "open_rejects": one.open_rejects,
+        "control_total": None
+        if one.source_count is None
+        else {"source": one.source_count, "warehouse": one.warehouse_count},
+        "message": one.message,
+    }
+
+
+def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
+    for name in ("来源", "资源", "最近取数", "水位"):
+        table.add_column(name, no_wrap=True)
+    for name in ("行数", "退回"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in ("对账(来源/库内)", "说明"):
+        table.add_column(name)
+    for one in found:
+        totals = "—"
+        if one.source_count is not None:
+            totals = f"{one.source_count} / {one.warehouse_count}"
+        stale = one.is_stale(limit)
+        notes = [n for n in ("过期" if stale else "", one.message) if n]
+        if one.totals_agree is False:
+            notes.append("对账不符")
+        table.add_row(
+            one.source_system,
+            one.resource,
+            Text(_age(one.age), style="red" if stale else ""),
+            one.watermark or "—",
+            f"{one.rows:,}",
+            Text(str(one.open_rejects), style="yellow" if one.open_rejects else ""),
+            Text(totals, style="red" if one.totals_agree is False else ""),
+            ";".join(notes) or "正常",
+        )
+    return table
+
+
+def doctor() -> None:
+    """检查本机与配置是否齐备,并说明如何补齐;不改动任何东西。"""
+    from rich.console import Console
+    from rich.text import Text
+
+    from deployments.cli import Exit
+    from tasks.clock import now
+    from tasks.doctor import examine
+    from tasks.settings import Settings
+
+    console = Console()
+    marks = {"good": ("正常", "green"), "doubtful": ("留意", "yellow"), "bad": ("有误", "red")}
+    is_bad = False
+    for one in examine(Settings(), now=now()):
+        word, colour = marks[one.verdict]
+        line = Text.assemble((word, colour), f"  {one.name}:{one.found}")
+        console.print(line)
+        if one.remedy:
+            console.print(Text(f"      {one.remedy}", style="dim"))
+        is_bad = is_bad or one.verdict == "bad"
+    if is_bad:
+        raise typer.Exit(Exit.WRONG_USE)

@@ -1,0 +1,152 @@
+"""Pulling and loading all sources: the part that nightly, backfill and year-end share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from prefect import get_run_logger
+from prefect.futures import PrefectFuture, as_completed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from flows.progress import Meter, Progresses
+from tasks.clock import now
+from tasks.pull import Pull, plan
+from tasks.runs import FailedResource, Run
+from tasks.settings import Settings
+from tasks.sources.errors import SourceError
+from tasks.sources.landing import Landed
+from tasks.sources.model import Source, load_sources
+from tasks.steps import compare_step, load_step, pull_step
+from warehouse.lake import Lake
+
+
+@dataclass(frozen=True)
+class Window:
+    """What to pull: everything since the watermark, or the span and resources named."""
+
+    full: bool = False
+    source: str | None = None
+    resource: str | None = None
+    window_from: str | None = None
+    window_to: str | None = None
+
+
+def side_by_side() -> TaskRunner[PrefectFuture[Any]]:
+    """Tasks in threads of this process: pulling waits for the network, not for a core."""
+    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=Settings().fetch_workers)
+    return runner  # type: ignore[return-value]
+
+
+def pull_sources(
+    settings: Settings, lake: Lake, run: Run, progresses: Progresses, window: Window | None = None
+) -> None:
+    """Pull every source side by side, load what arrives, compare totals, pull what differs.
+
+    What fails is noted in `run` and keeps nothing else from loading.
+    """
+    window = window or Window()
+    sources = [
+        source
+        for source in load_sources(settings.sources, settings.environment)
+        if window.source in (None, source.name)
+    ]
+    planned: list[Pull] = []
+    for source in sources:
+        planned += _planned(source, lake, run, window)
+    _pull_and_load(settings, lake, run, progresses, sources, planned)
+    if window.window_from is None:
+        differing = [p for source in sources for p in _differing(source, lake, run)]
+        if differing:
+            get_run_logger().info("对账不符,重取 %d 个窗口", len(differing))
+            _pull_and_load(settings, lake, run, progresses, sources, differing)
+
+
+def _planned(source: Source, lake: Lake, run: Run, window: Window) -> list[Pull]:
+    try:
+        planned = plan(
+            source,
+            lake,
+            full=window.full,
+            window_from=window.window_from,
+            window_to=window.window_to,
+        )
+    except SourceError as error:
+        run.failed.append(FailedResource(source.name, "", str(error)))
+        return []
+    return [p for p in planned if window.resource in (None, p.resource.name)]
+
+
+def _pull_and_load(
+    settings: Settings,
+    lake: Lake,
+    run: Run,
+    progresses: Progresses,
+    sources: Sequence[Source],
+    planned: Sequence[Pull],
+) -> None:
+    """Pull side by side; load one after the other, as the lake has one writer."""
+    by_name = {source.name: source for source in sources}
+    count = {name: sum(p.source.name == name for p in planned) for name in by_name}
+    meters = {
+        name: progresses.meter(f"pull-{name.replace('_', '-')}", source.title)
+        for name, source in by_name.items()
+        if count[name]
+    }
+    done = dict.fromkeys(by_name, 0)
+    futures: dict[PrefectFuture[Landed], Pull] = {}
+    for pull in planned:
+        report = meters[pull.source.name].of(str(pull))
+        futures[pull_step.submit(pull, settings.landing, report)] = pull
+    for future in as_completed(list(futures)):
+        pull = futures[future]
+        name = pull.source.name
+        _load(future, pull, lake, run)
+        done[name] += 1
+        _show(meters[name], done[name], count[name])
+
+
+def _show(meter: Meter, done: int, count: int) -> None:
+    if done == count:
+        meter.finish()
+    else:
+        meter.show(done / count)
+
+
+def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> None:
+    """Load what one pull brought, or note why there is nothing to load."""
+    logger = get_run_logger()
+    landed = future.result(raise_on_failure=False)
+    error: Exception | None = landed if isinstance(landed, Exception) else None
+    if error is None:
+        state = load_step(landed, pull.source, lake, now(), return_state=True)
+        result = state.result(raise_on_failure=False)
+        if isinstance(result, Exception):
+            error = result
+        else:
+            run.loaded += 1
+            run.rows_written += result.rows_written
+            run.rows_rejected += result.rows_rejected
+            logger.info("%s:写入 %d 行,退回 %d 条", pull, result.rows_written, result.rows_rejected)
+    if error is not None:
+        logger.error("%s:%s", pull, error)
+        run.failed.append(FailedResource(pull.source.name, pull.resource.name, str(error)))
+
+
+def _differing(source: Source, lake: Lake, run: Run) -> list[Pull]:
+    """The windows of a source whose control totals differ; a source that failed is left out."""
+    failed = {f.resource for f in run.failed if f.source == source.name}
+    found: list[Pull] = []
+    if "" in failed:
+        return found
+    for resource in source.resources:
+        if resource.control_total is None or resource.name in failed:
+            continue
+        state = compare_step(source, resource, lake, return_state=True)
+        result = state.result(raise_on_failure=False)
+        if isinstance(result, Exception):
+            run.failed.append(FailedResource(source.name, resource.name, str(result)))
+        else:
+            found += result
+    return found

@@ -1,0 +1,113 @@
+"""Doctor: whether this machine and this installation can do the work, and what to do if not."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tasks.settings import Settings
+from warehouse.lake import EXTENSIONS, Lake, extension_file
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing looked at. `remedy` says what to do when it is not good."""
+
+    name: str
+    verdict: Literal["good", "doubtful", "bad"]
+    found: str
+    remedy: str = ""
+
+
+def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
+    """Look at everything a run needs, without changing anything and without the network."""
+    looks: tuple[tuple[str, Callable[[Settings, datetime], Examined]], ...] = (
+        ("Python", _python),
+        ("DuckDB 扩展", _extensions),
+        ("数据目录", _home),
+        ("城市目录", _city),
+        ("来源", _sources),
+        ("格式与规则", _rules),
+        ("工作日历", _calendar),
+        ("湖", _lake),
+    )
+    for name, look in looks:
+        try:
+            yield look(settings, now)
+        except Exception as error:
+            yield Examined(name, "bad", str(error))
+
+
+def _python(settings: Settings, now: datetime) -> Examined:
+    return Examined("Python", "good", f"{platform.python_version()}({sys.executable})")
+
+
+def _extensions(settings: Settings, now: datetime) -> Examined:
+    for name in EXTENSIONS:
+        extension_file(name)
+    return Examined("DuckDB 扩展", "good", "、".join(EXTENSIONS))
+
+
+def _home(settings: Settings, now: datetime) -> Examined:
+    free = shutil.disk_usage(settings.home if settings.home.exists() else settings.home.parent).free
+    found = f"{settings.home},可用 {free / 2**30:.1f} GB"
+    if free < 2 * 2**30:
+        return Examined(
+            "数据目录", "doubtful", found, "可用空间不足 2 GB,请清理或更换 NIANBAO_HOME"
+        )
+    return Examined("数据目录", "good", found)
+
+
+def _city(settings: Settings, now: datetime) -> Examined:
+    from tasks.register import read_corrections, read_organs
+
+    organs = read_organs(settings.city / "organs.csv")
+    corrections = read_corrections(settings.city / "corrections.yaml")
+    count = len({row[0] for row in organs})
+    return Examined("城市目录", "good", f"{settings.city},{count} 个机关,{len(corrections)} 条更正")
+
+
+def _sources(settings: Settings, now: datetime) -> Examined:
+    from tasks.sources.model import load_sources
+
+    sources = load_sources(settings.sources, settings.environment)
+    resources = sum(len(source.resources) for source in sources)
+    return Examined("来源", "good", f"{len(sources)} 个系统,{resources} 项资源")
+
+
+def _rules(settings: Settings, now: datetime) -> Examined:
+    from expectations.rules import load_rules, yearly_rules
+    from warehouse.layout import layout_names, load_layout
+
+    cells = {name: len(load_layout(name, settings.overview).cells) for name in layout_names()}
+    shown = "、".join(f"{name} 格式 {count} 个单元格" for name, count in cells.items())
+    return Examined(
+        "格式与规则", "good", f"{shown};{len(load_rules()) + len(yearly_rules())} 条规则"
+    )
+
+
+def _calendar(settings: Settings, now: datetime) -> Examined:
+    import chinese_calendar
+
+    try:
+        chinese_calendar.is_workday(now.date().replace(month=12, day=31))
+    except NotImplementedError:
+        return Examined(
+            "工作日历",
+            "doubtful",
+            f"{now.year} 年的放假安排尚未收录",
+            "请升级 chinesecalendar;此前按周末推算工作日",
+        )
+    return Examined("工作日历", "good", f"已收录至 {now.year} 年")
+
+
+def _lake(settings: Settings, now: datetime) -> Examined:
+    lake = Lake(settings.home)
+    if not lake.exists():
+        return Examined("湖", "doubtful", "还没有数据", "请运行 nianbao nightly")
+    return Examined("湖", "good", f"{lake.catalog},最新快照 {lake.snapshot()}")

@@ -1,0 +1,89 @@
+"""The nightly run as Markdown: what each source brought, which rules do not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from expectations.rules import RuleResult
+from tasks.edition import SEVERITY_LABELS
+from tasks.render.markdown import code, escaped, table
+from tasks.runs import Run
+from tasks.status import ResourceStatus
+
+
+def source_results(run: Run, resources: Sequence[ResourceStatus]) -> str:
+    """Failures with what to do, then every resource as it stands."""
+    parts = [f"# {escaped(run.name)}\n"]
+    if run.failed:
+        rows = [
+            [escaped(f.source), escaped(f.resource or "—"), escaped(f.message)] for f in run.failed
+        ]
+        parts.append("## 未取到的资源\n")
+        parts.append(table(["来源", "资源", "原因与处置"], rows))
+        parts.append("其余来源已照常装载;下次运行会从水位接着补取。\n")
+    else:
+        parts.append("全部来源均已取到。\n")
+    rows = [
+        [
+            escaped(r.source_system),
+            escaped(r.resource),
+            f"{r.last_pull_at:%m-%d %H:%M}" if r.last_pull_at else "从未",
+            escaped(r.watermark or "—"),
+            "—" if r.source_count is None else f"{r.source_count:,} / {r.warehouse_count:,}",
+            f"{r.rows:,}",
+            str(r.open_rejects),
+        ]
+        for r in resources
+    ]
+    parts.append("## 各项资源\n")
+    parts.append(
+        table(
+            ["来源", "资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2
+        )
+    )
+    return "\n".join(parts)
+
+
+def rule_results(results: Sequence[RuleResult]) -> str:
+    """Rules that fail or could not run, the gravest first, each with its first records."""
+    order = {"block": 0, "quarantine": 1, "warn": 2}
+    open_ = sorted(
+        (r for r in results if r.status != "pass"), key=lambda r: (order[r.severity], r.code)
+    )
+    parts = [
+        "# 记录核对\n",
+        f"共 {len(results)} 条规则,{len(results) - len(open_)} 条通过,{len(open_)} 条需要查看。\n",
+    ]
+    if open_:
+        rows = [
+            [
+                code(r.code),
+                SEVERITY_LABELS[r.severity],
+                escaped(r.title),
+                "未能执行" if r.bad_rows is None else f"{r.bad_rows:,}",
+            ]
+            for r in open_
+        ]
+        parts.append(table(["规则", "级别", "内容", "不符的记录"], rows, numbers=1))
+    for r in open_:
+        parts.append(f"## {r.code} {escaped(r.title)}\n")
+        parts.append(escaped(r.reason or r.message) + "\n")
+        if r.records:
+            parts.append(
+                table(
+                    ["来源", "记录", "机关", "日期", "不符之处"],
+                    [
+                        [
+                            escaped(b.source_system),
+                            code(b.record_id),
+                            escaped(b.organ_id or "—"),
+                            str(b.record_on or "—"),
+                            escaped(b.detail),
+                        ]
+                        for b in r.records
+                    ],
+                )
+            )
+            if r.bad_rows and r.bad_rows > len(r.records):
+                parts.append(f"另有 {r.bad_rows - len(r.records):,} 条。\n")
+    return "\n".join(parts)

@@ -1,0 +1,73 @@
+"""Runs of the flows, kept in the lake: when, what became of them, which sources failed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from warehouse.lake import Lake, transaction
+
+
+@dataclass(frozen=True)
+class FailedResource:
+    """A resource that was not loaded: what happened and what to do, in one text."""
+
+    source: str
+    resource: str
+    message: str
+
+
+@dataclass
+class Run:
+    """One run of a flow, gathered while it goes on."""
+
+    id: str
+    flow: str
+    name: str
+    started_at: datetime
+    failed: list[FailedResource] = field(default_factory=list)
+    loaded: int = 0
+    rows_written: int = 0
+    rows_rejected: int = 0
+
+    @property
+    def failed_sources(self) -> list[str]:
+        return sorted({f.source for f in self.failed})
+
+    @property
+    def status(self) -> str:
+        if not self.failed:
+            return "done"
+        return "partial" if self.loaded else "failed"
+
+
+def keep_run(lake: Lake, run: Run, *, now: datetime) -> None:
+    """Write a finished run to ops.run."""
+    failed = [f.__dict__ for f in run.failed]
+    with lake.write() as connection, transaction(connection):
+        connection.execute(
+            "INSERT INTO ops.run VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                run.id,
+                run.flow,
+                run.name,
+                run.started_at,
+                now,
+                run.status,
+                json.dumps(failed, ensure_ascii=False) if failed else None,
+            ],
+        )
+
+
+def last_run(lake: Lake, flow: str) -> tuple[str, list[FailedResource]] | None:
+    """Status and failures of a flow's newest finished run; None before the first."""
+    with lake.read() as connection:
+        row = connection.execute(
+            "SELECT run_status, failed_sources FROM ops.run WHERE flow_name = ? "
+            "ORDER BY started_at DESC LIMIT 1",
+            [flow],
+        ).fetchone()
+    if row is None:
+        return None
+    return row[0], [FailedResource(**f) for f in json.loads(row[1] or "[]")]

@@ -1,0 +1,99 @@
+"""Status: how current each resource is, from the operational tables of the lake."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from warehouse.lake import Lake
+
+
+@dataclass(frozen=True)
+class ResourceStatus:
+    """One resource of one source as it stands.
+
+    `age` is the time since it was last pulled successfully; `source_count` and
+    `warehouse_count` are the newest control total's sums, None where the source cannot count.
+    """
+
+    source_system: str
+    resource: str
+    table: str
+    last_status: str
+    last_pull_at: datetime | None
+    age: timedelta | None
+    watermark: str | None
+    rows: int
+    open_rejects: int
+    source_count: int | None
+    warehouse_count: int | None
+    message: str
+
+    @property
+    def totals_agree(self) -> bool | None:
+        if self.source_count is None:
+            return None
+        return self.source_count == self.warehouse_count
+
+    def is_stale(self, limit: timedelta) -> bool:
+        return self.age is None or self.age > limit
+
+
+_STATUS = """
+WITH newest AS (
+    SELECT * FROM ops.load
+    QUALIFY row_number() OVER (PARTITION BY source_system, resource ORDER BY started_at DESC, load_id DESC) = 1
+),
+done AS (
+    SELECT source_system, resource, max(finished_at) AS last_pull_at FROM ops.load
+    WHERE load_status IN ('loaded', 'unchanged') GROUP BY ALL
+),
+rejects AS (
+    SELECT source_system, resource, count(DISTINCT coalesce(record_id, reject_id)) AS open_rejects FROM ops.reject
+    WHERE reject_status = 'open' GROUP BY ALL
+),
+totals AS (
+    SELECT source_system, resource, sum(source_count) AS source_count, sum(warehouse_count) AS warehouse_count
+    FROM (
+        SELECT * FROM ops.control_total
+        QUALIFY dense_rank() OVER (PARTITION BY source_system, resource ORDER BY compared_at DESC) = 1
+    ) GROUP BY ALL
+)
+SELECT n.source_system, n.resource, n.table_name, n.load_status, d.last_pull_at, w.cursor_value,
+    coalesce(r.open_rejects, 0), t.source_count, t.warehouse_count, coalesce(n.message, '')
+FROM newest AS n
+LEFT JOIN done AS d USING (source_system, resource)
+LEFT JOIN ops.watermark AS w USING (source_system, resource)
+LEFT JOIN rejects AS r USING (source_system, resource)
+LEFT JOIN totals AS t USING (source_system, resource)
+ORDER BY n.source_system, n.resource
+"""
+
+
+def read_status(lake: Lake, *, now: datetime) -> list[ResourceStatus]:
+    """Every resource that was ever loaded, by source. Raises LakeError without a lake."""
+    with lake.read() as connection:
+        rows = connection.execute(_STATUS).fetchall()
+        counts: dict[tuple[str, str], int] = {}
+        for table in sorted({row[2].removeprefix("core.") for row in rows}):
+            for source, count in connection.execute(
+                f"SELECT source_system, count(*) FROM core.{table} GROUP BY source_system"
+            ).fetchall():
+                counts[(source, table)] = count
+    return [
+        ResourceStatus(
+            source_system=source,
+            resource=resource,
+            table=table.removeprefix("core."),
+            last_status=status,
+            last_pull_at=pulled,
+            age=now - pulled if pulled else None,
+            watermark=watermark,
+            rows=counts.get((source, table.removeprefix("core.")), 0),
+            open_rejects=rejects,
+            source_count=None if at_source is None else int(at_source),
+            warehouse_count=None if here is None else int(here),
+            message=message,
+        )
+        for source, resource, table, status, pulled, watermark, rejects, at_source, here, message in rows
+    ]

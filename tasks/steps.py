@@ -1,0 +1,108 @@
+"""The steps as Prefect tasks: a thin wrapper each around the plain function of the same name.
+
+Arguments are references (paths, sources, windows), never data; nothing is cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task, exponential_backoff
+
+from expectations.rules import RuleResult
+from tasks.build_edition import Built, build_edition
+from tasks.check import check_core
+from tasks.edition import Edition
+from tasks.load import LoadResult, load
+from tasks.pull import Pull, compare_control_totals, pull
+from tasks.register import register_city
+from tasks.render import render_edition
+from tasks.sources.errors import SourceDenied, SourceUnavailable
+from tasks.sources.landing import Landed
+from tasks.sources.model import Resource, Source
+from warehouse.lake import Lake
+
+
+def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed pull is worth another try: the system did not answer. A refused
+    sign-in or a broken contract will not mend itself within minutes."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, SourceUnavailable) and not isinstance(error, SourceDenied)
+
+
+@task(name="准备数据湖", cache_policy=NO_CACHE)
+def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
+    """Make what tables are missing and bring in the city's own files."""
+    lake.create()
+    return register_city(lake, city, now=now)
+
+
+@task(
+    name="取数",
+    task_run_name="取数 {pull_of.title}",
+    retries=2,
+    retry_delay_seconds=exponential_backoff(backoff_factor=10),
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    cache_policy=NO_CACHE,
+)
+def pull_step(
+    pull_of: Pull, landing: Path, progress: Callable[[int, int | None], None] | None = None
+) -> Landed:
+    """Pull one window of one resource into landing files."""
+    return pull(pull_of, landing, progress=progress)
+
+
+@task(name="装载", task_run_name="装载 {landed}", cache_policy=NO_CACHE)
+def load_step(landed: Landed, source: Source, lake: Lake, now: datetime) -> LoadResult:
+    """Load one landing into the core tables, in one transaction."""
+    return load(landed, source, lake, now=now)
+
+
+@task(name="对账", task_run_name="对账 {source.name}", cache_policy=NO_CACHE)
+def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Pull]:
+    """Compare control totals; returns the windows to pull again."""
+    return compare_control_totals(source, resource, lake)
+
+
+@task(name="核对记录", cache_policy=NO_CACHE)
+def check_step(lake: Lake, as_of: date, run_id: str, now: datetime) -> list[RuleResult]:
+    """Run the rules of the core tables through Great Expectations."""
+    return check_core(lake, as_of=as_of, run_id=run_id, now=now)
+
+
+@task(name="编制版次", task_run_name="编制 {year} 年版次", cache_policy=NO_CACHE)
+def build_edition_step(
+    lake: Lake,
+    city: Path,
+    year: int,
+    *,
+    now: datetime,
+    snapshot: int | None,
+    reason: str,
+    built_by: str,
+    progress: Callable[[str], None],
+) -> Built:
+    """Build the pending edition from one snapshot."""
+    return build_edition(
+        lake,
+        city,
+        year,
+        now=now,
+        snapshot=snapshot,
+        reason=reason,
+        built_by=built_by,
+        progress=progress,
+    )
+
+
+@task(name="生成文件", task_run_name="生成 {edition.id} 的文件", cache_policy=NO_CACHE)
+def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
+    """Write the edition's workbook, documents and data files."""
+    return render_edition(edition, folder, lake=lake)
