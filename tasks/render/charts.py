@@ -5,10 +5,12 @@ Colours come from the page's style sheet, so charts follow light, dark and print
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
 from tasks.render.figures import display_width
+from tasks.render.typeset import typeset
 
 if TYPE_CHECKING:
     from tasks.edition import Series
@@ -22,8 +24,13 @@ MONTHS = 12
 OTHERS = "其余 {count} 个合计"
 
 
-def chart(series: Series) -> str:
+def chart(original: Series) -> str:
     """The series as an SVG element: columns when it runs over the months, else bars."""
+    series = replace(
+        original,
+        title=typeset(original.title),
+        points=tuple((typeset(label), now, last) for label, now, last in original.points),
+    )
     labels = [label for label, _, _ in series.points]
     by_month = len(labels) <= MONTHS and all(label.endswith("月") for label in labels)
     return _columns(series) if labels and by_month else _bars(series)
@@ -31,7 +38,7 @@ def chart(series: Series) -> str:
 
 def _described(series: Series) -> str:
     told = ",".join(f"{label} {now}" for label, now, _ in series.points[:MOST_BARS])
-    return escape(f"{series.title}(单位:{series.unit}):{told}", quote=True)
+    return escape(typeset(f"{series.title}（单位：{series.unit}）：{told}"), quote=True)
 
 
 def _svg(series: Series, height: float, body: list[str]) -> str:
@@ -94,13 +101,15 @@ def _bars(series: Series) -> str:
     highest = max([1, *(max(now, last or 0) for _, now, last in points)])
     widest = max((display_width(label) for label, _, _ in points), default=0)
     left = min(widest * CHARACTER + 10, WIDTH * 0.45)
-    longest = max((len(f"{now}(上年 {last})") for _, now, last in points), default=0)
+    longest = max(
+        (display_width(f"{now}（上年 {last}）") + 2 for _, now, last in points), default=0
+    )
     room = WIDTH - left - (longest + 4) * CHARACTER
     body = []
     for at, (label, now, last) in enumerate(points):
         y = at * BAR_STEP
         long = room * max(now, 0) / highest
-        value = f"{now}" if last is None else f"{now}(上年 {last})"
+        value = f"{now}" if last is None else typeset(f"{now}（上年 {last}）")
         body.append(
             f'<text x="{left - 8:.1f}" y="{y + 16}" text-anchor="end">{escape(label)}</text>'
         )

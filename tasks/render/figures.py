@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING
 
+from warehouse.layout import OVERVIEW
+
 if TYPE_CHECKING:
     from tasks.edition import CellValue, Edition
-    from warehouse.layout import Cell, Equation, Layout
+    from warehouse.layout import Cell, Layout
 
-SYNTHETIC_NOTICE = "演示数据:除已公布总数外均为合成"
-MISSING_NOTICE = "空白表示该数字缺失(未取得或无法计算),不等于 0"
+SYNTHETIC_NOTICE = "演示数据：除已公布总数外均为合成"
+MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），不等于 0"
 SCOPE_LABELS = {"own": "本机关", "rolled_up": "含所属"}
 TWO_PLACES = Decimal("0.01")
 HUNDRED = Decimal(100)
@@ -59,8 +61,8 @@ class Rate:
     def way(self) -> str:
         """Which of the two is printed, and what the other would be."""
         if self.truncated == self.rounded:
-            return "截取两位小数,四舍五入相同"
-        return f"截取两位小数,四舍五入为 {self.rounded:.2f}%"
+            return "截取两位小数，四舍五入相同"
+        return f"截取两位小数，四舍五入为 {self.rounded:.2f}%"
 
 
 def is_percentage(cell: Cell) -> bool:
@@ -122,7 +124,7 @@ def sides(cell: Cell, value: CellValue | None) -> str:
     operation = f"({above} − {below}) ÷ {below}" if cell.change_on_year else f"{above} ÷ {below}"
     percentage = rate(cell, value)
     if percentage is None:
-        return f"{operation},无法计算"
+        return f"{operation}，无法计算"
     return f"{operation},{percentage.way}"
 
 
@@ -152,10 +154,10 @@ def definition(layout: Layout, cell: Cell) -> str:
     """The cell's definition in words, without the article."""
     if cell.ratio:
         above, below = (layout.cells[key].full_label for key in cell.ratio)
-        made = f"“{above}”除以“{below}”,以百分数表示"
+        made = f"“{above}”除以“{below}”，以百分数表示"
     elif cell.change_on_year:
         base = layout.cells[cell.change_on_year].full_label
-        made = f"本年“{base}”减去上年同一数字,再除以上年数字,以百分数表示"
+        made = f"本年“{base}”减去上年同一数字，再除以上年数字，以百分数表示"
     elif cell.last_year:
         made = f"上年的“{layout.cells[cell.last_year].full_label}”"
     elif cell.parts:
@@ -167,20 +169,49 @@ def definition(layout: Layout, cell: Cell) -> str:
     return f"{cell.meaning};{made}" if cell.meaning else made
 
 
-def equation_text(layout: Layout, equation: Equation, figures: Figures, last: Figures) -> str:
-    """An equation with the figures in it, such as 3706 + 15 = 3716 + 5."""
+@dataclass(frozen=True)
+class Definition:
+    """What a line of figures means: in one column, or in all of them （各列）."""
 
-    def written(terms: tuple[object, ...]) -> str:
-        out = ""
-        for term in equation.left if terms is equation.left else equation.right:
-            source = last if term.years_back else figures
-            shown = text(layout.cells[term.cell], source.get(term.cell)) or "空"
-            year = "上年 " if term.years_back else ""
-            out += (" − " if term.sign < 0 else " + " if out else "") + year + shown
-        return out
+    label: str
+    columns: str
+    words: str
+    article: str
+    unit: str
+    key: str
 
-    relation = "≥" if equation.relation == ">=" else "="
-    return f"{written(equation.left)} {relation} {written(equation.right)}"
+
+def definitions_by_line(layout: Layout) -> list[Definition]:
+    """Every printed figure's definition, said once for a whole line where that is enough."""
+    lines: dict[tuple[str, str], list[Cell]] = {}
+    for cell in layout.cells.values():
+        if not cell.derived:
+            lines.setdefault((cell.table, cell.row), []).append(cell)
+    found = []
+    for (table, row), cells in lines.items():
+        first = cells[0]
+        same = all((c.meaning, c.unit) == (first.meaning, first.unit) for c in cells)
+        if len(cells) > 1 and same:
+            words = first.meaning or first.label
+            columns = "各列"
+            found.append(
+                Definition(
+                    first.label, columns, words, first.article, first.unit, f"{table}.{row}.*"
+                )
+            )
+            continue
+        found += [
+            Definition(
+                c.label,
+                c.column_label,
+                definition(layout, c) if table == OVERVIEW or not c.meaning else c.meaning,
+                c.article,
+                c.unit,
+                c.key,
+            )
+            for c in cells
+        ]
+    return found
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ put it right.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from expectations.balance import STATUS_LABELS
@@ -37,7 +39,40 @@ SOURCE_LABELS = {
     "new_media_inspection": "政务新媒体检查",
     "organ": "机关",
 }
+# Either width of the marks before and after.
+_RECORDS_NAMED = re.compile("[;\uff1b]所涉记录[:\uff1a]")
 UNKNOWN_ORGAN = "未标明机关"
+
+
+def identity(record: RecordReference) -> tuple[str, str, str]:
+    """A record is known by its table, source and id, whatever a check says of it."""
+    return record.table, record.source_system, record.record_id
+
+
+def check_text(finding: Finding) -> str:
+    """The message without the list of records, for places that list them anyway."""
+    return _RECORDS_NAMED.split(finding.message)[0]
+
+
+def rule_title(code: str) -> str:
+    """What a rule is called; empty for a code that no file declares."""
+    return _rule(code)[0]
+
+
+def what_to_do(code: str) -> str:
+    """What the person who must act is told to do about a rule."""
+    return _rule(code)[1]
+
+
+@cache
+def _rule(code: str) -> tuple[str, str]:
+    from expectations.rules import describe
+
+    try:
+        rule = describe(code)
+    except KeyError:
+        return "", ""
+    return rule.title, rule.message
 
 
 def table_label(table: str) -> str:
@@ -58,7 +93,19 @@ class RecordToFix:
 
     @property
     def detail(self) -> str:
-        return self.record.detail or self.findings[0].message
+        """What is wrong with the record; each check may have its own words for it."""
+        told = [
+            record.detail
+            for finding in self.findings
+            for record in finding.records
+            if record.detail and identity(record) == identity(self.record)
+        ]
+        return ";".join(dict.fromkeys(told)) or self.findings[0].message
+
+    @property
+    def messages(self) -> list[str]:
+        """The checks the record stands behind, each with the organ whose table it is in."""
+        return list(dict.fromkeys(f"{f.organ_name}:{check_text(f)}" for f in self.findings))
 
 
 @dataclass
@@ -77,6 +124,11 @@ class OrganWork:
         )
 
     @property
+    def codes(self) -> list[str]:
+        codes = {code for r in self.records for code in r.codes} | {f.code for f in self.findings}
+        return sorted(codes, key=code_order)
+
+    @property
     def total(self) -> int:
         return len(self.records) + len(self.findings)
 
@@ -84,8 +136,7 @@ class OrganWork:
 def code_order(code: str) -> tuple[str, int, str]:
     """Sorts B2 before B10."""
     letters = code.rstrip("0123456789")
-    digits = code[len(letters) :]
-    return letters, int(digits or 0), code
+    return letters, int(code[len(letters) :] or 0), code
 
 
 def by_who_must_act(edition: Edition) -> list[OrganWork]:
@@ -104,7 +155,7 @@ def by_who_must_act(edition: Edition) -> list[OrganWork]:
         if not finding.records:
             of(finding.organ_id, finding.organ_name).findings.append(finding)
         for record in finding.records:
-            key = (record.table, record.source_system, record.record_id)
+            key = identity(record)
             if key not in seen:
                 seen[key] = RecordToFix(record)
                 owner = record.organ_id or finding.organ_id
@@ -136,7 +187,7 @@ def summary(edition: Edition) -> str:
         return "没有核对结果。"
     fix = records_to_fix(edition)
     blocking = len(edition.blocking_findings)
-    told = f"共核对 {len(edition.findings)} 项:{parts}"
+    told = f"共核对 {len(edition.findings)} 项：{parts}"
     if blocking:
-        told += f";其中 {blocking} 项阻断发布"
-    return f"{told};涉及记录 {fix} 条。" if fix else f"{told}。"
+        told += f"；其中 {blocking} 项阻断发布"
+    return f"{told}；涉及记录 {fix} 条。" if fix else f"{told}。"

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 # What each file is, in the order in which an operator wants them.
 FILES = {
-    "tables.xlsx": "年度报表(Excel,可直接打印归档)",
-    "report.docx": "年度报告(Word,可续写文字部分)",
-    "report.html": "年度报表与核对说明(网页,离线打开,可逐数查看口径)",
-    "cells.csv": "全部单元格(CSV)",
-    "cells.parquet": "全部单元格(Parquet)",
-    "cells.json": "全部单元格(JSON)",
-    "findings.csv": "核对结果(CSV)",
-    "finding_records.csv": "核对所涉记录(CSV)",
-    "findings.json": "核对结果及所涉记录(JSON)",
+    "tables.xlsx": "年度报表（Excel，可直接打印归档）",
+    "report.docx": "年度报告（Word，可续写文字部分）",
+    "report.html": "年度报表与核对说明（网页，离线打开，可逐数查看口径）",
+    "cells.csv": "全部单元格（CSV）",
+    "cells.parquet": "全部单元格（Parquet）",
+    "cells.json": "全部单元格（JSON）",
+    "findings.csv": "核对结果（CSV）",
+    "finding_records.csv": "核对所涉记录（CSV）",
+    "findings.json": "核对结果及所涉记录（JSON）",
     "manifest.json": "文件清单与指纹",
 }
 

@@ -115,6 +115,42 @@ def grid(layout: Layout, table: Table, figures: Figures) -> Grid:
     return shape(layout, table, figures)
 
 
+@dataclass(frozen=True)
+class FlatTable:
+    """A statutory table, or a block of one, without merged cells: every row and column
+    carries its whole label. For outputs that know plain tables only."""
+
+    title: str
+    header: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def flat_tables(layout: Layout, table: Table, figures: Figures) -> list[FlatTable]:
+    """The printed figures of a table as plain tables, one a block."""
+    found = []
+    for block in table.all_blocks():
+        columns = list(_paths(block.columns))
+        rows = []
+        for row_label, row in _paths(block.rows):
+            keys = [f"{table.key}.{row}.{column}" for _, column in columns]
+            texts = [written.text(layout.cells[key], figures.get(key)) for key in keys]
+            rows.append((row_label, tuple(texts)))
+        labels = tuple(label for label, _ in columns)
+        found.append(FlatTable(block.label, block.header, labels, tuple(rows)))
+    return found
+
+
+def _paths(axes: list[Axis], above: str = "") -> Iterator[tuple[str, str]]:
+    """Whole label and key of every leaf."""
+    for axis in axes:
+        label = f"{above} · {axis.label}" if above else axis.label
+        if axis.members:
+            yield from _paths(axis.members, label)
+        else:
+            yield label, axis.key
+
+
 def _number(layout: Layout, figures: Figures, key: str, box: Box) -> Box:
     cell, value = layout.cells[key], figures.get(key)
     return Box(

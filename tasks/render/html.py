@@ -15,14 +15,23 @@ from expectations.balance import STATUS_LABELS
 from tasks.edition import SEVERITY_LABELS
 from tasks.render import figures as written
 from tasks.render.charts import chart
-from tasks.render.findings import by_who_must_act, open_codes, summary, table_label
+from tasks.render.findings import (
+    by_who_must_act,
+    check_text,
+    open_codes,
+    rule_title,
+    summary,
+    table_label,
+    what_to_do,
+)
 from tasks.render.form import grids
 from tasks.render.overview import OverviewLine, overview_lines
+from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts
 
 if TYPE_CHECKING:
     from tasks.edition import CellValue, Edition, RecordReference, Scope
-    from warehouse.layout import Cell, Layout, Term
+    from warehouse.layout import Cell, Term
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCOPES: tuple[Scope, ...] = ("rolled_up", "own")
@@ -39,7 +48,7 @@ def write(edition: Edition, path: Path) -> None:
 def page(edition: Edition) -> str:
     """The whole page as text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -47,7 +56,10 @@ def page(edition: Edition) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: typeset(value) if type(value) is str else value,
     )
+    # What must be found again as it is: ids, keys, hashes.
+    environment.filters["exact"] = escape
 
     def asset(name: str) -> Markup:
         return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
@@ -63,7 +75,9 @@ def page(edition: Edition) -> str:
         grids=grids(edition.layout, edition.figures()),
         work=work,
         codes=open_codes(edition),
-        code_meanings=code_meanings(edition.layout),
+        rule_title=rule_title,
+        what_to_do=what_to_do,
+        check_text=check_text,
         charts=[(series, Markup(chart(series))) for series in edition.series],
         movers=written.largest_movers(edition),
         changes=written.changes(edition),
@@ -87,11 +101,6 @@ def overview_groups(edition: Edition) -> list[tuple[str, list[OverviewLine]]]:
     for line in overview_lines(edition):
         groups.setdefault(line.cell.source, []).append(line)
     return list(groups.items())
-
-
-def code_meanings(layout: Layout) -> dict[str, str]:
-    """What each balance rule of the form says, by code."""
-    return {equation.code: equation.message for equation in layout.equations}
 
 
 def embedded(edition: Edition) -> str:
@@ -119,8 +128,8 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 finding.code,
                 finding.key,
                 STATUS_LABELS[finding.status],
-                finding.message,
-                finding.equation,
+                typeset(check_text(finding)),
+                typeset(finding.equation),
                 [records.setdefault(record, len(records)) for record in shown],
                 max(finding.record_count, len(finding.records)),
             ]
@@ -128,18 +137,18 @@ def report_data(edition: Edition) -> dict[str, Any]:
     return {
         "year": edition.report_year,
         "organs": [
-            [organ.id, organ.name, organ_place.get(organ.parent_id or "", -1)]
+            [organ.id, typeset(organ.name), organ_place.get(organ.parent_id or "", -1)]
             for organ in edition.organs
         ],
         "root": organ_place[edition.root.id],
         "cells": [
             [
                 cell.key,
-                cell.label,
-                cell.column_label,
+                typeset(cell.label),
+                typeset(cell.column_label),
                 cell.unit,
-                written.definition(layout, cell),
-                cell.article,
+                typeset(written.definition(layout, cell)),
+                typeset(cell.article),
                 int(cell.only_root),
                 int(bool(cell.change_on_year)),
             ]
@@ -162,7 +171,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
             [
                 equation.code,
                 equation.key,
-                equation.message,
+                typeset(equation.message),
                 _terms(equation.left, place),
                 "≥" if equation.relation == ">=" else "=",
                 _terms(equation.right, place),
@@ -175,9 +184,9 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 table_label(record.table),
                 record.source_system,
                 record.record_id,
-                record.organ_name or "",
+                typeset(record.organ_name or ""),
                 record.record_on.isoformat() if record.record_on else "",
-                record.detail,
+                typeset(record.detail),
             ]
             for record in records
         ],
@@ -220,7 +229,9 @@ def _rates(edition: Edition, cells: list[Cell]) -> dict[str, dict[int, list[Any]
         for at, cell in enumerate(cells):
             if written.is_percentage(cell):
                 by_cell[at] = [
-                    written.sides(cell, edition.cells.get((organ.id, scope), {}).get(cell.key))
+                    typeset(
+                        written.sides(cell, edition.cells.get((organ.id, scope), {}).get(cell.key))
+                    )
                     for organ in edition.organs
                 ]
     return {scope: {str(at): found for at, found in r.items()} for scope, r in rates.items()}  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""The figures of the narrative (一、总体情况) as lines, each with its sides and last year."""
+"""The figures of the narrative （一、总体情况） as lines, each with its sides and last year."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def overview_lines(edition: Edition, organ_id: str | None = None) -> list[Overvi
         if cell.table != OVERVIEW or (cell.only_root and not is_root):
             continue
         value = figures.get(cell.key)
-        told = [f"来源:{cell.source}"] if cell.source else []
+        told = [f"来源：{cell.source}"] if cell.source else []
         if written.is_percentage(cell):
             told.append(written.sides(cell, value))
         if cell.meaning or written.is_percentage(cell) or cell.parts or cell.last_year:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from expectations.balance import STATUS_LABELS
 from tasks.render import figures as written
 from tasks.render.data_files import findings_of
-from tasks.render.findings import table_label
+from tasks.render.findings import check_text, table_label
 from tasks.render.overview import overview_lines
+from tasks.render.typeset import typeset
 from tasks.render.words import document_title
 from warehouse.layout import Axis
 
@@ -35,7 +36,7 @@ def tables(edition: Edition, organ_id: str | None = None) -> Group:
     organ = edition.organ(organ_id) if organ_id else edition.root
     title = document_title(edition).replace(edition.root.name, organ.name, 1)
     parts: list[RenderableType] = [
-        Text(title, style="bold"),
+        Text(typeset(title), style="bold"),
         Text(
             f"版次 {edition.id} · 格式 {edition.layout.name} · 快照 {edition.snapshot}"
             f" · 数据截至 {edition.data_as_of:%Y-%m-%d %H:%M} · 指纹 {edition.cell_hash[:12]}",
@@ -43,12 +44,12 @@ def tables(edition: Edition, organ_id: str | None = None) -> Group:
         ),
     ]
     if edition.is_synthetic:
-        parts.append(Text(written.SYNTHETIC_NOTICE, style="red"))
+        parts.append(Text(typeset(written.SYNTHETIC_NOTICE), style="red"))
     parts.append(Text(""))
     parts.append(_overview(edition, organ_id))
     for table in edition.layout.tables:
         parts.append(Text(""))
-        parts.append(Text(table.title, style="bold"))
+        parts.append(Text(typeset(table.title), style="bold"))
         parts += [_block(edition.layout, table, block, figures) for block in table.all_blocks()]
     parts.append(Text(""))
     parts.append(_findings(edition, organ.id))
@@ -75,7 +76,13 @@ def _overview(edition: Edition, organ_id: str | None) -> RichTable:
     table.add_column("分子 ÷ 分母", overflow="fold")
     for line in overview_lines(edition, organ_id):
         unit = "" if line.text.endswith("%") else line.cell.unit
-        table.add_row(line.cell.label, _figure(line.text), unit, line.before_text, line.sides)
+        table.add_row(
+            typeset(line.cell.label),
+            _figure(line.text),
+            unit,
+            line.before_text,
+            typeset(line.sides),
+        )
     return table
 
 
@@ -90,20 +97,21 @@ def _paths(axes: list[Axis], above: str = "") -> list[tuple[Axis, str, bool]]:
 
 def _block(layout: Layout, table: Table, block: Block, figures: Figures) -> RichTable:
     columns = [leaf for axis in block.columns for leaf in axis.leaves()]
-    shown = _rich_table(title=block.label or None, title_style="dim")
+    shown = _rich_table(title=typeset(block.label) or None, title_style="dim")
     shown.add_column(block.header or "", overflow="fold")
     for column in columns:
-        shown.add_column(column.label, justify="right", overflow="fold")
+        shown.add_column(typeset(column.label), justify="right", overflow="fold")
     for axis, indent, is_group in _paths(block.rows):
         if is_group and not axis.derived:
-            shown.add_row(f"{indent}{axis.label}", *[""] * len(columns))
+            shown.add_row(indent + typeset(axis.label), *[""] * len(columns))
             continue
         cells = []
         for column in columns:
             key = f"{table.key}.{axis.key}.{column.key}"
             text = _figure(written.text(layout.cells[key], figures.get(key)))
             cells.append(f"[dim]{text}[/dim]" if is_group else text)
-        shown.add_row(f"{indent}{axis.label}{'(小计)' if is_group else ''}", *cells)
+        label = f"{axis.label}（小计）" if is_group else axis.label
+        shown.add_row(indent + typeset(label), *cells)
     return shown
 
 
@@ -113,18 +121,18 @@ def _findings(edition: Edition, organ_id: str) -> RenderableType:
 
     found = [f for f in findings_of(edition, organ_id) if f.is_open]
     if not found:
-        return Text("核对:没有需要处理的问题。", style="green")
-    table = _rich_table(title=f"核对:{len(found)} 项需要处理", title_style="bold")
+        return Text("核对：没有需要处理的问题。", style="green")
+    table = _rich_table(title=f"核对：{len(found)} 项需要处理", title_style="bold")
     table.add_column("规则")
     table.add_column("结果")
     table.add_column("说明与所涉记录", overflow="fold")
     for finding in found:
-        told = escape(finding.message)
+        told = escape(typeset(check_text(finding)))
         for record in finding.records[:MOST_RECORDS]:
             on = f"{record.record_on:%Y-%m-%d} " if record.record_on else ""
             told += escape(
                 f"\n  {table_label(record.table)} {record.source_system}/{record.record_id} {on}"
-                f"{record.organ_name or ''} {record.detail}"
+                f"{typeset(record.organ_name or '')} {typeset(record.detail)}"
             )
         more = max(finding.record_count, len(finding.records)) - MOST_RECORDS
         if more > 0:

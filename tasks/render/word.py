@@ -1,7 +1,7 @@
 """The Word report: six sections in official dress, tables filled in, prose left to write.
 
 Fonts and margins follow the format of official documents (GB/T 9704-2012): title in
-小标宋, headings in 黑体 and 楷体, text in 仿宋, A4.
+小标宋， headings in 黑体 and 楷体， text in 仿宋， A4.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.render import figures as written
-from tasks.render.findings import by_who_must_act, summary
+from tasks.render.findings import by_who_must_act, check_text, summary
 from tasks.render.form import Box, Grid, grids
 from tasks.render.overview import overview_lines
+from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ TABLE_STYLE = "表格文字"
 ROW_HEIGHT = 6.6
 # A table with more rows begins on a page of its own, so that it stays in one piece.
 LONG_TABLE = 20
-TO_WRITE = "(由编制单位撰写)"
+TO_WRITE = "（由编制单位撰写）"
 REMAINING_SECTIONS = {
     "五、存在的主要问题及改进情况": TO_WRITE,
     "六、其他需要报告的事项": f"{TO_WRITE}本年度收取信息处理费情况应在此说明。",
@@ -58,14 +59,14 @@ def write(edition: Edition, path: Path) -> None:
             color="9C1C1C",
         )
     _heading(document, "一、总体情况")
-    _prose(document, f"{TO_WRITE}以下为总体情况可引用的数字,百分数均截取两位小数。")
+    _prose(document, f"{TO_WRITE}以下为总体情况可引用的数字，百分数均截取两位小数。")
     document.add_paragraph(style=TABLE_STYLE)
     _overview(document, edition)
     for grid in grids(edition.layout, edition.figures()):
         _heading(document, grid.title, new_page=grid.row_count > LONG_TABLE)
         _form(document, grid)
         for note in grid.notes:
-            _paragraph(document, f"注:{note}。", TEXT_FONT, 10.5)
+            _paragraph(document, f"注：{note}。", TEXT_FONT, 10.5)
     for title, prompt in REMAINING_SECTIONS.items():
         _heading(document, title)
         _prose(document, prompt)
@@ -152,7 +153,7 @@ def _paragraph(
 ) -> Any:
     paragraph = document.add_paragraph()
     paragraph.alignment = alignment
-    _font(paragraph.add_run(text), font, points, color)
+    _font(paragraph.add_run(typeset(text)), font, points, color)
     return paragraph
 
 
@@ -161,7 +162,7 @@ def _heading(document: Any, text: str, *, new_page: bool = False) -> None:
     from docx.shared import Pt, RGBColor
 
     paragraph = document.add_heading(level=1)
-    run = paragraph.add_run(text)
+    run = paragraph.add_run(typeset(text))
     _font(run, HEADING_FONT, TEXT_POINTS)
     run.font.color.rgb = RGBColor(0, 0, 0)
     paragraph.paragraph_format.space_before = Pt(14)
@@ -177,7 +178,16 @@ def _prose(document: Any, text: str) -> None:
     paragraph.paragraph_format.line_spacing = Pt(28)
 
 
-def _fill(cell: Any, text: str, points: float, *, center: bool, bold: bool = False) -> None:
+def _fill(
+    cell: Any,
+    text: str,
+    points: float,
+    *,
+    center: bool,
+    bold: bool = False,
+    is_exact: bool = False,
+) -> None:
+    """Write a table cell; an exact text, such as a record id, keeps its punctuation."""
     from docx.enum.table import WD_CELL_VERTICAL_ALIGNMENT
     from docx.enum.text import WD_ALIGN_PARAGRAPH
 
@@ -185,7 +195,8 @@ def _fill(cell: Any, text: str, points: float, *, center: bool, bold: bool = Fal
     paragraph = cell.paragraphs[0]
     paragraph.style = TABLE_STYLE
     paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER if center else WD_ALIGN_PARAGRAPH.LEFT
-    _font(paragraph.add_run(text), TABLE_FONT, points, bold=bold)
+    run = paragraph.add_run(text if is_exact else typeset(text))
+    _font(run, TABLE_FONT, points, bold=bold)
 
 
 def _table(document: Any, rows: int, widths: list[float]) -> Any:
@@ -199,9 +210,9 @@ def _table(document: Any, rows: int, widths: list[float]) -> Any:
     table.alignment = WD_TABLE_ALIGNMENT.CENTER
     table.autofit = False
     margins = OxmlElement("w:tblCellMar")
-    for side in ("left", "right"):
+    for side, twips in (("top", "25"), ("left", "40"), ("bottom", "25"), ("right", "40")):
         margin = OxmlElement(f"w:{side}")
-        margin.set(qn("w:w"), "40")
+        margin.set(qn("w:w"), twips)
         margin.set(qn("w:type"), "dxa")
         margins.append(margin)
     table._tbl.tblPr.append(margins)
@@ -268,7 +279,7 @@ def _overview(document: Any, edition: Edition) -> None:
 def _appendix(document: Any, edition: Edition) -> None:
     """What does not add up and what this edition is; taken out before publishing."""
     document.add_page_break()
-    _heading(document, "附:编制情况(发布前删去)")
+    _heading(document, "附：编制情况（发布前删去）")
     _prose(document, summary(edition))
     work = by_who_must_act(edition)
     if work:
@@ -277,7 +288,7 @@ def _appendix(document: Any, edition: Edition) -> None:
             for organ in work
             for item in organ.records
         ] + [
-            (organ.organ_name, finding.code, "", finding.message)
+            (organ.organ_name, finding.code, "", check_text(finding))
             for organ in work
             for finding in organ.findings
         ]
@@ -288,7 +299,7 @@ def _appendix(document: Any, edition: Edition) -> None:
             _fill(cell, name, TABLE_POINTS, center=True, bold=True)
         for row, texts in zip(list(table.rows)[1:], rows, strict=True):
             for at, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
-                _fill(cell, text, TABLE_POINTS, center=at == 1)
+                _fill(cell, text, TABLE_POINTS, center=at == 1, is_exact=at == 2)
         _keep_rows(table, 1)
         document.add_paragraph(style=TABLE_STYLE)
     facts = edition_facts(edition)

@@ -17,23 +17,29 @@ def document_title(edition: Edition) -> str:
     return f"{edition.root.name}{edition.report_year}年政府信息公开工作年度报告"
 
 
+def status_label(edition: Edition) -> str:
+    """Pending, published, superseded or a preview that was never kept, in Chinese."""
+    labels = {"preview": "预览，未编为版次"} | EDITION_STATUS_LABELS
+    return labels.get(edition.status, edition.status)
+
+
 def edition_facts(edition: Edition) -> list[tuple[str, str]]:
     """What this edition is, as pairs of name and text."""
     from tasks.render.manifest import software_version
 
-    status = EDITION_STATUS_LABELS.get(edition.status, edition.status)
+    status = status_label(edition)
     facts = [
         ("报告", document_title(edition)),
-        ("版次", f"{edition.id}(第 {edition.number} 版,{status})"),
+        ("版次", f"{edition.id}（第 {edition.number} 版，{status}）"),
         ("报表格式", f"{edition.layout.title},{edition.layout.notice}"),
-        ("数据截至", f"{edition.data_as_of:%Y-%m-%d %H:%M}(北京时间)"),
-        ("编制时间", f"{edition.built_at:%Y-%m-%d %H:%M}(北京时间)"),
+        ("数据截至", f"{edition.data_as_of:%Y-%m-%d %H:%M}（北京时间）"),
+        ("编制时间", f"{edition.built_at:%Y-%m-%d %H:%M}（北京时间）"),
         ("数据快照", f"第 {edition.snapshot} 号"),
         ("单元格指纹", edition.cell_hash),
         ("口径指纹", edition.definition_hash),
         ("核对情况", summary(edition)),
-        ("空白与零", f"0 为确有其数且为零;{MISSING_NOTICE}"),
-        ("百分数", "一律写明分子、分母,截取两位小数;与四舍五入不同的另行注明"),
+        ("空白与零", f"0 为确有其数且为零；{MISSING_NOTICE}"),
+        ("百分数", "一律写明分子、分母，截取两位小数；与四舍五入不同的另行注明"),
     ]
     if edition.reason:
         facts.insert(2, ("另编理由", edition.reason))

@@ -7,15 +7,27 @@ the footer.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.balance import STATUS_LABELS
 from tasks.render import figures as written
-from tasks.render.findings import OrganWork, by_who_must_act, summary, table_label
+from tasks.render.findings import (
+    OrganWork,
+    by_who_must_act,
+    check_text,
+    open_codes,
+    rule_title,
+    summary,
+    table_label,
+    what_to_do,
+)
 from tasks.render.form import Grid, grids
 from tasks.render.overview import overview_lines
+from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts
 
 if TYPE_CHECKING:
@@ -86,7 +98,7 @@ def _decimals(value: Decimal) -> int:
 
 def sheet_name(title: str) -> str:
     """A table's title as a sheet name: at most 31 characters, none that Excel forbids."""
-    return re.sub(r"[\[\]:*?/\\]", " ", title)[:31].strip("'")
+    return re.sub(r"[\[\]:*?/\\]", " ", typeset(title))[:31].strip("'")
 
 
 def write(edition: Edition, path: Path) -> None:
@@ -96,7 +108,7 @@ def write(edition: Edition, path: Path) -> None:
     book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
     book.set_properties(
         {
-            "title": document_title(edition),
+            "title": typeset(document_title(edition)),
             "subject": f"版次 {edition.id}",
             "author": edition.root.name,
             "comments": f"cell hash {edition.cell_hash}",
@@ -127,7 +139,7 @@ def _sheet(book: Any, edition: Edition, name: str, *, landscape: bool) -> Any:
     sheet.hide_gridlines(2)
     sheet.set_footer(
         f'&L&"宋体"&8版次 {edition.id}  指纹 {edition.cell_hash[:12]}'
-        f'&C&"宋体"&9第 &P 页,共 &N 页&R&"宋体"&8编制 {edition.built_at:%Y-%m-%d %H:%M}'
+        f'&C&"宋体"&9第 &P 页，共 &N 页&R&"宋体"&8编制 {edition.built_at:%Y-%m-%d %H:%M}'
     )
     return sheet
 
@@ -136,21 +148,33 @@ def _heads(
     sheet: Any, formats: Formats, edition: Edition, title: str, last: int, unit: str = ""
 ) -> int:
     """Title lines over the table; gives the row at which the table begins."""
-    sheet.merge_range(0, 0, 0, last, title, formats("title"))
+    _wide(sheet, 0, 0, 0, last, title, formats("title"))
     sheet.set_row(0, 34)
-    sheet.merge_range(
-        1, 0, 1, last, f"{edition.root.name}  {edition.report_year} 年", formats("subtitle")
+    _wide(
+        sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.report_year} 年", formats("subtitle")
     )
     sheet.set_row(1, 20)
     row = 2
     if edition.is_synthetic:
-        sheet.merge_range(row, 0, row, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        _wide(sheet, row, 0, row, last, written.SYNTHETIC_NOTICE, formats("notice"))
         sheet.set_row(row, 18)
         row += 1
     if unit:
-        sheet.merge_range(row, 0, row, last, f"单位:{unit}", formats("unit"))
+        _wide(sheet, row, 0, row, last, f"单位：{unit}", formats("unit"))
         row += 1
     return row
+
+
+def _text(sheet: Any, row: int, column: int, text: str, style: Any) -> None:
+    """A text for people, in Chinese punctuation."""
+    sheet.write_string(row, column, typeset(text), style)
+
+
+def _wide(
+    sheet: Any, row: int, column: int, last_row: int, last_column: int, text: str, style: Any
+) -> None:
+    """A text over several cells."""
+    sheet.merge_range(row, column, last_row, last_column, typeset(text), style)
 
 
 def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value: Any) -> None:
@@ -180,11 +204,11 @@ def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
         row, column = top + box.row, box.column
         if box.rows * box.columns > 1:
             end = (row + box.rows - 1, column + box.columns - 1)
-            sheet.merge_range(row, column, *end, "", formats(name))
+            _wide(sheet, row, column, *end, "", formats(name))
         if box.cell is not None:
             _put(sheet, formats, row, column, box.cell, box.value)
         else:
-            sheet.write_string(row, column, box.text, formats(name))
+            _text(sheet, row, column, box.text, formats(name))
     if grid.header_rows:
         sheet.repeat_rows(top, top + grid.header_rows - 1)
         sheet.freeze_panes(top + grid.header_rows, grid.label_columns)
@@ -203,10 +227,10 @@ def _notes_under(
         if f.organ_id == edition.root.id
     )
     if open_here:
-        notes.append(f"本表有 {open_here} 项核对未通过,详见“{FINDINGS_SHEET}”")
+        notes.append(f"本表有 {open_here} 项核对未通过，详见“{FINDINGS_SHEET}”")
     width = sum(grid.widths)
     for note in notes:
-        sheet.merge_range(row, 0, row, last, f"注:{note}。", formats("note"))
+        _wide(sheet, row, 0, row, last, f"注：{note}。", formats("note"))
         sheet.set_row(row, LINE_POINTS * written.lines_needed(note, width - 8) + 6)
         row += 1
     return row
@@ -218,25 +242,25 @@ def _overview(book: Any, formats: Formats, edition: Edition) -> None:
     widths = [5.5, 26, 11, 5.5, 11, 11, 10, 10, 31]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
-    top = _heads(sheet, formats, edition, "一、总体情况(主要数字)", len(columns) - 1)
+    top = _heads(sheet, formats, edition, "一、总体情况（主要数字）", len(columns) - 1)
     for at, name in enumerate(columns):
-        sheet.write_string(top, at, name, formats("column"))
+        _text(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 24)
     lines = overview_lines(edition)
     for at, line in enumerate(lines, 1):
         row = top + at
         sheet.write_number(row, 0, at, formats("number"))
-        sheet.write_string(row, 1, line.cell.label, formats("text"))
+        _text(sheet, row, 1, line.cell.label, formats("text"))
         _put(sheet, formats, row, 2, line.cell, line.value)
-        sheet.write_string(row, 3, line.cell.unit, formats("center"))
+        _text(sheet, row, 3, line.cell.unit, formats("center"))
         _put(sheet, formats, row, 4, line.cell, line.before)
-        sheet.write_string(row, 5, line.change_text, formats("center"))
+        _text(sheet, row, 5, line.change_text, formats("center"))
         for column, side in ((6, line.numerator), (7, line.denominator)):
             if side is None:
                 sheet.write_blank(row, column, None, formats("center"))
             else:
                 sheet.write_number(row, column, float(side), formats("number"))
-        sheet.write_string(row, 8, line.origin, formats("text"))
+        _text(sheet, row, 8, line.origin, formats("text"))
         needed = max(
             written.lines_needed(line.origin, widths[8] - 1),
             written.lines_needed(line.cell.label, widths[1] - 1),
@@ -244,15 +268,13 @@ def _overview(book: Any, formats: Formats, edition: Edition) -> None:
         sheet.set_row(row, max(20.0, LINE_POINTS * needed + 6))
     row = top + len(lines) + 1
     if not lines:
-        sheet.merge_range(
-            row, 0, row, len(columns) - 1, "本版次没有总体情况数字。", formats("note")
-        )
+        _wide(sheet, row, 0, row, len(columns) - 1, "本版次没有总体情况数字。", formats("note"))
         row += 1
     for note in (
-        "百分数一律截取两位小数;与四舍五入不同的,在“来源与口径”中注明",
+        "百分数一律截取两位小数；与四舍五入不同的，在“来源与口径”中注明",
         written.MISSING_NOTICE,
     ):
-        sheet.merge_range(row, 0, row, len(columns) - 1, f"注:{note}。", formats("note"))
+        _wide(sheet, row, 0, row, len(columns) - 1, f"注：{note}。", formats("note"))
         sheet.set_row(row, LINE_POINTS + 4)
         row += 1
     sheet.repeat_rows(top)
@@ -268,17 +290,17 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
-    sheet.merge_range(0, 0, 0, last, FINDINGS_SHEET, formats("title"))
+    _wide(sheet, 0, 0, 0, last, FINDINGS_SHEET, formats("title"))
     sheet.set_row(0, 34)
     told = summary(edition)
-    sheet.merge_range(1, 0, 1, last, told, formats("subtitle"))
+    _wide(sheet, 1, 0, 1, last, told, formats("subtitle"))
     sheet.set_row(1, 20)
     top = 2
     if edition.is_synthetic:
-        sheet.merge_range(2, 0, 2, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        _wide(sheet, 2, 0, 2, last, written.SYNTHETIC_NOTICE, formats("notice"))
         top = 3
     for at, name in enumerate(columns):
-        sheet.write_string(top, at, name, formats("column"))
+        _text(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 22)
     row = top + 1
     for line in findings_lines(work):
@@ -286,8 +308,10 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
             style = "text" if column in (0, 8, 9) else "center"
             if column == 7 and value:
                 sheet.write_datetime(row, column, value, formats("date"))
+            elif column in EXACT_COLUMNS:
+                sheet.write_string(row, column, value, formats(style))
             else:
-                sheet.write_string(row, column, value or "", formats(style))
+                _text(sheet, row, column, value or "", formats(style))
         needed = max(
             written.lines_needed(str(value), widths[column] - 1)
             for column, value in enumerate(line)
@@ -296,7 +320,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
         sheet.set_row(row, min(400.0, max(20.0, LINE_POINTS * needed + 6)))
         row += 1
     if row == top + 1:
-        sheet.merge_range(row, 0, row, last, "没有需要处理的问题。", formats("note"))
+        _wide(sheet, row, 0, row, last, "没有需要处理的问题。", formats("note"))
         row += 1
     else:
         sheet.autofilter(top, 0, row - 1, last)
@@ -306,6 +330,8 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
 
 
 MOST_CHECKS_NAMED = 4
+# Source and record id are printed as they are, to be found again.
+EXACT_COLUMNS = (4, 6)
 
 
 def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
@@ -315,10 +341,10 @@ def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
         for item in organ.records:
             record = item.record
             first = item.findings[0]
-            messages = list(dict.fromkeys(f"{f.organ_name} {f.message}" for f in item.findings))
+            messages = item.messages
             named = ";".join(messages[:MOST_CHECKS_NAMED])
             if len(messages) > MOST_CHECKS_NAMED:
-                named += f";等 {len(messages)} 项"
+                named += f"；等 {len(messages)} 项"
             lines.append(
                 [
                     organ.organ_name,
@@ -334,7 +360,8 @@ def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
                 ]
             )
         for finding in organ.findings:
-            told = f"{finding.message}({finding.equation})" if finding.equation else finding.message
+            text = check_text(finding)
+            told = f"{text}({finding.equation})" if finding.equation else text
             lines.append(
                 [
                     organ.organ_name,
@@ -366,34 +393,52 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
-    sheet.merge_range(0, 0, 0, last, NOTES_SHEET, formats("title"))
+    _wide(sheet, 0, 0, 0, last, NOTES_SHEET, formats("title"))
     sheet.set_row(0, 34)
     row = 1
     for name, value in edition_facts(edition):
-        sheet.write_string(row, 0, name, formats("text"))
-        sheet.merge_range(row, 1, row, last, value, formats("text"))
+        _text(sheet, row, 0, name, formats("text"))
+        _wide(sheet, row, 1, row, last, value, formats("text"))
         needed = written.lines_needed(value, sum(widths[1:]) - 2)
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
         row += 1
+    row = _rules(sheet, formats, edition, row + 1, widths)
     row += 1
-    sheet.merge_range(row, 0, row, last, "各数字的定义", formats("heading"))
+    _wide(sheet, row, 0, row, last, "各数字的定义", formats("heading"))
     row += 1
     top = row
     for at, name in enumerate(columns):
-        sheet.write_string(row, at, name, formats("column"))
-    for cell in edition.layout.cells.values():
+        _text(sheet, row, at, name, formats("column"))
+    for line in written.definitions_by_line(edition.layout):
         row += 1
-        values = [
-            cell.label,
-            cell.column_label,
-            written.definition(edition.layout, cell),
-            cell.article,
-            cell.unit,
-            cell.key,
-        ]
+        values = [line.label, line.columns, line.words, line.article, line.unit, line.key]
         for at, value in enumerate(values):
-            sheet.write_string(row, at, value, formats("text"))
+            # The last is the key, printed as it is.
+            put = sheet.write_string if at == last else partial(_text, sheet)
+            put(row, at, value, formats("text"))
         needed = max(written.lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     sheet.repeat_rows(top)
     sheet.print_area(0, 0, row, last)
+
+
+def _rules(
+    sheet: Any, formats: Formats, edition: Edition, row: int, widths: Sequence[float]
+) -> int:
+    """The rules with open findings and what to do about them; gives the next free row."""
+    codes = [code for code in open_codes(edition) if rule_title(code)]
+    if not codes:
+        return row
+    last = len(widths) - 1
+    _wide(sheet, row, 0, row, last, "未通过的规则和处理办法", formats("heading"))
+    for code in codes:
+        row += 1
+        told = what_to_do(code)
+        _text(sheet, row, 0, f"{code} {rule_title(code)}", formats("text"))
+        _wide(sheet, row, 1, row, last, told, formats("text"))
+        needed = max(
+            written.lines_needed(told, sum(widths[1:]) - 2),
+            written.lines_needed(f"{code} {rule_title(code)}", widths[0] - 1),
+        )
+        sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
+    return row + 1

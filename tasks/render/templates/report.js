@@ -46,7 +46,7 @@
       const text = shown(value(at));
       const missing = data.cells[at][6] && organ !== data.root ? "—" : "";
       button.textContent = text || missing;
-      button.setAttribute("aria-label", label(data.cells[at]) + ":" + (text || "缺失"));
+      button.setAttribute("aria-label", label(data.cells[at]) + " " + (text || "缺失"));
       button.classList.toggle("suspect", scope === "rolled_up" && isSuspect(at, organ));
     });
     document.querySelectorAll("[data-sides]").forEach(td => {
@@ -57,7 +57,7 @@
     document.querySelectorAll(".root-only").forEach(e => { e.style.visibility = isRoot ? "" : "hidden"; });
     const viewing = document.getElementById("viewing");
     viewing.hidden = isRoot;
-    viewing.textContent = "表中现为:" + data.organs[organ][1] + "(" + (scope === "own" ? "本机关" : "含所属") + ")";
+    viewing.textContent = "表中现为：" + data.organs[organ][1] + "（" + (scope === "own" ? "本机关" : "含所属") + "）";
     if (!isRoot) {
       const back = add(viewing, "button", "回到全部");
       back.type = "button";
@@ -97,7 +97,7 @@
     close.onclick = hide;
     const title = add(panel, "h2", label(cell));
     title.id = "panel-title";
-    add(panel, "p", data.organs[of][1] + (scope === "own" ? "(本机关)" : "(含所属)") + " · " + data.year + " 年", "edition");
+    add(panel, "p", data.organs[of][1] + (scope === "own" ? "（本机关）" : "（含所属）") + " · " + data.year + " 年", "edition");
     const big = add(panel, "p", shown(value(at, of)) || "缺失", "big");
     const v = shown(value(at, of));
     if (cell[3] && !v.endsWith("%")) add(big, "small", cell[3]);
@@ -105,7 +105,7 @@
     if (rates && rates[of]) add(panel, "p", rates[of]);
     add(panel, "h3", "口径");
     add(panel, "p", cell[4]);
-    if (cell[5]) add(panel, "p", "依据:" + cell[5], "edition");
+    if (cell[5]) add(panel, "p", "依据：" + cell[5], "edition");
     add(add(panel, "p", "", "edition"), "code", cell[0]);
     if (of === data.root && scope === "rolled_up" && data.last.length && shown(data.last[at])) {
       add(panel, "h3", "上年");
@@ -119,7 +119,7 @@
         const known = left !== null && right !== null;
         const holds = known && (e[4] === "≥" ? left >= right : Math.abs(left - right) < 1e-6);
         const block = add(panel, "div", "", "eq" + (known ? (holds ? "" : " no") : " unknown"));
-        add(block, "p", e[0] + " " + e[2] + (known ? (holds ? "(相符)" : "(不符)") : "(缺数,无法核对)"));
+        add(block, "p", e[0] + " " + e[2] + (known ? (holds ? "（相符）" : "（不符）") : "（缺数，无法核对）"));
         add(block, "p", termText(e[3], of, scope) + " " + e[4] + " " + termText(e[5], of, scope), "equation");
       });
     }
@@ -127,7 +127,7 @@
     if (findings.length && scope === "rolled_up") {
       add(panel, "h3", "核对问题与所涉记录");
       findings.forEach(f => {
-        add(panel, "p", f[1] + " " + f[3] + ":" + f[4]);
+        add(panel, "p", f[1] + " " + f[3] + " " + f[4]);
         const list = add(panel, "ul");
         f[6].forEach(r => {
           const record = data.records[r];
@@ -159,7 +159,7 @@
       bar.style.width = (Math.abs(Number.parseFloat(v)) / most) * 100 + "%";
       add(grid, "b", shown(v));
     };
-    if (own !== null && own !== undefined) line(data.organs[of][1] + "(本机关)", own);
+    if (own !== null && own !== undefined) line(data.organs[of][1] + "（本机关）", own);
     parts.forEach(([c, v]) => line(data.organs[c][1], v, () => choose(c, "rolled_up")));
     const zero = children[of].length - parts.length;
     if (zero) add(panel, "p", "其余 " + zero + " 个机关为 0 或缺失。", "edition");

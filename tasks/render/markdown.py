@@ -1,0 +1,223 @@
+"""An edition as Markdown for the artifacts of a run: what an operator reads in the browser.
+
+Plain GitHub-flavoured tables without merged cells, so every row and column repeats its
+whole label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expectations.balance import STATUS_LABELS
+from tasks.render import figures as written
+from tasks.render.findings import (
+    OrganWork,
+    by_who_must_act,
+    check_text,
+    open_codes,
+    rule_title,
+    summary,
+    table_label,
+    what_to_do,
+)
+from tasks.render.folder import FILES
+from tasks.render.form import flat_tables
+from tasks.render.overview import overview_lines
+from tasks.render.typeset import typeset
+from tasks.render.words import document_title, edition_facts, status_label
+
+if TYPE_CHECKING:
+    from tasks.edition import Edition
+
+MOST_RECORDS = 100
+MISSING = "缺"
+_CODE = re.compile(r"(`[^`\n]*`)")
+_SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|~"} | {"\n": " ", "\r": " "})
+
+
+def escaped(text: object) -> str:
+    """A text that Markdown shows as it is, also inside a table."""
+    return str(text).translate(_SPECIAL)
+
+
+def code(text: str) -> str:
+    """A text as code; a backtick or line break in it becomes a space, a bar is escaped."""
+    return "`" + text.replace("`", " ").replace("\n", " ").replace("|", "\\|") + "`"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
+    """A table of finished texts; the last `numbers` columns are set to the right."""
+    left = len(columns) - numbers
+    rule = ["---"] * left + ["--:"] * numbers
+    lines = [columns, rule, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def _page(parts: Iterable[str]) -> str:
+    """The parts as one text in Chinese punctuation; code is left as it is."""
+    pieces = _CODE.split("\n".join(parts))
+    return "".join(piece if at % 2 else typeset(piece) for at, piece in enumerate(pieces))
+
+
+def _head(edition: Edition, title: str) -> str:
+    notice = f"\n\n**{written.SYNTHETIC_NOTICE}**" if edition.is_synthetic else ""
+    return (
+        f"# {escaped(title)}\n\n{escaped(edition.root.name)} {edition.report_year} 年"
+        f" · 版次 {edition.id}({status_label(edition)}) · 快照 {edition.snapshot}"
+        f" · 指纹 {code(edition.cell_hash[:12])}{notice}\n"
+    )
+
+
+def report(edition: Edition, folder: Path | None = None, base_url: str = "") -> str:
+    """Everything on one page: state, findings, tables, changes, files."""
+    parts = [
+        _head(edition, document_title(edition)),
+        _findings_body(edition),
+        _overview_body(edition),
+        _tables_body(edition),
+        _changes_body(edition),
+    ]
+    if folder is not None:
+        parts.append(_files_body(folder, base_url))
+    return _page(parts)
+
+
+def tables(edition: Edition) -> str:
+    """The figures of the narrative and the statutory tables, as they will print."""
+    return _page([_head(edition, "法定表格"), _overview_body(edition), _tables_body(edition)])
+
+
+def findings(edition: Edition) -> str:
+    """Open findings by who must act: organ × rule, then each organ's records."""
+    return _page([_head(edition, "核对问题"), _findings_body(edition)])
+
+
+def changes(edition: Edition) -> str:
+    """This year beside last year, the largest movers first."""
+    return _page([_head(edition, "与上年比较"), _changes_body(edition)])
+
+
+def files(edition: Edition, folder: Path, base_url: str = "") -> str:
+    """What was written where, and what the edition is."""
+    facts = table(["项目", "内容"], ([n, escaped(v)] for n, v in edition_facts(edition)))
+    return _page([_head(edition, "输出文件"), _files_body(folder, base_url), facts])
+
+
+def _overview_body(edition: Edition) -> str:
+    lines = overview_lines(edition)
+    if not lines:
+        return "## 一、总体情况\n\n本版次没有总体情况数字。\n"
+    rows = [
+        [
+            escaped(line.cell.label),
+            escaped("" if line.text.endswith("%") else line.cell.unit),
+            escaped(line.sides),
+            line.before_text,
+            line.change_text,
+            f"**{line.text}**" if line.text else MISSING,
+        ]
+        for line in lines
+    ]
+    shown = table(["指标", "单位", "分子 ÷ 分母", "上年", "增减", "本年"], rows, numbers=3)
+    return f"## 一、总体情况\n\n{shown}"
+
+
+def _tables_body(edition: Edition) -> str:
+    figures = edition.figures()
+    parts = []
+    for form in edition.layout.tables:
+        parts.append(f"## {escaped(form.title)}\n")
+        if form.corner:
+            parts.append(f"{escaped(form.corner)}\n")
+        for flat in flat_tables(edition.layout, form, figures):
+            if flat.title:
+                parts.append(f"**{escaped(flat.title)}**\n")
+            rows = [
+                [escaped(label), *(text or MISSING for text in texts)] for label, texts in flat.rows
+            ]
+            columns = [escaped(flat.header or "项目"), *map(escaped, flat.columns)]
+            parts.append(table(columns, rows, numbers=len(flat.columns)))
+    return "\n".join(parts)
+
+
+def _findings_body(edition: Edition) -> str:
+    work = by_who_must_act(edition)
+    parts = [f"## 核对问题：谁应处理\n\n{escaped(summary(edition))}\n"]
+    if not work:
+        return parts[0] + "\n没有需要处理的问题。\n"
+    codes = open_codes(edition)
+    rows = [
+        [
+            escaped(organ.organ_name),
+            *(str(organ.count(c) or "") for c in codes),
+            f"**{organ.total}**",
+        ]
+        for organ in work
+    ]
+    parts.append(table(["应处理机关", *codes, "合计"], rows, numbers=len(codes) + 1))
+    named = "".join(f"- **{c}** {escaped(rule_title(c))}\n" for c in codes if rule_title(c))
+    parts.append(f"数字为应处理的记录数；没有可指明记录的，为问题数。\n\n{named}")
+    parts += [_organ_body(organ) for organ in work]
+    return "\n".join(parts)
+
+
+def _organ_body(organ: OrganWork) -> str:
+    parts = [f"### {escaped(organ.organ_name)}（{organ.total} 项）\n"]
+    advice = "".join(f"- **{c}** {escaped(what_to_do(c))}\n" for c in organ.codes if what_to_do(c))
+    if advice:
+        parts.append(advice)
+    if organ.records:
+        rows = [
+            [
+                "、".join(item.codes),
+                table_label(item.record.table),
+                code(f"{item.record.source_system}/{item.record.record_id}"),
+                str(item.record.record_on or ""),
+                escaped(item.detail),
+            ]
+            for item in organ.records[:MOST_RECORDS]
+        ]
+        parts.append(table(["规则", "类别", "记录", "日期", "不符之处"], rows))
+        if len(organ.records) > MOST_RECORDS:
+            parts.append(f"另有 {len(organ.records) - MOST_RECORDS} 条，见 finding_records.csv。\n")
+    for finding in organ.findings:
+        equation = f" {code(finding.equation)}" if finding.equation else ""
+        parts.append(
+            f"- **{finding.code}** {STATUS_LABELS[finding.status]}:"
+            f"{escaped(check_text(finding))}{equation}"
+        )
+    return "\n".join(parts) + "\n"
+
+
+def _changes_body(edition: Edition) -> str:
+    movers = written.largest_movers(edition)
+    if not edition.last_year:
+        return "## 与上年比较\n\n没有上年数字。\n"
+    if not movers:
+        return "## 与上年比较\n\n与上年相比，没有增减达到 10 的数字。\n"
+    rows = [
+        [
+            escaped(change.cell.full_label),
+            written.plain(change.now),
+            written.plain(change.before),
+            change.difference_text,
+            change.percent_text,
+        ]
+        for change in movers
+    ]
+    year = edition.report_year
+    shown = table(
+        ["变动最大的数字", f"{year} 年", f"{year - 1} 年", "增减", "增减比例"], rows, numbers=4
+    )
+    return f"## 与上年比较\n\n{shown}\n增减比例为增减数除以上年数，截取两位小数；增减不足 10 的不列。\n"
+
+
+def _files_body(folder: Path, base_url: str) -> str:
+    rows = []
+    for name, title in FILES.items():
+        shown = f"[{name}]({base_url.rstrip('/')}/{name})" if base_url else code(name)
+        rows.append([shown, escaped(title)])
+    return f"## 输出文件\n\n文件夹：{code(str(folder))}\n\n{table(['文件', '内容'], rows)}"
