@@ -55,6 +55,9 @@ class Projector:
             if child.path is None
         ]
         self.watch = FieldWatch(rule) if watch else None
+        self._seen: dict[str, None] = {}
+        self._required = {c: f.path for c, f in rule.fields.items() if f.required and f.path}
+        self._lacking = dict(self._required)
         self.read = 0
         self.not_selected = 0
 
@@ -76,7 +79,7 @@ class Projector:
             self.read += 1
             if watch is not None:
                 watch.look(record)
-            if has_extras and not all(test(record, context) for test in self._where):
+            if has_extras and not self.selects(record, context):
                 self.not_selected += 1
                 continue
             row: Row = {}
@@ -84,6 +87,8 @@ class Projector:
                 value = read(record, context)
                 if value is not None:
                     row[column] = value
+            if self._lacking:
+                self._note_present(row, record)
             row["$id"] = identity = key(record, context, index)
             if updated is not None:
                 row["$updated"] = _scalar(updated(record))
@@ -95,6 +100,37 @@ class Projector:
             for child, select in self.children:
                 inner = {**context, "$parent": record, "$parent_id": identity}
                 child.project(select_list(select, record), inner, emit)
+
+    def selects(self, record: Any, context: Context) -> bool:
+        """Whether the record meets the conditions of `where`."""
+        return all(test(record, context) for test in self._where)
+
+    def leave_out(self, number: int) -> None:
+        """Count records that were left out before they came here."""
+        self.read += number
+        self.not_selected += number
+
+    def identity(self, record: Any, context: Context) -> str | None:
+        """The record's id."""
+        return self._key(record, context, 0)
+
+    @property
+    def landed(self) -> int:
+        """Rows that were given on."""
+        return self.read - self.not_selected
+
+    def always_missing(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Required columns, with their paths, that no record has had so far."""
+        return list(self._lacking.items())
+
+    def names_seen(self) -> list[str]:
+        """Names of the fields of the first records."""
+        return list(self._seen)
+
+    def _note_present(self, row: Row, record: Mapping[str, Any]) -> None:
+        self._seen.update(dict.fromkeys(str(name) for name in record))
+        for column in [c for c in self._lacking if row.get(c) not in (None, "")]:
+            del self._lacking[column]
 
     def _extras(self, row: Row, record: Any, context: Context) -> None:
         if self._cursor is not None:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-BEIJING = ZoneInfo("Asia/Shanghai")
+from tasks.clock import BEIJING
 
 
 @dataclass(frozen=True, order=True)
@@ -97,8 +97,3 @@ def _next(moment: datetime, by: str) -> datetime:
     if by == "month":
         return datetime(day.year + day.month // 12, day.month % 12 + 1, 1)
     return datetime(day.year + 1, 1, 1)
-
-
-def beijing_now() -> datetime:
-    """The present, as it is kept."""
-    return datetime.now(UTC).astimezone(BEIJING).replace(tzinfo=None)

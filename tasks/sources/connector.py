@@ -1,0 +1,288 @@
+"""A pull from an API: requests, pages, details and children, projected into a landing."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
+
+from tasks.sources import address
+from tasks.sources.errors import SourceContractError
+from tasks.sources.landing import LandingWriter
+from tasks.sources.model import Child, ControlTotal, Detail, Resource, Source
+from tasks.sources.paginate import Page, Reader
+from tasks.sources.project import Context, Projector
+from tasks.sources.select import compile_path, fill
+from tasks.sources.session import Client, Request
+from tasks.sources.windows import Window, write_moment, write_window
+
+Progress = Callable[[int, int | None], None]
+MOST_MISSING = 3
+
+
+def base_request(
+    client: Client, rule: Resource | Child | Detail | ControlTotal, values: Mapping[str, Any]
+) -> Request:
+    """The request of a resource, child, detail or count, its places filled from `values`."""
+    assert rule.path is not None
+    return Request(
+        url=address.join(client.base_url, fill(rule.path, values)),
+        method=rule.method,
+        params=fill(dict(rule.params), values),
+        headers=dict(getattr(rule, "headers", {})),
+        body=fill(rule.body, values) if rule.body is not None else None,
+        body_type=rule.body_type,
+        form=getattr(rule, "format", "json"),
+        encoding=getattr(rule, "encoding", None),
+    )
+
+
+def requests_of(
+    client: Client,
+    source: Source,
+    resource: Resource,
+    *,
+    since: str | None,
+    until: str | None,
+    windows: tuple[Window, ...],
+) -> list[tuple[Request, Context]]:
+    """A request for each window and each value of `for_each`, with what the fields may ask of it."""
+    listed = []
+    names = list(resource.for_each)
+    for values in itertools.product(*resource.for_each.values()):
+        each = dict(zip(names, values, strict=True))
+        request = base_request(client, resource, each)
+        cursor = resource.cursor
+        if cursor is not None:
+            client.visible |= {cursor.param, cursor.end_param or ""}
+            if since is not None:
+                request = request.with_values({cursor.param: since}, cursor.send_in)
+            if until is not None and cursor.end_param is not None:
+                request = request.with_values({cursor.end_param: until}, cursor.send_in)
+        context: Context = {"$each": each}
+        if not windows:
+            listed.append((request, context))
+        rule = resource.windows
+        for window in windows:
+            assert rule is not None
+            client.visible |= {rule.from_param, rule.to_param}
+            start, end = write_window(
+                window,
+                rule.format,
+                rule.timezone or source.timezone,
+                to_is_inclusive=rule.to_is_inclusive,
+            )
+            listed.append(
+                (
+                    request.with_values({rule.from_param: start, rule.to_param: end}, rule.send_in),
+                    context,
+                )
+            )
+    return listed
+
+
+class ApiPull:
+    """One pull of one resource, from the first request to the last landed row."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        writer: LandingWriter,
+        progress: Progress | None = None,
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._writer = writer
+        self._progress = progress
+        self.projector = Projector(resource)
+        self.asked_children = [
+            (child, Projector(child)) for child in resource.children if child.path is not None
+        ]
+        self.expected_rows: int | None = None
+        self._totals: dict[int, int] = {}
+
+    @property
+    def projectors(self) -> list[Projector]:
+        """Of the resource and all its children."""
+        nested = [child for child, _ in self.projector.children]
+        return [self.projector, *nested, *(projector for _, projector in self.asked_children)]
+
+    def run(self, listed: list[tuple[Request, Context]]) -> None:
+        """Fetch every request's list and land it. Raises SourceError."""
+        concurrency = self._client.source.http.concurrency
+        with ThreadPoolExecutor(concurrency, "fetch") as executor:
+            try:
+                pages = (
+                    self._one_by_one(listed, executor)
+                    if len(listed) == 1 or concurrency == 1
+                    else self._side_by_side(listed, concurrency)
+                )
+                for stream, page in pages:
+                    if page.total is not None:
+                        self._totals[stream] = page.total
+                    self._land(page, listed[stream][1], executor)
+            finally:
+                executor.shutdown(wait=True, cancel_futures=True)
+        if len(self._totals) == len(listed):
+            self.expected_rows = sum(self._totals.values())
+        self._complain_if_missing()
+
+    def _one_by_one(
+        self, listed: list[tuple[Request, Context]], executor: Executor
+    ) -> Iterator[tuple[int, Page]]:
+        for stream, (request, _) in enumerate(listed):
+            reader = self._reader(self._resource, executor)
+            for page in reader.pages(request):
+                yield stream, page
+
+    def _side_by_side(
+        self, listed: list[tuple[Request, Context]], concurrency: int
+    ) -> Iterator[tuple[int, Page]]:
+        """Pages of several lists as they come, a list a thread."""
+        pages: queue.Queue[tuple[int, Page | BaseException | None]] = queue.Queue(concurrency * 2)
+        stop = threading.Event()
+        waiting = iter(enumerate(listed))
+        lock = threading.Lock()
+
+        def put(stream: int, item: Page | BaseException | None) -> None:
+            while not stop.is_set():
+                with contextlib.suppress(queue.Full):
+                    pages.put((stream, item), timeout=0.2)
+                    return
+
+        def work() -> None:
+            try:
+                while not stop.is_set():
+                    with lock:
+                        following = next(waiting, None)
+                    if following is None:
+                        break
+                    stream, (request, _) = following
+                    for page in self._reader(self._resource, None).pages(request):
+                        put(stream, page)
+                        if stop.is_set():
+                            return
+            except BaseException as error:
+                put(0, error)
+            else:
+                put(0, None)
+
+        workers = [
+            threading.Thread(target=work, name=f"list-{n}", daemon=True)
+            for n in range(min(concurrency, len(listed)))
+        ]
+        for worker in workers:
+            worker.start()
+        try:
+            running = len(workers)
+            while running:
+                stream, item = pages.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    running -= 1
+                else:
+                    yield stream, item
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join()
+
+    def _reader(self, rule: Resource | Child, executor: Executor | None) -> Reader:
+        return Reader(self._client, rule.paginator, rule.records, executor)
+
+    def _land(self, page: Page, context: Context, executor: Executor) -> None:
+        projector, emit = self.projector, self._writer.add
+        before = projector.read
+        if self._resource.detail is None and not self.asked_children:
+            projector.project(page.records, context, emit)
+        else:
+            self._land_with_requests(page.records, context, executor)
+        if before == 0:
+            self._complain_if_missing()
+        if self._progress is not None:
+            total = sum(self._totals.values()) if self._totals else None
+            self._progress(projector.read, total)
+
+    def _land_with_requests(self, records: list[Any], context: Context, executor: Executor) -> None:
+        """Land records that need further requests, those side by side."""
+        emit = self._writer.add
+        selected = [r for r in records if self.projector.selects(r, context)]
+        # What is left out is counted by the projector like anywhere else.
+        self.projector.leave_out(len(records) - len(selected))
+        detail = self._resource.detail
+        details: list[Any] = [None] * len(selected)
+        if detail is not None:
+            select = compile_path(detail.records)
+
+            def ask(record: Any) -> Any:
+                request = base_request(self._client, detail, {**record, **context})
+                return select(self._client.body(self._client.get(request)))
+
+            details = list(executor.map(ask, selected))
+        for record, found in zip(selected, details, strict=True):
+            own = {**context, "$detail": found} if detail is not None else context
+            self.projector.project([record], own, emit)
+        for child, projector in self.asked_children:
+
+            def ask_list(record: Any, child: Child = child) -> list[Any]:
+                request = base_request(self._client, child, {**record, **context})
+                reader = self._reader(child, None)
+                return [found for page in reader.pages(request) for found in page.records]
+
+            for record, found in zip(selected, executor.map(ask_list, selected), strict=True):
+                identity = self.projector.identity(record, context)
+                inner = {**context, "$parent": record, "$parent_id": identity}
+                projector.project(found, inner, emit)
+
+    def _complain_if_missing(self) -> None:
+        """Stop when a required field is in no record at all: the source has changed its form."""
+        for projector in self.projectors:
+            missing = projector.always_missing() if projector.landed >= MOST_MISSING else []
+            if missing:
+                column, paths = missing[0]
+                raise SourceContractError(
+                    f"{self._client.source.title}·{projector.rule.title or projector.name}"
+                    f"缺少必填字段:{column} ← {'、'.join(paths)},已读 {projector.landed} 条都没有值。"
+                    f"记录中有:{'、'.join(projector.names_seen())}。"
+                    "请与系统厂商核实接口是否变动,并修改来源文件的 path;本资源未写入任何数据"
+                )
+
+
+def control_count(client: Client, source: Source, rule: ControlTotal, window: Window | None) -> int:
+    """The source's own count, of one window or of all. Raises SourceError."""
+    request = base_request(client, rule, {})
+    if window is not None:
+        assert rule.from_param is not None
+        assert rule.to_param is not None
+        client.visible |= {rule.from_param, rule.to_param}
+        zone = rule.timezone or source.timezone
+        start, end = write_window(window, rule.format, zone, to_is_inclusive=rule.to_is_inclusive)
+        request = request.with_values({rule.from_param: start, rule.to_param: end})
+    answer = client.get(request)
+    if rule.total_header is not None:
+        found = answer.headers.get(rule.total_header)
+    else:
+        found = compile_path(rule.total)(client.body(answer))
+    try:
+        return int(str(found))
+    except ValueError:
+        where = rule.total or f"响应头 {rule.total_header}"
+        raise SourceContractError(
+            f"{source.title}的计数接口没有给出条数 {where}:{client.shown(request)}。"
+            "请核对 control_total.total"
+        ) from None
+
+
+def cursor_text(source: Source, resource: Resource, value: Any) -> str:
+    """A cursor value as the request writes it."""
+    cursor = resource.cursor
+    assert cursor is not None
+    if cursor.kind == "number":
+        return str(value)
+    return write_moment(value, cursor.format, cursor.timezone or source.timezone)

@@ -1,0 +1,284 @@
+"""Typing: the SQL that turns landed texts of one list into typed columns and their faults.
+
+Set-based and in place; no row passes through Python. What cannot be typed is not guessed:
+the row is marked, and why is told by `faults_sql`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tasks.sources.model import Child, FieldRule, Resource, Source
+from tasks.sources.project import NOT_SCALAR
+from warehouse.lake import Connection
+from warehouse.tables import Column, Table, table
+
+MACROS = Path(__file__).with_suffix(".sql")
+# Columns of a landing row beside the fields.
+NOTES = ("$id", "$at", "$updated", "$cursor", "$removed", "$removed_at", "$parent")
+NOTHING = "∅"
+SEPARATOR = "␟"
+_TYPES = {
+    "VARCHAR": "text",
+    "BIGINT": "integer",
+    "BOOLEAN": "boolean",
+    "DATE": "date",
+    "TIMESTAMP": "timestamp",
+}
+EXPECTED = {
+    "text": "文字",
+    "integer": "整数",
+    "decimal": "数",
+    "boolean": "是或否",
+    "date": "日期",
+    "timestamp": "时间",
+}
+
+
+def quoted(value: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def named(column: str) -> str:
+    """A column as an SQL name."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def prepare(connection: Connection) -> None:
+    """Make the typing macros known to a connection."""
+    for statement in _macros():
+        connection.execute(statement)
+
+
+@cache
+def _macros() -> tuple[str, ...]:
+    text = MACROS.read_text(encoding="utf-8")
+    return tuple(part.strip() for part in text.split(";\n") if "MACRO" in part)
+
+
+@dataclass(frozen=True)
+class TypedColumn:
+    """A column of the core table: its rule, its type, and what a fault of it is called."""
+
+    column: Column
+    rule: FieldRule
+    type: str
+
+    @property
+    def expected(self) -> str:
+        """What should have been there, for people."""
+        if self.rule.codes is not None:
+            return f"代码表 {self.rule.codes} 中的代码"
+        if self.type in ("date", "timestamp") and self.rule.format != ("auto",):
+            return f"{EXPECTED[self.type]}({'、'.join(self.rule.format)})"
+        return EXPECTED[self.type]
+
+
+class ListTyping:
+    """How the landing rows of one list are typed for its core table."""
+
+    def __init__(self, source: Source, rule: Resource | Child) -> None:
+        self.source = source
+        self.rule = rule
+        self.table: Table = table(f"core.{rule.table}")
+        columns = {column.name: column for column in self.table.business_columns}
+        self.columns = [
+            TypedColumn(columns[name], field, field.type or _type_of(columns[name]))
+            for name, field in rule.fields.items()
+        ]
+        nothing = list(source.null_values)
+        if isinstance(rule, Resource) and rule.workbook is not None:
+            nothing += rule.workbook.null_values
+        self._nothing = "[" + ", ".join(quoted(value) for value in nothing) + "]::VARCHAR[]"
+
+    @property
+    def column_names(self) -> list[str]:
+        return [typed.column.name for typed in self.columns]
+
+    def landing_sql(self, files: list[str]) -> str:
+        """The landing rows of these files, every value as text."""
+        wanted = [t.column.name for t in self.columns if t.rule.value is None]
+        columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in [*wanted, *NOTES])
+        listed = ", ".join(quoted(file) for file in files)
+        compression = "zstd" if files and files[0].endswith(".zst") else "none"
+        return (
+            f"SELECT * FROM read_json([{listed}], format = 'newline_delimited',"
+            f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 67108864)"
+        )
+
+    def typed_sql(self, landing: str) -> str:
+        """From landing rows to, for each column c: `c` as typed, `c$` as it was read.
+
+        Beside them the notes as `$id` …, and `$fault`, true when the row cannot be kept.
+        """
+        read, typed, joins, faults = [], [], [], ['"$id" IS NULL']
+        for item in self.columns:
+            name, rule = item.column.name, item.rule
+            raw = named(f"{name}$")
+            if rule.value is not None:
+                read.append(f"{quoted(rule.value)} AS {raw}")
+            else:
+                read.append(f"text_of({named(name)}, {self._nothing}) AS {raw}")
+            value = raw
+            if rule.codes is not None:
+                alias = named(f"codes {name}")
+                joins.append(
+                    f"LEFT JOIN {codes_table(self.source, rule.codes)} AS {alias} ON {alias}.code = {raw}"
+                )
+                value = self._mapped(rule.codes, raw, f"{alias}.value")
+            if rule.default is not None:
+                value = (
+                    f"coalesce({value}, CASE WHEN {raw} IS NULL THEN {quoted(rule.default)} END)"
+                )
+            typed.append(f"{self._cast(item, value)} AS {named(name)}")
+            faults.append(self._fault(item))
+        notes = ", ".join(named(note) for note in NOTES)
+        return (
+            f'SELECT *, ({" OR ".join(faults)}) AS "$fault" FROM ('
+            f"SELECT {', '.join([*typed, *(named(f'{n}$') for n in self.column_names), notes])}"
+            f" FROM (SELECT {', '.join([*read, notes])} FROM ({landing})) {' '.join(joins)})"
+        )
+
+    def _mapped(self, codes: str, raw: str, value: str) -> str:
+        code_map = self.source.code_maps[codes]
+        if code_map.unknown == "keep":
+            return f"coalesce({value}, {raw})"
+        if code_map.unknown == "default":
+            return f"CASE WHEN {raw} IS NOT NULL THEN coalesce({value}, {quoted(code_map.default or '')}) END"
+        return value
+
+    def _fault(self, item: TypedColumn) -> str:
+        """A condition that is true (never NULL) when the column is at fault."""
+        name, raw = named(item.column.name), named(f"{item.column.name}$")
+        rule = item.rule
+        conditions = []
+        if rule.required:
+            conditions.append(f"{name} IS NULL")
+        elif not (rule.codes and self.source.code_maps[rule.codes].unknown == "null"):
+            conditions.append(f"({raw} IS NOT NULL AND {name} IS NULL)")
+        if item.type == "text":
+            conditions.append(f"coalesce(starts_with({raw}, {quoted(NOT_SCALAR)}), false)")
+        return "(" + " OR ".join(conditions or ["false"]) + ")"
+
+    def _cast(self, item: TypedColumn, value: str) -> str:
+        rule, sql_type = item.rule, item.column.sql_type
+        zone = quoted(rule.timezone or self.source.timezone)
+        match item.type:
+            case "integer" if rule.multiply is not None:
+                found = f"whole_number(number_of({value}) * {rule.multiply:g})"
+            case "integer":
+                found = f"integer_of({value})"
+            case "decimal":
+                found = f"number_of({value})"
+                if rule.multiply is not None:
+                    found = f"TRY({found} * {rule.multiply:g})"
+            case "boolean":
+                yes = ", ".join(quoted(text.lower()) for text in rule.true_values)
+                no = ", ".join(quoted(text.lower()) for text in rule.false_values)
+                found = f"CASE WHEN lower({value}) IN ({yes}) THEN true WHEN lower({value}) IN ({no}) THEN false END"
+            case "date" | "timestamp":
+                found = moment_sql(value, rule.format, zone)
+            case _:
+                found = value
+        return (
+            found
+            if item.type == "text" and sql_type == "VARCHAR"
+            else f"TRY_CAST({found} AS {sql_type})"
+        )
+
+    def hash_sql(self) -> str:
+        """The fingerprint of the business columns and of the withdrawal."""
+        own = {name: named(name) for name in self.column_names}
+        values = [
+            f"coalesce(CAST({own[column.name]} AS VARCHAR), {quoted(NOTHING)})"
+            for column in self.table.business_columns
+            if column.name in own
+        ]
+        removed = f"CASE WHEN is_removed THEN coalesce(CAST(removed_at AS VARCHAR), 'removed') ELSE {quoted(NOTHING)} END"
+        return f"md5(concat_ws({quoted(SEPARATOR)}, {', '.join([*values, removed])}))"
+
+    def moment_sql(self, note: str, formats: tuple[str, ...] = ("auto",)) -> str:
+        """A note of the landing row as a moment."""
+        return moment_sql(
+            f"text_of({named(note)}, []::VARCHAR[])", formats, quoted(self.source.timezone)
+        )
+
+    def faults_sql(self, faulty: str) -> str:
+        """From faulty typed rows: a row a fault, with field, reason, found and expected."""
+        parts = [
+            f'SELECT "$id", "$at", NULL AS field, \'missing_key\' AS reason, NULL AS found,'
+            f' {quoted("编号 " + "、".join(self.rule.key))} AS expected FROM {faulty} WHERE "$id" IS NULL'
+        ]
+        for item in self.columns:
+            name, raw = item.column.name, named(f"{item.column.name}$")
+            reason = (
+                f"CASE WHEN {raw} IS NULL THEN 'missing_required'"
+                f" WHEN starts_with({raw}, {quoted(NOT_SCALAR)}) THEN 'not_scalar'"
+                f" ELSE {quoted('unknown_code' if item.rule.codes else 'wrong_type')} END"
+            )
+            found = f"replace(replace({raw}, {quoted(NOT_SCALAR + 'object')}, '(对象)'), {quoted(NOT_SCALAR + 'list')}, '(列表)')"
+            parts.append(
+                f'SELECT "$id", "$at", {quoted(name)}, {reason}, {found}, {quoted(item.expected)}'
+                f" FROM {faulty} WHERE {self._fault(item)}"
+            )
+        return " UNION ALL ".join(parts)
+
+    def payload_sql(self) -> str:
+        """The declared fields of a typed row as they were read, as JSON, for another try."""
+        names = [t.column.name for t in self.columns if t.rule.value is None]
+        pairs = [f"{quoted(name)}, {named(name + '$')}" for name in names]
+        pairs += [f"{quoted(note)}, {named(note)}" for note in NOTES]
+        return f"CAST(json_object({', '.join(pairs)}) AS VARCHAR)"
+
+
+def moment_sql(value: str, formats: tuple[str, ...], zone: str) -> str:
+    """A text as a moment in Beijing time, in the first of the formats that fits."""
+    return "coalesce(" + ", ".join(_moment(value, form, zone) for form in formats) + ", NULL)"
+
+
+def _moment(value: str, form: str, zone: str) -> str:
+    if form == "auto":
+        return f"moment_of({value}, {zone})"
+    if form == "iso":
+        return f"iso_moment({value}, {zone})"
+    if form == "epoch_s":
+        return f"epoch_moment(TRY_CAST({value} AS DOUBLE))"
+    if form == "epoch_ms":
+        return f"epoch_moment(TRY_CAST({value} AS DOUBLE) / 1000)"
+    if form == "excel":
+        return f"excel_moment(TRY_CAST({value} AS DOUBLE))"
+    parsed = f"try_strptime({value}, {quoted(form)})"
+    if "%z" in form or "%Z" in form:
+        return f"timezone('Asia/Shanghai', {parsed})"
+    if zone == quoted("Asia/Shanghai") or not any(mark in form for mark in ("%H", "%I", "%T")):
+        return parsed
+    return f"timezone('Asia/Shanghai', timezone({zone}, {parsed}))"
+
+
+def codes_table(source: Source, name: str) -> str:
+    """The temporary table of a code map."""
+    return named(f"codes of {source.name} {name}")
+
+
+def make_codes(connection: Connection, source: Source, rules: list[Resource | Child]) -> None:
+    """Fill the temporary tables of the code maps that these lists use."""
+    used = {f.codes for rule in rules for f in rule.fields.values() if f.codes is not None}
+    for name in sorted(used):
+        values: Mapping[str, str] = source.code_values[name]
+        target = f"temp.main.{codes_table(source, name)}"
+        rows = ", ".join(
+            f"({quoted(code)}, nullif({quoted(value)}, ''))" for code, value in values.items()
+        )
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {codes_table(source, name)} (code VARCHAR, value VARCHAR)"
+        )
+        if rows:
+            connection.execute(f"INSERT INTO {target} VALUES {rows}")
+
+
+def _type_of(column: Column) -> str:
+    return "decimal" if column.sql_type.startswith("DECIMAL") else _TYPES[column.sql_type]

@@ -1,0 +1,82 @@
+-- How a landed text becomes a typed value; NULL when it is none. Every macro takes text that
+-- `text_of` has cleaned, except `text_of` itself. Used by tasks/typed.py.
+
+-- Blank, or one of the ways in which the source writes "nothing", is NULL.
+CREATE OR REPLACE TEMP MACRO text_of(raw, nothing) AS
+    CASE WHEN trim(raw, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(12288), chr(65279))) IN ('')
+              OR list_contains(nothing, trim(raw, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(12288), chr(65279))))
+         THEN NULL
+         ELSE trim(raw, concat(' ', chr(9), chr(10), chr(13), chr(160), chr(12288), chr(65279))) END;
+
+-- Full-width digits and marks, as Chinese input methods write them.
+CREATE OR REPLACE TEMP MACRO half_width(t) AS
+    translate(t, '０１２３４５６７８９，．／－＋：（）〇' || chr(12288), '0123456789,./-+:()0 ');
+
+-- 1234, 1,234.5, 12.3万, 3 件; a unit of count behind the number is no harm.
+CREATE OR REPLACE TEMP MACRO number_written(t) AS
+    CASE WHEN regexp_full_match(t, '[-+]?(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)? *(?:万|亿)? *(?:元|件|次|人|条|个|册|项|宗|户|期|天|日|篇)?')
+         THEN TRY(
+            TRY_CAST(replace(regexp_extract(t, '^[-+]?[0-9,]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'), ',', '') AS DECIMAL(28, 6))
+            * CASE WHEN contains(t, '万') THEN 10000 WHEN contains(t, '亿') THEN 100000000 ELSE 1 END)
+    END;
+
+CREATE OR REPLACE TEMP MACRO number_of(t) AS number_written(half_width(t));
+
+-- A fraction is no whole number; it is refused, not rounded.
+CREATE OR REPLACE TEMP MACRO whole_number(n) AS
+    CASE WHEN n = floor(n) THEN TRY_CAST(n AS BIGINT) END;
+
+CREATE OR REPLACE TEMP MACRO integer_of(t) AS
+    CASE WHEN regexp_full_match(t, '-?[0-9]{1,18}') THEN TRY_CAST(t AS BIGINT)
+         ELSE whole_number(number_of(t)) END;
+
+-- A time without a zone is the source's zone; a day stays the day it is.
+CREATE OR REPLACE TEMP MACRO local_moment(t, zone) AS
+    CASE WHEN zone = 'Asia/Shanghai' OR NOT contains(t, ':') THEN TRY_CAST(t AS TIMESTAMP)
+         ELSE timezone('Asia/Shanghai', timezone(zone, TRY_CAST(t AS TIMESTAMP))) END;
+
+-- 2020-03-05, 2020/3/5 9:05, 2020-03-05T09:05:00+08:00
+CREATE OR REPLACE TEMP MACRO iso_moment(t, zone) AS
+    CASE WHEN contains(substr(t, 11), 'Z') OR contains(substr(t, 11), '+') OR contains(substr(t, 11), '-')
+         THEN timezone('Asia/Shanghai', TRY_CAST(t AS TIMESTAMPTZ))
+         ELSE local_moment(t, zone) END;
+
+CREATE OR REPLACE TEMP MACRO epoch_moment(seconds) AS
+    TRY(make_timestamp(CAST(round((CAST(seconds AS DOUBLE) + 28800) * 1e6) AS BIGINT)));
+
+-- Days since 1899-12-30, as spreadsheets count, with the time of day as the fraction.
+CREATE OR REPLACE TEMP MACRO excel_moment(days) AS
+    TRY(TIMESTAMP '1899-12-30' + to_seconds(CAST(round(days * 86400) AS BIGINT)));
+
+-- A bare number, told by its size: spreadsheet day, yyyymmdd, epoch seconds or milliseconds,
+-- yyyymmddHHMMSS.
+CREATE OR REPLACE TEMP MACRO number_moment(t, zone) AS
+    CASE WHEN length(t) = 8 THEN try_strptime(t, '%Y%m%d')
+         WHEN length(t) = 14 THEN local_moment(strftime(try_strptime(t, '%Y%m%d%H%M%S'), '%Y-%m-%d %H:%M:%S'), zone)
+         WHEN TRY_CAST(t AS DOUBLE) BETWEEN 20000 AND 80000 THEN excel_moment(TRY_CAST(t AS DOUBLE))
+         WHEN TRY_CAST(t AS DOUBLE) BETWEEN 1e8 AND 1e10 THEN epoch_moment(TRY_CAST(t AS DOUBLE))
+         WHEN TRY_CAST(t AS DOUBLE) BETWEEN 1e11 AND 1e13 THEN epoch_moment(TRY_CAST(t AS DOUBLE) / 1000)
+    END;
+
+-- 2020年3月5日 14时30分, 2020.3.5, 2020年3月5号
+CREATE OR REPLACE TEMP MACRO written_moment(t, zone) AS
+    iso_moment(
+        trim(regexp_replace(
+            regexp_replace(
+                regexp_replace(
+                    regexp_replace(
+                        regexp_replace(half_width(t), '^([0-9]{4}) *[年./-] *([0-9]{1,2}) *[月./-] *([0-9]{1,2}) *[日号]?', '\1-\2-\3 '),
+                        '[时点]', ':'),
+                    '分([0-9]{1,2})秒', ':\1'),
+                '[分秒]', ''),
+            '[ T]+', ' ', 'g')),
+        zone);
+
+-- The common ways of writing a day or a moment, as Beijing time.
+CREATE OR REPLACE TEMP MACRO moment_of(t, zone) AS
+    CASE WHEN NOT regexp_matches(t, '^[0-9０-９〇]') THEN NULL
+         WHEN t[5] IN ('-', '/') THEN coalesce(iso_moment(t, zone), written_moment(t, zone))
+         WHEN TRY_CAST(t AS DOUBLE) IS NOT NULL AND (length(t) < 10 OR t[5] <> '.' )
+              THEN number_moment(t, zone)
+         ELSE coalesce(written_moment(t, zone), number_moment(half_width(t), zone))
+    END;
