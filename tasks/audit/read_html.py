@@ -32,8 +32,8 @@ def read_html(raw: bytes, name: str) -> Document:
 
     text = _DECLARATION.sub("", decode(raw)).replace("\x00", "")
     root = lxml.html.document_fromstring(text)
-    titles = root.xpath("//title")
-    title = _SPACES.sub(" ", titles[0].text_content()).strip() if titles else ""
+    head = root.find(".//title")
+    title = _SPACES.sub(" ", head.text or "").strip() if head is not None else ""
     reader = _PageReader()
     reader.flow(root)
     reader.end_paragraph()

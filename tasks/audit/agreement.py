@@ -1,0 +1,125 @@
+"""B7: figures of the prose against the cells of the form that say the same thing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from expectations.balance import Status, number
+from tasks.audit.narrative import Figure, Narrative, pattern
+from tasks.audit.result import Check, Evidence, Suggestion
+from tasks.audit.suggestions import slip
+from tasks.audit.tables import APPLICANTS
+
+_GROUPS = ("denied", "unavailable", "unprocessed", "other")
+Figures = Mapping[str, Decimal | None]
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """A sum of cells: how it is written, what it comes to, and its cells."""
+
+    written: str
+    value: Decimal
+    cells: tuple[Evidence, ...]
+
+
+def cell_sum(expression: str, figures: Figures) -> _Sum | None:
+    """Cells joined by +; a group row (t3.denied) or 法人 column is the sum of its members.
+
+    None when one of them is not there or is blank.
+    """
+    keys: list[str] = []
+    for key in expression.split(" + "):
+        table, row, column = key.split(".")
+        columns = APPLICANTS[1:-1] if column == "legal_person" else (column,)
+        rows = [row]
+        if row in _GROUPS and f"{table}.{row}.{columns[0]}" not in figures:
+            rows = [k.split(".")[1] for k in figures if k.startswith(f"{table}.{row}_") and k.endswith(f".{columns[0]}")]
+        if not rows:
+            return None
+        keys += [f"{table}.{r}.{c}" for r in rows for c in columns]
+    values = [figures.get(key) for key in keys]
+    # One blank among the members of a group is read as nothing there; a lone blank is not.
+    if any(key not in figures for key in keys) or all(v is None for v in values):
+        return None
+    cells = tuple(Evidence(v, cell=k) for k, v in zip(keys, values, strict=True) if v is not None)
+    return _Sum(expression, sum((c.value for c in cells if c.value is not None), Decimal(0)), cells)
+
+
+def agreement_checks(narrative: Narrative, figures: Figures) -> list[Check]:
+    """Every figure of the prose that the tables hold too. Without tables, one not_assessable."""
+    told = [f for f in narrative.figures if f.kind == "amount" and f.meaning and f.meaning.cells and f.step]
+    if not figures:
+        return [Check("B7", "B7", "not_assessable", "没有找到表格,正文与表格无法互核")] if told else []
+    sums: list[tuple[Figure, list[_Sum]]] = []
+    for figure in told:
+        assert figure.meaning is not None
+        found = [s for expression in figure.meaning.cells if (s := cell_sum(expression, figures)) is not None]
+        if found:
+            sums.append((figure, found))
+    agreeing = {id(f) for f, found in sums if any(s.value == f.value for s in found)}
+    main = _main_passage([f for f, _ in sums], agreeing)
+    matched = {f.meaning.label for f, _ in sums if id(f) in agreeing and f.meaning}
+    return [_check(narrative, f, found, figures, main, matched) for f, found in sums]
+
+
+def _main_passage(told: list[Figure], agreeing: set[int]) -> int:
+    """The passage that speaks of the same applications as the table: where most agrees."""
+    scores: dict[int, int] = {}
+    for figure in told:
+        if figure.passage:
+            scores[figure.passage] = scores.get(figure.passage, 0) + (id(figure) in agreeing)
+    return max(scores, key=lambda p: (scores[p], -p), default=0)
+
+
+def _check(
+    narrative: Narrative, figure: Figure, found: list[_Sum], figures: Figures, main: int, matched: set[str]
+) -> Check:
+    meaning = figure.meaning
+    assert meaning is not None
+    key = f"B7.{figure.block}.{figure.start}"
+    for same in found:
+        if same.value == figure.value:
+            text = f"“{figure.quote}”与表格一致({same.written})"
+            return Check("B7", key, "pass", text, f"{number(figure.value)} = {number(same.value)}", Decimal(0), (Evidence(figure.value, figure=figure), *same.cells))
+    nearest = found[0]
+    gap = figure.value - nearest.value
+    evidence = (Evidence(figure.value, figure=figure), *nearest.cells)
+    equation = f"{number(figure.value)} = {number(nearest.value)}"
+    pending = cell_sum(meaning.pending, figures) if meaning.pending else None
+    if pending is not None and figure.value == nearest.value - pending.value:
+        text = f"“{figure.quote}”比表格总计少 {number(pending.value)},恰为尚未审结的件数:正文可能没有计入尚未审结"
+        return Check("B7", key, "uncertain", text, equation, gap, (*evidence, *pending.cells))
+    status, why = _certainty(narrative, figure, main, matched)
+    others = ";".join(f"{s.written} 为 {number(s.value)}" for s in found)
+    text = f"“{figure.quote}”与表格不一致:{others};相差 {number(abs(gap))}" + (f"({why})" if why else "")
+    offers = tuple(
+        Suggestion(f"正文疑为 {number(s.value)}({how})", "", figure.value, s.value)
+        for s in found
+        if (how := slip(figure.value, s.value))
+    )
+    return Check("B7", key, status, text, equation, gap, evidence, (), offers[:2])
+
+
+def _certainty(narrative: Narrative, figure: Figure, main: int, matched: set[str]) -> tuple[Status, str]:
+    """Fail only where the prose must mean the same as the table; else uncertain, and why."""
+    meaning = figure.meaning
+    assert meaning is not None
+    sentence = re.split(r"[。!?\n]", narrative.texts[figure.block][: figure.start])[-1]
+    if re.search(pattern("local_scope"), sentence):
+        return "uncertain", "正文可能只指一部分机关"
+    if meaning.label in matched:
+        return "uncertain", "另一处同一事项的数与表格一致"
+    if figure.role.startswith(("review", "litigation")):
+        ahead = narrative.texts[figure.block][: figure.end]
+        return ("fail", "") if "信息公开" in ahead or "依申请" in ahead else ("uncertain", "正文可能包括与政府信息公开无关的案件")
+    if meaning.role:
+        if figure.passage != main:
+            return "uncertain", "正文可能另有所指"
+        if figure.role == "closed" and "按" in figure.before:
+            return "uncertain", "正文只计按时办结的"
+        return "fail", ""
+    return ("fail", "") if meaning.strict else ("uncertain", "口径可能不同")

@@ -1,0 +1,51 @@
+"""Whose report of which year: read from the title, else from the first lines or the name."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from tasks.audit.document import Document, plain
+
+_YEAR = r"(?P<year>20\d\d)\s*(?:年度|年)?"
+_REPORT = r"(?:政府信息|政务)公开(?:工作)?(?:情况)?(?:年度)?(?:工作)?(?:年度)?(?:情况)?(?:报告|年报)"
+_ORGAN = r"(?P<organ>[\u4e00-\u9fa5]{2,24}?)"
+_TITLES = [
+    re.compile(rf"{_ORGAN}\s*(?:关于)?\s*{_YEAR}\s*(?:法治)?{_REPORT}"),
+    re.compile(rf"{_YEAR}\s*{_ORGAN}\s*{_REPORT}"),
+    re.compile(rf"{_YEAR}\s*{_REPORT}"),
+]
+_LEAD = re.compile(r"^.*?(?:现公布|现将|公布|编制|发布|关于印发|关于|特编制|撰写|形成了?|向社会公开|的要求|等要求|规定)")
+_WEAK = {"我市", "我局", "我办", "我县", "我区", "本机关", "本单位", "本局", "年度", "工作", "度"}
+
+
+def identify(document: Document) -> tuple[int | None, str]:
+    """Report year and organ; None and an empty string where the report does not say."""
+    lines = list(_lines(document))
+    year: int | None = None
+    for text in lines:
+        for pattern in _TITLES:
+            match = pattern.search(text)
+            if match is None:
+                continue
+            year = year or int(match["year"])
+            organ = _LEAD.sub("", match.groupdict().get("organ") or "").strip()
+            if len(organ) > 1 and organ not in _WEAK:
+                return year, organ
+    if year is None:
+        whole = " ".join(plain(b.text) for b in document.blocks)
+        told = Counter(re.findall(r"(20\d\d)年(?:度|1月1日|,)?", whole))
+        named = re.search(r"20\d\d", document.name)
+        year = int(named[0]) if named else int(told.most_common(1)[0][0]) if told else None
+    return year, ""
+
+
+def _lines(document: Document) -> Iterable[str]:
+    yield re.sub(r"\s+", "", plain(document.title))
+    paragraphs = [re.sub(r"\s+", "", plain(b.text)) for b in document.blocks if b.grid is None]
+    for at, text in enumerate(paragraphs[:40]):
+        yield text
+        # A title over two lines: the organ above, the report below.
+        if at + 1 < len(paragraphs) and len(text) < 30:
+            yield text + paragraphs[at + 1][:40]

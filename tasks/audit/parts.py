@@ -1,0 +1,167 @@
+"""B10 for wholes and parts outside the application passages: 其中, 包括, totals, cases closed.
+
+A list behind 其中 or 包括 need not be complete, so a sum that differs is uncertain, not a fail.
+What was received against what is closed and what is open is complete, and can fail.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+
+from expectations.balance import number
+from tasks.audit.narrative import Figure, Narrative, pattern
+from tasks.audit.passages import compatible, slips
+from tasks.audit.result import Check, Evidence
+
+_STOPS = re.compile(r"[。!?\n]")
+_REVIEW_ENDINGS = ("review_upheld", "review_corrected", "review_other", "review_pending")
+
+
+def part_checks(narrative: Narrative) -> list[Check]:
+    """Checks for every whole that the prose divides, in order."""
+    amounts = [f for f in narrative.figures if f.kind == "amount" and f.step and f.unit]
+    checks: list[Check] = []
+    for at, figure in enumerate(amounts):
+        checks.extend(_listed(narrative, amounts, at))
+        checks.extend(_totalled(narrative, amounts, at))
+        if figure.role == "case_received":
+            checks.extend(_closed(narrative, amounts, at))
+        if figure.role in ("review_received", "litigation_received"):
+            checks.extend(_reviewed(narrative, amounts, at))
+    return checks
+
+
+def _evidence(*figures: Figure) -> tuple[Evidence, ...]:
+    return tuple(Evidence(f.value, figure=f) for f in figures)
+
+
+def _depth(narrative: Narrative, figure: Figure) -> int:
+    ahead = narrative.texts[figure.block][: figure.start]
+    return ahead.count("(") - ahead.count(")")
+
+
+def _same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
+    return one.block == other.block and not _STOPS.search(narrative.between(one, other))
+
+
+def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
+    """其中/包括 behind a whole: the parts up to the end of the sentence."""
+    whole = amounts[at]
+    if at + 1 >= len(amounts) or not _same_sentence(narrative, whole, amounts[at + 1]):
+        return
+    first = amounts[at + 1]
+    joint = narrative.between(whole, first)
+    if not pattern("parts").search(joint) or (first.passage and first.role) or first.role in _REVIEW_ENDINGS:
+        return
+    depth = _depth(narrative, first)
+    parts: list[Figure] = []
+    previous = whole
+    for figure in amounts[at + 1 :]:
+        words = narrative.between(previous, figure)
+        if not _same_sentence(narrative, whole, figure) or _depth(narrative, figure) < depth:
+            break
+        if parts and "其中" in words and _depth(narrative, figure) == depth:
+            break
+        if compatible(figure.unit, whole.unit):
+            if _depth(narrative, figure) == depth:
+                parts.append(figure)
+        elif re.search(r"[,;]", words) and parts:
+            break
+        previous = figure
+    if not parts:
+        return
+    key = f"B10.parts.{whole.block}.{whole.start}"
+    if len(parts) == 1:
+        part = parts[0]
+        if part.unit != whole.unit:
+            return
+        holds = part.value <= whole.value
+        text = f"“{part.quote}”{'不大于' if holds else '大于'}它所属的“{whole.quote}”"
+        gap = part.value - whole.value
+        yield Check("B10", key, "pass" if holds else "fail", text, f"{number(part.value)} ≤ {number(whole.value)}", gap, _evidence(part, whole), (), () if holds else slips([part, whole], [1, -1], gap))
+        return
+    for count in range(2, len(parts) + 1):
+        if sum(p.value for p in parts[:count]) == whole.value:
+            text = f"“{whole.quote}”等于所列 {count} 项之和"
+            yield Check("B10", key, "pass", text, f"{number(whole.value)} = {_plus(parts[:count])}", Decimal(0), _evidence(whole, *parts[:count]))
+            return
+    total = sum((p.value for p in parts), Decimal(0))
+    gap = total - whole.value
+    note = "所列各项可能不是全部" if gap < 0 else "所列各项可能有重复,或不都属于这一整体"
+    text = f"“{whole.quote}”与所列 {len(parts)} 项之和 {number(total)} 相差 {number(abs(gap))}({note},不能判定)"
+    equation = f"{_plus(parts)} = {number(whole.value)}({number(total)} 与 {number(whole.value)})"
+    yield Check("B10", key, "uncertain", text, equation, gap, _evidence(whole, *parts), (), slips([whole, *parts], [-1] + [1] * len(parts), gap))
+
+
+def _plus(figures: list[Figure]) -> str:
+    return " + ".join(number(f.value) for f in figures)
+
+
+def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
+    """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
+    total = amounts[at]
+    if not re.match(f"(?:以上)?(?:{pattern('totals').pattern})", total.before):
+        return
+    parts: list[Figure] = []
+    for figure in reversed(amounts[:at]):
+        if not _same_sentence(narrative, figure, total) or not compatible(figure.unit, total.unit):
+            break
+        parts.insert(0, figure)
+        if len(parts) > 1 and sum(p.value for p in parts) == total.value:
+            key = f"B10.total.{total.block}.{total.start}"
+            text = f"“{total.quote}”等于前列 {len(parts)} 项之和"
+            yield Check("B10", key, "pass", text, f"{_plus(parts)} = {number(total.value)}", Decimal(0), _evidence(*parts, total))
+            return
+    if len(parts) > 1:
+        added = sum((p.value for p in parts), Decimal(0))
+        gap = added - total.value
+        text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}(所列是否都计入合计不能判定)"
+        equation = f"{_plus(parts)} = {number(total.value)}"
+        yield Check("B10", f"B10.total.{total.block}.{total.start}", "uncertain", text, equation, gap, _evidence(*parts, total), (), slips([*parts, total], [1] * len(parts) + [-1], gap))
+
+
+def _closed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
+    """Received = closed + still open, said in three clauses of one sentence."""
+    whole = amounts[at]
+    following = [f for f in amounts[at + 1 : at + 4] if _same_sentence(narrative, whole, f)]
+    closed = next((f for f in following if f.role == "case_closed"), None)
+    open_ = next((f for f in following if f.role == "case_open"), None)
+    if closed is None or open_ is None or not compatible(whole.unit, closed.unit):
+        return
+    gap = closed.value + open_.value - whole.value
+    holds = gap == 0
+    text = f"“{whole.quote}”{'等于' if holds else '不等于'}已办结与办理中之和"
+    if not holds:
+        text += f",相差 {number(abs(gap))}"
+    equation = f"{number(whole.value)} = {number(closed.value)} + {number(open_.value)}"
+    offers = () if holds else slips([whole, closed, open_], [-1, 1, 1], gap)
+    yield Check("B10", f"B10.closed.{whole.block}.{whole.start}", "pass" if holds else "fail", text, equation, gap, _evidence(whole, closed, open_), (), offers)
+
+
+def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
+    """Reviews and lawsuits against their endings; the text often leaves out 尚未审结."""
+    whole = amounts[at]
+    parts: list[Figure] = []
+    for figure in amounts[at + 1 :]:
+        if not _same_sentence(narrative, whole, figure) or figure.role.endswith("_received"):
+            break
+        if figure.role in _REVIEW_ENDINGS:
+            parts.append(figure)
+    if not parts or (len(parts) == 1 and parts[0].value < whole.value):
+        return
+    total = sum((p.value for p in parts), Decimal(0))
+    gap = total - whole.value
+    key = f"B10.review.{whole.block}.{whole.start}"
+    equation = f"{_plus(parts)} = {number(whole.value)}"
+    evidence = _evidence(whole, *parts)
+    if gap == 0:
+        yield Check("B10", key, "pass", f"“{whole.quote}”等于各项结果之和", equation, gap, evidence)
+    elif gap < 0 and not any(p.role == "review_pending" for p in parts):
+        text = f"“{whole.quote}”比所列结果之和多 {number(-gap)};文中没有写尚未审结的件数,差额可能即尚未审结,不作推断"
+        yield Check("B10", key, "uncertain", text, equation, gap, evidence)
+    else:
+        text = f"“{whole.quote}”与各项结果之和 {number(total)} 相差 {number(abs(gap))}"
+        status = "fail" if gap > 0 or {p.role for p in parts} >= set(_REVIEW_ENDINGS) else "uncertain"
+        yield Check("B10", key, "fail" if status == "fail" else "uncertain", text, equation, gap, evidence, (), slips([whole, *parts], [-1] + [1] * len(parts), gap))

@@ -1,0 +1,195 @@
+"""B10 for percentages: quoted shares and year-on-year changes follow from the quoted figures.
+
+Published percentages are rounded or cut off; both are accepted and the check says which. A
+change whose base is not printed is tested against every whole number that could be the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from math import ceil, floor
+
+from expectations.balance import number
+from tasks.audit.narrative import Figure, Narrative, phrases
+from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
+from tasks.audit.result import Check, Evidence, Suggestion
+from tasks.audit.suggestions import slip
+
+_LONGEST_BASE_RANGE = 1
+"""More possible bases than this and the percentage says nothing about the figures."""
+
+
+def as_printed(exact: Fraction, decimals: int) -> tuple[Decimal, Decimal]:
+    """An exact percentage rounded and cut off to the decimals printed."""
+    value = Decimal(exact.numerator) / Decimal(exact.denominator)
+    unit = Decimal(1).scaleb(-decimals)
+    return value.quantize(unit, ROUND_HALF_UP), value.quantize(unit, ROUND_DOWN)
+
+
+def manner(exact: Fraction, printed: Decimal, decimals: int) -> str:
+    """In which manner a percentage was printed, in Chinese; empty if in none."""
+    rounded, cut = as_printed(exact, decimals)
+    if rounded == cut == printed:
+        return "四舍五入与截取均相符"
+    if cut == printed:
+        return f"按截取相符(四舍五入为 {rounded}%)"
+    if rounded == printed:
+        return f"按四舍五入相符(截取为 {cut}%)"
+    return ""
+
+
+def ratio_checks(
+    narrative: Narrative, passages: list[Passage], last_year: dict[str, Decimal] | None = None
+) -> list[Check]:
+    """A check for every share and every change. `last_year` maps meanings to last year's figures."""
+    checks = []
+    by_passage = {p.number: p for p in passages}
+    for at, figure in enumerate(narrative.figures):
+        if figure.kind not in ("share", "change"):
+            continue
+        of = _counted(narrative, at)
+        key = f"B10.{figure.kind}.{figure.block}.{figure.start}"
+        if of is None:
+            text = f"“{figure.quote}”:没有写明是哪两个数之比,无法核对"
+            checks.append(Check("B10", key, "not_assessable", text, evidence=(Evidence(figure.value, figure=figure),)))
+        elif figure.kind == "share":
+            checks.append(_share(narrative, at, of, by_passage.get(of.passage if of.role else 0), key))
+        else:
+            checks.append(_change(narrative, at, of, last_year or {}, key))
+    return checks
+
+
+def _counted(narrative: Narrative, at: int) -> Figure | None:
+    """The amount that a percentage belongs to: the last one before it in its sentence."""
+    figure = narrative.figures[at]
+    if not figure.is_subject_free:
+        return None
+    for before in reversed(narrative.figures[:at]):
+        if before.block != figure.block or any(c in narrative.between(before, figure) for c in "。;!?"):
+            return None
+        if before.kind == "amount":
+            return before if "分别" not in narrative.between(before, figure) else None
+    return None
+
+
+def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str) -> Check:
+    figure = narrative.figures[at]
+    wholes = list(_wholes(narrative, of, passage))
+    evidence = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
+    for name, value, figures in wholes:
+        if value <= 0 or of.value > value:
+            continue
+        exact = Fraction(of.value) / Fraction(value) * 100
+        how = manner(exact, figure.value, figure.decimals)
+        if how:
+            equation = f"{number(of.value)} / {number(value)} = {_percent(exact)}"
+            text = f"“{figure.quote}”:以{name} {number(value)} 为整体,{how}"
+            return Check("B10", key, "pass", text, equation, None, evidence + figures)
+    usable = [w for w in wholes if w[1] >= of.value and w[1] > 0]
+    if not usable or not of.step:
+        return Check("B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence)
+    name, value, figures = usable[0]
+    exact = Fraction(of.value) / Fraction(value) * 100
+    rounded, cut = as_printed(exact, figure.decimals)
+    equation = f"{number(of.value)} / {number(value)} = {_percent(exact)}"
+    gap = figure.value - (rounded if abs(rounded - figure.value) <= abs(cut - figure.value) else cut)
+    # Only a percentage right behind its part, with a whole that the text names, is certain.
+    certain = passage is not None or _names_whole(narrative, of, figures)
+    text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {rounded}%(四舍五入)或 {cut}%(截取),文中为 {figure.value}%"
+    offers = tuple(
+        Suggestion(f"百分数疑为 {p}%({why})", "", figure.value, p)
+        for p in dict.fromkeys((rounded, cut))
+        if (why := slip(figure.value, p))
+    )
+    return Check("B10", key, "fail" if certain else "uncertain", text, equation, gap, evidence + figures, (), offers)
+
+
+def _percent(exact: Fraction) -> str:
+    value = Decimal(exact.numerator) / Decimal(exact.denominator)
+    shown = value.quantize(Decimal("0.0001"), ROUND_DOWN)
+    return f"{shown}…%" if Fraction(shown) != exact else f"{number(shown)}%"
+
+
+def _wholes(
+    narrative: Narrative, of: Figure, passage: Passage | None
+) -> Iterable[tuple[str, Decimal, tuple[Evidence, ...]]]:
+    """What a part may be a share of: (name, value, figures), the likeliest first."""
+    if passage is not None and of.role not in APPLICATION_WHOLES:
+        yield from passage.wholes()
+        return
+    for before in reversed(narrative.figures):
+        if before.block == of.block and before.end <= of.start and before.kind == "amount":
+            if compatible(before.unit, of.unit) and before.value >= of.value:
+                label = before.meaning.label if before.meaning else before.words
+                yield label or "前述数", before.value, (Evidence(before.value, figure=before),)
+
+
+def _change(narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal], key: str) -> Check:
+    figure = narrative.figures[at]
+    evidence: tuple[Evidence, ...] = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
+    if of.step != 1 or of.value != of.value.to_integral_value():
+        return Check("B10", key, "not_assessable", f"“{figure.quote}”:现值是约数,无法核对", "", None, evidence)
+    base, source = _base(narrative, at, of, last_year)
+    if base is not None and base.value:
+        assert base.value is not None
+        exact = (Fraction(of.value) / Fraction(base.value) - 1) * 100
+        how = manner(exact, figure.value, figure.decimals)
+        equation = f"({number(of.value)} - {number(base.value)}) / {number(base.value)} = {_percent(exact)}"
+        if how:
+            return Check("B10", key, "pass", f"“{figure.quote}”:以{source} {number(base.value)} 为基数,{how}", equation, None, (*evidence, base))
+        rounded, cut = as_printed(exact, figure.decimals)
+        text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {rounded}% 或 {cut}%,文中为 {figure.value}%"
+        return Check("B10", key, "fail", text, equation, figure.value - rounded, (*evidence, base))
+    return _implied(figure, of, key, evidence)
+
+
+def _base(narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal]) -> tuple[Evidence | None, str]:
+    """Last year's figure: from last year's report, or as the sentence itself gives it."""
+    if of.meaning and (value := last_year.get(of.meaning.overview or of.meaning.label)) is not None:
+        return Evidence(value, years_back=1), "上年报告所载"
+    figure = narrative.figures[at]
+    for near in narrative.figures[max(at - 2, 0) : at + 2]:
+        if near.block != figure.block or "。" in narrative.between(*sorted((near, figure), key=lambda f: f.start)):
+            continue
+        if near.unit == of.unit and near.kind == "difference" and near.is_subject_free:
+            return Evidence(of.value - near.value, figure=near), "文中差额推得的上年数"
+        if near.unit == of.unit and near.kind == "other_year" and near.start > of.start:
+            return Evidence(near.value, figure=near), "文中所写上年数"
+    return None, ""
+
+
+def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Evidence, ...]) -> Check:
+    """Whole numbers that could be the base of a printed change, none of them printed."""
+    step = Fraction(1, 10**figure.decimals)
+    printed = Fraction(figure.value)
+    if of.value == 0 or printed <= -100:
+        return Check("B10", key, "not_assessable", f"“{figure.quote}”:没有上年数", "", None, evidence)
+    low, high = (printed - step) / 100 + 1, (printed + step) / 100 + 1
+    first = max(floor(Fraction(of.value) / high), 1)
+    last = ceil(Fraction(of.value) / low) if low > 0 else first
+    found: list[tuple[int, str]] = []
+    if last - first <= 10_000:
+        for base in range(first, last + 1):
+            how = manner((Fraction(of.value) / base - 1) * 100, figure.value, figure.decimals)
+            if how:
+                found.append((base, how))
+    if last - first > 10_000 or len(found) > _LONGEST_BASE_RANGE:
+        bases = f"{found[0][0]} 至 {found[-1][0]}" if found else f"{first} 至 {last}"
+        text = f"“{figure.quote}”:没有写上年数;与基数 {bases} 相符,单凭本文无法核对"
+        return Check("B10", key, "not_assessable", text, "", None, evidence)
+    if not found:
+        text = f"“{figure.quote}”:没有一个整数基数能由 {number(of.value)} 得出 {figure.value}%"
+        direct = of.end <= figure.start and figure.before[:2] in ("", *phrases()["direct_change"])
+        return Check("B10", key, "fail" if direct else "uncertain", text, "", None, evidence)
+    base, how = found[0]
+    exact = (Fraction(of.value) / base - 1) * 100
+    equation = f"({number(of.value)} - {base}) / {base} = {_percent(exact)}"
+    return Check("B10", key, "pass", f"“{figure.quote}”:与基数 {base} 一致,{how}", equation, None, evidence)
+
+
+def _names_whole(narrative: Narrative, of: Figure, figures: tuple[Evidence, ...]) -> bool:
+    """Whether 其中 or the like stands right between the whole and its part."""
+    whole = figures[0].figure if figures else None
+    return whole is not None and any(word in narrative.between(whole, of) for word in ("其中", "包括", "含"))

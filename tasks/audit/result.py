@@ -1,0 +1,183 @@
+"""What an audit finds: checks, the evidence they rest on, suggestions, and the whole report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from expectations.balance import CheckResult, Status
+from tasks.audit.document import Document
+from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.tables import TableReading
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A cell of the form or a figure of the prose that a check rests on.
+
+    `years_back` 1 is last year's report; `source` names another report or an edition.
+    """
+
+    value: Decimal | None
+    cell: str = ""
+    figure: Figure | None = None
+    years_back: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A reading that would close a gap: an offer, never a finding.
+
+    `cell` with `found` and `instead` where a single figure would have to be another one.
+    """
+
+    text: str
+    cell: str = ""
+    found: Decimal | None = None
+    instead: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to understand the figures of a check, with its equation and gap."""
+
+    text: str
+    equation: str
+    gap: Decimal
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check. `gap` is the left side minus the right side of the equation."""
+
+    code: str
+    key: str
+    status: Status
+    message: str
+    equation: str = ""
+    gap: Decimal | None = None
+    evidence: tuple[Evidence, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+
+
+@dataclass
+class AuditReport:
+    """The audit of one report; `as_json` gives its published shape."""
+
+    document: Document
+    report_year: int | None
+    organ: str
+    tables: TableReading
+    narrative: Narrative
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def layout(self) -> str | None:
+        return self.tables.layout.name if self.tables.layout else None
+
+    @property
+    def fails(self) -> list[Check]:
+        return [check for check in self.checks if check.status == "fail"]
+
+    def count(self, status: Status) -> int:
+        return sum(1 for check in self.checks if check.status == status)
+
+
+def of_balance(result: CheckResult) -> Check:
+    """A check of the form as the rules give it."""
+    evidence = tuple(Evidence(e.value, cell=e.cell, years_back=e.years_back) for e in result.evidence)
+    return Check(
+        result.code, result.key, result.status, result.message, result.equation, result.gap, evidence
+    )
+
+
+def plain_number(value: Decimal | None) -> int | float | None:
+    """A figure for JSON: an integer where it is one."""
+    if value is None:
+        return None
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _evidence_json(evidence: Evidence) -> dict[str, Any]:
+    out: dict[str, Any] = {"value": plain_number(evidence.value)}
+    if evidence.cell:
+        out["cell"] = evidence.cell
+    if evidence.figure is not None:
+        out["quote"] = evidence.figure.quote
+        out["meaning"] = meaning_of(evidence.figure)
+    if evidence.years_back:
+        out["years_back"] = evidence.years_back
+    if evidence.source:
+        out["source"] = evidence.source
+    return out
+
+
+def _check_json(check: Check) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "code": check.code,
+        "status": check.status,
+        "equation": check.equation,
+        "gap": plain_number(check.gap),
+        "message": check.message,
+        "evidence": [_evidence_json(e) for e in check.evidence],
+        "key": check.key,
+    }
+    if check.readings:
+        out["readings"] = [
+            {"reading": r.text, "equation": r.equation, "gap": plain_number(r.gap)} for r in check.readings
+        ]
+    if check.suggestions:
+        out["suggestions"] = [
+            {"text": s.text, "cell": s.cell, "found": plain_number(s.found), "instead": plain_number(s.instead)}
+            for s in check.suggestions
+        ]
+    return out
+
+
+KIND_LABELS = {"share": "占比", "change": "同比变化", "rate": "比率", "points": "百分点变化", "difference": "与上年之差", "other_year": "其他年份"}
+
+
+def meaning_of(figure: Figure) -> str:
+    """The project's key for the figure, or else what the text says it is."""
+    if figure.meaning and figure.kind in ("amount", "rate"):
+        return f"overview.{figure.meaning.overview}" if figure.meaning.overview else figure.meaning.label
+    label = KIND_LABELS.get(figure.kind, "")
+    return f"{figure.words}({label})" if label and figure.words else label or figure.words
+
+
+def as_json(report: AuditReport) -> dict[str, Any]:
+    """The published shape: report_year, layout, organ, cells, narrative, checks, not_understood.
+
+    Beside it: file, extra_rows, blanks, problems, and in `narrative` the Chinese label and
+    kind of every figure. Blank cells are null.
+    """
+    figures = report.narrative.figures
+    return {
+        "file": report.document.name,
+        "format": report.document.format,
+        "report_year": report.report_year,
+        "layout": report.layout,
+        "organ": report.organ,
+        "cells": {k: plain_number(c.value) for k, c in report.tables.cells.items()},
+        "extra_rows": [{"table": r.table, "label": r.label, "values": list(r.values)} for r in report.tables.extra_rows],
+        "narrative": [
+            {
+                "quote": f.quote,
+                "value": plain_number(f.value),
+                "unit": f.unit,
+                "meaning": meaning_of(f),
+                "label": f.meaning.label if f.meaning else f.words,
+                "kind": f.kind,
+            }
+            for f in figures
+            if f.is_understood
+        ],
+        "checks": [_check_json(check) for check in report.checks],
+        "not_understood": [
+            *[{"quote": f.quote, "value": plain_number(f.value), "unit": f.unit} for f in figures if not f.is_understood],
+            *[{"quote": text, "value": None, "unit": ""} for text, _ in report.tables.problems],
+        ],
+    }

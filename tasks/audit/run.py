@@ -1,0 +1,89 @@
+"""One report, or several of one organ: read, find the figures, check them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tasks.audit.agreement import agreement_checks
+from tasks.audit.document import Document, read_document
+from tasks.audit.edition import edition_checks
+from tasks.audit.identify import identify
+from tasks.audit.narrative import read_narrative
+from tasks.audit.parts import part_checks
+from tasks.audit.passages import passage_checks, passages
+from tasks.audit.ratios import ratio_checks
+from tasks.audit.result import AuditReport
+from tasks.audit.suggestions import suggest
+from tasks.audit.table_checks import table_checks
+from tasks.audit.tables import read_tables
+from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
+
+
+def read_report(path: Path, year: int | None = None) -> AuditReport:
+    """A report's figures, not yet checked; `year` overrides what the report says.
+
+    Raises:
+        UnreadableDocument: the file cannot be read.
+    """
+    return of_document(read_document(path), year)
+
+
+def of_document(document: Document, year: int | None = None) -> AuditReport:
+    """The figures of a document that is read already."""
+    found, organ = identify(document)
+    tables = read_tables(document)
+    lines = {c.place.block for c in tables.cells.values() if c.place.start is not None}
+    narrative = read_narrative(document, lines, year or found)
+    return AuditReport(document, year or found, organ, tables, narrative)
+
+
+def check_report(
+    report: AuditReport,
+    last_year: AuditReport | None = None,
+    children: Sequence[AuditReport] = (),
+    edition: Mapping[str, Any] | None = None,
+) -> AuditReport:
+    """Fill in the checks B1–B11 as far as the figures allow, and the comparison with an edition."""
+    figures = report.tables.figures
+    found = passages(report.narrative)
+    checks = table_checks(report.tables)
+    if report.tables.layout is not None:
+        checks = suggest(report.tables.layout, checks, figures)
+    checks += year_checks(report, last_year)
+    checks += agreement_checks(report.narrative, figures)
+    for passage in found:
+        checks += passage_checks(passage)
+    checks += part_checks(report.narrative)
+    checks += ratio_checks(report.narrative, found, told_last_year(report, last_year))
+    if children:
+        checks += tree_checks(report, children)
+    if edition is not None:
+        checks += edition_checks(report, edition)
+    report.checks = sorted(checks, key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0))
+    return report
+
+
+def audit_files(
+    paths: Sequence[Path],
+    year: int | None = None,
+    edition: Mapping[str, Any] | None = None,
+    children: Sequence[Path] = (),
+) -> list[AuditReport]:
+    """Audit several reports side by side: those of one organ's years are checked across years.
+
+    In: report files; `year` for a single file whose year cannot be read; an edition's cells;
+    reports of the organ's direct children. Out: the reports by year.
+
+    Raises:
+        UnreadableDocument: one of the files cannot be read.
+    """
+    reports = [read_report(path, year) for path in paths]
+    below = [read_report(path) for path in children]
+    for report in reports:
+        others = [r for r in reports if r is not report]
+        fits = edition is not None and edition.get("report_year") in (None, report.report_year, str(report.report_year))
+        wanted = edition if fits or len(reports) == 1 else None
+        check_report(report, earlier(report, others), below, wanted)
+    return sorted(reports, key=lambda r: r.report_year or 0)
