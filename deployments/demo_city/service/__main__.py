@@ -11,7 +11,13 @@ from pathlib import Path
 
 from deployments.demo_city.service.generate import SEED, generated
 from deployments.demo_city.service.hotline_service import HotlineLimits
-from deployments.demo_city.service.process import NAMES, PortTaken, Running, serve, write_environment
+from deployments.demo_city.service.process import (
+    NAMES,
+    PortTaken,
+    Running,
+    serve,
+    write_environment,
+)
 
 
 def main() -> int:
@@ -26,9 +32,7 @@ def main() -> int:
         parser.add_argument(f"--{name.replace('_', '-')}-port", type=int, default=0)
     given = parser.parse_args()
     ports = {name: getattr(given, f"{name}_port") for name in NAMES}
-    limits = HotlineLimits(
-        token_requests=given.token_requests, token_seconds=given.token_seconds
-    )
+    limits = HotlineLimits(token_requests=given.token_requests, token_seconds=given.token_seconds)
     environment: Path = given.environment or given.home / "demo_city.env"
 
     def ready(running: Running) -> None:

@@ -48,7 +48,9 @@ class Application:
     def set_due(self) -> date:
         """The time limit: 20 working days, from the correction if there was one, plus the
         extension and the working days of consultation (条例第三十条、第三十三条)."""
-        days = ANSWER_DAYS + (EXTENSION_DAYS if self.extended else 0) + (self.consultation_days or 0)
+        days = (
+            ANSWER_DAYS + (EXTENSION_DAYS if self.extended else 0) + (self.consultation_days or 0)
+        )
         self.due = add_working_days(self.corrected or self.received, days)
         return self.due
 
@@ -270,7 +272,9 @@ class ApplicationBook:
         """Two applications of each year were typed in twice and withdrawn within days."""
         for year in (2019, 2020, 2021):
             candidates = [
-                a for a in self.all if a.year == year and a.organ.has_system and a.received.month < 11
+                a
+                for a in self.all
+                if a.year == year and a.organ.has_system and a.received.month < 11
             ]
             for at, twin in enumerate(self._rng.sample(candidates, 2)):
                 number = 90001 + at

@@ -86,6 +86,8 @@ def channel_tree(organs: Organs) -> list[Channel]:
     for organ_id in organs.ids:
         name = organs.on(organ_id, organs.existed_from(organ_id)).name
         tree.append(
-            Channel(organ_channel(organ_id), "LM9000", f"{name}信息公开目录", DIRECTORY, True, organ_id)
+            Channel(
+                organ_channel(organ_id), "LM9000", f"{name}信息公开目录", DIRECTORY, True, organ_id
+            )
         )
     return tree

@@ -89,7 +89,9 @@ class _Newsroom:
             if day < date(year, 10, 1)
         ]
         later = [n for n, (_, b, s) in enumerate(plan) if not b.channel and not s]
-        for n in self._rng.sample(later, min(len(later), scaled(wanted.withdrawn_later, self._scale))):
+        for n in self._rng.sample(
+            later, min(len(later), scaled(wanted.withdrawn_later, self._scale))
+        ):
             plan[n] = (plan[n][0], plan[n][1], "later")
         plan.sort(key=lambda entry: entry[0])
         interpreted: list[str] = []
@@ -223,7 +225,9 @@ class _Desk:
             yield self._row("wlwz", "网络问政平台", organ, day, until_present(closed))
         for n in range(wanted.interviews):
             day = add_working_days(date(year, 1 + n % 12, 20), 0)
-            organ = self._organs.on(("441500D02", "441500D06", "441500D12", "441500D29")[n % 4], day)
+            organ = self._organs.on(
+                ("441500D02", "441500D06", "441500D12", "441500D29")[n % 4], day
+            )
             yield self._row("zxft", "在线访谈", organ, day, day, interview=True)
 
     def _message(self, kind: str, platform: str, organ: Organ, day: date, last: date) -> Row:

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.demo_city.service.moments import spaced
+from deployments.demo_city.service.store import as_json
 from deployments.demo_city.service.vendor import (
     Service,
     Shape,
     answer,
-    as_json,
     day_bounds,
     moment,
     whole,
@@ -66,7 +66,9 @@ class CmsService(Service):
             first, last = store.span(moment(request, "gxSjStart"), moment(request, "gxSjEnd"))
             begin = min(last, first + (number - 1) * size)
             page = store.page(begin, min(last, begin + size))
-            head = b'{"code":0,"msg":"success","data":{"total":%d,"pageNo":%d,"pageSize":%d,"list":['
+            head = (
+                b'{"code":0,"msg":"success","data":{"total":%d,"pageNo":%d,"pageSize":%d,"list":['
+            )
             return answer(head % (last - first, number, size) + page + b"]}}")
 
         return handle

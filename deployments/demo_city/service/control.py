@@ -19,7 +19,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.demo_city.service.vendor import BadParameter, Record, Service, answer, as_json
+from deployments.demo_city.service.store import as_json
+from deployments.demo_city.service.vendor import BadParameter, Record, Service, answer
 
 PREFIX = "/_control"
 FaultKind = Literal["status", "slow", "truncated", "dropped", "wrong_total"]
@@ -105,6 +106,7 @@ async def _spoiled(app: ASGIApp, fault: Fault, scope: Scope, receive: Receive, s
     body = b"".join(m.get("body", b"") for m in messages[1:])
     headers = [(k, v) for k, v in start["headers"] if k.lower() != b"content-length"]
     if fault.kind == "wrong_total":
+
         def spoil(match: re.Match[bytes]) -> bytes:
             return b'"%s":%d' % (match[1], max(0, int(match[2]) + fault.delta))
 
@@ -119,7 +121,9 @@ async def _spoiled(app: ASGIApp, fault: Fault, scope: Scope, receive: Receive, s
     await send({**start, "headers": headers})
     if fault.kind == "dropped":
         # Returning before the announced length is sent makes the server close the connection.
-        await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
+        await send(
+            {"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True}
+        )
         return
     await send({"type": "http.response.body", "body": body})
 

@@ -68,7 +68,11 @@ _ACTIONS = {
     "CF": "administrative_penalty",
     "QZ": "administrative_coercion",
 }
-_CASES = {"FY": "reconsideration", "SSZJ": "litigation_direct", "SSFY": "litigation_after_reconsideration"}
+_CASES = {
+    "FY": "reconsideration",
+    "SSZJ": "litigation_direct",
+    "SSFY": "litigation_after_reconsideration",
+}
 _CASE_OUTCOMES = {"WC": "upheld", "JZ": "corrected", "QT": "other"}
 
 
@@ -89,7 +93,9 @@ def cell_keys(year: int) -> list[str]:
             keys.append(f"t2.{row}.decisions")
         keys.append("t2.administrative_fee.amount_10k_yuan")
     rows = ["new_received", "carried_in"]
-    rows += [_outcome_row(code, year) for code in OUTCOMES if year > 2020 or code not in ("0602", "0603")]
+    rows += [
+        _outcome_row(code, year) for code in OUTCOMES if year > 2020 or code not in ("0602", "0603")
+    ]
     rows += ["results_total", "carried_out"]
     keys += [f"t3.{row}.{column}" for row in rows for column in COLUMNS]
     for row in _CASES.values():
@@ -101,9 +107,7 @@ def _outcome_row(code: str, year: int) -> str:
     return "other" if year <= 2020 and code.startswith("06") else OUTCOMES[code]
 
 
-def own_cells(
-    year: int, applications: Iterable[Application], books: Books
-) -> dict[str, Cells]:
+def own_cells(year: int, applications: Iterable[Application], books: Books) -> dict[str, Cells]:
     """Each organ's own cells from its records."""
     cells: dict[str, Cells] = defaultdict(Counter)
     first, last = date(year, 1, 1), date(year, 12, 31)
@@ -135,9 +139,7 @@ def own_cells(
     return cells
 
 
-def _table_two(
-    cells: dict[str, Cells], year: int, first: date, last: date, books: Books
-) -> None:
+def _table_two(cells: dict[str, Cells], year: int, first: date, last: date, books: Books) -> None:
     for d in books.documents:
         own = cells[d.organ_id]
         row = "t2.regulation" if d.kind == "GZ" else "t2.normative_document"

@@ -49,7 +49,9 @@ class Order:
 def _organ_weight(organ: Organ) -> float:
     if organ.kind == "township":
         return 3
-    return {"city": 0.5, "county": 6, "functional_zone": 4}.get(organ.kind, 5 if organ.of_city else 3)
+    return {"city": 0.5, "county": 6, "functional_zone": 4}.get(
+        organ.kind, 5 if organ.of_city else 3
+    )
 
 
 class Switchboard:
@@ -73,19 +75,26 @@ class Switchboard:
         count = scaled(wanted.calls, self._scale)
         day_draw = DayDraw(rng, date(year, 1, 1), date(year, 12, 31), 0.6)
         starts = sorted(
-            day_ms(day) + int(rng.triangular(6, 24, 11) * 3600) * 1000 for day in day_draw.many(count)
+            day_ms(day) + int(rng.triangular(6, 24, 11) * 3600) * 1000
+            for day in day_draw.many(count)
         )
         channels = rng.choices(_CHANNELS, k=count)
         answered = [channel != "1" or random() < 0.942 for channel in channels]
         # The last hour of the year is left to the next one's orders.
-        able = [n for n in range(count) if answered[n] and ms_day(starts[n] + 2 * _HOUR).year == year]
+        able = [
+            n for n in range(count) if answered[n] and ms_day(starts[n] + 2 * _HOUR).year == year
+        ]
         dispatched = set(rng.sample(able, min(len(able), scaled(wanted.work_orders, self._scale))))
         dumps = as_json
         for n, started in enumerate(starts):
             call_id = f"LD{year}{n + 1:07d}"
             category = _CATEGORIES[int(random() * 42)]
             by_phone = channels[n] == "1"
-            wait = (1 + int(random() ** 3 * 70) if random() < 0.2 else 1 + int(random() * 14)) if by_phone else 0
+            wait = (
+                (1 + int(random() ** 3 * 70) if random() < 0.2 else 1 + int(random() * 14))
+                if by_phone
+                else 0
+            )
             talk = 20 + int(random() * 420) if answered[n] and by_phone else 0
             order_id = None
             if n in dispatched:

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from deployments.demo_city.service.store import as_json
 from deployments.demo_city.service.vendor import (
     BadParameter,
     Service,
     Shape,
     answer,
-    as_json,
     moment,
     whole,
 )

@@ -94,9 +94,7 @@ class Books:
     reviews: list[Review] = field(default_factory=list)
 
 
-def keep_books(
-    seed: int, organs: Organs, scale: float, applications: list[Application]
-) -> Books:
+def keep_books(seed: int, organs: Organs, scale: float, applications: list[Application]) -> Books:
     """Generate the books. Amounts are in fen, so that sums stay exact."""
     books = Books()
     _documents(Random(f"{seed}/documents"), organs, books)
@@ -152,14 +150,18 @@ def _documents(rng: Random, organs: Organs, books: Books) -> None:
             add(ROOT, "GZ", add_working_days(date(year, 7, 10), 0), 6)
         of_city = [d for d in stock if d.organ_id == ROOT and d.abolished is None]
         of_others = [d for d in stock if d.organ_id != ROOT and d.abolished is None]
-        for document in of_city[: wanted.abolished_by_city] + of_others[: wanted.abolished_by_others]:
+        for document in (
+            of_city[: wanted.abolished_by_city] + of_others[: wanted.abolished_by_others]
+        ):
             document.abolished = date(year, rng.randint(2, 11), rng.randint(1, 28))
     numbers: dict[tuple[str, int], int] = {}
     books.documents.sort(key=lambda d: (d.issued, d.disclosed, d.organ_id, d.title))
     for document in books.documents:
         place = (document.organ_id, document.issued.year)
         numbers[place] = numbers.get(place, 0) + 1
-        mark = "汕府令" if document.kind == "GZ" else ("汕府规" if document.organ_id == ROOT else "规")
+        mark = (
+            "汕府令" if document.kind == "GZ" else ("汕府规" if document.organ_id == ROOT else "规")
+        )
         document.number = f"{mark}〔{document.issued.year}〕{numbers[place]}号"
         if document.organ_id != ROOT:
             document.number = f"{document.organ_id}{document.number}"
@@ -197,19 +199,29 @@ def _items(rng: Random, organs: Organs, scale: float, books: Books) -> None:
             for n in range(scaled(count, scale)):
                 subject = rng.choice(_SUBJECTS)
                 name = f"{subject}{rng.choice(_ITEM_NAMES[kind])}({n + 1})"
-                first = REFORM if begins == REFORM else date(
-                    rng.randint(2015, 2018), rng.randint(1, 12), rng.randint(1, 28)
+                first = (
+                    REFORM
+                    if begins == REFORM
+                    else date(rng.randint(2015, 2018), rng.randint(1, 12), rng.randint(1, 28))
                 )
                 add(organ_id, kind, name, first, REFORM if ended else None)
                 if ended:
                     inherited.setdefault(organ.successor, []).append((kind, name))
     for year in YEARS:
-        standing = [i for i in books.items if i.valid_to is None and i.valid_from < date(year, 1, 1)]
+        standing = [
+            i for i in books.items if i.valid_to is None and i.valid_from < date(year, 1, 1)
+        ]
         for item in rng.sample(standing, scaled(round(len(standing) * 0.02), 1.0)):
             item.valid_to = date(year, rng.randint(2, 11), rng.randint(1, 28))
         for item in rng.sample(standing, scaled(round(len(standing) * 0.024), 1.0)):
             month = rng.randint(5, 11) if year == 2019 else rng.randint(2, 11)
-            add(item.organ_id, item.kind, f"{item.name[:-1]}·{year}年增)", date(year, month, 15), None)
+            add(
+                item.organ_id,
+                item.kind,
+                f"{item.name[:-1]}·{year}年增)",
+                date(year, month, 15),
+                None,
+            )
 
 
 def _months(organs: Organs, organ_id: str) -> list[date]:
@@ -263,9 +275,19 @@ def _procurements(rng: Random, organs: Organs, scale: float, books: Books) -> No
         return 0 if organ.valid_to else (0.4 if organ.kind == "township" else 2)
 
     draw = OrganDraw(organs, rng, weight)
-    goods = ("办公设备", "物业管理服务", "信息化运维服务", "公务用车", "消防器材", "印刷服务", "医疗设备")
+    goods = (
+        "办公设备",
+        "物业管理服务",
+        "信息化运维服务",
+        "公务用车",
+        "消防器材",
+        "印刷服务",
+        "医疗设备",
+    )
     for year, count in PROCUREMENTS.items():
-        for day in DayDraw(rng, date(year, 1, 4), date(year, 12, 29), 0.0).many(scaled(count, scale)):
+        for day in DayDraw(rng, date(year, 1, 4), date(year, 12, 29), 0.0).many(
+            scaled(count, scale)
+        ):
             organ = draw.pick(day)
             name = f"{organ.name}{rng.choice(goods)}采购项目"
             fen = int(rng.lognormvariate(17.2, 1.1))
@@ -280,12 +302,12 @@ def _gazettes(books: Books) -> None:
             for issue in range(1, issues + 1):
                 month = issue * 12 // issues
                 day = date(year, month, 25)
-                books.gazettes.append(Dated(organ_id, str(issue), day, copies, None, names[organ_id]))
+                books.gazettes.append(
+                    Dated(organ_id, str(issue), day, copies, None, names[organ_id])
+                )
 
 
-def _reviews(
-    rng: Random, organs: Organs, books: Books, applications: list[Application]
-) -> None:
+def _reviews(rng: Random, organs: Organs, books: Books, applications: list[Application]) -> None:
     outcomes = {"FY": (62, 18, 20), "SSZJ": (70, 12, 18), "SSFY": (78, 8, 14)}
     for year, count in REVIEWS.items():
         answered = [

@@ -17,11 +17,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.demo_city.service.moments import iso
+from deployments.demo_city.service.store import as_json
 from deployments.demo_city.service.vendor import (
     Service,
     Shape,
     answer,
-    as_json,
     day_bounds,
     moment,
     read_time,
@@ -130,7 +130,9 @@ class LedgerService(Service):
         if refusal:
             return refusal
         since = moment(request, "updated_since")
-        files = [f for f in self._files.values() if since is None or read_time(f["modified"]) >= since]
+        files = [
+            f for f in self._files.values() if since is None or read_time(f["modified"]) >= since
+        ]
         return answer(as_json({"files": files}))
 
     async def _file(self, request: Request) -> Response:

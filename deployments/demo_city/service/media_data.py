@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -27,8 +28,22 @@ _CLOSED_BEFORE_2021 = 24
 _OPENED_IN_2021 = 9
 _CLOSED_IN_2021 = 5
 _FIRST, _LAST = date(2019, 1, 1), date(2021, 12, 31)
-_PLATFORMS = (("weixin", 52), ("weibo", 20), ("douyin", 14), ("toutiao", 9), ("app", 2), ("qita", 3))
-_SUFFIX = {"weixin": "发布", "weibo": "微博", "douyin": "视频", "toutiao": "头条", "app": "通", "qita": "号"}
+_PLATFORMS = (
+    ("weixin", 52),
+    ("weibo", 20),
+    ("douyin", 14),
+    ("toutiao", 9),
+    ("app", 2),
+    ("qita", 3),
+)
+_SUFFIX = {
+    "weixin": "发布",
+    "weibo": "微博",
+    "douyin": "视频",
+    "toutiao": "头条",
+    "app": "通",
+    "qita": "号",
+}
 
 
 @dataclass
@@ -110,9 +125,11 @@ def _growth(rng: Random, a: Account) -> dict[date, int]:
         level = rng.lognormvariate(8.1, 1.0)
         knots = [(d, level * (1 + 0.22 * n * rng.random())) for n, (d, _) in enumerate(knots)]
         knots.sort(key=lambda knot: knot[1])
-        knots = list(zip([date(y, 12, 31) for y in (2018, *YEARS)], [k[1] for k in knots], strict=True))
+        knots = list(
+            zip([date(y, 12, 31) for y in (2018, *YEARS)], [k[1] for k in knots], strict=True)
+        )
     counts: dict[date, int] = {}
-    for (begin, low), (end, high) in zip(knots, knots[1:], strict=False):
+    for (begin, low), (end, high) in pairwise(knots):
         length = (end - begin).days
         for n in range(1, length + 1):
             counts[begin + timedelta(n)] = round(low + (high - low) * n / length)
@@ -123,9 +140,7 @@ def _month_end(day: date) -> bool:
     return (day + timedelta(1)).day == 1
 
 
-def _follower_rows(
-    rng: Random, people: People, made: list[Account], scale: float
-) -> Iterator[Row]:
+def _follower_rows(rng: Random, people: People, made: list[Account], scale: float) -> Iterator[Row]:
     names = [people.anyone().name for _ in range(20)]
     for a in made:
         for day, followers in _growth(rng, a).items():
@@ -150,12 +165,17 @@ def _open_days(a: Account, year: int) -> list[date]:
     return [day for day in days if a.is_open(day)]
 
 
-def _posts_of_year(rng: Random, made: list[Account], year: int, scale: float) -> Iterator[tuple[Account, date]]:
+def _posts_of_year(
+    rng: Random, made: list[Account], year: int, scale: float
+) -> Iterator[tuple[Account, date]]:
     others = [a for a in made if not a.is_main]
     open_days = {a.account_id: _open_days(a, year) for a in made}
     weights = [a.rate * len(open_days[a.account_id]) for a in others]
     shares = apportion(scaled(MEDIA[year].other_posts, scale), weights)
-    for a, count in [(made[0], scaled(MEDIA[year].posts, scale)), *zip(others, shares, strict=True)]:
+    for a, count in [
+        (made[0], scaled(MEDIA[year].posts, scale)),
+        *zip(others, shares, strict=True),
+    ]:
         if count:
             yield from ((a, day) for day in rng.choices(open_days[a.account_id], k=count))
 

@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.demo_city.service.moments import iso_zone
+from deployments.demo_city.service.store import as_json
 from deployments.demo_city.service.vendor import (
     Service,
     Shape,
     answer,
-    as_json,
     day_bounds,
     moment,
     whole,
@@ -37,7 +37,9 @@ _RESOURCES: tuple[tuple[str, tuple[str, ...], str], ...] = (
 
 def canonical_query(parameters: list[tuple[str, str]]) -> str:
     """Parameters sorted and percent-encoded, as they are signed."""
-    return "&".join(f"{quote(n, safe='-._~')}={quote(v, safe='-._~')}" for n, v in sorted(parameters))
+    return "&".join(
+        f"{quote(n, safe='-._~')}={quote(v, safe='-._~')}" for n, v in sorted(parameters)
+    )
 
 
 def signature(secret: str, timestamp: str, nonce: str, parameters: list[tuple[str, str]]) -> str:

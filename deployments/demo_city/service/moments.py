@@ -86,8 +86,6 @@ class DayDraw:
         return sorted(self._rng.choices(self.days, cum_weights=self._cumulative, k=count))
 
 
-
-
 def until_present(day: date | None) -> date | None:
     """The day, or None while it is still to come."""
     return day if day is not None and day <= PRESENT else None

@@ -15,9 +15,7 @@ PHONE_PREFIX = "1207731"
 IDENTITY_PREFIX = "997731"
 
 # Digits are matched as whole numbers only: a hash may hold the prefix by chance.
-MARKS = re.compile(
-    rb"PD7731|(?<![0-9A-Za-z])(?:1207731\d{4}|997731\d{11}[0-9X])(?![0-9A-Za-z])"
-)
+MARKS = re.compile(rb"PD7731|(?<![0-9A-Za-z])(?:1207731\d{4}|997731\d{11}[0-9X])(?![0-9A-Za-z])")
 
 _SURNAMES = "陈林黄吴张李郑蔡刘曾叶杨彭王余徐庄施罗何"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀兰霞平刚桂英华玉志建文斌"

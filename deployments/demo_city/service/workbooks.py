@@ -102,7 +102,9 @@ class _Register:
         column = 0
         for name, members in _GROUPS:
             if not members:
-                self._sheet.merge_range(_HEADER_ROW, column, _HEADER_ROW + 1, column, name, self._centre)
+                self._sheet.merge_range(
+                    _HEADER_ROW, column, _HEADER_ROW + 1, column, name, self._centre
+                )
                 column += 1
                 continue
             last = column + len(members) - 1

@@ -1,0 +1,90 @@
+"""`nianbao demo-city`: the demo city's four services, until they are stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from deployments.demo_city.service.process import Running
+
+Port = Annotated[int, typer.Option(min=0, max=65535, help="端口;0 为任选空闲端口")]
+
+_SIGN_IN = {
+    "cms": "请求头 X-Api-Key",
+    "hotline": "OAuth2 客户端凭据",
+    "new_media": "HMAC-SHA256 签名",
+    "ledger": "HTTP Basic",
+}
+
+
+def demo_city(
+    home: Annotated[
+        Path | None, typer.Option("--home", help="数据目录;默认取 NIANBAO_HOME")
+    ] = None,
+    cms_port: Port = 0,
+    hotline_port: Port = 0,
+    media_port: Port = 0,
+    ledger_port: Port = 0,
+    scale: Annotated[
+        float, typer.Option("--scale", help="规模:大于 0、不大于 1;1 为 2020 年全量")
+    ] = 1.0,
+    seed: Annotated[int | None, typer.Option("--seed", help="随机种子;默认固定")] = None,
+) -> None:
+    """启动演示城市的四个来源系统(仅监听本机),按 Ctrl-C 停止。
+
+    首次启动先生成数据(全量约十秒)。启动后把地址和随机生成的凭据写入
+    “<数据目录>/demo_city.env”,取数命令会自动读取。数据均为虚构。
+    """
+    from rich.console import Console
+
+    from deployments.cli import Exit
+    from deployments.demo_city.service.generate import SEED, generated
+    from deployments.demo_city.service.process import PortTaken, serve, write_environment
+
+    if home is None:
+        from tasks.settings import Settings
+
+        home = Settings().home
+    environment = home / "demo_city.env"
+    console = Console()
+    ports = {
+        "cms": cms_port,
+        "hotline": hotline_port,
+        "new_media": media_port,
+        "ledger": ledger_port,
+    }
+
+    def ready(running: Running) -> None:
+        write_environment(environment, running.environment)
+        console.print(_table(running))
+        console.print(f"地址与凭据已写入 {environment}(仅本用户可读)。按 Ctrl-C 停止。")
+
+    try:
+        console.print("正在准备演示城市的数据……")
+        data = generated(home, SEED if seed is None else seed, scale)
+        serve(data, ready, ports)
+    except (PortTaken, ValueError) as error:
+        console.print(f"无法启动:{error}")
+        raise typer.Exit(Exit.WRONG_USE) from error
+    console.print("演示城市已停止。")
+
+
+def _table(running: Running) -> Table:
+    """The services, where they are and how much they hold."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title="演示城市(数据均为虚构)", box=box.SIMPLE)
+    table.add_column("系统")
+    table.add_column("地址", no_wrap=True)
+    table.add_column("认证")
+    table.add_column("记录数", justify="right", no_wrap=True)
+    for name, service in running.services.items():
+        count = sum(len(store) for store in service.stores.values())
+        table.add_row(service.title, running.urls[name], _SIGN_IN[name], f"{count:,}")
+    return table
