@@ -1,0 +1,166 @@
+"""The audit as one self-contained HTML page: the report's own text, every figure marked.
+
+A figure's mark is the worst that became of it in any check; behind each mark stand the
+checks it took part in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from expectations.balance import STATUS_LABELS, number
+from tasks.audit.document import Grid
+from tasks.audit.result import AuditReport, Check, Evidence, meaning_of
+
+_WORST_FIRST = ("fail", "uncertain", "pass", "not_assessable")
+MARK_LABELS = {
+    "fail": "所在的核对不符",
+    "uncertain": "所在的核对存疑",
+    "pass": "核对通过",
+    "not_assessable": "无法核对",
+    "read": "已识别,无可核对",
+    "unknown": "未能理解",
+}
+
+
+@dataclass
+class _Mark:
+    """One figure on the page."""
+
+    anchor: str
+    title: str
+    status: str = "read"
+    is_suspect: bool = False
+    checks: list[int] = field(default_factory=list)
+
+
+def render_page(reports: Sequence[AuditReport]) -> str:
+    """One page for one or several reports, without anything from outside."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(
+        reports=[_view(report, at) for at, report in enumerate(reports)],
+        statuses=[(s, STATUS_LABELS[s]) for s in ("fail", "uncertain", "pass", "not_assessable")],
+        mark_labels=MARK_LABELS,
+    )
+
+
+def _view(report: AuditReport, at: int) -> dict[str, Any]:
+    cells, figures = _marks(report, at)
+    checks = [_check_view(check, number_, cells, figures) for number_, check in enumerate(report.checks)]
+    return {
+        "id": at,
+        "name": report.document.name,
+        "year": report.report_year,
+        "organ": report.organ,
+        "layout": report.layout,
+        "counts": {status: report.count(status) for status in ("fail", "uncertain", "pass", "not_assessable")},
+        "checks": checks,
+        "extra_rows": report.tables.extra_rows,
+        "problems": [text for text, _ in report.tables.problems],
+        "blocks": list(_blocks(report, cells, figures)),
+        "understood": sum(1 for f in report.narrative.figures if f.is_understood),
+        "unknown": sum(1 for f in report.narrative.figures if not f.is_understood),
+        "cells": len(report.tables.cells),
+    }
+
+
+def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _Mark]]:
+    """Marks by cell key and by figure, coloured by the checks they are evidence of."""
+    layout = report.tables.layout
+    cells: dict[str, _Mark] = {}
+    for key in report.tables.cells:
+        label = layout.cells[key].full_label if layout else key
+        cells[key] = _Mark(f"r{at}-{key}", f"{label}({key})")
+    figures: dict[int, _Mark] = {}
+    for number_, figure in enumerate(report.narrative.figures):
+        mark = _Mark(f"r{at}-f{number_}", meaning_of(figure), "read" if figure.is_understood else "unknown")
+        label = figure.meaning.label if figure.meaning else figure.words
+        mark.title = f"{label} · {mark.title}" if label and label != mark.title else mark.title
+        figures[id(figure)] = mark
+    for number_, check in enumerate(report.checks):
+        for mark in filter(None, (_mark_of(e, cells, figures) for e in check.evidence)):
+            mark.checks.append(number_)
+            mark.title += f"\n{check.code} {STATUS_LABELS[check.status]}:{check.message}"
+            if mark.status not in _WORST_FIRST or _WORST_FIRST.index(check.status) < _WORST_FIRST.index(mark.status):
+                mark.status = check.status
+        for suggestion in check.suggestions[:1]:
+            if suggestion.cell in cells:
+                cells[suggestion.cell].is_suspect = True
+    return cells, figures
+
+
+def _mark_of(evidence: Evidence, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> _Mark | None:
+    if evidence.years_back or evidence.source:
+        return None
+    return figures.get(id(evidence.figure)) if evidence.figure is not None else cells.get(evidence.cell)
+
+
+def _check_view(check: Check, at: int, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> dict[str, Any]:
+    return {
+        "number": at,
+        "code": check.code,
+        "status": check.status,
+        "label": STATUS_LABELS[check.status],
+        "message": check.message,
+        "equation": check.equation if len(check.readings) < 2 else "",
+        "readings": [(r.text, r.equation) for r in check.readings] if len(check.readings) > 1 else [],
+        "suggestions": [s.text for s in check.suggestions],
+        "evidence": [
+            (mark.anchor if (mark := _mark_of(e, cells, figures)) else "", _evidence_text(e))
+            for e in check.evidence
+        ],
+    }
+
+
+def _evidence_text(evidence: Evidence) -> str:
+    if evidence.figure is not None:
+        return f"{'上年 ' if evidence.years_back else ''}“{evidence.figure.quote}”"
+    return f"{'上年 ' if evidence.years_back else ''}{evidence.source} {evidence.cell} = {number(evidence.value)}".strip()
+
+
+def _blocks(report: AuditReport, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> Iterator[dict[str, Any]]:
+    """Paragraphs as pieces of (text, mark), tables as rows of (text, spans, mark)."""
+    at_cell = {(c.place.block, c.place.row, c.place.column): cells[k] for k, c in report.tables.cells.items()}
+    spans: dict[int, list[tuple[int, int, _Mark]]] = {}
+    for key, cell in report.tables.cells.items():
+        if cell.place.start is not None and cell.place.end is not None:
+            spans.setdefault(cell.place.block, []).append((cell.place.start, cell.place.end, cells[key]))
+    for figure in report.narrative.figures:
+        spans.setdefault(figure.block, []).append((figure.start, figure.end, figures[id(figure)]))
+    for number_, block in enumerate(report.document.blocks):
+        if block.grid is not None:
+            yield {"rows": _grid_rows(block.grid, number_, at_cell)}
+            continue
+        pieces: list[tuple[str, _Mark | None]] = []
+        position = 0
+        for start, end, mark in sorted(spans.get(number_, []), key=lambda s: (s[0], s[1])):
+            if start < position:
+                continue
+            pieces += [(block.text[position:start], None), (block.text[start:end], mark)]
+            position = end
+        pieces.append((block.text[position:], None))
+        yield {"pieces": pieces, "is_heading": len(block.text) < 40 and block.text[:1] in "一二三四五六七"}
+
+
+def _grid_rows(
+    grid: Grid, block: int, at_cell: dict[tuple[int, int | None, int | None], _Mark]
+) -> list[list[tuple[str, int, int, _Mark | None]]]:
+    rows: list[list[tuple[str, int, int, _Mark | None]]] = [[] for _ in grid.rows]
+    seen: set[int] = set()
+    for r, row in enumerate(grid.rows):
+        for c, cell in enumerate(row):
+            if cell is None or id(cell) in seen:
+                continue
+            seen.add(id(cell))
+            wide = sum(1 for other in row[c:] if other is cell)
+            high = sum(1 for other in grid.rows[r:] if c < len(other) and other[c] is cell)
+            rows[r].append((cell.text, wide, high, at_cell.get((block, cell.row, cell.column))))
+    return rows
