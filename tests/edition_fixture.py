@@ -108,7 +108,32 @@ def organs_2020() -> tuple[Organ, ...]:
             Organ(f"c{at}t{i:02d}", f"{name}第{i}镇人民政府", "town", f"c{at}", i % 5 != 0)
             for i in range(1, count + 1)
         ]
-    departments = ["发展和改革", "教育", "科学技术", "工业和信息化", "公安", "民政", "司法", "财政", "人力资源和社会保障", "自然资源", "生态环境", "住房和城乡建设", "交通运输", "水务", "农业农村", "商务", "文化广电旅游体育", "卫生健康", "退役军人事务", "应急管理", "审计", "市场监督管理", "统计", "信访"]
+    departments = [
+        "发展和改革",
+        "教育",
+        "科学技术",
+        "工业和信息化",
+        "公安",
+        "民政",
+        "司法",
+        "财政",
+        "人力资源和社会保障",
+        "自然资源",
+        "生态环境",
+        "住房和城乡建设",
+        "交通运输",
+        "水务",
+        "农业农村",
+        "商务",
+        "文化广电旅游体育",
+        "卫生健康",
+        "退役军人事务",
+        "应急管理",
+        "审计",
+        "市场监督管理",
+        "统计",
+        "信访",
+    ]
     found += [
         Organ(f"d{i:02d}", f"海川市{name}局", "department", "city")
         for i, name in enumerate(departments, 1)
@@ -296,8 +321,7 @@ def _findings(
                 for r in rows
                 if r.kind is None
                 and (
-                    (line in (r.outcome, "results_total")
-                    and not r.is_open)
+                    (line in (r.outcome, "results_total") and not r.is_open)
                     or line == ("new_received" if r.is_new else "carried_in")
                 )
             ]

@@ -21,7 +21,7 @@ BAR_STEP = 24
 MOST_BARS = 15
 CHARACTER = 6.6  # pixels of a half-width character at the chart's font size
 MONTHS = 12
-OTHERS = "其余 {count} 个合计"
+OTHERS = "其余 {count} 个合计 {total}"
 
 
 def chart(original: Series) -> str:
@@ -81,23 +81,21 @@ def _columns(series: Series) -> str:
     return _svg(series, COLUMN_HEIGHT, body)
 
 
-def shown_points(series: Series) -> list[tuple[str, int, int | None]]:
-    """The points that get a bar; what does not fit is added up in one."""
+def shown_points(series: Series) -> tuple[list[tuple[str, int, int | None]], str]:
+    """The points that get a bar, and in words what the rest adds up to.
+
+    The rest gets no bar: it would dwarf those that are compared.
+    """
     points = list(series.points)
     if len(points) <= MOST_BARS + 1:
-        return points
+        return points, ""
     rest = points[MOST_BARS:]
-    last = [before for _, _, before in rest if before is not None]
-    together = (
-        OTHERS.format(count=len(rest)),
-        sum(now for _, now, _ in rest),
-        sum(last) if last else None,
-    )
-    return [*points[:MOST_BARS], together]
+    told = OTHERS.format(count=len(rest), total=sum(now for _, now, _ in rest))
+    return points[:MOST_BARS], told
 
 
 def _bars(series: Series) -> str:
-    points = shown_points(series)
+    points, rest = shown_points(series)
     highest = max([1, *(max(now, last or 0) for _, now, last in points)])
     widest = max((display_width(label) for label, _, _ in points), default=0)
     left = min(widest * CHARACTER + 10, WIDTH * 0.45)
@@ -124,4 +122,8 @@ def _bars(series: Series) -> str:
             f"<title>{escape(label)} {value}</title></rect>"
             f'<text class="value" x="{left + long + 6:.1f}" y="{y + 16}">{value}</text>'
         )
-    return _svg(series, max(len(points), 1) * BAR_STEP + 4, body)
+    height = max(len(points), 1) * BAR_STEP + 4
+    if rest:
+        body.append(f'<text class="value" x="{left:.1f}" y="{height + 12}">{escape(rest)}</text>')
+        height += BAR_STEP
+    return _svg(series, height, body)

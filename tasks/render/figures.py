@@ -163,10 +163,10 @@ def definition(layout: Layout, cell: Cell) -> str:
     elif cell.parts:
         made = "加".join(f"“{layout.cells[key].full_label}”" for key in cell.parts) + "之和"
     elif cell.column_label:
-        made = f"{cell.label} × {cell.column_label}"
+        made = f"列入“{cell.label}”行、“{cell.column_label}”列"
     else:
-        made = cell.label
-    return f"{cell.meaning};{made}" if cell.meaning else made
+        made = "" if cell.meaning else cell.label
+    return "，".join(part for part in (cell.meaning, made) if part)
 
 
 @dataclass(frozen=True)

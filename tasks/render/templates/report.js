@@ -118,9 +118,10 @@
         const left = sum(e[3], of, scope), right = sum(e[5], of, scope);
         const known = left !== null && right !== null;
         const holds = known && (e[4] === "≥" ? left >= right : Math.abs(left - right) < 1e-6);
+        const relation = known && !holds ? (e[4] === "≥" ? "<" : "≠") : e[4];
         const block = add(panel, "div", "", "eq" + (known ? (holds ? "" : " no") : " unknown"));
         add(block, "p", e[0] + " " + e[2] + (known ? (holds ? "（相符）" : "（不符）") : "（缺数，无法核对）"));
-        add(block, "p", termText(e[3], of, scope) + " " + e[4] + " " + termText(e[5], of, scope), "equation");
+        add(block, "p", termText(e[3], of, scope) + " " + relation + " " + termText(e[5], of, scope), "equation");
       });
     }
     const findings = findingsOf(at, of);
