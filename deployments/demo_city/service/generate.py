@@ -27,7 +27,16 @@ _PARTS: dict[str, Callable[[Path, int, float], None]] = {
     "new_media": media_data.generate,
     "cms": cms_data.generate,
 }
-_NOT_DATA = ("_service.py", "control.py", "vendor.py", "runner.py", "__main__.py", "process.py")
+_NOT_DATA = (
+    "_service.py",
+    "control.py",
+    "client.py",
+    "check.py",
+    "vendor.py",
+    "runner.py",
+    "__main__.py",
+    "process.py",
+)
 
 
 def version(seed: int, scale: float) -> str:

@@ -39,8 +39,8 @@ class HotlineLimits:
 
     token_seconds: float = 20
     token_requests: int = 60
-    burst: int = 20
-    requests_per_second: float = 40
+    burst: int = 30
+    requests_per_second: float = 50
 
 
 class HotlineService(Service):
