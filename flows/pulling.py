@@ -97,7 +97,7 @@ def _pull_and_load(
     done = dict.fromkeys(by_name, 0)
     futures: dict[PrefectFuture[Landed], Pull] = {}
     for pull in planned:
-        report = meters[pull.source.name].of(str(pull))
+        report = meters[pull.source.name].of(pull.title)
         futures[pull_step.submit(pull, settings.landing, report)] = pull
     for future in as_completed(list(futures)):
         pull = futures[future]
@@ -128,9 +128,11 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
             run.loaded += 1
             run.rows_written += result.rows_written
             run.rows_rejected += result.rows_rejected
-            logger.info("%s:写入 %d 行,退回 %d 条", pull, result.rows_written, result.rows_rejected)
+            logger.info(
+                "%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected
+            )
     if error is not None:
-        logger.error("%s:%s", pull, error)
+        logger.error("%s:%s", pull.title, error)
         run.failed.append(FailedResource(pull.source.name, pull.resource.name, str(error)))
 
 

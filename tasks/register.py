@@ -198,8 +198,11 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
                 "DELETE FROM ops.resource_file WHERE source_system = ? AND resource = ?",
                 [CITY, name],
             )
-            mark = (CITY, name, name, fingerprints[name], now, CITY)
-            _insert(connection, "ops.resource_file", [mark])
+            connection.execute(
+                "INSERT INTO ops.resource_file "
+                "(source_system, resource, file_name, sha256, loaded_at, load_id) VALUES (?, ?, ?, ?, ?, ?)",
+                [CITY, name, name, fingerprints[name], now, CITY],
+            )
     return stale
 
 

@@ -82,6 +82,8 @@ class Lake:
         """The ATTACH statement; also used where another library opens the connection."""
         options = [
             f"DATA_PATH {_quoted(self.files)}",
+            # The home may be moved or restored elsewhere: where the files are is said here.
+            "OVERRIDE_DATA_PATH true",
             "META_JOURNAL_MODE 'WAL'",
             "META_BUSY_TIMEOUT 10000",
         ]

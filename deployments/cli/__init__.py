@@ -31,10 +31,7 @@ COMMANDS = (
     ("doctor", "deployments.cli.state", "doctor"),
     ("demo-city", "deployments.cli.demo_city", "demo_city"),
 )
-GROUPS = (
-    ("source", "deployments.cli.source", "app"),
-    ("rejects", "deployments.cli.rejects", "app"),
-)
+GROUPS: tuple[tuple[str, str, str], ...] = ()
 
 
 class Exit(IntEnum):

@@ -1,0 +1,34 @@
+"""What all tests share: a quiet environment, and small lakes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# No test may reach for the data home of whoever runs it, nor for a Prefect server.
+for name in [n for n in os.environ if n.startswith(("NIANBAO_", "PREFECT_"))]:
+    if name != "NIANBAO_TEST_REQUIRE":
+        del os.environ[name]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data home of the test's own."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("NIANBAO_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_template(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
+    from tests.small_city import SmallCity
+
+    return SmallCity.create(tmp_path_factory.mktemp("small") / "template")
+
+
+@pytest.fixture
+def small(small_template, tmp_path: Path):  # type: ignore[no-untyped-def]
+    """An empty small city: organs, a lake with all tables, and a way to add records."""
+    return small_template.copied_to(tmp_path / "small")
