@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from warehouse.tables import Table
+from warehouse.tables import Column, Table
 
 NOT_REMOVED = "removed_at IS NULL"
 
@@ -130,15 +130,19 @@ class Subject:
             f"{detail} AS detail FROM {source} AS {alias}"
         )
 
+    def column(self, name: str) -> Column:
+        """A column of the table. Raises KeyError."""
+        for column in self.table.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
     def label(self, column: str) -> str:
         """What a column is called in Chinese: the beginning of its comment."""
-        for candidate in self.table.columns:
-            if candidate.name == column:
-                meaning = candidate.meaning
-                for mark in ";:(":
-                    meaning = meaning.split(mark)[0]
-                return meaning or column
-        raise KeyError(column)
+        meaning = self.column(column).meaning
+        for mark in ";:(":
+            meaning = meaning.split(mark)[0]
+        return meaning or column
 
 
 def text(value: str) -> str:
@@ -165,10 +169,10 @@ def _listed(parts: list[tuple[str, str]]) -> str:
 def required(subject: Subject, columns: list[str]) -> RowTest:
     tests = []
     for column in columns:
-        declared = next(c for c in subject.table.columns if c.name == column)
-        empty = f"trim({column}) = ''" if declared.sql_type == "VARCHAR" else None
-        missing = f"{column} IS NULL" + (f" OR {empty}" if empty else "")
-        tests.append((f"({missing})", text(subject.label(column))))
+        missing = f"{column} IS NULL"
+        if subject.column(column).sql_type == "VARCHAR":
+            missing = f"({missing} OR trim({column}) = '')"
+        tests.append((missing, text(subject.label(column))))
     return RowTest(either([c for c, _ in tests]), f"concat('缺少:', {_listed(tests)})")
 
 

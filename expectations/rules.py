@@ -336,8 +336,8 @@ def _rule(path: Path, file: RuleFile, subject_table: Table, entry: RuleEntry) ->
         else:
             try:
                 test = FORMS[name](subject, getattr(entry, name), entry.when)
-            except (KeyError, StopIteration) as error:
-                raise RuleError(f"{where}: {file.table} 没有列 {error}") from error
+            except KeyError as error:
+                raise RuleError(f"{where}: {file.table} 没有列 {error.args[0]}") from error
         if isinstance(test, QueryTest):
             sql = test.sql
         else:
