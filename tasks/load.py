@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks import clock
-from tasks.sources.errors import RejectLimitExceeded, SourceContractError
+from tasks.sources.errors import PartlyLoaded, RejectLimitExceeded, SourceContractError
 from tasks.sources.landing import Landed, Manifest
 from tasks.sources.model import Child, Resource, Source
 from tasks.sources.windows import moment_text, parse_moment
@@ -137,9 +137,14 @@ def load(
         manifest=manifest,
         manifest_path=_below_home(landed.folder),
     )
-    return load_batch(
-        batch, source, source.resource(manifest.resource), lake, now=now, run_id=run_id
-    )
+    resource = source.resource(manifest.resource)
+    result = load_batch(batch, source, resource, lake, now=now, run_id=run_id)
+    if manifest.problems:
+        raise PartlyLoaded(
+            f"{source.title}·{resource.title or resource.name}有 {len(manifest.problems)} 个文件未能读取,"
+            "其余文件已装载:\n" + "\n".join(manifest.problems)
+        )
+    return result
 
 
 def load_batch(
@@ -254,7 +259,7 @@ class _Load:
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {staged.table.removeprefix("temp.main.")} AS
             SELECT *, {typing.hash_sql()} AS row_hash FROM (
-                SELECT "$id" AS record_id, {columns}, "$at" AS at, "$parent" AS parent_id, "$fault" AS is_faulty,
+                SELECT "$id" AS record_id, {columns}, "$at" AS place, "$parent" AS parent_id, "$fault" AS is_faulty,
                        TRY_CAST("$cursor" AS BIGINT) AS cursor_number,
                        {typing.moment_sql("$updated")} AS source_updated_at,
                        coalesce("$removed" = 'true', false) AS is_removed,
@@ -270,7 +275,9 @@ class _Load:
                 f"""CREATE OR REPLACE TEMP TABLE {staged.table.removeprefix("temp.main.")} AS
                 SELECT * FROM {staged.table}
                 QUALIFY record_id IS NULL OR row_number() OVER (
-                    PARTITION BY record_id ORDER BY source_updated_at DESC NULLS LAST, at DESC) = 1"""
+                    PARTITION BY record_id
+                    ORDER BY source_updated_at DESC NULLS LAST,
+                             regexp_replace(place, '[0-9]+$', '') DESC, length(place) DESC, place DESC) = 1"""
             )
         staged.result.rows_read = distinct
 
@@ -301,7 +308,7 @@ class _Load:
         self._connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {name.removeprefix("temp.main.")} AS
             SELECT * FROM ({typing.typed_sql(typing.landing_sql(staged.files))})
-            WHERE "$fault" AND "$at" IN (SELECT at FROM {staged.table} WHERE is_faulty)"""
+            WHERE "$fault" AND "$at" IN (SELECT place FROM {staged.table} WHERE is_faulty)"""
         )
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.main.')}_reasons AS {typing.faults_sql(name)}"
@@ -403,7 +410,9 @@ class _Load:
             return None
         if rule.workbook is not None:
             files = [
-                quoted(f"{self._batch.origin_prefix}{book.name}#") for book in manifest.workbooks
+                quoted(f"{self._batch.origin_prefix}{book.name}#")
+                for book in manifest.workbooks
+                if book.is_read
             ]
             return (
                 f"{own} AND ({' OR '.join(f'starts_with(origin, {file})' for file in files)})"
@@ -482,7 +491,7 @@ class _Load:
             **{name: named(name) if name in mapped else "NULL" for name in business},
             "source_updated_at": "source_updated_at",
             "removed_at": f"CASE WHEN is_removed THEN coalesce(removed_at, known_removed_at, {self._moment}) END",
-            "origin": f"concat({quoted(self._batch.origin_prefix)}, at)",
+            "origin": f"concat({quoted(self._batch.origin_prefix)}, place)",
             "row_hash": "row_hash",
             "load_id": quoted(self._batch.load_id),
             "loaded_at": self._moment,

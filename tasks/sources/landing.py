@@ -39,11 +39,12 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class WorkbookVersion:
-    """One workbook that was read, by content."""
+    """One workbook, by content; `is_read` is false when only its mark was new."""
 
     name: str
     sha256: str
     mark: str
+    is_read: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Manifest:
 
     `lists` names the files of the resource and of each child; `expected_rows` is the source's
     own count of the list, where it gives one; `window_*` is what was asked for; `is_full`
-    says that the list is complete, so that what it lacks was deleted.
+    says that the list is complete, so that what it lacks was deleted; `problems` are files
+    that could not be read.
     """
 
     load_id: str
@@ -70,6 +72,7 @@ class Manifest:
     request: str
     new_fields: dict[str, list[str]] = field(default_factory=dict)
     workbooks: list[WorkbookVersion] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def files(self, name: str) -> list[LandedFile]:
         """The files of the resource's own list or of a child's."""

@@ -57,10 +57,10 @@ class FieldRule(Part):
         Texts,
         Says(
             "记录中的路径(JMESPath;工作簿为列标题,多级标题以 / 相连);写多个时取第一个有值的。"
-            "$parent.… 上级记录,$detail.… 详情,$each.… 循环参数,$index 序号,"
-            "$file $sheet $row 工作簿的文件、工作表、行,$cell.B2 单元格,$beside.填报单位 标签右侧的值",
+            "$parent.… 上级记录,$parent_id 上级记录的编号,$detail.… 详情,$each.… 循环参数,$index 序号,"
+            "$file $sheet $row 工作簿的文件、工作表、行,$listing.… 目录中该文件的一项,$cell.B2 单元格,$beside.填报单位 标签右侧的值",
             "path in the record (JMESPath; for workbooks the column label, levels joined by /); of several the first with a value. "
-            "$parent.…, $detail.…, $each.…, $index, $file, $sheet, $row, $cell.B2, $beside.<label>",
+            "$parent.…, $parent_id, $detail.…, $each.…, $index, $file, $sheet, $row, $listing.…, $cell.B2, $beside.<label>",
         ),
     ] = ()
     value: Annotated[Text | None, Says("固定值,代替 path", "a constant instead of a path")] = None

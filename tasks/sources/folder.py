@@ -1,0 +1,221 @@
+"""A pull from a folder of workbooks, on this machine or over HTTP: what changed is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from tasks.sources import address
+from tasks.sources.errors import SourceContractError, SourceUnavailable
+from tasks.sources.landing import Landed, LandingWriter, WorkbookVersion
+from tasks.sources.model import Resource, Source, Workbook
+from tasks.sources.paginate import select_list
+from tasks.sources.project import Projector, Row
+from tasks.sources.select import Get, compile_path, text
+from tasks.sources.session import Client, Request
+from tasks.sources.workbook import UnreadableWorkbook, Wanted, read_workbook
+
+if TYPE_CHECKING:
+    from tasks.pull import Pull
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of the folder; `mark` changes with its content, where the folder tells one."""
+
+    name: str
+    mark: str
+    listing: dict[str, Any]
+    read: Callable[[], bytes]
+
+
+def pull_workbooks(
+    pull: Pull, landing: Path, *, progress: Callable[[int, int | None], None] | None = None
+) -> Landed:
+    """Land the records of every workbook that is new or has changed.
+
+    A workbook that cannot be read does not keep the others back; it is named in the manifest.
+    Raises SourceUnavailable or SourceContractError.
+    """
+    source, resource = pull.source, pull.resource
+    rule = resource.workbook
+    assert rule is not None
+    wanted = wanted_of(resource)
+    projector = Projector(resource, reader_of=_label, watch=False)
+    undeclared: set[str] = set()
+    versions: list[WorkbookVersion] = []
+    problems: list[str] = []
+    skipped = 0
+    with ExitStack() as stack:
+        writer = stack.enter_context(LandingWriter(landing, source.name, resource.name))
+        entries, place = open_folder(source, resource, stack)
+        due = [
+            e for e in entries if not e.mark or pull.known_files.get(e.name, ("", ""))[1] != e.mark
+        ]
+        executor = stack.enter_context(ThreadPoolExecutor(source.http.concurrency, "file"))
+        for entry, content in zip(due, executor.map(lambda e: e.read(), due), strict=True):
+            digest = hashlib.sha256(content).hexdigest()
+            known = pull.known_files.get(entry.name)
+            is_read = known is None or known[0] != digest
+            if is_read:
+                try:
+                    sheets = read_workbook(content, entry.name, rule, wanted)
+                except UnreadableWorkbook as error:
+                    problems.append(f"{entry.name}:{error}")
+                    continue
+                for sheet in sheets:
+                    undeclared.update(sheet.undeclared)
+                    around = {
+                        "$file": entry.name,
+                        "$listing": entry.listing,
+                        "$sheet": sheet.name,
+                        "$cell": sheet.cells,
+                        "$beside": sheet.beside,
+                    }
+                    for number, record in sheet.records():
+                        where = f"{entry.name}#{sheet.name}!{number}"
+
+                        def emit(name: str, row: Row, where: str = where) -> None:
+                            row["$at"] = where
+                            writer.add(name, row)
+
+                        projector.project([record], {**around, "$row": number}, emit)
+                    skipped += sheet.skipped
+            if is_read or (known is not None and known[1] != entry.mark):
+                versions.append(WorkbookVersion(entry.name, digest, entry.mark, is_read))
+            if progress is not None:
+                progress(projector.read, None)
+        if problems and not versions and len(problems) == len(entries):
+            raise SourceContractError(
+                f"{source.title}·{resource.title or resource.name}的工作簿都未能读取。{problems[0]}。"
+                "请核对表头与来源文件的字段名"
+            )
+        return writer.finish(
+            rows_read=projector.read + skipped,
+            rows_not_selected=projector.not_selected + skipped,
+            expected_rows=None,
+            window_from=None,
+            window_to=None,
+            is_full=not pull.known_files,
+            moves_watermark=False,
+            request=place,
+            new_fields={resource.name: sorted(undeclared)},
+            workbooks=versions,
+            problems=problems,
+        )
+
+
+def wanted_of(resource: Resource) -> Wanted:
+    """What the fields, the key and the conditions of a resource ask of a workbook."""
+    rules = list(resource.fields.values())
+    paths = [path for rule in rules for path in rule.path]
+    paths += [part for part in resource.key if not part.startswith("=")]
+    paths += [condition.path for condition in resource.where]
+    if resource.removed is not None:
+        paths += [resource.removed.path, *([resource.removed.at] if resource.removed.at else [])]
+    needed = [rule.path for rule in rules if rule.required and rule.default is None]
+    needed += [(part,) for part in resource.key if not part.startswith(("=", "$"))]
+    unique = list(dict.fromkeys(paths))
+    return Wanted(
+        labels=tuple(path for path in unique if not path.startswith("$")),
+        needed=tuple(
+            group
+            for group in dict.fromkeys(needed)
+            if group and not any(p.startswith("$") for p in group)
+        ),
+        cells=tuple(p.removeprefix("$cell.") for p in unique if p.startswith("$cell.")),
+        beside=tuple(p.removeprefix("$beside.") for p in unique if p.startswith("$beside.")),
+    )
+
+
+def _label(path: str) -> Get:
+    """In a workbook a path is the column's label, as it is written."""
+    return lambda record: record.get(path)
+
+
+def open_folder(source: Source, resource: Resource, stack: ExitStack) -> tuple[list[Entry], str]:
+    """The files of the folder that match, by name, and where the folder is."""
+    rule = resource.workbook
+    assert rule is not None
+    if rule.folder is not None:
+        folder = (source.file.parent / rule.folder).resolve()
+        return list(_local(source, folder, rule)), str(folder)
+    client = stack.enter_context(Client(source))
+    request = Request(address.join(client.base_url, rule.url or ""), form="json")
+    entries = _json_listing if rule.listing.type == "json" else _html_listing
+    found = sorted(entries(client, request, rule), key=lambda entry: entry.name)
+    return found, client.shown(request)
+
+
+def _matches(name: str, rule: Workbook) -> bool:
+    base = name.rpartition("/")[2]
+    # Office programs leave ~$name beside a file that is open.
+    if base.startswith(("~$", ".")):
+        return False
+    return any(
+        fnmatch((name if "/" in pattern else base).lower(), pattern.lower())
+        for pattern in rule.match
+    )
+
+
+def _local(source: Source, folder: Path, rule: Workbook) -> Iterator[Entry]:
+    if not folder.is_dir():
+        raise SourceUnavailable(
+            f"{source.title}的目录 {folder} 不存在或不可读;请核对 workbook.folder"
+        )
+    is_deep = any("/" in pattern for pattern in rule.match)
+    for path in sorted(folder.rglob("*") if is_deep else folder.iterdir()):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and _matches(name, rule):
+            yield Entry(name, "", {"name": name}, path.read_bytes)
+
+
+def _json_listing(client: Client, request: Request, rule: Workbook) -> Iterator[Entry]:
+    listing = rule.listing
+    body = client.body(client.get(request))
+    name_of, marks = compile_path(listing.name), [compile_path(mark) for mark in listing.mark]
+    url_of = compile_path(listing.url) if listing.url else None
+    for item in select_list(compile_path(listing.records), body):
+        name = text(name_of(item))
+        if not name:
+            raise SourceContractError(
+                f"{client.source.title}的文件目录中没有文件名 {listing.name}:{client.shown(request)}。"
+                "请核对 workbook.listing"
+            )
+        if not _matches(name, rule):
+            continue
+        link = text(url_of(item)) if url_of else name
+        mark = "|".join(text(mark(item)) for mark in marks)
+        yield _remote(client, request, name, link, mark, item)
+
+
+def _html_listing(client: Client, request: Request, rule: Workbook) -> Iterator[Entry]:
+    from lxml import html
+
+    answer = client.get(request)
+    names = set()
+    for anchor in html.fromstring(answer.content).iter("a"):
+        link = anchor.get("href")
+        if not link:
+            continue
+        parts = urlsplit(link)
+        name = unquote(parts.path.rpartition("/")[2])
+        if name in names or not _matches(name, rule):
+            continue
+        names.add(name)
+        yield _remote(client, request, name, link, "", {"name": name})
+
+
+def _remote(
+    client: Client, folder: Request, name: str, link: str, mark: str, item: dict[str, Any]
+) -> Entry:
+    base = folder.url if folder.url.endswith("/") else folder.url + "/"
+    url = address.follow(base, link, client.base_url)
+    return Entry(name, mark, item, lambda: client.get(Request(url)).content)
