@@ -103,6 +103,14 @@ def small_table_copies(
     }
 
 
+def copy_small_tables(connection: Connection, rules: Iterable[Rule]) -> dict[str, str]:
+    """Make the copies of `small_table_copies`; returns the `relations` to run rules with."""
+    copies = small_table_copies(connection, rules)
+    for statement in copies.values():
+        connection.execute(statement)
+    return {name: relation_of(name) for name in copies}
+
+
 def relation_of(table_name: str) -> str:
     """What the copy of a table is called."""
     return "copy_of_" + table_name.replace(".", "_")

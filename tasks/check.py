@@ -13,13 +13,7 @@ from datetime import date, datetime
 from typing import Literal
 
 from expectations.rules import Rule, RuleResult, load_rules, result_of
-from expectations.runner import (
-    FIRST_RECORDS,
-    bad_rows,
-    relation_of,
-    run_rules,
-    small_table_copies,
-)
+from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
 from tasks import clock
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
 from warehouse.tables import all_tables
@@ -173,10 +167,7 @@ def _run(
 
         return run_rules_with_great_expectations(lake, rules, as_of=as_of, snapshot=snapshot)
     with lake.read(snapshot) as connection:
-        copies = small_table_copies(connection, rules)
-        for statement in copies.values():
-            connection.execute(statement)
-        relations = {name: relation_of(name) for name in copies}
+        relations = copy_small_tables(connection, rules)
         return run_rules(connection, rules, as_of=as_of, relations=relations)
 
 

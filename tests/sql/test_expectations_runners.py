@@ -11,13 +11,14 @@ from rules_world import as_of, fixture, in_lake
 from expectations import great_expectations_runner
 from expectations.great_expectations_runner import run_rules_with_great_expectations
 from expectations.rules import Rule, RuleResult, load_rules
-from expectations.runner import run_rules
+from expectations.runner import copy_small_tables, run_rules
 from warehouse.lake import Lake
 
 
 def plain(lake: Lake, rules: tuple[Rule, ...]) -> list[RuleResult]:
     with lake.read() as connection:
-        return run_rules(connection, rules, as_of=as_of())
+        relations = copy_small_tables(connection, rules)
+        return run_rules(connection, rules, as_of=as_of(), relations=relations)
 
 
 @pytest.fixture(scope="module")
