@@ -116,7 +116,11 @@ class ApplicationBook:
         self._share_outcomes(year, carried_in, closing, outcomes)
         self._share_kinds(wanted, carried_in, closing, still_open)
         overdue = self._rng.sample(
-            [a for a in closing if a.received < date(year, 10, 8) and not a.organ.valid_to],
+            [
+                a
+                for a in closing
+                if a.received < date(year, 10, 8) and a.organ.has_system and not a.organ.valid_to
+            ],
             scaled(wanted.overdue, self._scale),
         )
         for application in closing:
@@ -144,13 +148,11 @@ class ApplicationBook:
             (wanted.without_kind, self._no_kind),
             (wanted.without_outcome, self._no_outcome),
         ):
-            for month, organ_id in places:
+            for near, organ_id in places:
                 taken = self._no_kind + self._no_outcome
-                near = date(closing[0].year, month, 12)
-                application = min(
-                    (a for a in closing if not any(a is t for t in taken)),
-                    key=lambda a: abs((a.received - near).days),
-                )
+                untaken = [a for a in closing if not any(a is t for t in taken)]
+                distances = [abs((a.received - near).days) for a in untaken]
+                application = untaken[distances.index(min(distances))]
                 application.organ = self._organs.on(organ_id, application.received)
                 chosen.append(application)
 

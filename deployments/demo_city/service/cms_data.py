@@ -79,15 +79,9 @@ class _Newsroom:
         for batch in batches:
             plan += [(day, batch, "") for day in days.many(batch.count)]
         directory = _Batch("", "通知", 0)
-        plan += [
-            (day, directory, state)
-            for state, count in (
-                ("in_year", wanted.withdrawn_in_year),
-                ("draft", wanted.drafts),
-            )
-            for day in days.many(scaled(count, self._scale))
-            if day < date(year, 10, 1)
-        ]
+        early = DayDraw(self._rng, date(year, 1, 1), date(year, 9, 30), 0.25)
+        for state, count in (("in_year", wanted.withdrawn_in_year), ("draft", wanted.drafts)):
+            plan += [(day, directory, state) for day in early.many(scaled(count, self._scale))]
         later = [n for n, (_, b, s) in enumerate(plan) if not b.channel and not s]
         for n in self._rng.sample(
             later, min(len(later), scaled(wanted.withdrawn_later, self._scale))

@@ -8,6 +8,7 @@ the years 2019 and 2021 (but WeChat's 14,370 followers and 747 posts, 102 normat
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 
 def scaled(count: int, scale: float) -> int:
@@ -22,8 +23,8 @@ class ApplicationYear:
     outcomes: dict[str, int]
     organizations: dict[str, int]
     open_at_end: int
-    without_kind: tuple[tuple[int, str], ...] = ()
-    without_outcome: tuple[tuple[int, str], ...] = ()
+    without_kind: tuple[tuple[date, str], ...] = ()
+    without_outcome: tuple[tuple[date, str], ...] = ()
     overdue: int = 0
 
 
@@ -48,9 +49,14 @@ APPLICATIONS = {
         },
         organizations={"21": 512, "22": 38, "23": 61, "24": 174, "29": 62},
         open_at_end=5,
-        # (month, organ): four without an applicant kind, two closed without an outcome.
-        without_kind=((3, "441500D02"), (6, "441521"), (8, "441500D11"), (11, "441581104")),
-        without_outcome=((5, "441502"), (10, "441500D12")),
+        # (about when, organ): four without an applicant kind, two closed without an outcome.
+        without_kind=(
+            (date(2020, 3, 17), "441500D02"),
+            (date(2020, 6, 4), "441521"),
+            (date(2020, 8, 25), "441500D11"),
+            (date(2020, 11, 9), "441581104"),
+        ),
+        without_outcome=((date(2020, 5, 21), "441502"), (date(2020, 10, 14), "441500D12")),
         overdue=6,
     ),
     2021: ApplicationYear(
