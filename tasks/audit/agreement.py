@@ -37,7 +37,11 @@ def cell_sum(expression: str, figures: Figures) -> _Sum | None:
         columns = APPLICANTS[1:-1] if column == "legal_person" else (column,)
         rows = [row]
         if row in _GROUPS and f"{table}.{row}.{columns[0]}" not in figures:
-            rows = [k.split(".")[1] for k in figures if k.startswith(f"{table}.{row}_") and k.endswith(f".{columns[0]}")]
+            rows = [
+                k.split(".")[1]
+                for k in figures
+                if k.startswith(f"{table}.{row}_") and k.endswith(f".{columns[0]}")
+            ]
         if not rows:
             return None
         keys += [f"{table}.{r}.{c}" for r in rows for c in columns]
@@ -51,13 +55,23 @@ def cell_sum(expression: str, figures: Figures) -> _Sum | None:
 
 def agreement_checks(narrative: Narrative, figures: Figures) -> list[Check]:
     """Every figure of the prose that the tables hold too. Without tables, one not_assessable."""
-    told = [f for f in narrative.figures if f.kind == "amount" and f.meaning and f.meaning.cells and f.step]
+    told = [
+        f
+        for f in narrative.figures
+        if f.kind == "amount" and f.meaning and f.meaning.cells and f.step
+    ]
     if not figures:
-        return [Check("B7", "B7", "not_assessable", "没有找到表格,正文与表格无法互核")] if told else []
+        return (
+            [Check("B7", "B7", "not_assessable", "没有找到表格,正文与表格无法互核")] if told else []
+        )
     sums: list[tuple[Figure, list[_Sum]]] = []
     for figure in told:
         assert figure.meaning is not None
-        found = [s for expression in figure.meaning.cells if (s := cell_sum(expression, figures)) is not None]
+        found = [
+            s
+            for expression in figure.meaning.cells
+            if (s := cell_sum(expression, figures)) is not None
+        ]
         if found:
             sums.append((figure, found))
     agreeing = {id(f) for f, found in sums if any(s.value == f.value for s in found)}
@@ -76,7 +90,12 @@ def _main_passage(told: list[Figure], agreeing: set[int]) -> int:
 
 
 def _check(
-    narrative: Narrative, figure: Figure, found: list[_Sum], figures: Figures, main: int, matched: set[str]
+    narrative: Narrative,
+    figure: Figure,
+    found: list[_Sum],
+    figures: Figures,
+    main: int,
+    matched: set[str],
 ) -> Check:
     meaning = figure.meaning
     assert meaning is not None
@@ -84,18 +103,28 @@ def _check(
     for same in found:
         if same.value == figure.value:
             text = f"“{figure.quote}”与表格一致({same.written})"
-            return Check("B7", key, "pass", text, f"{number(figure.value)} = {number(same.value)}", Decimal(0), (Evidence(figure.value, figure=figure), *same.cells))
+            return Check(
+                "B7",
+                key,
+                "pass",
+                text,
+                f"{number(figure.value)} = {number(same.value)}",
+                Decimal(0),
+                (Evidence(figure.value, figure=figure), *same.cells),
+            )
     nearest = found[0]
     gap = figure.value - nearest.value
     evidence = (Evidence(figure.value, figure=figure), *nearest.cells)
-    equation = f"{number(figure.value)} = {number(nearest.value)}"
+    equation = f"{number(figure.value)} ≠ {number(nearest.value)}"
     pending = cell_sum(meaning.pending, figures) if meaning.pending else None
     if pending is not None and figure.value == nearest.value - pending.value:
         text = f"“{figure.quote}”比表格总计少 {number(pending.value)},恰为尚未审结的件数:正文可能没有计入尚未审结"
         return Check("B7", key, "uncertain", text, equation, gap, (*evidence, *pending.cells))
     status, why = _certainty(narrative, figure, main, matched)
     others = ";".join(f"{s.written} 为 {number(s.value)}" for s in found)
-    text = f"“{figure.quote}”与表格不一致:{others};相差 {number(abs(gap))}" + (f"({why})" if why else "")
+    text = f"“{figure.quote}”与表格不一致:{others};相差 {number(abs(gap))}" + (
+        f"({why})" if why else ""
+    )
     offers = tuple(
         Suggestion(f"正文疑为 {number(s.value)}({how})", "", figure.value, s.value)
         for s in found
@@ -104,7 +133,9 @@ def _check(
     return Check("B7", key, status, text, equation, gap, evidence, (), offers[:2])
 
 
-def _certainty(narrative: Narrative, figure: Figure, main: int, matched: set[str]) -> tuple[Status, str]:
+def _certainty(
+    narrative: Narrative, figure: Figure, main: int, matched: set[str]
+) -> tuple[Status, str]:
     """Fail only where the prose must mean the same as the table; else uncertain, and why."""
     meaning = figure.meaning
     assert meaning is not None
@@ -115,7 +146,11 @@ def _certainty(narrative: Narrative, figure: Figure, main: int, matched: set[str
         return "uncertain", "另一处同一事项的数与表格一致"
     if figure.role.startswith(("review", "litigation")):
         ahead = narrative.texts[figure.block][: figure.end]
-        return ("fail", "") if "信息公开" in ahead or "依申请" in ahead else ("uncertain", "正文可能包括与政府信息公开无关的案件")
+        return (
+            ("fail", "")
+            if "信息公开" in ahead or "依申请" in ahead
+            else ("uncertain", "正文可能包括与政府信息公开无关的案件")
+        )
     if meaning.role:
         if figure.passage != main:
             return "uncertain", "正文可能另有所指"

@@ -112,7 +112,11 @@ def decode(raw: bytes) -> str:
     Raises:
         UnreadableDocument: the bytes are none of these.
     """
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
+    for mark, encoding in (
+        (b"\xff\xfe", "utf-16"),
+        (b"\xfe\xff", "utf-16"),
+        (b"\xef\xbb\xbf", "utf-8-sig"),
+    ):
         if raw.startswith(mark):
             return raw.decode(encoding, errors="replace")
     for encoding in ("utf-8", "gb18030"):
@@ -162,7 +166,10 @@ def _reader(raw: bytes) -> tuple[str, Callable[[bytes, str], Document]]:
     if raw.startswith(b"\xd0\xcf\x11\xe0"):
         raise UnreadableDocument("是旧版 Word 文件(.doc):请另存为 .docx 后再核对")
     head = decode(raw)[:20000].lower()
-    if any(mark in head for mark in ("<html", "<!doctype html", "<body", "<table", "<div", "<p>", "<p ")):
+    if any(
+        mark in head
+        for mark in ("<html", "<!doctype html", "<body", "<table", "<div", "<p>", "<p ")
+    ):
         from tasks.audit.read_html import read_html
 
         return "html", read_html

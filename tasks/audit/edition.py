@@ -29,7 +29,10 @@ def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[Chec
         text = f"版本是 {year} 年的,报告是 {report.report_year} 年的,不能比较"
         return [Check(CODE, CODE, "not_assessable", text)]
     layout = _layout(edition, report)
-    cells = {**_decimals(edition.get("cells", {})), **_decimals(edition.get("overview", {}), "overview.")}
+    cells = {
+        **_decimals(edition.get("cells", {})),
+        **_decimals(edition.get("overview", {}), "overview."),
+    }
     agreeing: dict[str, int] = {}
     for key, reading in report.tables.cells.items():
         value = cells.get(key)
@@ -39,19 +42,31 @@ def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[Chec
             agreeing[key.split(".")[0]] = agreeing.get(key.split(".")[0], 0) + 1
         else:
             cell = layout.cells.get(key) if layout else None
-            evidence = (Evidence(reading.value, cell=key), Evidence(value, cell=key, source="edition"))
+            evidence = (
+                Evidence(reading.value, cell=key),
+                Evidence(value, cell=key, source="edition"),
+            )
             checks.append(_difference(key, reading.value, value, cell, evidence))
     for figure in report.narrative.figures:
-        overview = figure.meaning.overview if figure.meaning and figure.kind in ("amount", "rate") else ""
+        overview = (
+            figure.meaning.overview if figure.meaning and figure.kind in ("amount", "rate") else ""
+        )
         key = f"overview.{overview}"
         value = cells.get(key) if overview else None
         if value is None:
             continue
-        evidence = (Evidence(figure.value, figure=figure), Evidence(value, cell=key, source="edition"))
+        evidence = (
+            Evidence(figure.value, figure=figure),
+            Evidence(value, cell=key, source="edition"),
+        )
         if figure.value == value.quantize(Decimal(1).scaleb(-figure.decimals)):
             agreeing["overview"] = agreeing.get("overview", 0) + 1
         else:
-            checks.append(_difference(key, figure.value, value, layout.cells.get(key) if layout else None, evidence))
+            checks.append(
+                _difference(
+                    key, figure.value, value, layout.cells.get(key) if layout else None, evidence
+                )
+            )
     for table, count in sorted(agreeing.items()):
         checks.append(Check(CODE, f"{CODE}.{table}", "pass", f"{table}:{count} 个数与版本一致"))
     if not checks:
@@ -59,14 +74,24 @@ def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[Chec
     return checks
 
 
-def _difference(key: str, printed: Decimal, value: Decimal, cell: Cell | None, evidence: tuple[Evidence, ...]) -> Check:
+def _difference(
+    key: str, printed: Decimal, value: Decimal, cell: Cell | None, evidence: tuple[Evidence, ...]
+) -> Check:
     label = cell.full_label if cell else key
     text = f"{label}:报告为 {number(printed)},版本为 {number(value)},相差 {number(abs(printed - value))}"
     if cell and cell.meaning:
         text += f"。版本的口径:{cell.meaning}"
     if cell and cell.article:
         text += f"({cell.article})"
-    return Check(CODE, f"{CODE}.{key}", "fail", text, f"{number(printed)} = {number(value)}", printed - value, evidence)
+    return Check(
+        CODE,
+        f"{CODE}.{key}",
+        "fail",
+        text,
+        f"{number(printed)} ≠ {number(value)}",
+        printed - value,
+        evidence,
+    )
 
 
 def _decimals(values: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]:

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import pairwise
 
 from tasks.audit.document import Document, plain
 
 _YEAR = r"(?P<year>20\d\d)\s*(?:年度|年)?"
-_REPORT = r"(?:政府信息|政务)公开(?:工作)?(?:情况)?(?:年度)?(?:工作)?(?:年度)?(?:情况)?(?:报告|年报)"
+_REPORT = (
+    r"(?:政府信息|政务)公开(?:工作)?(?:情况)?(?:年度)?(?:工作)?(?:年度)?(?:情况)?(?:报告|年报)"
+)
 _ORGAN = r"(?P<organ>[\u4e00-\u9fa5]{2,24}?)"
 _TITLES = [
     re.compile(rf"{_ORGAN}\s*(?:关于)?\s*{_YEAR}\s*(?:法治)?{_REPORT}"),
     re.compile(rf"{_YEAR}\s*{_ORGAN}\s*{_REPORT}"),
     re.compile(rf"{_YEAR}\s*{_REPORT}"),
 ]
-_LEAD = re.compile(r"^.*?(?:现公布|现将|公布|编制|发布|关于印发|关于|特编制|撰写|形成了?|向社会公开|的要求|等要求|规定)")
+_LEAD = re.compile(
+    r"^.*?(?:现公布|现将|公布|编制|发布|关于印发|关于|特编制|撰写|形成了?|向社会公开|的要求|等要求|规定)"
+)
+_ENDS_AS_ORGAN = re.compile(
+    r"(?:政府|[局委办厅院会处所队站部署区县市镇乡]|中心|街道|办公室|公司|集团|大学|学校|医院)$"
+)
 _WEAK = {"我市", "我局", "我办", "我县", "我区", "本机关", "本单位", "本局", "年度", "工作", "度"}
 
 
@@ -41,11 +49,11 @@ def identify(document: Document) -> tuple[int | None, str]:
     return year, ""
 
 
-def _lines(document: Document) -> Iterable[str]:
+def _lines(document: Document) -> Iterator[str]:
+    """Where a title may stand: the page's own, single lines, then an organ above its title."""
     yield re.sub(r"\s+", "", plain(document.title))
-    paragraphs = [re.sub(r"\s+", "", plain(b.text)) for b in document.blocks if b.grid is None]
-    for at, text in enumerate(paragraphs[:40]):
-        yield text
-        # A title over two lines: the organ above, the report below.
-        if at + 1 < len(paragraphs) and len(text) < 30:
-            yield text + paragraphs[at + 1][:40]
+    paragraphs = [re.sub(r"\s+", "", plain(b.text)) for b in document.blocks[:40] if b.grid is None]
+    yield from paragraphs
+    for above, below in pairwise(paragraphs):
+        if _ENDS_AS_ORGAN.search(above) and len(above) < 30:
+            yield above + below[:40]

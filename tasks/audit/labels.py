@@ -72,7 +72,11 @@ class Label:
 @cache
 def _known() -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
     """For rows, columns and sections: squeezed wording to (table, key) pairs."""
-    known: dict[str, dict[str, dict[tuple[str, str], None]]] = {"rows": {}, "columns": {}, "sections": {}}
+    known: dict[str, dict[str, dict[tuple[str, str], None]]] = {
+        "rows": {},
+        "columns": {},
+        "sections": {},
+    }
 
     def add(kind: str, text: str, table: str, key: str) -> None:
         for spelling in {squeeze(text), squeeze(_without_remark(text))}:
@@ -92,7 +96,9 @@ def _known() -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
     for table, texts in wording()["sections"].items():
         for text in texts:
             add("sections", text, table, squeeze(text))
-    return {kind: {text: tuple(keys) for text, keys in names.items()} for kind, names in known.items()}
+    return {
+        kind: {text: tuple(keys) for text, keys in names.items()} for kind, names in known.items()
+    }
 
 
 @cache
@@ -116,7 +122,8 @@ def match(kind: str, text: str) -> Label | None:
     scored = [
         (SequenceMatcher(None, spelling, candidate).ratio(), candidate)
         for candidate in known
-        if len(candidate) >= 5 and abs(len(candidate) - len(spelling)) <= max(3, len(candidate) // 3)
+        if len(candidate) >= 5
+        and abs(len(candidate) - len(spelling)) <= max(3, len(candidate) // 3)
     ]
     best = max(scored, default=(0.0, ""))
     return Label(known[best[1]], False) if best[0] >= _SIMILAR else None

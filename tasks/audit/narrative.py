@@ -100,14 +100,20 @@ class Narrative:
 
 
 @cache
-def _rules() -> list[tuple[dict[str, Any], re.Pattern[str], re.Pattern[str] | None, re.Pattern[str] | None, Meaning]]:
+def _rules() -> list[
+    tuple[dict[str, Any], re.Pattern[str], re.Pattern[str] | None, re.Pattern[str] | None, Meaning]
+]:
     rules = []
     for entry in phrases()["meanings"]:
         names = ("label", "role", "row", "overview", "pending", "all_closed", "strict", "generic")
-        meaning = Meaning(cells=tuple(entry.get("cells", ())), **{n: entry[n] for n in names if n in entry})
+        meaning = Meaning(
+            cells=tuple(entry.get("cells", ())), **{n: entry[n] for n in names if n in entry}
+        )
         if meaning.row:
             meaning = replace(meaning, cells=(f"t3.{meaning.row}.total",))
-        compiled = [re.compile(entry[n]) if n in entry else None for n in ("pattern", "context", "not")]
+        compiled = [
+            re.compile(entry[n]) if n in entry else None for n in ("pattern", "context", "not")
+        ]
         assert compiled[0] is not None
         rules.append((entry, compiled[0], compiled[1], compiled[2], meaning))
     return rules
@@ -129,6 +135,7 @@ def _not_figures() -> re.Pattern[str]:
 
 
 _SENTENCE_END = re.compile(r"[。!?\n]")
+_EDGES = " ,\uff0c、;\uff1b:\uff1a\u3000"
 _TIMES = {"万": 10_000, "亿": 100_000_000}
 
 
@@ -156,7 +163,9 @@ class _Reader:
     def read(self, number: int, original: str) -> Iterator[Figure]:
         text = plain(original)
         # Full-width commas divide clauses; only half-width ones divide thousands.
-        kept = "".join("\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True))
+        kept = "".join(
+            "\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True)
+        )
         masked = _not_figures().sub(lambda m: "\ue000" * len(m[0]), kept)
         found = list(_number_pattern().finditer(masked))
         previous: re.Match[str] | None = None
@@ -178,7 +187,9 @@ class _Reader:
         times = _TIMES.get(match["times"] or "", 1)
         fraction = match["fraction"] or ""
         value = Decimal(match["digits"].replace(",", "") + fraction) * times
-        is_about = bool(match["about"]) or bool(re.search(r"(?:约|近|超过?|逾|突破|达到?近)$", before))
+        is_about = bool(match["about"]) or bool(
+            re.search(r"(?:约|近|超过?|逾|突破|达到?近)$", before)
+        )
         step = Decimal(0) if is_about else Decimal(times).scaleb(-max(len(fraction) - 1, 0))
         kind, sign = self._kind(clause, unit, match, before, text, start)
         if match["sign"] == "-" or sign < 0:
@@ -186,10 +197,19 @@ class _Reader:
         stop = end if end <= len(text) else len(text)
         words = _words(before, after, sentence, unit)
         is_free = _subject_free(kind, before)
-        if kind not in ("amount", "rate") and is_free and self._last[0] == number and "。" not in text[self._last[1] : start]:
+        if (
+            kind not in ("amount", "rate")
+            and is_free
+            and self._last[0] == number
+            and "。" not in text[self._last[1] : start]
+        ):
             first, words = self._last[1], self._last[2]
         quote = _quote(original, first, start, stop, after)
-        meaning = self._meaning(number, clause, text[:start], sentence) if kind in ("amount", "rate") else None
+        meaning = (
+            self._meaning(number, clause, text[:start], sentence)
+            if kind in ("amount", "rate")
+            else None
+        )
         if kind == "amount":
             self._last = (number, first, meaning.label if meaning else words)
         if kind == "amount" and meaning:
@@ -200,9 +220,17 @@ class _Reader:
             self._passage if number <= self._open_until else 0, is_free,
         )  # fmt: skip
         yield figure
-        if meaning and meaning.all_closed and re.search(r"^\s*,?\s*(?:并|且|均|现)?已?(?:全部|均)已?(?:办结|办复|答复)", text[end:]):
+        if (
+            meaning
+            and meaning.all_closed
+            and re.search(
+                r"^\s*,?\s*(?:并|且|均|现)?已?(?:全部|均)已?(?:办结|办复|答复)", text[end:]
+            )
+        ):
             closed = Meaning("全部办结", overview=meaning.all_closed)
-            yield replace(figure, meaning=closed, quote=_quote(original, first, start, end, text[end:][:6]))
+            yield replace(
+                figure, meaning=closed, quote=_quote(original, first, start, end, text[end:][:6])
+            )
 
     def _kind(
         self, clause: str, unit: str, match: re.Match[str], before: str, text: str, start: int
@@ -215,7 +243,11 @@ class _Reader:
             if way or match["sign"]:
                 down = way is not None and way["way"] in phrases()["downward"]
                 return "change", -1 if down else 1
-            if pattern("rate").search(f"{before}§") and not before.startswith("占") and "占" not in before:
+            if (
+                pattern("rate").search(f"{before}§")
+                and not before.startswith("占")
+                and "占" not in before
+            ):
                 return "rate", 1
             in_brackets = text[:start].rstrip()[-1:] == "("
             if pattern("share").search(f"{before}§") or in_brackets:
@@ -226,7 +258,11 @@ class _Reader:
             return "difference", -1 if way["way"] in phrases()["downward"] else 1
         other = re.search(r"((?:19|20)\d{2})年", before)
         if pattern("prior_year").search(clause) or (
-            other and self._year and int(other[1]) < self._year and "结转" not in clause and "截至" not in before
+            other
+            and self._year
+            and int(other[1]) < self._year
+            and "结转" not in clause
+            and "截至" not in before
         ):
             return "other_year", 1
         return "amount", 1
@@ -257,7 +293,7 @@ class _Reader:
                 self._roles = set()
             self._roles.add(role)
             self._open_until = number + 1
-        elif role.startswith("case") or role.startswith(("review", "litigation")):
+        elif role.startswith(("case", "review", "litigation")):
             self._open_until = -1 if number >= self._open_until else self._open_until
         elif role and number <= self._open_until:
             self._open_until = number + 1
@@ -278,7 +314,11 @@ def _before(text: str, at: int, floor: int) -> tuple[int, str]:
             continue
         if character in ",;。:!?(\n":
             break
-        if enumerates and position > floor and (character == "、" or (position == at and character in "和及与")):
+        if (
+            enumerates
+            and position > floor
+            and (character == "、" or (position == at and character in "和及与"))
+        ):
             break
         position -= 1
     pieces.append(text[position:end])
@@ -287,7 +327,14 @@ def _before(text: str, at: int, floor: int) -> tuple[int, str]:
 
 def _quote(original: str, first: int, start: int, end: int, after: str) -> str:
     begin = max(first, start - 50)
-    return original[begin : end + min(len(after), 16)].strip(" ,,、;;:: ")
+    stop = end + min(len(after), 16)
+    quote = original[begin:stop].strip(_EDGES)
+    return (
+        quote + original[stop : stop + 1]
+        if plain(quote).count("(") > plain(quote).count(")")
+        and plain(original[stop : stop + 1]) == ")"
+        else quote
+    )
 
 
 def _words(before: str, after: str, sentence: str, unit: str) -> str:

@@ -42,7 +42,10 @@ def render_page(reports: Sequence[AuditReport]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     template = environment.get_template("page.html.j2")
     return template.render(
@@ -54,14 +57,25 @@ def render_page(reports: Sequence[AuditReport]) -> str:
 
 def _view(report: AuditReport, at: int) -> dict[str, Any]:
     cells, figures = _marks(report, at)
-    checks = [_check_view(check, number_, cells, figures) for number_, check in enumerate(report.checks)]
+    labels = (
+        {k: c.full_label for k, c in report.tables.layout.cells.items()}
+        if report.tables.layout
+        else {}
+    )
+    checks = [
+        _check_view(check, number_, cells, figures, labels)
+        for number_, check in enumerate(report.checks)
+    ]
     return {
         "id": at,
         "name": report.document.name,
         "year": report.report_year,
         "organ": report.organ,
         "layout": report.layout,
-        "counts": {status: report.count(status) for status in ("fail", "uncertain", "pass", "not_assessable")},
+        "counts": {
+            status: report.count(status)
+            for status in ("fail", "uncertain", "pass", "not_assessable")
+        },
         "checks": checks,
         "extra_rows": report.tables.extra_rows,
         "problems": [text for text, _ in report.tables.problems],
@@ -81,7 +95,9 @@ def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _M
         cells[key] = _Mark(f"r{at}-{key}", f"{label}({key})")
     figures: dict[int, _Mark] = {}
     for number_, figure in enumerate(report.narrative.figures):
-        mark = _Mark(f"r{at}-f{number_}", meaning_of(figure), "read" if figure.is_understood else "unknown")
+        mark = _Mark(
+            f"r{at}-f{number_}", meaning_of(figure), "read" if figure.is_understood else "unknown"
+        )
         label = figure.meaning.label if figure.meaning else figure.words
         mark.title = f"{label} · {mark.title}" if label and label != mark.title else mark.title
         figures[id(figure)] = mark
@@ -89,7 +105,9 @@ def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _M
         for mark in filter(None, (_mark_of(e, cells, figures) for e in check.evidence)):
             mark.checks.append(number_)
             mark.title += f"\n{check.code} {STATUS_LABELS[check.status]}:{check.message}"
-            if mark.status not in _WORST_FIRST or _WORST_FIRST.index(check.status) < _WORST_FIRST.index(mark.status):
+            if mark.status not in _WORST_FIRST or _WORST_FIRST.index(
+                check.status
+            ) < _WORST_FIRST.index(mark.status):
                 mark.status = check.status
         for suggestion in check.suggestions[:1]:
             if suggestion.cell in cells:
@@ -97,13 +115,25 @@ def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _M
     return cells, figures
 
 
-def _mark_of(evidence: Evidence, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> _Mark | None:
+def _mark_of(
+    evidence: Evidence, cells: dict[str, _Mark], figures: dict[int, _Mark]
+) -> _Mark | None:
     if evidence.years_back or evidence.source:
         return None
-    return figures.get(id(evidence.figure)) if evidence.figure is not None else cells.get(evidence.cell)
+    return (
+        figures.get(id(evidence.figure))
+        if evidence.figure is not None
+        else cells.get(evidence.cell)
+    )
 
 
-def _check_view(check: Check, at: int, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> dict[str, Any]:
+def _check_view(
+    check: Check,
+    at: int,
+    cells: dict[str, _Mark],
+    figures: dict[int, _Mark],
+    labels: dict[str, str],
+) -> dict[str, Any]:
     return {
         "number": at,
         "code": check.code,
@@ -111,28 +141,43 @@ def _check_view(check: Check, at: int, cells: dict[str, _Mark], figures: dict[in
         "label": STATUS_LABELS[check.status],
         "message": check.message,
         "equation": check.equation if len(check.readings) < 2 else "",
-        "readings": [(r.text, r.equation) for r in check.readings] if len(check.readings) > 1 else [],
+        "readings": [(r.text, r.equation) for r in check.readings]
+        if len(check.readings) > 1
+        else [],
         "suggestions": [s.text for s in check.suggestions],
         "evidence": [
-            (mark.anchor if (mark := _mark_of(e, cells, figures)) else "", _evidence_text(e))
+            (
+                mark.anchor if (mark := _mark_of(e, cells, figures)) else "",
+                _evidence_text(e, labels),
+            )
             for e in check.evidence
+            if e.figure is not None or e.value != 0 or len(check.evidence) < 4
         ],
     }
 
 
-def _evidence_text(evidence: Evidence) -> str:
+def _evidence_text(evidence: Evidence, labels: dict[str, str]) -> str:
+    back = "上年 " if evidence.years_back else ""
     if evidence.figure is not None:
-        return f"{'上年 ' if evidence.years_back else ''}“{evidence.figure.quote}”"
-    return f"{'上年 ' if evidence.years_back else ''}{evidence.source} {evidence.cell} = {number(evidence.value)}".strip()
+        return f"{back}“{evidence.figure.quote}”"
+    where = {"": "", "edition": "版本 "}.get(evidence.source, f"{evidence.source} ")
+    return f"{back}{where}{labels.get(evidence.cell, evidence.cell)}:{number(evidence.value)}"
 
 
-def _blocks(report: AuditReport, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> Iterator[dict[str, Any]]:
+def _blocks(
+    report: AuditReport, cells: dict[str, _Mark], figures: dict[int, _Mark]
+) -> Iterator[dict[str, Any]]:
     """Paragraphs as pieces of (text, mark), tables as rows of (text, spans, mark)."""
-    at_cell = {(c.place.block, c.place.row, c.place.column): cells[k] for k, c in report.tables.cells.items()}
+    at_cell = {
+        (c.place.block, c.place.row, c.place.column): cells[k]
+        for k, c in report.tables.cells.items()
+    }
     spans: dict[int, list[tuple[int, int, _Mark]]] = {}
     for key, cell in report.tables.cells.items():
         if cell.place.start is not None and cell.place.end is not None:
-            spans.setdefault(cell.place.block, []).append((cell.place.start, cell.place.end, cells[key]))
+            spans.setdefault(cell.place.block, []).append(
+                (cell.place.start, cell.place.end, cells[key])
+            )
     for figure in report.narrative.figures:
         spans.setdefault(figure.block, []).append((figure.start, figure.end, figures[id(figure)]))
     for number_, block in enumerate(report.document.blocks):
@@ -147,7 +192,10 @@ def _blocks(report: AuditReport, cells: dict[str, _Mark], figures: dict[int, _Ma
             pieces += [(block.text[position:start], None), (block.text[start:end], mark)]
             position = end
         pieces.append((block.text[position:], None))
-        yield {"pieces": pieces, "is_heading": len(block.text) < 40 and block.text[:1] in "一二三四五六七"}
+        yield {
+            "pieces": pieces,
+            "is_heading": len(block.text) < 40 and block.text[:1] in "一二三四五六七",
+        }
 
 
 def _grid_rows(

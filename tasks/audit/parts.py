@@ -53,7 +53,11 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
         return
     first = amounts[at + 1]
     joint = narrative.between(whole, first)
-    if not pattern("parts").search(joint) or (first.passage and first.role) or first.role in _REVIEW_ENDINGS:
+    if (
+        not pattern("parts").search(joint)
+        or (first.passage and first.role)
+        or first.role in _REVIEW_ENDINGS
+    ):
         return
     depth = _depth(narrative, first)
     parts: list[Figure] = []
@@ -80,19 +84,47 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
         holds = part.value <= whole.value
         text = f"“{part.quote}”{'不大于' if holds else '大于'}它所属的“{whole.quote}”"
         gap = part.value - whole.value
-        yield Check("B10", key, "pass" if holds else "fail", text, f"{number(part.value)} ≤ {number(whole.value)}", gap, _evidence(part, whole), (), () if holds else slips([part, whole], [1, -1], gap))
+        yield Check(
+            "B10",
+            key,
+            "pass" if holds else "fail",
+            text,
+            f"{number(part.value)} ≤ {number(whole.value)}",
+            gap,
+            _evidence(part, whole),
+            (),
+            () if holds else slips([part, whole], [1, -1], gap),
+        )
         return
     for count in range(2, len(parts) + 1):
         if sum(p.value for p in parts[:count]) == whole.value:
             text = f"“{whole.quote}”等于所列 {count} 项之和"
-            yield Check("B10", key, "pass", text, f"{number(whole.value)} = {_plus(parts[:count])}", Decimal(0), _evidence(whole, *parts[:count]))
+            yield Check(
+                "B10",
+                key,
+                "pass",
+                text,
+                f"{number(whole.value)} = {_plus(parts[:count])}",
+                Decimal(0),
+                _evidence(whole, *parts[:count]),
+            )
             return
     total = sum((p.value for p in parts), Decimal(0))
     gap = total - whole.value
     note = "所列各项可能不是全部" if gap < 0 else "所列各项可能有重复,或不都属于这一整体"
     text = f"“{whole.quote}”与所列 {len(parts)} 项之和 {number(total)} 相差 {number(abs(gap))}({note},不能判定)"
-    equation = f"{_plus(parts)} = {number(whole.value)}({number(total)} 与 {number(whole.value)})"
-    yield Check("B10", key, "uncertain", text, equation, gap, _evidence(whole, *parts), (), slips([whole, *parts], [-1] + [1] * len(parts), gap))
+    equation = f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}"
+    yield Check(
+        "B10",
+        key,
+        "uncertain",
+        text,
+        equation,
+        gap,
+        _evidence(whole, *parts),
+        (),
+        slips([whole, *parts], [-1] + [1] * len(parts), gap),
+    )
 
 
 def _plus(figures: list[Figure]) -> str:
@@ -112,14 +144,32 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
         if len(parts) > 1 and sum(p.value for p in parts) == total.value:
             key = f"B10.total.{total.block}.{total.start}"
             text = f"“{total.quote}”等于前列 {len(parts)} 项之和"
-            yield Check("B10", key, "pass", text, f"{_plus(parts)} = {number(total.value)}", Decimal(0), _evidence(*parts, total))
+            yield Check(
+                "B10",
+                key,
+                "pass",
+                text,
+                f"{_plus(parts)} = {number(total.value)}",
+                Decimal(0),
+                _evidence(*parts, total),
+            )
             return
     if len(parts) > 1:
         added = sum((p.value for p in parts), Decimal(0))
         gap = added - total.value
         text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}(所列是否都计入合计不能判定)"
-        equation = f"{_plus(parts)} = {number(total.value)}"
-        yield Check("B10", f"B10.total.{total.block}.{total.start}", "uncertain", text, equation, gap, _evidence(*parts, total), (), slips([*parts, total], [1] * len(parts) + [-1], gap))
+        equation = f"{_plus(parts)} = {number(added)} ≠ {number(total.value)}"
+        yield Check(
+            "B10",
+            f"B10.total.{total.block}.{total.start}",
+            "uncertain",
+            text,
+            equation,
+            gap,
+            _evidence(*parts, total),
+            (),
+            slips([*parts, total], [1] * len(parts) + [-1], gap),
+        )
 
 
 def _closed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
@@ -135,9 +185,19 @@ def _closed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
     text = f"“{whole.quote}”{'等于' if holds else '不等于'}已办结与办理中之和"
     if not holds:
         text += f",相差 {number(abs(gap))}"
-    equation = f"{number(whole.value)} = {number(closed.value)} + {number(open_.value)}"
+    equation = f"{number(whole.value)} {'=' if holds else '≠'} {number(closed.value)} + {number(open_.value)}"
     offers = () if holds else slips([whole, closed, open_], [-1, 1, 1], gap)
-    yield Check("B10", f"B10.closed.{whole.block}.{whole.start}", "pass" if holds else "fail", text, equation, gap, _evidence(whole, closed, open_), (), offers)
+    yield Check(
+        "B10",
+        f"B10.closed.{whole.block}.{whole.start}",
+        "pass" if holds else "fail",
+        text,
+        equation,
+        gap,
+        _evidence(whole, closed, open_),
+        (),
+        offers,
+    )
 
 
 def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
@@ -154,7 +214,7 @@ def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     total = sum((p.value for p in parts), Decimal(0))
     gap = total - whole.value
     key = f"B10.review.{whole.block}.{whole.start}"
-    equation = f"{_plus(parts)} = {number(whole.value)}"
+    equation = f"{_plus(parts)} {'≠' if gap else '='} {number(whole.value)}"
     evidence = _evidence(whole, *parts)
     if gap == 0:
         yield Check("B10", key, "pass", f"“{whole.quote}”等于各项结果之和", equation, gap, evidence)
@@ -163,5 +223,17 @@ def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
         yield Check("B10", key, "uncertain", text, equation, gap, evidence)
     else:
         text = f"“{whole.quote}”与各项结果之和 {number(total)} 相差 {number(abs(gap))}"
-        status = "fail" if gap > 0 or {p.role for p in parts} >= set(_REVIEW_ENDINGS) else "uncertain"
-        yield Check("B10", key, "fail" if status == "fail" else "uncertain", text, equation, gap, evidence, (), slips([whole, *parts], [-1] + [1] * len(parts), gap))
+        status = (
+            "fail" if gap > 0 or {p.role for p in parts} >= set(_REVIEW_ENDINGS) else "uncertain"
+        )
+        yield Check(
+            "B10",
+            key,
+            "fail" if status == "fail" else "uncertain",
+            text,
+            equation,
+            gap,
+            evidence,
+            (),
+            slips([whole, *parts], [-1] + [1] * len(parts), gap),
+        )

@@ -16,13 +16,20 @@ from tasks.audit.result import Check, Evidence, Reading, Suggestion
 from tasks.audit.suggestions import slip
 
 APPLICATION_WHOLES = ("received", "new_received", "handled", "closed")
-_PARENTS = {"denied": "denied_", "unavailable": "unavailable_", "unprocessed": "unprocessed_", "other": "other_"}
+_PARENTS = {
+    "denied": "denied_",
+    "unavailable": "unavailable_",
+    "unprocessed": "unprocessed_",
+    "other": "other_",
+}
 Sum = tuple[str, Decimal, tuple[Figure, ...]]
 
 
 def compatible(one: str, other: str) -> bool:
     """Whether two units may be added: the same, or used for the same things side by side."""
-    return one == other or any(one in group and other in group for group in phrases()["interchangeable"])
+    return one == other or any(
+        one in group and other in group for group in phrases()["interchangeable"]
+    )
 
 
 @dataclass
@@ -41,7 +48,10 @@ class Passage:
 
     def whole(self) -> Figure | None:
         """What was received, as the passage says it first."""
-        return next((self.figures[r] for r in ("received", "new_received", "handled") if r in self.figures), None)
+        return next(
+            (self.figures[r] for r in ("received", "new_received", "handled") if r in self.figures),
+            None,
+        )
 
     def outcomes(self) -> list[Figure]:
         """Outcome groups, and rows of the form whose group is not given itself."""
@@ -61,11 +71,18 @@ class Passage:
         carried = self.figures.get("carried_in")
         if carried:
             for figure in given:
-                both = (Evidence(figure.value, figure=figure), Evidence(carried.value, figure=carried))
+                both = (
+                    Evidence(figure.value, figure=figure),
+                    Evidence(carried.value, figure=carried),
+                )
                 yield "本年收到与上年结转之和", figure.value + carried.value, both
         outcomes = self.outcomes()
         if len(outcomes) > 2:
-            yield "各项结果之和", sum((f.value for f in outcomes), Decimal(0)), tuple(Evidence(f.value, figure=f) for f in outcomes)
+            yield (
+                "各项结果之和",
+                sum((f.value for f in outcomes), Decimal(0)),
+                tuple(Evidence(f.value, figure=f) for f in outcomes),
+            )
 
 
 def passages(narrative: Narrative) -> list[Passage]:
@@ -94,7 +111,13 @@ def passage_checks(passage: Passage) -> list[Check]:
     """The sums within one passage: applicants, ways of submission, outcomes."""
     if not all(f.step for f in [*passage.figures.values(), *passage.leaves.values()]):
         return []
-    checks = [_intake(passage), _applicants(passage), _channels(passage), _outcomes(passage), _closing(passage)]
+    checks = [
+        _intake(passage),
+        _applicants(passage),
+        _channels(passage),
+        _outcomes(passage),
+        _closing(passage),
+    ]
     return [check for check in checks if check is not None]
 
 
@@ -114,11 +137,25 @@ def _intake(passage: Passage) -> Check | None:
         return None
     gap = new.value + carried.value - whole.value
     key, evidence = f"B10.intake.{passage.number}", _evidence(whole, new, carried)
-    equation = f"{number(whole.value)} {'≠' if gap else '='} {number(new.value)} + {number(carried.value)}"
+    equation = (
+        f"{number(whole.value)} {'≠' if gap else '='} {number(new.value)} + {number(carried.value)}"
+    )
     if gap == 0:
-        return Check("B10", key, "pass", "新收与上年结转之和等于收到或办理的申请", equation, gap, evidence)
+        return Check(
+            "B10", key, "pass", "新收与上年结转之和等于收到或办理的申请", equation, gap, evidence
+        )
     text = f"新收与上年结转之和与收到或办理的申请 {number(whole.value)} 相差 {number(abs(gap))}"
-    return Check("B10", key, "fail", text, equation, gap, evidence, (), slips([new, carried, whole], [1, 1, -1], gap))
+    return Check(
+        "B10",
+        key,
+        "fail",
+        text,
+        equation,
+        gap,
+        evidence,
+        (),
+        slips([new, carried, whole], [1, 1, -1], gap),
+    )
 
 
 def _applicants(passage: Passage) -> Check | None:
@@ -130,19 +167,54 @@ def _applicants(passage: Passage) -> Check | None:
     carried = passage.figures.get("carried_in")
     readings = [("收到的申请", whole.value, str(number(whole.value)))]
     if carried:
-        readings.append(("收到与上年结转之和", whole.value + carried.value, f"{number(whole.value)} + {number(carried.value)}"))
-        readings.append(("收到的申请除去上年结转", whole.value - carried.value, f"{number(whole.value)} - {number(carried.value)}"))
+        readings.append(
+            (
+                "收到与上年结转之和",
+                whole.value + carried.value,
+                f"{number(whole.value)} + {number(carried.value)}",
+            )
+        )
+        readings.append(
+            (
+                "收到的申请除去上年结转",
+                whole.value - carried.value,
+                f"{number(whole.value)} - {number(carried.value)}",
+            )
+        )
     evidence = _evidence(*parts, whole, carried)
     key = f"B10.applicants.{passage.number}"
     left = _plus(parts)
     for name, value, written in readings:
         if total == value:
-            return Check("B10", key, "pass", f"自然人与法人或其他组织之和等于{name}", f"{left} = {written}", Decimal(0), evidence)
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"自然人与法人或其他组织之和等于{name}",
+                f"{left} = {written}",
+                Decimal(0),
+                evidence,
+            )
     gap = total - whole.value
-    status: Status = "uncertain" if passage.doubles & {"natural_person", "legal_person", "received"} else "fail"
+    status: Status = (
+        "uncertain" if passage.doubles & {"natural_person", "legal_person", "received"} else "fail"
+    )
     text = f"自然人与法人或其他组织之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
-    made = tuple(Reading(name, f"{left} = {written}", total - value) for name, value, written in readings)
-    return Check("B10", key, status, text, f"{left} = {number(whole.value)}({number(total)} 与 {number(whole.value)})", gap, evidence, made, slips([*parts, whole], [1, 1, -1], gap))
+    made = tuple(
+        Reading(name, f"{left} = {number(total)} ≠ {written}", total - value)
+        for name, value, written in readings
+    )
+    return Check(
+        "B10",
+        key,
+        status,
+        text,
+        f"{left} = {number(total)} ≠ {number(whole.value)}",
+        gap,
+        evidence,
+        made,
+        slips([*parts, whole], [1, 1, -1], gap),
+    )
 
 
 def _channels(passage: Passage) -> Check | None:
@@ -160,7 +232,17 @@ def _channels(passage: Passage) -> Check | None:
     text = f"各提交方式之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
     sure = gap > 0 and (carried is None or gap != carried)
     note = "" if gap > 0 else ";可能还有未列出的方式"
-    return Check("B10", key, "fail" if sure else "uncertain", text + note, f"{equation}({number(total)} 与 {number(whole.value)})", gap, evidence, (), slips([*parts, whole], [1] * len(parts) + [-1], gap))
+    return Check(
+        "B10",
+        key,
+        "fail" if sure else "uncertain",
+        text + note,
+        f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}",
+        gap,
+        evidence,
+        (),
+        slips([*parts, whole], [1] * len(parts) + [-1], gap),
+    )
 
 
 def _outcomes(passage: Passage) -> Check | None:
@@ -176,10 +258,20 @@ def _outcomes(passage: Passage) -> Check | None:
     key = f"B10.outcomes.{passage.number}"
     for reading in made:
         if reading.gap == 0:
-            return Check("B10", key, "pass", f"各项办理结果之和相符:{reading.text}", reading.equation, Decimal(0), evidence)
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"各项办理结果之和相符:按{reading.text}",
+                reading.equation,
+                Decimal(0),
+                evidence,
+            )
     best = min(made, key=lambda r: abs(r.gap))
     rows = set(phrases()["outcomes"]) - {"granted_or_partially"}
-    given = set(passage.figures) | ({"granted", "partially_granted"} if "granted_or_partially" in passage.figures else set())
+    given = set(passage.figures) | (
+        {"granted", "partially_granted"} if "granted_or_partially" in passage.figures else set()
+    )
     is_complete = rows <= given
     least = min(r.gap for r in made)
     status: Status = "fail"
@@ -192,8 +284,14 @@ def _outcomes(passage: Passage) -> Check | None:
         status, why = "uncertain", "上年结转的件数没有写明"
     elif not is_complete and least < 0:
         status, why = "uncertain", "没有写出全部办理结果"
-    text = "各项办理结果之和" + (f"为 {number(total)}" if not carried_out else f"为 {number(total)},加结转下年度为 {number(total + carried_out.value)}")
-    text += ";" + ";".join(f"{r.text}:相差 {number(abs(r.gap))}" for r in made) + (f"({why})" if why else ",没有一种读法相符")
+    text = f"各项办理结果之和为 {number(total)}"
+    text += (
+        f",加结转下年度 {number(carried_out.value)} 为 {number(total + carried_out.value)}"
+        if carried_out
+        else ""
+    )
+    text += ";" + ";".join(f"若{r.text},相差 {number(abs(r.gap))}" for r in made)
+    text += f"({why})" if why else ";没有一种读法相符" if len(made) > 1 else ""
     equation = ";".join(dict.fromkeys(r.equation for r in made))
     offers = slips([*parts, wholes[0]], [1] * len(parts) + [-1], best.gap)
     return Check("B10", key, status, text, equation, best.gap, evidence, tuple(made), offers)
@@ -217,37 +315,91 @@ def _outcome_readings(
         assert whole.meaning is not None
         name = f"{whole.meaning.label} {number(whole.value)}"
         if whole.role == "closed":
-            read(f"对{name}", None, whole)
+            read(name, None, whole)
             continue
-        read(f"{name}(已含上年结转)" if carried_in else f"对{name}", carried_out, whole)
+        read(f"{name} 已含上年结转" if carried_in else name, carried_out, whole)
         if carried_in is not None:
-            read(f"{name}不含上年结转 {number(carried_in.value)}", carried_out, whole, carried_in)
+            both = whole.value + carried_in.value
+            read(f"{name} 不含上年结转(合计应为 {number(both)})", carried_out, whole, carried_in)
         if whole.role == "handled" and carried_out is not None:
-            read(f"对{name},不计结转下年度", None, whole)
+            read(f"{name} 不计结转下年度", None, whole)
     return readings
 
 
 def _closing(passage: Passage) -> Check | None:
     """What was received against what was closed and what was carried out."""
-    closed, carried_out, whole = (passage.figures.get("closed"), passage.figures.get("carried_out"), passage.whole())
+    closed, carried_out, whole = (
+        passage.figures.get("closed"),
+        passage.figures.get("carried_out"),
+        passage.whole(),
+    )
+    carried_in = passage.figures.get("carried_in")
+    done = closed or passage.figures.get("handled")
+    if (
+        whole is not None
+        and done is not None
+        and carried_in is not None
+        and carried_out is None
+        and done is not whole
+    ):
+        left_open = whole.value + carried_in.value - done.value
+        text = f"结转下年度的件数没有写明;按所写各数应为 {number(left_open)}"
+        equation = f"{number(whole.value)} + {number(carried_in.value)} - {number(done.value)} = {number(left_open)}"
+        status: Status = "not_assessable" if left_open >= 0 else "uncertain"
+        return Check(
+            "B10",
+            f"B10.closing.{passage.number}",
+            status,
+            text,
+            equation,
+            None,
+            _evidence(whole, carried_in, done),
+        )
     if closed is None or carried_out is None or whole is None:
         return None
-    carried_in = passage.figures.get("carried_in")
     left = closed.value + carried_out.value
     values = [("收到或办理的申请", whole.value, number(whole.value))]
     if carried_in:
-        values.append(("收到与上年结转之和", whole.value + carried_in.value, f"{number(whole.value)} + {number(carried_in.value)}"))
-    key, evidence = f"B10.closing.{passage.number}", _evidence(closed, carried_out, whole, carried_in)
+        values.append(
+            (
+                "收到与上年结转之和",
+                whole.value + carried_in.value,
+                f"{number(whole.value)} + {number(carried_in.value)}",
+            )
+        )
+    key, evidence = (
+        f"B10.closing.{passage.number}",
+        _evidence(closed, carried_out, whole, carried_in),
+    )
     sides = f"{number(closed.value)} + {number(carried_out.value)}"
     for name, value, written in values:
         if left == value:
-            return Check("B10", key, "pass", f"办结与结转下年度之和等于{name}", f"{sides} = {written}", Decimal(0), evidence)
-    made = tuple(Reading(name, f"{sides} = {written}", left - value) for name, value, written in values)
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"办结与结转下年度之和等于{name}",
+                f"{sides} = {written}",
+                Decimal(0),
+                evidence,
+            )
+    made = tuple(
+        Reading(name, f"{sides} = {number(left)} ≠ {written}", left - value)
+        for name, value, written in values
+    )
     best = min(made, key=lambda r: abs(r.gap))
     # 按时办结 leaves out what was late; an unprinted carry-in can only add.
-    sure = "按" not in closed.before and (carried_in is not None or left < whole.value) and not passage.doubles
-    text = f"办结与结转下年度之和为 {number(left)};" + ";".join(f"与{r.text}相差 {number(abs(r.gap))}" for r in made)
-    return Check("B10", key, "fail" if sure else "uncertain", text, best.equation, best.gap, evidence, made)
+    sure = (
+        "按" not in closed.before
+        and (carried_in is not None or left < whole.value)
+        and not passage.doubles
+    )
+    text = f"办结与结转下年度之和为 {number(left)};" + ";".join(
+        f"与{r.text}相差 {number(abs(r.gap))}" for r in made
+    )
+    return Check(
+        "B10", key, "fail" if sure else "uncertain", text, best.equation, best.gap, evidence, made
+    )
 
 
 def slips(figures: list[Figure], signs: list[int], gap: Decimal) -> tuple[Suggestion, ...]:
@@ -257,5 +409,12 @@ def slips(figures: list[Figure], signs: list[int], gap: Decimal) -> tuple[Sugges
         instead = figure.value - sign * gap
         why = slip(figure.value, instead)
         if why:
-            offers.append(Suggestion(f"若“{figure.quote}”是 {number(instead)} 而不是 {number(figure.value)},此式成立({why})", "", figure.value, instead))
+            offers.append(
+                Suggestion(
+                    f"若“{figure.quote}”是 {number(instead)} 而不是 {number(figure.value)},此式成立({why})",
+                    "",
+                    figure.value,
+                    instead,
+                )
+            )
     return tuple(offers[:3])

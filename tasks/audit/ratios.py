@@ -53,9 +53,19 @@ def ratio_checks(
         key = f"B10.{figure.kind}.{figure.block}.{figure.start}"
         if of is None:
             text = f"“{figure.quote}”:没有写明是哪两个数之比,无法核对"
-            checks.append(Check("B10", key, "not_assessable", text, evidence=(Evidence(figure.value, figure=figure),)))
+            checks.append(
+                Check(
+                    "B10",
+                    key,
+                    "not_assessable",
+                    text,
+                    evidence=(Evidence(figure.value, figure=figure),),
+                )
+            )
         elif figure.kind == "share":
-            checks.append(_share(narrative, at, of, by_passage.get(of.passage if of.role else 0), key))
+            checks.append(
+                _share(narrative, at, of, by_passage.get(of.passage if of.role else 0), key)
+            )
         else:
             checks.append(_change(narrative, at, of, last_year or {}, key))
     return checks
@@ -67,7 +77,9 @@ def _counted(narrative: Narrative, at: int) -> Figure | None:
     if not figure.is_subject_free:
         return None
     for before in reversed(narrative.figures[:at]):
-        if before.block != figure.block or any(c in narrative.between(before, figure) for c in "。;!?"):
+        if before.block != figure.block or any(
+            c in narrative.between(before, figure) for c in "。;!?"
+        ):
             return None
         if before.kind == "amount":
             return before if "分别" not in narrative.between(before, figure) else None
@@ -89,12 +101,16 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
             return Check("B10", key, "pass", text, equation, None, evidence + figures)
     usable = [w for w in wholes if w[1] >= of.value and w[1] > 0]
     if not usable or not of.step:
-        return Check("B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence)
+        return Check(
+            "B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence
+        )
     name, value, figures = usable[0]
     exact = Fraction(of.value) / Fraction(value) * 100
     rounded, cut = as_printed(exact, figure.decimals)
     equation = f"{number(of.value)} / {number(value)} = {_percent(exact)}"
-    gap = figure.value - (rounded if abs(rounded - figure.value) <= abs(cut - figure.value) else cut)
+    gap = figure.value - (
+        rounded if abs(rounded - figure.value) <= abs(cut - figure.value) else cut
+    )
     # Only a percentage right behind its part, with a whole that the text names, is certain.
     certain = passage is not None or _names_whole(narrative, of, figures)
     text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {rounded}%(四舍五入)或 {cut}%(截取),文中为 {figure.value}%"
@@ -103,7 +119,17 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
         for p in dict.fromkeys((rounded, cut))
         if (why := slip(figure.value, p))
     )
-    return Check("B10", key, "fail" if certain else "uncertain", text, equation, gap, evidence + figures, (), offers)
+    return Check(
+        "B10",
+        key,
+        "fail" if certain else "uncertain",
+        text,
+        equation,
+        gap,
+        evidence + figures,
+        (),
+        offers,
+    )
 
 
 def _percent(exact: Fraction) -> str:
@@ -120,17 +146,30 @@ def _wholes(
         yield from passage.wholes()
         return
     for before in reversed(narrative.figures):
-        if before.block == of.block and before.end <= of.start and before.kind == "amount":
-            if compatible(before.unit, of.unit) and before.value >= of.value:
-                label = before.meaning.label if before.meaning else before.words
-                yield label or "前述数", before.value, (Evidence(before.value, figure=before),)
+        is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"
+        if is_ahead and compatible(before.unit, of.unit) and before.value >= of.value:
+            label = before.meaning.label if before.meaning else before.words
+            yield label or "前述数", before.value, (Evidence(before.value, figure=before),)
 
 
-def _change(narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal], key: str) -> Check:
+def _change(
+    narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal], key: str
+) -> Check:
     figure = narrative.figures[at]
-    evidence: tuple[Evidence, ...] = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
+    evidence: tuple[Evidence, ...] = (
+        Evidence(of.value, figure=of),
+        Evidence(figure.value, figure=figure),
+    )
     if of.step != 1 or of.value != of.value.to_integral_value():
-        return Check("B10", key, "not_assessable", f"“{figure.quote}”:现值是约数,无法核对", "", None, evidence)
+        return Check(
+            "B10",
+            key,
+            "not_assessable",
+            f"“{figure.quote}”:现值是约数,无法核对",
+            "",
+            None,
+            evidence,
+        )
     base, source = _base(narrative, at, of, last_year)
     if base is not None and base.value:
         assert base.value is not None
@@ -138,20 +177,32 @@ def _change(narrative: Narrative, at: int, of: Figure, last_year: dict[str, Deci
         how = manner(exact, figure.value, figure.decimals)
         equation = f"({number(of.value)} - {number(base.value)}) / {number(base.value)} = {_percent(exact)}"
         if how:
-            return Check("B10", key, "pass", f"“{figure.quote}”:以{source} {number(base.value)} 为基数,{how}", equation, None, (*evidence, base))
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"“{figure.quote}”:以{source} {number(base.value)} 为基数,{how}",
+                equation,
+                None,
+                (*evidence, base),
+            )
         rounded, cut = as_printed(exact, figure.decimals)
         text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {rounded}% 或 {cut}%,文中为 {figure.value}%"
         return Check("B10", key, "fail", text, equation, figure.value - rounded, (*evidence, base))
     return _implied(figure, of, key, evidence)
 
 
-def _base(narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal]) -> tuple[Evidence | None, str]:
+def _base(
+    narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal]
+) -> tuple[Evidence | None, str]:
     """Last year's figure: from last year's report, or as the sentence itself gives it."""
     if of.meaning and (value := last_year.get(of.meaning.overview or of.meaning.label)) is not None:
         return Evidence(value, years_back=1), "上年报告所载"
     figure = narrative.figures[at]
     for near in narrative.figures[max(at - 2, 0) : at + 2]:
-        if near.block != figure.block or "。" in narrative.between(*sorted((near, figure), key=lambda f: f.start)):
+        if near.block != figure.block or "。" in narrative.between(
+            *sorted((near, figure), key=lambda f: f.start)
+        ):
             continue
         if near.unit == of.unit and near.kind == "difference" and near.is_subject_free:
             return Evidence(of.value - near.value, figure=near), "文中差额推得的上年数"
@@ -165,7 +216,9 @@ def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Evidence, ...
     step = Fraction(1, 10**figure.decimals)
     printed = Fraction(figure.value)
     if of.value == 0 or printed <= -100:
-        return Check("B10", key, "not_assessable", f"“{figure.quote}”:没有上年数", "", None, evidence)
+        return Check(
+            "B10", key, "not_assessable", f"“{figure.quote}”:没有上年数", "", None, evidence
+        )
     low, high = (printed - step) / 100 + 1, (printed + step) / 100 + 1
     first = max(floor(Fraction(of.value) / high), 1)
     last = ceil(Fraction(of.value) / low) if low > 0 else first
@@ -186,10 +239,14 @@ def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Evidence, ...
     base, how = found[0]
     exact = (Fraction(of.value) / base - 1) * 100
     equation = f"({number(of.value)} - {base}) / {base} = {_percent(exact)}"
-    return Check("B10", key, "pass", f"“{figure.quote}”:与基数 {base} 一致,{how}", equation, None, evidence)
+    return Check(
+        "B10", key, "pass", f"“{figure.quote}”:与基数 {base} 一致,{how}", equation, None, evidence
+    )
 
 
 def _names_whole(narrative: Narrative, of: Figure, figures: tuple[Evidence, ...]) -> bool:
     """Whether 其中 or the like stands right between the whole and its part."""
     whole = figures[0].figure if figures else None
-    return whole is not None and any(word in narrative.between(whole, of) for word in ("其中", "包括", "含"))
+    return whole is not None and any(
+        word in narrative.between(whole, of) for word in ("其中", "包括", "含")
+    )

@@ -97,7 +97,12 @@ def _continues(cell: Element) -> bool:
 
 def _table(table: Element) -> Iterator[Block]:
     rows = list(_under(table, f"{_W}tr"))
-    if any(True for row in rows for cell in _under(row, f"{_W}tc") if cell.find(f".//{_W}tbl") is not None):
+    if any(
+        True
+        for row in rows
+        for cell in _under(row, f"{_W}tc")
+        if cell.find(f".//{_W}tbl") is not None
+    ):
         for row in rows:
             for cell in _under(row, f"{_W}tc"):
                 yield from _blocks(cell)

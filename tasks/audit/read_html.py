@@ -15,7 +15,20 @@ from tasks.audit.document import Block, Document, decode, unfold
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
-_SKIPPED = {"script", "style", "noscript", "template", "head", "xml", "select", "option", "button", "textarea", "svg", "del"}
+_SKIPPED = {
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "head",
+    "xml",
+    "select",
+    "option",
+    "button",
+    "textarea",
+    "svg",
+    "del",
+}
 _BREAKING = {
     "p", "div", "section", "article", "main", "header", "footer", "nav", "aside", "h1", "h2", "h3",
     "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd", "tr", "td", "th", "tbody", "thead", "table",

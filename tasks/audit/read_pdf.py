@@ -7,13 +7,16 @@ Tables without rules stay lines, and are found in them later.
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import re
 from typing import Any
 
 from tasks.audit.document import Block, Document, Grid, GridCell, UnreadableDocument
 
-_PAGE_NUMBER = re.compile(r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$")
+_PAGE_NUMBER = re.compile(
+    r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$"
+)
 _STARTS_NEW = re.compile(
     r"^\s*([一二三四五六七八九十]{1,3}[、.]|[((][一二三四五六七八九十]{1,3}[))]|第[一二三四五六七八九十]+[章节部])"
 )
@@ -54,7 +57,9 @@ def _page(page: Any) -> list[str | Grid]:
     def outside(item: dict[str, Any]) -> bool:
         across = (item["x0"] + item["x1"]) / 2
         down = (item["top"] + item["bottom"]) / 2
-        return not any(x0 <= across <= x1 and top <= down <= bottom for x0, top, x1, bottom in boxes)
+        return not any(
+            x0 <= across <= x1 and top <= down <= bottom for x0, top, x1, bottom in boxes
+        )
 
     text = page.filter(lambda o: o["object_type"] != "char" or outside(o))
     lines = text.extract_text_lines(return_chars=False)
@@ -74,7 +79,10 @@ def _grid(table: Any) -> Grid:
         for c, (text, box) in enumerate(zip(row, row_boxes, strict=True)):
             if box is not None:
                 anchors.append((box, GridCell(text or "", r, c)))
-    columns = _edges([box[0] for row in boxes for box in row if box], [box[2] for row in boxes for box in row if box])
+    columns = _edges(
+        [box[0] for row in boxes for box in row if box],
+        [box[2] for row in boxes for box in row if box],
+    )
     for row_boxes in boxes:
         own = [box for box in row_boxes if box is not None]
         if not own:
@@ -90,7 +98,7 @@ def _edges(lefts: list[float], rights: list[float]) -> list[float]:
     for edge in sorted({*lefts, *rights}):
         if not edges or edge - edges[-1] > 2:
             edges.append(edge)
-    return [(a + b) / 2 for a, b in zip(edges, edges[1:], strict=False)]
+    return [(a + b) / 2 for a, b in itertools.pairwise(edges)]
 
 
 def _covering(

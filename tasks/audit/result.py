@@ -88,9 +88,17 @@ class AuditReport:
 
 def of_balance(result: CheckResult) -> Check:
     """A check of the form as the rules give it."""
-    evidence = tuple(Evidence(e.value, cell=e.cell, years_back=e.years_back) for e in result.evidence)
+    evidence = tuple(
+        Evidence(e.value, cell=e.cell, years_back=e.years_back) for e in result.evidence
+    )
     return Check(
-        result.code, result.key, result.status, result.message, result.equation, result.gap, evidence
+        result.code,
+        result.key,
+        result.status,
+        result.message,
+        result.equation,
+        result.gap,
+        evidence,
     )
 
 
@@ -127,23 +135,40 @@ def _check_json(check: Check) -> dict[str, Any]:
     }
     if check.readings:
         out["readings"] = [
-            {"reading": r.text, "equation": r.equation, "gap": plain_number(r.gap)} for r in check.readings
+            {"reading": r.text, "equation": r.equation, "gap": plain_number(r.gap)}
+            for r in check.readings
         ]
     if check.suggestions:
         out["suggestions"] = [
-            {"text": s.text, "cell": s.cell, "found": plain_number(s.found), "instead": plain_number(s.instead)}
+            {
+                "text": s.text,
+                "cell": s.cell,
+                "found": plain_number(s.found),
+                "instead": plain_number(s.instead),
+            }
             for s in check.suggestions
         ]
     return out
 
 
-KIND_LABELS = {"share": "占比", "change": "同比变化", "rate": "比率", "points": "百分点变化", "difference": "与上年之差", "other_year": "其他年份"}
+KIND_LABELS = {
+    "share": "占比",
+    "change": "同比变化",
+    "rate": "比率",
+    "points": "百分点变化",
+    "difference": "与上年之差",
+    "other_year": "其他年份",
+}
 
 
 def meaning_of(figure: Figure) -> str:
     """The project's key for the figure, or else what the text says it is."""
     if figure.meaning and figure.kind in ("amount", "rate"):
-        return f"overview.{figure.meaning.overview}" if figure.meaning.overview else figure.meaning.label
+        return (
+            f"overview.{figure.meaning.overview}"
+            if figure.meaning.overview
+            else figure.meaning.label
+        )
     label = KIND_LABELS.get(figure.kind, "")
     return f"{figure.words}({label})" if label and figure.words else label or figure.words
 
@@ -162,7 +187,10 @@ def as_json(report: AuditReport) -> dict[str, Any]:
         "layout": report.layout,
         "organ": report.organ,
         "cells": {k: plain_number(c.value) for k, c in report.tables.cells.items()},
-        "extra_rows": [{"table": r.table, "label": r.label, "values": list(r.values)} for r in report.tables.extra_rows],
+        "extra_rows": [
+            {"table": r.table, "label": r.label, "values": list(r.values)}
+            for r in report.tables.extra_rows
+        ],
         "narrative": [
             {
                 "quote": f.quote,
@@ -177,7 +205,11 @@ def as_json(report: AuditReport) -> dict[str, Any]:
         ],
         "checks": [_check_json(check) for check in report.checks],
         "not_understood": [
-            *[{"quote": f.quote, "value": plain_number(f.value), "unit": f.unit} for f in figures if not f.is_understood],
+            *[
+                {"quote": f.quote, "value": plain_number(f.value), "unit": f.unit}
+                for f in figures
+                if not f.is_understood
+            ],
             *[{"quote": text, "value": None, "unit": ""} for text, _ in report.tables.problems],
         ],
     }

@@ -61,7 +61,9 @@ def check_report(
         checks += tree_checks(report, children)
     if edition is not None:
         checks += edition_checks(report, edition)
-    report.checks = sorted(checks, key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0))
+    report.checks = sorted(
+        checks, key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0)
+    )
     return report
 
 
@@ -83,7 +85,11 @@ def audit_files(
     below = [read_report(path) for path in children]
     for report in reports:
         others = [r for r in reports if r is not report]
-        fits = edition is not None and edition.get("report_year") in (None, report.report_year, str(report.report_year))
+        fits = edition is not None and edition.get("report_year") in (
+            None,
+            report.report_year,
+            str(report.report_year),
+        )
         wanted = edition if fits or len(reports) == 1 else None
         check_report(report, earlier(report, others), below, wanted)
     return sorted(reports, key=lambda r: r.report_year or 0)

@@ -25,7 +25,12 @@ def slip(found: Decimal, instead: Decimal) -> str:
         wrong = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
         if len(wrong) == 1:
             return "差一位数字"
-        if len(wrong) == 2 and wrong[1] == wrong[0] + 1 and a[wrong[0]] == b[wrong[1]] and a[wrong[1]] == b[wrong[0]]:
+        if (
+            len(wrong) == 2
+            and wrong[1] == wrong[0] + 1
+            and a[wrong[0]] == b[wrong[1]]
+            and a[wrong[1]] == b[wrong[0]]
+        ):
             return "相邻两位数字颠倒"
     longer, shorter = (a, b) if len(a) > len(b) else (b, a)
     if len(longer) == len(shorter) + 1 and len(shorter) > 1:
@@ -35,14 +40,18 @@ def slip(found: Decimal, instead: Decimal) -> str:
     return ""
 
 
-def suggest(layout: Layout, checks: list[Check], figures: Mapping[str, Decimal | None]) -> list[Check]:
+def suggest(
+    layout: Layout, checks: list[Check], figures: Mapping[str, Decimal | None]
+) -> list[Check]:
     """The checks, with suggestions on those of the form that fail.
 
     A cell is named if with another value every equation it is part of holds, and either two
     or more of them fail now, or a slip of the hand explains the difference.
     """
     by_key = {equation.key: equation for equation in layout.equations if not equation.crosses_years}
-    failing = {check.key: check for check in checks if check.status == "fail" and check.key in by_key}
+    failing = {
+        check.key: check for check in checks if check.status == "fail" and check.key in by_key
+    }
     containing: dict[str, list[Equation]] = {}
     for equation in by_key.values():
         for term in equation.left + equation.right:
@@ -65,11 +74,17 @@ def suggest(layout: Layout, checks: list[Check], figures: Mapping[str, Decimal |
             text = f"若“{label}”({cell})是 {number(instead)} 而不是 {number(found)},"
             text += f"涉及该格的 {closed} 个不符的等式均成立" if closed > 1 else "此式成立"
             text += f"({why})" if why else ""
-            offered.setdefault(key, []).append((closed + bool(why), Suggestion(text, cell, found, instead)))
+            offered.setdefault(key, []).append(
+                (closed + bool(why), Suggestion(text, cell, found, instead))
+            )
     with_offers = []
     for check in checks:
         ranked = sorted(offered.get(check.key, []), key=lambda o: -o[0])[:3]
-        with_offers.append(replace(check, suggestions=check.suggestions + tuple(s for _, s in ranked)) if ranked else check)
+        with_offers.append(
+            replace(check, suggestions=check.suggestions + tuple(s for _, s in ranked))
+            if ranked
+            else check
+        )
     return with_offers
 
 
@@ -86,7 +101,9 @@ def _needed(equation: Equation, check: Check) -> list[tuple[str, Decimal]]:
     return needed
 
 
-def _neighbour(layout: Layout, cell: str, value: Decimal, figures: Mapping[str, Decimal | None]) -> str:
+def _neighbour(
+    layout: Layout, cell: str, value: Decimal, figures: Mapping[str, Decimal | None]
+) -> str:
     """Whether the value stands in the cell above, below, left or right."""
     if value == 0:
         return ""

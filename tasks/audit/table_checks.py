@@ -21,16 +21,36 @@ def table_checks(reading: TableReading) -> list[Check]:
     """B1–B4, B9 and B11 for every line of the tables that were found."""
     if reading.layout is None:
         return [
-            Check(code, f"{code}.{table}", "not_assessable", f"{_NAMES[table]}没有找到(可能是图片,或不是现行格式)")
-            for table, code in (("t3", "B1"), ("t3", "B2"), ("t3", "B3"), ("t4", "B4"), ("t2", "B9"))
+            Check(
+                code,
+                f"{code}.{table}",
+                "not_assessable",
+                f"{_NAMES[table]}没有找到(可能是图片,或不是现行格式)",
+            )
+            for table, code in (
+                ("t3", "B1"),
+                ("t3", "B2"),
+                ("t3", "B3"),
+                ("t4", "B4"),
+                ("t2", "B9"),
+            )
         ]
     checks: list[Check] = []
     figures = reading.figures
     for table in TABLES:
-        equations = [e for e in reading.layout.equations if e.table == table and not e.crosses_years]
+        equations = [
+            e for e in reading.layout.equations if e.table == table and not e.crosses_years
+        ]
         if not any(cell.startswith(f"{table}.") for cell in reading.cells):
             for code in dict.fromkeys(e.code for e in equations) or ["B9"]:
-                checks.append(Check(code, f"{code}.{table}", "not_assessable", f"{_NAMES[table]}没有找到(可能是图片)"))
+                checks.append(
+                    Check(
+                        code,
+                        f"{code}.{table}",
+                        "not_assessable",
+                        f"{_NAMES[table]}没有找到(可能是图片)",
+                    )
+                )
             continue
         checks.extend(balance_check(e, figures) for e in equations)
         checks.extend(_values(reading.layout, table, figures))
@@ -68,7 +88,11 @@ def balance_check(equation: Equation, figures: Mapping[str, Decimal | None]) -> 
     blanks = [t.cell for t in terms if t.cell in figures and figures[t.cell] is None]
     if result.status != "not_assessable" or not blanks or len(blanks) == len(terms):
         return result
-    if any(t.cell not in figures for t in terms) or equation.relation != "=" or any(t.sign < 0 for t in terms):
+    if (
+        any(t.cell not in figures for t in terms)
+        or equation.relation != "="
+        or any(t.sign < 0 for t in terms)
+    ):
         return result
     left, right = _sum(equation.left, figures), _sum(equation.right, figures)
     gap = left - right
@@ -84,10 +108,18 @@ def balance_check(equation: Equation, figures: Mapping[str, Decimal | None]) -> 
         note = f"{place}({named}由本式可知为 0)"
         return Check(equation.code, equation.key, "pass", note, sides, gap, evidence)
     if (gap > 0 and on_right) or (gap < 0 and on_left):
-        blank = next(c for c in blanks if any(t.cell == c for t in (equation.right if gap > 0 else equation.left)))
-        offer = Suggestion(f"若空白的 {blank} 是 {number(abs(gap))},此式成立", blank, None, abs(gap))
+        blank = next(
+            c
+            for c in blanks
+            if any(t.cell == c for t in (equation.right if gap > 0 else equation.left))
+        )
+        offer = Suggestion(
+            f"若空白的 {blank} 是 {number(abs(gap))},此式成立", blank, None, abs(gap)
+        )
         note = f"{place};按空白为 0 算相差 {number(abs(gap))},空白处可能漏填"
-        return Check(equation.code, equation.key, "uncertain", note, sides, gap, evidence, (), (offer,))
+        return Check(
+            equation.code, equation.key, "uncertain", note, sides, gap, evidence, (), (offer,)
+        )
     if gap == 0:
         note = f"{place};按空白为 0 算相等,但等式两边都有空白"
         return Check(equation.code, equation.key, "uncertain", note, sides, gap, evidence)

@@ -200,7 +200,9 @@ class _Reader:
 
     def _has_row_label(self, texts: list[RowCell]) -> bool:
         """A row label of table 二 beside its columns means a whole table flattened to a line."""
-        return any((label := match("rows", c.text)) is not None and label.key_in("t2") for c in texts)
+        return any(
+            (label := match("rows", c.text)) is not None and label.key_in("t2") for c in texts
+        )
 
     def _open_header(self, table: str) -> None:
         if not (self._header_open and self._table == table):
@@ -250,11 +252,18 @@ class _Reader:
                 columns = list(enumerate(APPLICANTS))
         else:
             columns = list(enumerate(ENDINGS))
-        matched = _align(columns, values, by_column=bool(self._header.get(table)) and not self._is_text)
+        matched = _align(
+            columns, values, by_column=bool(self._header.get(table)) and not self._is_text
+        )
         if matched is None:
             written_ = "、".join(v.text.strip() or "空" for v in values)
             if len(values) > 1 or not self._is_text:
-                self.reading.problems.append((f"{table} {key}:{len(values)} 个数对不上 {len(columns)} 列({written_})", values[0].place))
+                self.reading.problems.append(
+                    (
+                        f"{table} {key}:{len(values)} 个数对不上 {len(columns)} 列({written_})",
+                        values[0].place,
+                    )
+                )
             return
         for column, cell in matched:
             self._keep(f"{table}.{key}.{column}", cell)
@@ -273,7 +282,11 @@ class _Reader:
             for (review, ending), cell in by_heads.items():
                 self._keep(f"t4.{review}.{ending}", cell)
             return
-        if len(values) > 15 and (filled := [v for v in values if v.text.strip()]) and len(filled) == 15:
+        if (
+            len(values) > 15
+            and (filled := [v for v in values if v.text.strip()])
+            and len(filled) == 15
+        ):
             values = filled
         if len(values) == 15:
             keys = [(r, e) for r in REVIEWS for e in ENDINGS]
@@ -304,7 +317,9 @@ class _Reader:
                 table = key.split(".")[0]
                 if table not in self._second:
                     self._second.add(table)
-                    self.reading.problems.append((f"{table} 又出现一张或一行,所列数与前面不同,按前面的核对", cell.place))
+                    self.reading.problems.append(
+                        (f"{table} 又出现一张或一行,所列数与前面不同,按前面的核对", cell.place)
+                    )
             return
         value, note = read.value, "空白" if read.is_blank else ""
         units = wording()["money"].get(".".join([key.split(".")[0], key.split(".")[2]]), {})
@@ -362,5 +377,7 @@ def _layout_of(cells: dict[str, CellReading]) -> Layout | None:
     """
     if len(cells) < 3:
         return None
-    scores = [(sum(1 for key in cells if key in load_layout(name).cells), name) for name in layout_names()]
+    scores = [
+        (sum(1 for key in cells if key in load_layout(name).cells), name) for name in layout_names()
+    ]
     return load_layout(max(scores)[1])

@@ -89,9 +89,11 @@ def _rows(block: int, line: str) -> list[list[RowCell]] | None:
     runs_ = _runs(block, line, 0)
     if runs_:
         return runs_
-    words = [m for m in re.finditer(r"\S+", text)]
+    words = list(re.finditer(r"\S+", text))
     if len(words) > 1 and all(_is_known(w[0]) for w in words):
-        return [[_cell(block, i, line[w.start() : w.end()], w.start()) for i, w in enumerate(words)]]
+        return [
+            [_cell(block, i, line[w.start() : w.end()], w.start()) for i, w in enumerate(words)]
+        ]
     return None
 
 
@@ -151,11 +153,17 @@ def _runs(block: int, line: str, offset: int) -> list[list[RowCell]] | None:
             start, named = _label_end(between)
             if not named:
                 return None
-            label = [_cell(block, 0, line[position + start : figure.start()], offset + position + start)]
+            label = [
+                _cell(block, 0, line[position + start : figure.start()], offset + position + start)
+            ]
             rows.append(list(label))
         elif not rows:
             rows.append([])
-        rows[-1].append(_cell(block, len(rows[-1]), line[figure.start() : figure.end()], offset + figure.start()))
+        rows[-1].append(
+            _cell(
+                block, len(rows[-1]), line[figure.start() : figure.end()], offset + figure.start()
+            )
+        )
         position = figure.end()
     if not rows or not _BETWEEN.fullmatch(text[position:]):
         return None

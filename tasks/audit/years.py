@@ -20,16 +20,26 @@ def year_checks(report: AuditReport, last_year: AuditReport | None) -> list[Chec
     checks: list[Check] = []
     layout = report.tables.layout
     if last_year is None:
-        return [Check(code, code, "not_assessable", f"{needs}:没有提供上年的报告") for code, needs in _NEEDS.items()]
+        return [
+            Check(code, code, "not_assessable", f"{needs}:没有提供上年的报告")
+            for code, needs in _NEEDS.items()
+        ]
     if layout is not None:
         before = last_year.tables.figures
-        checks = [of_balance(evaluate(e, report.tables.figures, before)) for e in layout.equations if e.crosses_years]
+        checks = [
+            of_balance(evaluate(e, report.tables.figures, before))
+            for e in layout.equations
+            if e.crosses_years
+        ]
     if not any(check.code == "B5" and check.status != "not_assessable" for check in checks):
         checks.extend(_told_carry_over(report, last_year))
     if report.organ and last_year.organ:
         return checks
     note = "(有报告没有写明机关,可能不是同一机关)"
-    return [replace(c, status="uncertain", message=c.message + note) if c.status == "fail" else c for c in checks]
+    return [
+        replace(c, status="uncertain", message=c.message + note) if c.status == "fail" else c
+        for c in checks
+    ]
 
 
 def _same_organ(one: str, other: str) -> bool:
@@ -45,7 +55,10 @@ def _told_carry_over(report: AuditReport, last_year: AuditReport) -> list[Check]
         return []
     gap = before.value - now.value
     text = "正文所写上年结转" + ("等于" if not gap else "不等于") + "上年报告正文所写结转下年度"
-    evidence = (Evidence(before.value, figure=before, years_back=1), Evidence(now.value, figure=now))
+    evidence = (
+        Evidence(before.value, figure=before, years_back=1),
+        Evidence(now.value, figure=now),
+    )
     equation = f"{number(before.value)} = {number(now.value)}"
     return [Check("B5", "B5.narrative", "fail" if gap else "pass", text, equation, gap, evidence)]
 
@@ -55,7 +68,11 @@ def earlier(report: AuditReport, others: Sequence[AuditReport]) -> AuditReport |
     if report.report_year is None:
         return None
     return next(
-        (o for o in others if o.report_year == report.report_year - 1 and _same_organ(o.organ, report.organ)),
+        (
+            o
+            for o in others
+            if o.report_year == report.report_year - 1 and _same_organ(o.organ, report.organ)
+        ),
         None,
     )
 
@@ -81,7 +98,14 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Ch
     readable = [c for c in children if c.tables.cells]
     lost = [c.organ or c.document.name for c in children if not c.tables.cells]
     if lost:
-        checks.append(Check("B8", "B8.missing", "not_assessable", f"这些下级报告没有可读的表格:{'、'.join(lost)}"))
+        checks.append(
+            Check(
+                "B8",
+                "B8.missing",
+                "not_assessable",
+                f"这些下级报告没有可读的表格:{'、'.join(lost)}",
+            )
+        )
     held, over = 0, []
     layout = parent.tables.layout
     for key, value in parent.tables.figures.items() if layout else ():
@@ -92,15 +116,38 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Ch
         if total == value:
             held += 1
             continue
-        evidence = (Evidence(value, cell=key), *(Evidence(v, cell=key, source=c.organ or c.document.name) for c, v in below))
+        evidence = (
+            Evidence(value, cell=key),
+            *(Evidence(v, cell=key, source=c.organ or c.document.name) for c, v in below),
+        )
         equation = f"{number(value)} = {' + '.join(number(v) for _, v in below)}({number(value)} 与 {number(total)})"
         assert layout is not None
         cell = layout.cells[key]
         label = cell.full_label
         if total > value and not cell.signed:
-            checks.append(Check("B8", f"B8.{key}", "fail", f"{label}:下级之和比本报告多 {number(total - value)}", equation, value - total, evidence))
+            checks.append(
+                Check(
+                    "B8",
+                    f"B8.{key}",
+                    "fail",
+                    f"{label}:下级之和比本报告多 {number(total - value)}",
+                    equation,
+                    value - total,
+                    evidence,
+                )
+            )
         else:
-            over.append(Check("B8", f"B8.{key}", "uncertain", f"{label}:比下级之和多 {number(value - total)},可能是本级自己的,也可能缺少下级报告", equation, value - total, evidence))
+            over.append(
+                Check(
+                    "B8",
+                    f"B8.{key}",
+                    "uncertain",
+                    f"{label}:比下级之和多 {number(value - total)},可能是本级自己的,也可能缺少下级报告",
+                    equation,
+                    value - total,
+                    evidence,
+                )
+            )
     if held:
         checks.append(Check("B8", "B8", "pass", f"{held} 个单元格等于各下级之和"))
     return checks + over

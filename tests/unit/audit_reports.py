@@ -6,6 +6,7 @@ import io
 import random
 from collections.abc import Callable
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from hypothesis import strategies as st
 
@@ -59,7 +60,7 @@ Span = tuple[str, int, int]
 
 def block_rows(table: Table, figures: Figures) -> list[list[Span]]:
     """Table 二: each block with a title row and columns of its own; three columns wide or more."""
-    width = max(1 + len(list(leaf for c in b.columns for leaf in c.leaves())) for b in table.all_blocks())
+    width = max(1 + len([leaf for c in b.columns for leaf in c.leaves()]) for b in table.all_blocks())
     rows: list[list[Span]] = []
     for block in table.all_blocks():
         keys = [(c.key, c.label) for c in block.columns]
@@ -165,25 +166,43 @@ def as_lines(layout: Layout, figures: Figures) -> bytes:
 
 
 def as_docx(layout: Layout, figures: Figures) -> bytes:
+    """A Word file with merged cells as Word writes them: a cell merged downwards in every row."""
     import docx
+    from docx.oxml import parse_xml
+
+    space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+
+    def cell(text: str, wide: int, merge: str) -> str:
+        lines = "".join(f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>" for line in text.split("\n"))
+        return f'<w:tc><w:tcPr><w:gridSpan w:val="{wide}"/>{merge}</w:tcPr>{lines}</w:tc>'
 
     document = docx.Document()
     for paragraph in _paragraphs(layout):
         document.add_paragraph(paragraph)
     for title, rows in tables(layout, figures):
         document.add_paragraph(title)
-        width = max(sum(w for _, w, h in row) for row in rows)
-        table = document.add_table(rows=len(rows), cols=width)
-        taken: set[tuple[int, int]] = set()
-        for r, row in enumerate(rows):
+        going_on: dict[int, tuple[int, int]] = {}
+        xml = f"<w:tbl {space}><w:tblPr/><w:tblGrid/>"
+        for row in rows:
+            xml += "<w:tr>"
+            cells = list(row)
             c = 0
-            for text, wide, high in row:
-                while (r, c) in taken:
-                    c += 1
-                taken |= {(r + i, c + j) for i in range(high) for j in range(wide)}
-                merged = table.cell(r, c).merge(table.cell(r + high - 1, c + wide - 1))
-                merged.text = text
+            while cells or c in going_on:
+                if c in going_on:
+                    wide, left = going_on.pop(c)
+                    xml += cell("", wide, "<w:vMerge/>")
+                    if left > 1:
+                        going_on[-c - 1] = (wide, left - 1)
+                    c += wide
+                    continue
+                text, wide, high = cells.pop(0)
+                xml += cell(text, wide, '<w:vMerge w:val="restart"/>' if high > 1 else "")
+                if high > 1:
+                    going_on[-c - 1] = (wide, high - 1)
                 c += wide
+            going_on = {-k - 1 if k < 0 else k: v for k, v in going_on.items()}
+            xml += "</w:tr>"
+        document.element.body.insert(len(document.element.body) - 1, parse_xml(xml + "</w:tbl>"))
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()
