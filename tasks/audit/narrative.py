@@ -134,6 +134,7 @@ def _not_figures() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{p})" for p in phrases()["not_figures"]))
 
 
+_HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
 _SENTENCE_END = re.compile(r"[。!?\n]")
 _EDGES = " ,\uff0c、;\uff1b:\uff1a\u3000"
 _TIMES = {"万": 10_000, "亿": 100_000_000}
@@ -162,6 +163,8 @@ class _Reader:
 
     def read(self, number: int, original: str) -> Iterator[Figure]:
         text = plain(original)
+        if _HEADING.match(text) and "申请" not in text[:40]:
+            self._open_until = -1
         # Full-width commas divide clauses; only half-width ones divide thousands.
         kept = "".join(
             "\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True)
@@ -257,13 +260,9 @@ class _Reader:
         if way and compares and not re.search(r"(?:到|至|为)§", f"{before}§"):
             return "difference", -1 if way["way"] in phrases()["downward"] else 1
         other = re.search(r"((?:19|20)\d{2})年", before)
-        if pattern("prior_year").search(clause) or (
-            other
-            and self._year
-            and int(other[1]) < self._year
-            and "结转" not in clause
-            and "截至" not in before
-        ):
+        is_earlier = other and self._year and int(other[1]) < self._year and "截至" not in before
+        carries = re.search("结转|转结", clause) is not None
+        if (pattern("prior_year").search(clause) or is_earlier) and not carries:
             return "other_year", 1
         return "amount", 1
 
@@ -346,7 +345,7 @@ def _words(before: str, after: str, sentence: str, unit: str) -> str:
 
     own = bare(before)
     behind = re.sub(r"^[的余多]+", "", after).strip(" “”\"'")
-    if behind and re.match(r"[一-龥]", behind) and len(own) < 2:
+    if behind and re.match(r"[一-龥《]", behind) and len(own) < 2:
         return behind[:24]
     if len(own) >= 2:
         return own[-24:] + (f"({behind[:12]})" if behind and unit and len(behind) < 13 else "")

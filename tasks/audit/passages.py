@@ -335,13 +335,9 @@ def _closing(passage: Passage) -> Check | None:
     )
     carried_in = passage.figures.get("carried_in")
     done = closed or passage.figures.get("handled")
-    if (
-        whole is not None
-        and done is not None
-        and carried_in is not None
-        and carried_out is None
-        and done is not whole
-    ):
+    if whole is None or done is None or done is whole:
+        return None
+    if carried_in is not None and carried_out is None:
         left_open = whole.value + carried_in.value - done.value
         text = f"结转下年度的件数没有写明;按所写各数应为 {number(left_open)}"
         equation = f"{number(whole.value)} + {number(carried_in.value)} - {number(done.value)} = {number(left_open)}"
@@ -355,9 +351,9 @@ def _closing(passage: Passage) -> Check | None:
             None,
             _evidence(whole, carried_in, done),
         )
-    if closed is None or carried_out is None or whole is None:
+    if carried_out is None:
         return None
-    left = closed.value + carried_out.value
+    left = done.value + carried_out.value
     values = [("收到或办理的申请", whole.value, number(whole.value))]
     if carried_in:
         values.append(
@@ -369,9 +365,9 @@ def _closing(passage: Passage) -> Check | None:
         )
     key, evidence = (
         f"B10.closing.{passage.number}",
-        _evidence(closed, carried_out, whole, carried_in),
+        _evidence(done, carried_out, whole, carried_in),
     )
-    sides = f"{number(closed.value)} + {number(carried_out.value)}"
+    sides = f"{number(done.value)} + {number(carried_out.value)}"
     for name, value, written in values:
         if left == value:
             return Check(
@@ -383,6 +379,10 @@ def _closing(passage: Passage) -> Check | None:
                 Decimal(0),
                 evidence,
             )
+        if done.role == "handled" and done.value == value:
+            equation = f"{number(done.value)} = {written}"
+            text = f"办理的申请(含结转下年度)等于{name}"
+            return Check("B10", key, "pass", text, equation, Decimal(0), evidence)
     made = tuple(
         Reading(name, f"{sides} = {number(left)} ≠ {written}", left - value)
         for name, value, written in values
@@ -390,7 +390,8 @@ def _closing(passage: Passage) -> Check | None:
     best = min(made, key=lambda r: abs(r.gap))
     # 按时办结 leaves out what was late; an unprinted carry-in can only add.
     sure = (
-        "按" not in closed.before
+        done.role == "closed"
+        and "按" not in done.before
         and (carried_in is not None or left < whole.value)
         and not passage.doubles
     )
