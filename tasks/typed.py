@@ -93,7 +93,7 @@ class ListTyping:
         nothing = list(source.null_values)
         if isinstance(rule, Resource) and rule.workbook is not None:
             nothing += rule.workbook.null_values
-        self._nothing = "[" + ", ".join(quoted(value) for value in nothing) + "]::VARCHAR[]"
+        self._nothing = ", ".join(quoted(value) for value in nothing)
 
     @property
     def column_names(self) -> list[str]:
@@ -122,7 +122,7 @@ class ListTyping:
             if rule.value is not None:
                 read.append(f"{quoted(rule.value)} AS {raw}")
             else:
-                read.append(f"text_of({named(name)}, {self._nothing}) AS {raw}")
+                read.append(f"{self._text(named(name))} AS {raw}")
             value = raw
             if rule.codes is not None:
                 alias = named(f"codes {name}")
@@ -142,6 +142,13 @@ class ListTyping:
             f"SELECT {', '.join([*typed, *(named(f'{n}$') for n in self.column_names), notes])}"
             f" FROM (SELECT {', '.join([*read, notes])} FROM ({landing})) {' '.join(joins)})"
         )
+
+    def _text(self, value: str) -> str:
+        """A landed value without blanks around it; what the source writes for nothing is NULL."""
+        text = f"text_of({value})"
+        if self._nothing:
+            text = f"CASE WHEN {text} NOT IN ({self._nothing}) THEN {text} END"
+        return text
 
     def _mapped(self, codes: str, raw: str, value: str) -> str:
         code_map = self.source.code_maps[codes]
@@ -204,7 +211,7 @@ class ListTyping:
     def moment_sql(self, note: str, formats: tuple[str, ...] = ("auto",)) -> str:
         """A note of the landing row as a moment."""
         return moment_sql(
-            f"text_of({named(note)}, []::VARCHAR[])", formats, quoted(self.source.timezone)
+            f"text_of({named(note)})", formats, quoted(self.source.timezone)
         )
 
     def faults_sql(self, faulty: str) -> str:
@@ -253,10 +260,10 @@ def _moment(value: str, form: str, zone: str) -> str:
         return f"excel_moment(TRY_CAST({value} AS DOUBLE))"
     parsed = f"try_strptime({value}, {quoted(form)})"
     if "%z" in form or "%Z" in form:
-        return f"timezone('Asia/Shanghai', {parsed})"
+        return f"beijing({parsed})"
     if zone == quoted("Asia/Shanghai") or not any(mark in form for mark in ("%H", "%I", "%T")):
         return parsed
-    return f"timezone('Asia/Shanghai', timezone({zone}, {parsed}))"
+    return f"beijing(timezone({zone}, {parsed}))"
 
 
 def codes_table(source: Source, name: str) -> str:
