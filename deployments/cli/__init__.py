@@ -31,7 +31,10 @@ COMMANDS = (
     ("doctor", "deployments.cli.state", "doctor"),
     ("demo-city", "deployments.cli.demo_city", "demo_city"),
 )
-GROUPS: tuple[tuple[str, str, str], ...] = ()
+GROUPS = (
+    ("source", "deployments.cli.source", "app"),
+    ("rejects", "deployments.cli.rejects", "app"),
+)
 
 
 class Exit(IntEnum):
