@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
@@ -30,6 +30,19 @@ class Settings(BaseSettings):
     fetch_workers: int = Field(4, ge=1, le=32, description="同时拉取的来源窗口数")
     memory_limit: str = Field("1GB", description="DuckDB 每个连接的内存上限")
     threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
+    port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")
+    auth: SecretStr | None = Field(None, description="操作页面的登录,写作 用户:密码;不设则不登录")
+    files_url: str = Field("", description="版次文件的网址;由 nianbao serve 填写")
+    approvers: SecretStr = Field(
+        SecretStr(""), description="批准人及其一次性验证码密钥,写作 姓名:密钥,姓名:密钥"
+    )
+    two_persons: bool = Field(False, description="批准人不得是编制人")
+    notify: SecretStr = Field(
+        SecretStr(""), description="消息发往何处:apprise 地址,以空格或换行分隔"
+    )
+    reject_threshold: int = Field(50, ge=1, description="待处理的退回记录达到多少条时发消息")
+    keep_run_days: int = Field(400, ge=7, description="运行历史保留多少天")
+    keep_snapshot_days: int = Field(35, ge=1, description="未被版次引用的湖快照保留多少天")
 
     @field_validator("home", "city")
     @classmethod
