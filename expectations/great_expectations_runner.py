@@ -73,9 +73,12 @@ def run_rules_with_great_expectations(
     *,
     as_of: date,
     snapshot: int | None = None,
+    relations: Mapping[str, str] | None = None,
     first: int = FIRST_RECORDS,
 ) -> list[RuleResult]:
     """Evaluate `rules` on the lake at `snapshot` (default: the newest), a result each, in order.
+
+    `relations` says what is read in place of a table.
 
     What Great Expectations could not evaluate (a query error, a missing table, a broken
     connection, an exception of its own) is `not_run` with the reason.
@@ -83,16 +86,16 @@ def run_rules_with_great_expectations(
     outcomes: dict[str, int | str] = {}
     try:
         with lake.read(snapshot) as connection:
-            copies = small_table_copies(connection, rules)
-        relations = {name: relation_of(name) for name in copies}
+            copies = small_table_copies(connection, rules, relations or {})
+        read = {**(relations or {}), **{name: relation_of(name) for name in copies}}
         with _validating(lake, snapshot, tuple(copies.values())) as (context, batch):
             for table_name in dict.fromkeys(r.table for r in rules):
                 group = [r for r in rules if r.table == table_name]
-                outcomes.update(_validate(context, batch, group, as_of, relations))
+                outcomes.update(_validate(context, batch, group, as_of, read))
     except Exception as error:
         reason = f"Great Expectations 未能运行:{reason_of(error)}"
         outcomes = {r.code: outcomes.get(r.code, reason) for r in rules}
-    return list(_results(lake, rules, outcomes, as_of, snapshot, first))
+    return list(_results(lake, rules, outcomes, as_of, snapshot, relations, first))
 
 
 def _results(
@@ -101,6 +104,7 @@ def _results(
     outcomes: Mapping[str, int | str],
     as_of: date,
     snapshot: int | None,
+    relations: Mapping[str, str] | None,
     first: int,
 ) -> Iterator[RuleResult]:
     """Outcomes as results; the first bad rows of what failed are read with the same query."""
@@ -114,7 +118,7 @@ def _results(
                 yield result_of(rule, 0)
             else:
                 connection = connection or stack.enter_context(lake.read(snapshot))
-                records = bad_rows(connection, rule, as_of, first)
+                records = bad_rows(connection, rule, as_of, first, relations=relations)
                 yield result_of(rule, outcome, records)
 
 

@@ -76,13 +76,17 @@ def bad_rows(
 
 
 def small_table_copies(
-    connection: Connection, rules: Iterable[Rule], rows: int = SMALL_TABLE_ROWS
+    connection: Connection,
+    rules: Iterable[Rule],
+    relations: Mapping[str, str],
+    rows: int = SMALL_TABLE_ROWS,
 ) -> dict[str, str]:
     """Statements that copy the small tables of `rules` into DuckDB's memory, by table.
 
     Every query of a lake table asks the catalog for its files, which costs more than
     scanning a small table; dozens of rules then read a copy (`relation_of`), and large
     tables are read in place. Row counts are the catalog's own; without a lake: nothing.
+    `relations` says what is read in place of a table.
     """
     wanted = {name for rule in rules for name in rule.depends_on}
     try:
@@ -97,18 +101,21 @@ def small_table_copies(
     except duckdb.Error:
         return {}
     return {
-        name: f"CREATE OR REPLACE TEMP TABLE {relation_of(name)} AS FROM {name}"
+        name: f"CREATE OR REPLACE TEMP TABLE {relation_of(name)} AS FROM {relations.get(name, name)}"
         for name, count in counts
         if name in wanted and count <= rows
     }
 
 
-def copy_small_tables(connection: Connection, rules: Iterable[Rule]) -> dict[str, str]:
+def copy_small_tables(
+    connection: Connection, rules: Iterable[Rule], relations: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Make the copies of `small_table_copies`; returns the `relations` to run rules with."""
-    copies = small_table_copies(connection, rules)
+    relations = relations or {}
+    copies = small_table_copies(connection, rules, relations)
     for statement in copies.values():
         connection.execute(statement)
-    return {name: relation_of(name) for name in copies}
+    return {**relations, **{name: relation_of(name) for name in copies}}
 
 
 def relation_of(table_name: str) -> str:

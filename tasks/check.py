@@ -7,6 +7,7 @@ when nothing changed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +17,8 @@ from expectations.rules import Rule, RuleResult, load_rules, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
 from tasks import clock
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
-from warehouse.tables import all_tables
+from warehouse.reading import _view
+from warehouse.tables import all_tables, table
 
 Runner = Literal["great_expectations", "plain"]
 
@@ -53,21 +55,22 @@ def check_core(
     with lake.read() as connection:
         snapshot = current_snapshot(connection)
         as_of = as_of or data_date(connection, now)
-        versions = table_versions(connection)
+        relations = corrected_tables(connection)
+        versions = _versions_as_corrected(table_versions(connection), relations)
         earlier = _latest_results(connection)
         fingerprints = {r.code: r.fingerprint(as_of, versions) for r in rules}
         stale = [r for r in rules if not _still_holds(earlier.get(r.code), fingerprints[r.code])]
         held = [r for r in rules if r not in stale]
-        results = {r.code: _reused(connection, r, earlier[r.code], as_of) for r in held}
+        results = {r.code: _reused(connection, r, earlier[r.code], as_of, relations) for r in held}
         has_leftovers = _has_leftovers(connection)
     if stale:
-        for result in _run(lake, stale, as_of, snapshot, runner):
+        for result in _run(lake, stale, as_of, snapshot, relations, runner):
             results[result.code] = result
     fresh = [results[r.code] for r in stale]
     if fresh or has_leftovers:
         with lake.write() as connection, transaction(connection):
             _record(connection, fresh, fingerprints, f"{run_id}-{now:%Y%m%d%H%M%S%f}", now)
-            _refresh_quarantine(connection, stale, results, as_of, now)
+            _refresh_quarantine(connection, stale, results, as_of, relations, now)
     return [results[r.code] for r in rules]
 
 
@@ -81,8 +84,9 @@ def open_rule_findings(
     """
     earlier = _latest_results(connection)
     as_of = as_of or data_date(connection, clock.now())
+    relations = corrected_tables(connection)
     return [
-        _reused(connection, rule, earlier[rule.code], as_of, first)
+        _reused(connection, rule, earlier[rule.code], as_of, relations, first)
         for rule in load_rules()
         if rule.code in earlier and earlier[rule.code].status != "pass"
     ]
@@ -134,11 +138,32 @@ def table_versions(connection: Connection) -> dict[str, str]:
     return {t.full_name: found.get(t.full_name, "missing") for t in all_tables()}
 
 
+def corrected_tables(connection: Connection) -> dict[str, str]:
+    """What is read in place of each table that has recorded corrections: the corrected rows.
+
+    A record that was put right by a correction, in ops.correction, is right for the rules.
+    """
+    columns: dict[str, list[str]] = defaultdict(list)
+    for name, column in connection.execute(
+        "SELECT DISTINCT table_name, column_name FROM ops.correction ORDER BY ALL"
+    ).fetchall():
+        columns[name].append(column)
+    return {name: f"({_view(table(name), given, False)})" for name, given in columns.items()}
+
+
+def _versions_as_corrected(
+    versions: Mapping[str, str], corrected: Collection[str]
+) -> dict[str, str]:
+    """A corrected table is another one when its corrections change."""
+    corrections = versions["ops.correction"]
+    return {n: f"{v}/{corrections}" if n in corrected else v for n, v in versions.items()}
+
+
 def _latest_results(connection: Connection) -> dict[str, _Earlier]:
     rows = connection.execute(
         "SELECT rule_code, check_status, bad_rows, coalesce(message, ''), fingerprint "
         "FROM ops.check_run "
-        "QUALIFY row_number() OVER (PARTITION BY rule_code ORDER BY checked_at DESC) = 1"
+        "QUALIFY row_number() OVER (PARTITION BY rule_code ORDER BY checked_at DESC, rowid DESC) = 1"
     ).fetchall()
     return {code: _Earlier(*values) for code, *values in rows}
 
@@ -150,25 +175,39 @@ def _still_holds(earlier: _Earlier | None, fingerprint: str) -> bool:
 
 
 def _reused(
-    connection: Connection, rule: Rule, earlier: _Earlier, as_of: date, first: int = FIRST_RECORDS
+    connection: Connection,
+    rule: Rule,
+    earlier: _Earlier,
+    as_of: date,
+    relations: Mapping[str, str],
+    first: int = FIRST_RECORDS,
 ) -> RuleResult:
     if earlier.status == "not_run":
         return result_of(rule, None, reason=earlier.message, is_reused=True)
-    records = bad_rows(connection, rule, as_of, first) if earlier.status == "fail" else ()
+    if earlier.status == "pass":
+        return result_of(rule, 0, is_reused=True)
+    records = bad_rows(connection, rule, as_of, first, relations=relations)
     return result_of(rule, earlier.bad_rows, records, is_reused=True)
 
 
 def _run(
-    lake: Lake, rules: Sequence[Rule], as_of: date, snapshot: int, runner: Runner
+    lake: Lake,
+    rules: Sequence[Rule],
+    as_of: date,
+    snapshot: int,
+    relations: Mapping[str, str],
+    runner: Runner,
 ) -> list[RuleResult]:
     if runner == "great_expectations":
         # Importing it takes seconds and 250 MB: only when something must be checked.
         from expectations.great_expectations_runner import run_rules_with_great_expectations
 
-        return run_rules_with_great_expectations(lake, rules, as_of=as_of, snapshot=snapshot)
+        return run_rules_with_great_expectations(
+            lake, rules, as_of=as_of, snapshot=snapshot, relations=relations
+        )
     with lake.read(snapshot) as connection:
-        relations = copy_small_tables(connection, rules)
-        return run_rules(connection, rules, as_of=as_of, relations=relations)
+        read = copy_small_tables(connection, rules, relations)
+        return run_rules(connection, rules, as_of=as_of, relations=read)
 
 
 def _record(
@@ -211,6 +250,7 @@ def _refresh_quarantine(
     rules: Sequence[Rule],
     results: Mapping[str, RuleResult],
     as_of: date,
+    relations: Mapping[str, str],
     now: datetime,
 ) -> None:
     """Make ops.quarantine hold what the rules that ran now find, and release the rest.
@@ -227,7 +267,7 @@ def _refresh_quarantine(
             connection.execute(
                 "INSERT INTO set_aside SELECT $1, b.source_system, b.record_id, $2, "
                 "any_value(t.row_hash), concat($3, ':', any_value(b.detail)) "
-                f"FROM ({rule.bad_rows_sql(as_of)}) AS b JOIN {rule.table} AS t "
+                f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS b JOIN {rule.table} AS t "
                 "ON t.source_system = b.source_system AND t.record_id = b.record_id GROUP BY ALL",
                 [rule.table, rule.code, rule.title],
             )

@@ -133,6 +133,23 @@ def test_not_run_changes_nothing_and_runs_again(
     assert {c for c, r in again.items() if r.status == "fail"} == {"APP-04", "APP-13"}
 
 
+def test_recorded_correction_puts_a_record_right(lake: Lake) -> None:
+    checked(lake)
+    with lake.write() as connection:
+        connection.execute(
+            "INSERT INTO ops.correction VALUES "
+            "('core.application', 'ledger', 'APP-04/0', 'outcome', 'override', NULL, 'granted', "
+            "'按答复文书', '公开科', DATE '2021-06-01'), "
+            "('core.application', 'ledger', 'APP-13/0', 'received_on', 'override', '2021-03-11', "
+            "'2021-03-01', '按登记簿', '公开科', DATE '2021-06-01')"
+        )
+    results = checked(lake, "corrected")
+    assert {c for c, r in results.items() if r.status != "pass"} == set()
+    assert not results["APP-04"].is_reused
+    assert quarantine(lake) == []
+    assert all(r.is_reused for r in checked(lake, "again").values())
+
+
 def test_rows_of_a_rule_that_is_gone_are_released(lake: Lake) -> None:
     checked(lake)
     with lake.write() as connection:
