@@ -11,16 +11,62 @@ import typer
 if TYPE_CHECKING:
     from tasks.audit.result import AuditReport, Check
 
-_MARKS = {"fail": ("✗", "bold red"), "uncertain": ("?", "yellow"), "pass": ("✓", "green"), "not_assessable": ("–", "dim")}
+_MARKS = {
+    "fail": ("✗", "bold red"),
+    "uncertain": ("?", "yellow"),
+    "pass": ("✓", "green"),
+    "not_assessable": ("–", "dim"),
+}
 
 
 def audit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="年度报告文件(HTML、Word .docx、PDF、文本),可一次给出同一机关的几年", show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON(一个文件为一个对象,几个文件为一个列表)")] = False,
-    html: Annotated[Path | None, typer.Option("--html", metavar="PATH", help="另写一个网页:报告原文,每个数都标出核对结果", show_default=False)] = None,
-    year: Annotated[int | None, typer.Option("--year", metavar="YEAR", help="报告年度;报告自己没有写明时给出,只用于单个文件", show_default=False)] = None,
-    against_edition: Annotated[Path | None, typer.Option("--against-edition", metavar="JSON", help="与版本逐格比较:`nianbao tables YEAR --json` 的输出文件", show_default=False)] = None,
-    child: Annotated[list[Path] | None, typer.Option("--child", metavar="FILE", help="直接下级机关的报告,用于核对汇总(可多次给出)", show_default=False)] = None,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...",
+            help="年度报告文件(HTML、Word .docx、PDF、文本)或文件夹,可一次给出同一机关的几年",
+            show_default=False,
+        ),
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="输出 JSON(一个文件为一个对象,几个文件为一个列表)")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            metavar="PATH",
+            help="另写一个网页:报告原文,每个数都标出核对结果",
+            show_default=False,
+        ),
+    ] = None,
+    year: Annotated[
+        int | None,
+        typer.Option(
+            "--year",
+            metavar="YEAR",
+            help="报告年度;报告自己没有写明时给出,只用于单个文件",
+            show_default=False,
+        ),
+    ] = None,
+    against_edition: Annotated[
+        Path | None,
+        typer.Option(
+            "--against-edition",
+            metavar="JSON",
+            help="与版本逐格比较:`nianbao tables YEAR --json` 的输出文件",
+            show_default=False,
+        ),
+    ] = None,
+    child: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--child",
+            metavar="FILE",
+            help="直接下级机关的报告,用于核对汇总(可多次给出)",
+            show_default=False,
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="通过的和无法核对的也逐条列出")] = False,
 ) -> None:
     """核对已发布的政府信息公开工作年度报告:表格与正文的数是否对得上。
@@ -28,13 +74,14 @@ def audit(
     退出码:0 没有不符;1 有不符;2 用法不对或文件读不了。
     """
     from tasks.audit.document import UnreadableDocument
-    from tasks.audit.run import audit_files
+    from tasks.audit.run import audit_files, report_files
 
-    if year is not None and len(files) > 1:
-        _stop("--year 只能用于单个文件")
     edition = _edition(against_edition) if against_edition else None
     try:
-        reports = audit_files(files, year, edition, child or [])
+        paths = [found for file in files for found in report_files(file)]
+        if year is not None and len(paths) > 1:
+            _stop("--year 只能用于单个文件")
+        reports = audit_files(paths, year, edition, child or [])
     except UnreadableDocument as error:
         _stop(str(error))
     if html is not None:
@@ -75,51 +122,65 @@ def _edition(path: Path) -> dict[str, Any]:
 def _print(reports: list[AuditReport], html: Path | None, everything: bool) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     for at, report in enumerate(reports):
         if at:
             console.print()
         _print_report(console, report, everything)
     if html is not None:
-        console.print(f"\n网页已写入 {html}", markup=False)
+        console.print(f"网页已写入 {html}")
 
 
 def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
-    from rich.markup import escape
-
     from expectations.balance import STATUS_LABELS
+    from tasks.render.typeset import typeset
 
     year = f" {report.report_year} 年" if report.report_year else ""
-    console.print(f"[bold]{escape(report.organ or report.document.name)}{year}政府信息公开工作年度报告[/bold]")
-    tables = f"{report.layout} 年格式,读到 {len(report.tables.cells)} 个单元格" if report.layout else "没有找到可读的表格"
+    console.print(
+        f"{report.organ or report.document.name}{year}政府信息公开工作年度报告", style="bold"
+    )
     figures = report.narrative.figures
     lost = [f for f in figures if not f.is_understood]
-    console.print(f"[dim]{escape(report.document.name)} · {tables} · 正文识别 {len(figures) - len(lost)} 个数[/dim]")
+    read = (
+        f"{report.layout} 年格式,读到 {len(report.tables.cells)} 个单元格"
+        if report.layout
+        else "没有找到可读的表格"
+    )
+    console.print(
+        f"{report.document.name} · {typeset(read)} · 正文识别 {len(figures) - len(lost)} 个数",
+        style="dim",
+    )
     for check in report.checks:
         if everything or check.status in ("fail", "uncertain"):
             _print_check(console, check)
     for row in report.tables.extra_rows:
-        console.print(f"[cyan]+[/cyan] 格式以外的行:{row.table} {escape(row.label)}:{escape('、'.join(row.values))}")
+        console.print(
+            f"+ 格式以外的行 {row.table} {row.label} {'、'.join(row.values)}", style="cyan"
+        )
     for text, _ in report.tables.problems:
-        console.print(f"[magenta]![/magenta] 未能读出:{escape(text)}")
+        console.print(typeset(f"! 未能读出:{text}"), style="magenta")
     for figure in lost:
-        console.print(f"[magenta]![/magenta] 未能理解:“{escape(figure.quote)}”")
-    counts = [f"{STATUS_LABELS[s]} {report.count(s)}" for s in ("fail", "uncertain", "pass", "not_assessable")]
-    style = "bold red" if report.fails else "bold green"
-    console.print(f"[{style}]{' · '.join(counts)}[/{style}]")
+        console.print(typeset(f"! 未能理解:“{figure.quote}”"), style="magenta")
+    counts = [
+        f"{STATUS_LABELS[s]} {report.count(s)}"
+        for s in ("fail", "uncertain", "pass", "not_assessable")
+    ]
+    console.print(" · ".join(counts), style="bold red" if report.fails else "bold green")
 
 
 def _print_check(console: Any, check: Check) -> None:
-    from rich.markup import escape
+    from rich.text import Text
 
     from expectations.balance import STATUS_LABELS
+    from tasks.render.typeset import typeset
 
     mark, style = _MARKS.get(check.status, ("·", ""))
-    console.print(f"[{style}]{mark} {check.code} {STATUS_LABELS[check.status]}[/{style}] {escape(check.message)}")
+    head = Text(f"{mark} {check.code} {STATUS_LABELS[check.status]} ", style=style)
+    console.print(head.append(typeset(check.message), style="default"))
     if len(check.readings) > 1:
         for reading in check.readings:
-            console.print(f"      {escape(reading.text)}:{escape(reading.equation)}")
+            console.print(f"    {typeset(reading.text)}  {reading.equation}")
     elif check.equation:
-        console.print(f"      {escape(check.equation)}")
+        console.print(f"    {check.equation}")
     for suggestion in check.suggestions:
-        console.print(f"      [dim]提示(仅供参考):{escape(suggestion.text)}[/dim]")
+        console.print(typeset(f"    提示(仅供参考):{suggestion.text}"), style="dim")

@@ -169,7 +169,7 @@ class _Reader:
         kept = "".join(
             "\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True)
         )
-        masked = _not_figures().sub(lambda m: "\ue000" * len(m[0]), kept)
+        masked = _masked(kept, text)
         found = list(_number_pattern().finditer(masked))
         previous: re.Match[str] | None = None
         for at, match in enumerate(found):
@@ -296,6 +296,14 @@ class _Reader:
             self._open_until = -1 if number >= self._open_until else self._open_until
         elif role and number <= self._open_until:
             self._open_until = number + 1
+
+
+def _masked(kept: str, text: str) -> str:
+    """The text with dates, document numbers and the like blotted out."""
+    characters = list(kept)
+    for match in _not_figures().finditer(text):
+        characters[match.start() : match.end()] = "\ue000" * len(match[0])
+    return "".join(characters)
 
 
 def _before(text: str, at: int, floor: int) -> tuple[int, str]:

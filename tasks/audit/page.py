@@ -14,6 +14,7 @@ from typing import Any
 from expectations.balance import STATUS_LABELS, number
 from tasks.audit.document import Grid
 from tasks.audit.result import AuditReport, Check, Evidence, meaning_of
+from tasks.render.typeset import typeset
 
 _WORST_FIRST = ("fail", "uncertain", "pass", "not_assessable")
 MARK_LABELS = {
@@ -21,7 +22,7 @@ MARK_LABELS = {
     "uncertain": "所在的核对存疑",
     "pass": "核对通过",
     "not_assessable": "无法核对",
-    "read": "已识别,无可核对",
+    "read": "已识别 · 无可核对",
     "unknown": "未能理解",
 }
 
@@ -49,6 +50,7 @@ def render_page(reports: Sequence[AuditReport]) -> str:
     )
     template = environment.get_template("page.html.j2")
     return template.render(
+        typeset=typeset,
         reports=[_view(report, at) for at, report in enumerate(reports)],
         statuses=[(s, STATUS_LABELS[s]) for s in ("fail", "uncertain", "pass", "not_assessable")],
         mark_labels=MARK_LABELS,
@@ -78,7 +80,7 @@ def _view(report: AuditReport, at: int) -> dict[str, Any]:
         },
         "checks": checks,
         "extra_rows": report.tables.extra_rows,
-        "problems": [text for text, _ in report.tables.problems],
+        "problems": [typeset(text) for text, _ in report.tables.problems],
         "blocks": list(_blocks(report, cells, figures)),
         "understood": sum(1 for f in report.narrative.figures if f.is_understood),
         "unknown": sum(1 for f in report.narrative.figures if not f.is_understood),
@@ -139,12 +141,12 @@ def _check_view(
         "code": check.code,
         "status": check.status,
         "label": STATUS_LABELS[check.status],
-        "message": check.message,
+        "message": typeset(check.message),
         "equation": check.equation if len(check.readings) < 2 else "",
-        "readings": [(r.text, r.equation) for r in check.readings]
+        "readings": [(typeset(r.text), r.equation) for r in check.readings]
         if len(check.readings) > 1
         else [],
-        "suggestions": [s.text for s in check.suggestions],
+        "suggestions": [typeset(s.text) for s in check.suggestions],
         "evidence": [
             (
                 mark.anchor if (mark := _mark_of(e, cells, figures)) else "",

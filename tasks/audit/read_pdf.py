@@ -12,13 +12,13 @@ import logging
 import re
 from typing import Any
 
-from tasks.audit.document import Block, Document, Grid, GridCell, UnreadableDocument
+from tasks.audit.document import Block, Document, Grid, GridCell, UnreadableDocument, plain
 
 _PAGE_NUMBER = re.compile(
-    r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$"
+    r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$"
 )
 _STARTS_NEW = re.compile(
-    r"^\s*([一二三四五六七八九十]{1,3}[、.]|[((][一二三四五六七八九十]{1,3}[))]|第[一二三四五六七八九十]+[章节部])"
+    r"^\s*([一二三四五六七八九十]{1,3}[、.]|\([一二三四五六七八九十]{1,3}\)|第[一二三四五六七八九十]+[章节部])"
 )
 _TABLE_LINE = re.compile(r"(\s+[-+]?[\d,.]+){3,}\s*$")
 _SHORT = 36
@@ -125,8 +125,12 @@ def _blocks(pieces: list[str | Grid]) -> list[Block]:
         if isinstance(piece, Grid):
             end()
             blocks.append(Block(grid=piece))
-        elif piece.strip() and not _PAGE_NUMBER.match(piece):
-            if paragraph.endswith("\n") or _STARTS_NEW.match(piece) or _TABLE_LINE.search(piece):
+        elif piece.strip() and not _PAGE_NUMBER.match(plain(piece)):
+            if (
+                paragraph.endswith("\n")
+                or _STARTS_NEW.match(plain(piece))
+                or _TABLE_LINE.search(piece)
+            ):
                 end()
             latin = paragraph[-1:].isascii() and paragraph[-1:].isalpha() and piece[:1].isascii()
             paragraph += (" " if latin else "") + piece

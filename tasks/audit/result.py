@@ -10,6 +10,7 @@ from expectations.balance import CheckResult, Status
 from tasks.audit.document import Document
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.tables import TableReading
+from tasks.render.typeset import typeset
 
 
 @dataclass(frozen=True)
@@ -129,19 +130,19 @@ def _check_json(check: Check) -> dict[str, Any]:
         "status": check.status,
         "equation": check.equation,
         "gap": plain_number(check.gap),
-        "message": check.message,
+        "message": typeset(check.message),
         "evidence": [_evidence_json(e) for e in check.evidence],
         "key": check.key,
     }
     if check.readings:
         out["readings"] = [
-            {"reading": r.text, "equation": r.equation, "gap": plain_number(r.gap)}
+            {"reading": typeset(r.text), "equation": r.equation, "gap": plain_number(r.gap)}
             for r in check.readings
         ]
     if check.suggestions:
         out["suggestions"] = [
             {
-                "text": s.text,
+                "text": typeset(s.text),
                 "cell": s.cell,
                 "found": plain_number(s.found),
                 "instead": plain_number(s.instead),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.audit.agreement import agreement_checks
-from tasks.audit.document import Document, read_document
+from tasks.audit.document import Document, UnreadableDocument, read_document
 from tasks.audit.edition import edition_checks
 from tasks.audit.identify import identify
 from tasks.audit.narrative import read_narrative
@@ -19,6 +19,23 @@ from tasks.audit.suggestions import suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
+
+SUFFIXES = (".html", ".htm", ".shtml", ".docx", ".pdf", ".txt")
+
+
+def report_files(path: Path) -> list[Path]:
+    """The reports at a path: the file itself, or all in a folder and below it, by name.
+
+    Raises:
+        UnreadableDocument: there is nothing there, or no report in the folder.
+    """
+    if path.is_file():
+        return [path]
+    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    if not found:
+        kinds = "、".join(SUFFIXES)
+        raise UnreadableDocument(f"{path}:没有这个文件,或文件夹里没有报告({kinds})")
+    return found
 
 
 def read_report(path: Path, year: int | None = None) -> AuditReport:

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from warehouse.layout import Axis, Layout, Table, load_layout
 
 Figures = dict[str, int]
-APPLICANTS = ["natural_person", "commercial_enterprise", "research_institution", "public_welfare_organization", "legal_service_organization", "other_organization"]
+APPLICANTS = [
+    "natural_person",
+    "commercial_enterprise",
+    "research_institution",
+    "public_welfare_organization",
+    "legal_service_organization",
+    "other_organization",
+]
 ENDINGS = ["upheld", "corrected", "other", "pending"]
 
 
@@ -54,22 +61,42 @@ def reports(draw: st.DrawFn) -> tuple[Layout, Figures]:
     return layout, balanced(layout, random.Random(draw(st.integers(0, 10**6))))
 
 
+# As printed Chinese has it, and as figures are sometimes typed.
+FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in "0123456789(),:;"}
 Span = tuple[str, int, int]
 """Text, columns spanned, rows spanned."""
 
 
 def block_rows(table: Table, figures: Figures) -> list[list[Span]]:
     """Table 二: each block with a title row and columns of its own; three columns wide or more."""
-    width = max(1 + len([leaf for c in b.columns for leaf in c.leaves()]) for b in table.all_blocks())
+    width = max(
+        1 + len([leaf for c in b.columns for leaf in c.leaves()]) for b in table.all_blocks()
+    )
     rows: list[list[Span]] = []
     for block in table.all_blocks():
         keys = [(c.key, c.label) for c in block.columns]
         rows.append([(block.label, width, 1)])
         spare = width - 1 - len(keys)
-        rows.append([("信息内容", 1, 1), *[(label, 1 + (spare if i == len(keys) - 1 else 0), 1) for i, (_, label) in enumerate(keys)]])
+        rows.append(
+            [
+                ("信息内容", 1, 1),
+                *[
+                    (label, 1 + (spare if i == len(keys) - 1 else 0), 1)
+                    for i, (_, label) in enumerate(keys)
+                ],
+            ]
+        )
         for row in block.rows:
             values = [figures[f"t2.{row.key}.{key}"] for key, _ in keys]
-            rows.append([(row.label, 1, 1), *[(str(v), 1 + (spare if i == len(keys) - 1 else 0), 1) for i, v in enumerate(values)]])
+            rows.append(
+                [
+                    (row.label, 1, 1),
+                    *[
+                        (str(v), 1 + (spare if i == len(keys) - 1 else 0), 1)
+                        for i, v in enumerate(values)
+                    ],
+                ]
+            )
     return rows
 
 
@@ -110,7 +137,11 @@ def line_rows(table: Table, figures: Figures) -> list[list[Span]]:
     return [
         [("行政复议", 5, 2), ("行政诉讼", 10, 1)],
         [("未经复议直接起诉", 5, 1), ("复议后起诉", 5, 1)],
-        [("\n".join([label[:2], label[2:]]).strip(), 1, 1) for _ in reviews for _, label in endings],
+        [
+            ("\n".join([label[:2], label[2:]]).strip(), 1, 1)
+            for _ in reviews
+            for _, label in endings
+        ],
         [(str(figures[f"t4.{r}.{e}"]), 1, 1) for r in reviews for e, _ in endings],
     ]
 
@@ -125,20 +156,31 @@ def tables(layout: Layout, figures: Figures) -> list[tuple[str, list[list[Span]]
 
 def _paragraphs(layout: Layout) -> list[str]:
     year = layout.years.first + 1
-    return [f"测试市人民政府{year}年政府信息公开工作年度报告", "一、总体情况", f"{year}年,全市认真做好政府信息公开工作,公开及时、准确。"]
+    return [
+        f"测试市人民政府{year}年政府信息公开工作年度报告",
+        "一、总体情况",
+        f"{year}年,全市认真做好政府信息公开工作,公开及时、准确。",
+    ]
 
 
 def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
     """A saved page: design tables around the report, and what an office program pastes."""
 
     def cell(text: str, wide: int, high: int) -> str:
+        if encoding == "gb18030":
+            text = text.translate(FULL_WIDTH)
         junk = f"<p class=MsoNormal align=center style='mso-pagination:widow-orphan'><span lang=EN-US style='mso-font-kerning:0pt'>{text.replace(chr(10), '<br>')}<o:p></o:p></span></p>"
         return f"<td colspan={wide} rowspan={high} valign=top><!--[if gte mso 9]><xml></xml><![endif]-->{junk}</td>"
 
-    body = "".join(f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in _paragraphs(layout))
+    body = "".join(
+        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in _paragraphs(layout)
+    )
     for title, rows in tables(layout, figures):
         body += f"<p><b><span>{title}</span></b></p><div><table class=MsoTableGrid border=1>"
-        body += "".join("<tr>" + "".join(cell(*c) for c in row) + "</tr>" for row in rows) + "</table></div>"
+        body += (
+            "".join("<tr>" + "".join(cell(*c) for c in row) + "</tr>" for row in rows)
+            + "</table></div>"
+        )
     page = (
         f"<html><head><meta charset={encoding}><title>测试市人民政府</title><script>var hits=12345;</script></head><body>"
         "<table width=1000><tr><td>首页</td><td>政务公开</td><td><table><tr><td>浏览次数:</td><td>1024</td></tr></table></td></tr></table>"
@@ -173,7 +215,9 @@ def as_docx(layout: Layout, figures: Figures) -> bytes:
     space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
     def cell(text: str, wide: int, merge: str) -> str:
-        lines = "".join(f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>" for line in text.split("\n"))
+        lines = "".join(
+            f"<w:p><w:r><w:t>{escape(line)}</w:t></w:r></w:p>" for line in text.split("\n")
+        )
         return f'<w:tc><w:tcPr><w:gridSpan w:val="{wide}"/>{merge}</w:tcPr>{lines}</w:tc>'
 
     document = docx.Document()
@@ -211,13 +255,17 @@ def as_docx(layout: Layout, figures: Figures) -> bytes:
 def _cut(rows: list[list[Span]], at: int) -> tuple[list[list[Span]], list[list[Span]]]:
     """A table cut by a page: what was merged over the cut goes on without its text."""
     upper = [[(t, w, min(h, at - r)) for t, w, h in row] for r, row in enumerate(rows[:at])]
-    going_on: list[Span] = [("", w, r + h - at) for r, row in enumerate(rows[:at]) for _, w, h in row if r + h > at]
+    going_on: list[Span] = [
+        ("", w, r + h - at) for r, row in enumerate(rows[:at]) for _, w, h in row if r + h > at
+    ]
     lower = [list(row) for row in rows[at:]]
     lower[0] = going_on + lower[0]
     return upper, lower
 
 
-def as_pdf(layout: Layout, figures: Figures, *, ruled: bool = True, cut_at: int | None = None) -> bytes:
+def as_pdf(
+    layout: Layout, figures: Figures, *, ruled: bool = True, cut_at: int | None = None
+) -> bytes:
     from reportlab.lib.pagesizes import A3
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
@@ -231,7 +279,9 @@ def as_pdf(layout: Layout, figures: Figures, *, ruled: bool = True, cut_at: int 
     def table(rows: list[list[Span]]) -> object:
         width = max(sum(w for _, w, _ in row) for row in rows)
         data: list[list[object]] = [["" for _ in range(width)] for _ in rows]
-        commands: list[tuple[object, ...]] = [("GRID", (0, 0), (-1, -1), 0.5, "black")] if ruled else []
+        commands: list[tuple[object, ...]] = (
+            [("GRID", (0, 0), (-1, -1), 0.5, "black")] if ruled else []
+        )
         taken: set[tuple[int, int]] = set()
         for r, row in enumerate(rows):
             c = 0

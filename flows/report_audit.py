@@ -1,0 +1,81 @@
+"""Report audit: does a published report, or a folder of them, add up?
+
+Runs on demand. It reads files only and changes nothing in the lake; what it finds stands in
+the run's artifact, and on request in a page beside the report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from tasks.audit.document import UnreadableDocument
+from tasks.audit.markdown import as_markdown
+from tasks.audit.page import render_page
+from tasks.audit.result import AuditReport
+from tasks.audit.run import audit_files, report_files
+from tasks.clock import now
+from tasks.settings import Settings
+
+
+@task(name="核对报告")
+def audit_step(paths: list[Path], year: int | None) -> list[AuditReport]:
+    """Read and check the reports; years of one organ are checked against each other."""
+    return audit_files(paths, year)
+
+
+@flow(
+    name="report-audit",
+    description="核对已发布的年度报告:表格与正文的数是否对得上。",
+    flow_run_name=lambda: f"核对年度报告 {now():%Y-%m-%d %H:%M}",
+    validate_parameters=True,
+)
+def report_audit(
+    path: Annotated[
+        str,
+        Field(
+            title="报告文件或文件夹",
+            description="HTML、Word(.docx)、PDF 或文本文件;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
+            json_schema_extra={"position": 1},
+        ),
+    ] = "",
+    report_year: Annotated[
+        int,
+        Field(
+            title="报告年度",
+            description="报告自己没有写明年度时填写,只用于单个文件;0 为由报告读出。",
+            json_schema_extra={"position": 2},
+        ),
+    ] = 0,
+    page: Annotated[
+        str,
+        Field(
+            title="网页输出",
+            description="可选:写出标明每个数核对结果的网页,填文件路径。",
+            json_schema_extra={"position": 3},
+        ),
+    ] = "",
+) -> State[None]:
+    """核对年度报告。"""
+    folder = Path(path) if path else Settings().home / "reports"
+    try:
+        reports = audit_step(report_files(folder), report_year or None)
+    except UnreadableDocument as error:
+        return Failed(name="读不了", message=str(error))
+    create_markdown_artifact(
+        key="report-audit", markdown=as_markdown(reports), description="年度报告核对结果"
+    )
+    if page:
+        Path(page).write_text(render_page(reports), encoding="utf-8")
+    failed = sum(len(report.fails) for report in reports)
+    if failed:
+        return Failed(
+            name="有不符", message=f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果"
+        )
+    return Completed(message=f"{len(reports)} 份报告没有不符之处")
