@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WIDTH = 720
 COLUMN_HEIGHT = 220
 BAR_STEP = 24
-MOST_BARS = 15
+MOST_BARS = 20
 CHARACTER = 6.6  # pixels of a half-width character at the chart's font size
 MONTHS = 12
 OTHERS = "其余 {count} 个合计 {total}"
@@ -94,6 +94,15 @@ def shown_points(series: Series) -> tuple[list[tuple[str, int, int | None]], str
     return points[:MOST_BARS], told
 
 
+def _shortened(label: str, width: float) -> str:
+    """The label cut to a width in half-width characters; the bar's title has all of it."""
+    if display_width(label) <= width:
+        return label
+    while label and display_width(label) > width - 2:
+        label = label[:-1]
+    return f"{label}…"
+
+
 def _bars(series: Series) -> str:
     points, rest = shown_points(series)
     highest = max([1, *(max(now, last or 0) for _, now, last in points)])
@@ -109,7 +118,8 @@ def _bars(series: Series) -> str:
         long = room * max(now, 0) / highest
         value = f"{now}" if last is None else typeset(f"{now}（上年 {last}）")
         body.append(
-            f'<text x="{left - 8:.1f}" y="{y + 16}" text-anchor="end">{escape(label)}</text>'
+            f'<text x="{left - 8:.1f}" y="{y + 16}" text-anchor="end">'
+            f"{escape(_shortened(label, (left - 10) / CHARACTER))}</text>"
         )
         if last is not None:
             before = room * max(last, 0) / highest

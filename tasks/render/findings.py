@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from expectations.balance import STATUS_LABELS
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition, Finding, RecordReference
+    from tasks.edition import Edition, Finding, RecordReference, Severity
 
 SOURCE_LABELS = {
     "application": "依申请公开",
@@ -41,6 +41,7 @@ SOURCE_LABELS = {
 }
 # Either width of the marks before and after.
 _RECORDS_NAMED = re.compile("[;\uff1b]所涉记录[:\uff1a]")
+LONGEST = 60  # characters of a check's message beside a record
 UNKNOWN_ORGAN = "未标明机关"
 
 
@@ -52,6 +53,13 @@ def identity(record: RecordReference) -> tuple[str, str, str]:
 def check_text(finding: Finding) -> str:
     """The message without the list of records, for places that list them anyway."""
     return _RECORDS_NAMED.split(finding.message)[0]
+
+
+def equation_text(finding: Finding) -> str:
+    """The equation as it stands: one that does not hold is not written with an equals sign."""
+    if finding.status != "fail":
+        return finding.equation
+    return finding.equation.replace(" = ", " ≠ ").replace(" >= ", " < ")
 
 
 def rule_title(code: str) -> str:
@@ -92,6 +100,11 @@ class RecordToFix:
         return sorted({finding.code for finding in self.findings}, key=code_order)
 
     @property
+    def severity(self) -> Severity:
+        """The gravest of its findings."""
+        return min((finding.severity for finding in self.findings), key=gravity)
+
+    @property
     def detail(self) -> str:
         """What is wrong with the record; each check may have its own words for it."""
         told = [
@@ -104,8 +117,12 @@ class RecordToFix:
 
     @property
     def messages(self) -> list[str]:
-        """The checks the record stands behind, each with the organ whose table it is in."""
-        return list(dict.fromkeys(f"{f.organ_name}:{check_text(f)}" for f in self.findings))
+        """The checks the record stands behind, each with the organ whose table it is in.
+
+        A check that lists many differences is cut short: the record's own is in `detail`.
+        """
+        told = (f"{f.organ_name}：{check_text(f)}" for f in self.findings)
+        return list(dict.fromkeys(m if len(m) <= LONGEST else f"{m[:LONGEST]}…" for m in told))
 
 
 @dataclass
@@ -129,8 +146,20 @@ class OrganWork:
         return sorted(codes, key=code_order)
 
     @property
+    def blocking(self) -> int:
+        """Records and findings without a record that keep the edition from being published."""
+        return sum(r.severity == "block" for r in self.records) + sum(
+            f.blocks for f in self.findings
+        )
+
+    @property
     def total(self) -> int:
         return len(self.records) + len(self.findings)
+
+
+def gravity(severity: Severity) -> int:
+    """Sorts blocking findings before those that only tell."""
+    return ("block", "quarantine", "warn").index(severity)
 
 
 def code_order(code: str) -> tuple[str, int, str]:
@@ -140,7 +169,10 @@ def code_order(code: str) -> tuple[str, int, str]:
 
 
 def by_who_must_act(edition: Edition) -> list[OrganWork]:
-    """Open findings grouped by the organ that must act, most work first."""
+    """Open findings grouped by the organ that must act.
+
+    What keeps the edition from being published comes first, among organs and within each.
+    """
     names = {organ.id: organ.name for organ in edition.organs}
     work: dict[str, OrganWork] = {}
     seen: dict[tuple[str, str, str], RecordToFix] = {}
@@ -162,12 +194,19 @@ def by_who_must_act(edition: Edition) -> list[OrganWork]:
                 name = record.organ_name if record.organ_id else finding.organ_name
                 of(owner, name).records.append(seen[key])
             seen[key].findings.append(finding)
-    return sorted(work.values(), key=lambda w: (-w.total, w.organ_id))
+    for organ in work.values():
+        organ.records.sort(key=lambda item: gravity(item.severity))
+        organ.findings.sort(key=lambda finding: gravity(finding.severity))
+    return sorted(work.values(), key=lambda w: (-w.blocking, -w.total, w.organ_id))
 
 
 def open_codes(edition: Edition) -> list[str]:
-    """The rules with an open finding, in the order of their codes."""
-    return sorted({finding.code for finding in edition.open_findings}, key=code_order)
+    """The rules with an open finding, the gravest first, then in the order of their codes."""
+    gravest: dict[str, int] = {}
+    for finding in edition.open_findings:
+        grave = gravity(finding.severity)
+        gravest[finding.code] = min(grave, gravest.get(finding.code, grave))
+    return sorted(gravest, key=lambda code: (gravest[code], code_order(code)))
 
 
 def records_to_fix(edition: Edition) -> int:
@@ -185,9 +224,10 @@ def summary(edition: Edition) -> str:
     )
     if not parts:
         return "没有核对结果。"
-    fix = records_to_fix(edition)
-    blocking = len(edition.blocking_findings)
     told = f"共核对 {len(edition.findings)} 项：{parts}"
+    records = [item for work in by_who_must_act(edition) for item in work.records]
+    blocking = len(edition.blocking_findings)
     if blocking:
-        told += f"；其中 {blocking} 项阻断发布"
-    return f"{told}；涉及记录 {fix} 条。" if fix else f"{told}。"
+        behind = sum(item.severity == "block" for item in records)
+        told += f"；其中 {blocking} 项阻断发布" + (f"，由 {behind} 条记录引起" if behind else "")
+    return f"{told}；共涉及记录 {len(records)} 条。" if records else f"{told}。"

@@ -18,6 +18,7 @@ from tasks.render.charts import chart
 from tasks.render.findings import (
     by_who_must_act,
     check_text,
+    equation_text,
     open_codes,
     rule_title,
     summary,
@@ -27,7 +28,7 @@ from tasks.render.findings import (
 from tasks.render.form import grids
 from tasks.render.overview import OverviewLine, overview_lines
 from tasks.render.typeset import typeset
-from tasks.render.words import document_title, edition_facts
+from tasks.render.words import document_title, edition_facts, edition_name
 
 if TYPE_CHECKING:
     from tasks.edition import CellValue, Edition, RecordReference, Scope
@@ -38,6 +39,8 @@ SCOPES: tuple[Scope, ...] = ("rolled_up", "own")
 # Scripts hold integers up to here exactly; larger figures are embedded as text.
 LARGEST_EXACT = 2**53
 MOST_RECORDS = 500
+# An organ's records that block nothing are folded away when there are more.
+MOST_OPEN = 5
 
 
 def write(edition: Edition, path: Path) -> None:
@@ -78,6 +81,8 @@ def page(edition: Edition) -> str:
         rule_title=rule_title,
         what_to_do=what_to_do,
         check_text=check_text,
+        equation_text=equation_text,
+        edition_name=edition_name,
         charts=[(series, Markup(chart(series))) for series in edition.series],
         movers=written.largest_movers(edition),
         changes=written.changes(edition),
@@ -88,6 +93,7 @@ def page(edition: Edition) -> str:
         status_labels=STATUS_LABELS,
         severity_labels=SEVERITY_LABELS,
         table_label=table_label,
+        MOST_OPEN=MOST_OPEN,
         plain=written.plain,
         css=asset("report.css"),
         script=asset("report.js"),
@@ -129,7 +135,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 finding.key,
                 STATUS_LABELS[finding.status],
                 typeset(check_text(finding)),
-                typeset(finding.equation),
+                typeset(equation_text(finding)),
                 [records.setdefault(record, len(records)) for record in shown],
                 max(finding.record_count, len(finding.records)),
             ]

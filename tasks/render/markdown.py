@@ -17,6 +17,7 @@ from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
     check_text,
+    equation_text,
     open_codes,
     rule_title,
     summary,
@@ -27,7 +28,7 @@ from tasks.render.folder import FILES
 from tasks.render.form import flat_tables
 from tasks.render.overview import overview_lines
 from tasks.render.typeset import typeset
-from tasks.render.words import document_title, edition_facts, status_label
+from tasks.render.words import document_title, edition_facts, edition_name
 
 if TYPE_CHECKING:
     from tasks.edition import Edition
@@ -66,7 +67,7 @@ def _head(edition: Edition, title: str) -> str:
     notice = f"\n\n**{written.SYNTHETIC_NOTICE}**" if edition.is_synthetic else ""
     return (
         f"# {escaped(title)}\n\n{escaped(edition.root.name)} {edition.report_year} 年"
-        f" · 版次 {edition.id}({status_label(edition)}) · 快照 {edition.snapshot}"
+        f" · {edition_name(edition)} · 快照 {edition.snapshot}"
         f" · 指纹 {code(edition.cell_hash[:12])}{notice}\n"
     )
 
@@ -153,11 +154,12 @@ def _findings_body(edition: Edition) -> str:
         [
             escaped(organ.organ_name),
             *(str(organ.count(c) or "") for c in codes),
+            str(organ.blocking or ""),
             f"**{organ.total}**",
         ]
         for organ in work
     ]
-    parts.append(table(["应处理机关", *codes, "合计"], rows, numbers=len(codes) + 1))
+    parts.append(table(["应处理机关", *codes, "阻断", "合计"], rows, numbers=len(codes) + 2))
     named = "".join(f"- **{c}** {escaped(rule_title(c))}\n" for c in codes if rule_title(c))
     parts.append(f"数字为应处理的记录数；没有可指明记录的，为问题数。\n\n{named}")
     parts += [_organ_body(organ) for organ in work]
@@ -184,7 +186,7 @@ def _organ_body(organ: OrganWork) -> str:
         if len(organ.records) > MOST_RECORDS:
             parts.append(f"另有 {len(organ.records) - MOST_RECORDS} 条，见 finding_records.csv。\n")
     for finding in organ.findings:
-        equation = f" {code(finding.equation)}" if finding.equation else ""
+        equation = f" {code(equation_text(finding))}" if finding.equation else ""
         parts.append(
             f"- **{finding.code}** {STATUS_LABELS[finding.status]}:"
             f"{escaped(check_text(finding))}{equation}"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OverviewLine:
-    """A figure of the narrative beside last year's; `origin` is its source and definition."""
+    """A figure of the narrative beside last year's; `origin` is its source, its meaning and
+    how a percentage is cut."""
 
     cell: Cell
     value: CellValue | None
@@ -71,10 +72,11 @@ def overview_lines(edition: Edition, organ_id: str | None = None) -> list[Overvi
         if cell.table != OVERVIEW or (cell.only_root and not is_root):
             continue
         value = figures.get(cell.key)
-        told = [f"来源：{cell.source}"] if cell.source else []
-        if written.is_percentage(cell):
-            told.append(written.sides(cell, value))
-        if cell.meaning or written.is_percentage(cell) or cell.parts or cell.last_year:
+        told = [cell.source, cell.meaning]
+        if not cell.meaning and (written.is_percentage(cell) or cell.parts or cell.last_year):
             told.append(written.definition(edition.layout, cell))
-        lines.append(OverviewLine(cell, value, last.get(cell.key), ";".join(told)))
+        percentage = written.rate(cell, value)
+        if percentage is not None:
+            told.append(percentage.way)
+        lines.append(OverviewLine(cell, value, last.get(cell.key), "；".join(t for t in told if t)))
     return lines

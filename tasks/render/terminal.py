@@ -10,7 +10,7 @@ from tasks.render.data_files import findings_of
 from tasks.render.findings import check_text, table_label
 from tasks.render.overview import overview_lines
 from tasks.render.typeset import typeset
-from tasks.render.words import document_title
+from tasks.render.words import document_title, edition_name
 from warehouse.layout import Axis
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def tables(edition: Edition, organ_id: str | None = None) -> Group:
     parts: list[RenderableType] = [
         Text(typeset(title), style="bold"),
         Text(
-            f"版次 {edition.id} · 格式 {edition.layout.name} · 快照 {edition.snapshot}"
+            f"{edition_name(edition)} · 格式 {edition.layout.name} · 快照 {edition.snapshot}"
             f" · 数据截至 {edition.data_as_of:%Y-%m-%d %H:%M} · 指纹 {edition.cell_hash[:12]}",
             style="dim",
         ),

@@ -28,6 +28,8 @@ TEXT_WIDTH = 156
 TEXT_POINTS, TABLE_POINTS, SMALL_POINTS = 16, 9, 7.5
 TABLE_STYLE = "表格文字"
 ROW_HEIGHT = 6.6
+# The appendix lists no more; the workbook lists all.
+MOST_LINES = 40
 # A table with more rows begins on a page of its own, so that it stays in one piece.
 LONG_TABLE = 20
 TO_WRITE = "（由编制单位撰写）"
@@ -70,7 +72,8 @@ def write(edition: Edition, path: Path) -> None:
     for title, prompt in REMAINING_SECTIONS.items():
         _heading(document, title)
         _prose(document, prompt)
-    _appendix(document, edition)
+    if edition.status != "published":
+        _appendix(document, edition)
     buffer = BytesIO()
     document.save(buffer)
     path.write_bytes(_same_bytes(buffer.getvalue()))
@@ -276,23 +279,32 @@ def _overview(document: Any, edition: Edition) -> None:
     _keep_rows(table, 1)
 
 
+def _open_lines(edition: Edition) -> tuple[list[tuple[str, str, str, str]], int]:
+    """What blocks publishing, or the first of the rest when nothing does; and how many more."""
+    work = by_who_must_act(edition)
+    blocking: list[tuple[str, str, str, str]] = []
+    others: list[tuple[str, str, str, str]] = []
+    for organ in work:
+        for item in organ.records:
+            line = (organ.organ_name, "、".join(item.codes), item.record.record_id, item.detail)
+            (blocking if item.severity == "block" else others).append(line)
+        for finding in organ.findings:
+            line = (organ.organ_name, finding.code, "", check_text(finding))
+            (blocking if finding.blocks else others).append(line)
+    shown = (blocking or others)[:MOST_LINES]
+    return shown, len(blocking) + len(others) - len(shown)
+
+
 def _appendix(document: Any, edition: Edition) -> None:
-    """What does not add up and what this edition is; taken out before publishing."""
+    """What does not add up and what this edition is; a published edition has none."""
     document.add_page_break()
     _heading(document, "附：编制情况（发布前删去）")
     _prose(document, summary(edition))
-    work = by_who_must_act(edition)
-    if work:
-        rows = [
-            (organ.organ_name, "、".join(item.codes), item.record.record_id, item.detail)
-            for organ in work
-            for item in organ.records
-        ] + [
-            (organ.organ_name, finding.code, "", check_text(finding))
-            for organ in work
-            for finding in organ.findings
-        ]
-        document.add_paragraph(style=TABLE_STYLE)
+    rows, others = _open_lines(edition)
+    if others:
+        _prose(document, f"以下只列最要紧的，另有 {others} 条见工作簿中的问题清单。")
+    document.add_paragraph(style=TABLE_STYLE)
+    if rows:
         table = _table(document, len(rows) + 1, [26, 10, 26, 38])
         names = ("应处理机关", "规则", "记录编号", "不符之处")
         for cell, name in zip(table.rows[0].cells, names, strict=True):

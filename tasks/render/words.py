@@ -23,6 +23,11 @@ def status_label(edition: Edition) -> str:
     return labels.get(edition.status, edition.status)
 
 
+def edition_name(edition: Edition) -> str:
+    """Edition and its status; a preview has no name yet."""
+    return f"版次 {edition.id}({status_label(edition)})" if edition.id else status_label(edition)
+
+
 def edition_facts(edition: Edition) -> list[tuple[str, str]]:
     """What this edition is, as pairs of name and text."""
     from tasks.render.manifest import software_version

@@ -19,6 +19,7 @@ from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
     check_text,
+    equation_text,
     open_codes,
     rule_title,
     summary,
@@ -239,7 +240,7 @@ def _notes_under(
 def _overview(book: Any, formats: Formats, edition: Edition) -> None:
     sheet = _sheet(book, edition, "一、总体情况", landscape=False)
     columns = ["序号", "指标", "本年", "单位", "上年", "增减", "分子", "分母", "来源与口径"]
-    widths = [5.5, 26, 11, 5.5, 11, 11, 10, 10, 31]
+    widths = [5.5, 31, 10.5, 5.5, 10.5, 12, 9.5, 9.5, 40]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     top = _heads(sheet, formats, edition, "一、总体情况（主要数字）", len(columns) - 1)
@@ -286,7 +287,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     """One line a record (or a finding without one), by the organ that must act."""
     sheet = _sheet(book, edition, FINDINGS_SHEET, landscape=True)
     columns = ["应处理机关", "规则", "级别", "结果", "来源系统", "记录类别", "记录编号", "日期", "不符之处", "涉及的核对"]  # fmt: skip
-    widths = [24, 7, 6, 9, 12, 12, 20, 12, 30, 46]
+    widths = [26, 8, 6, 8, 10, 12, 30, 12, 34, 42]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
@@ -329,7 +330,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     sheet.print_area(0, 0, row - 1, last)
 
 
-MOST_CHECKS_NAMED = 4
+MOST_CHECKS_NAMED = 2
 # Source and record id are printed as they are, to be found again.
 EXACT_COLUMNS = (4, 6)
 
@@ -349,7 +350,7 @@ def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
                 [
                     organ.organ_name,
                     "、".join(item.codes),
-                    _severity(first.severity),
+                    _severity(item.severity),
                     STATUS_LABELS[first.status],
                     record.source_system,
                     table_label(record.table),
@@ -361,7 +362,7 @@ def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
             )
         for finding in organ.findings:
             text = check_text(finding)
-            told = f"{text}({finding.equation})" if finding.equation else text
+            told = f"{text}({equation_text(finding)})" if finding.equation else text
             lines.append(
                 [
                     organ.organ_name,

@@ -187,7 +187,7 @@ def test_html_is_whole_and_opens_offline(make: Any) -> None:
     text = page(edition)
     assert len(text.encode()) < 2_000_000
     assert not re.search(r"https?://|//[a-z]+\.|@import|url\(", text)
-    document = lxml_html.document_fromstring(text)
+    document: Any = lxml_html.document_fromstring(text)
     for tag in ("link", "img", "iframe", "object", "embed"):
         assert document.findall(f".//{tag}") == []
     assert all(s.get("src") is None for s in document.iter("script"))
@@ -207,7 +207,7 @@ def test_html_is_whole_and_opens_offline(make: Any) -> None:
 
 def test_html_data_holds_every_organ_and_finding() -> None:
     edition = edition_2020()
-    document = lxml_html.document_fromstring(page(edition))
+    document: Any = lxml_html.document_fromstring(page(edition))
     data = json.loads(document.xpath("//script[@id='data']")[0].text)
     assert len(data["organs"]) == len(edition.organs)
     at = [cell[0] for cell in data["cells"]].index("t3.granted.total")
@@ -230,7 +230,7 @@ def test_html_takes_no_markup_from_data() -> None:
     text = page(hostile)
     assert "<script>alert(1)" not in text
     assert "<b>甲" not in text
-    document = lxml_html.document_fromstring(text)
+    document: Any = lxml_html.document_fromstring(text)
     assert len(list(document.iter("script"))) == 2
     data = json.loads(document.xpath("//script[@id='data']")[0].text)
     assert data["records"][0][2] == bad
@@ -243,3 +243,26 @@ def test_html_keeps_figures_that_scripts_cannot_count_as_text() -> None:
     data = report_data(replace(base, cells={("city", "rolled_up"): figures}))
     at = [cell[0] for cell in data["cells"]].index("t4.reconsideration.upheld")
     assert data["values"]["rolled_up"][0][at] == "100000000000000001"
+
+
+def test_records_that_the_edition_holds_in_part_are_read_from_the_lake(tmp_path: Path) -> None:
+    from warehouse.lake import Lake
+
+    lake = Lake(tmp_path / "home", memory_limit="200MB", threads=1)
+    edition = edition_2020()
+    assert folder_module.with_all_records(edition, lake) is edition
+    lake.create()
+    cut = tuple(replace(f, records=f.records[:1]) for f in edition.findings)
+    whole = {(f.organ_id, f.key): f.records for f in edition.open_findings}
+    with lake.write() as connection:
+        for finding in edition.open_findings:
+            for r in finding.records:
+                connection.execute(
+                    "INSERT INTO yearly.check_record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    [
+                        edition.id, finding.organ_id, finding.key, r.table, r.source_system,
+                        r.record_id, r.organ_id, r.record_on, r.detail,
+                    ],
+                )  # fmt: skip
+    completed = folder_module.with_all_records(replace(edition, findings=cut), lake)
+    assert {(f.organ_id, f.key): f.records for f in completed.open_findings} == whole

@@ -238,8 +238,8 @@ def test_charts_scale_to_their_highest_value_and_name_the_rest() -> None:
     months, organs, outcomes, _ = edition_2020().series
     assert chart(months).count("<rect") == 24
     drawn = chart(organs)
-    assert drawn.count("<rect") == 15
-    assert "其余 67 个" in drawn
+    assert drawn.count("<rect") == 20
+    assert "其余 62 个" in drawn
     assert chart(outcomes).count("<rect") == 6
     assert chart(replace(months, points=())).startswith("<svg")
     assert "&lt;b&gt;" in chart(replace(months, title="<b>"))
