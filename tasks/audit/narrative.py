@@ -199,7 +199,8 @@ class _Reader:
             value = -value
         stop = end if end <= len(text) else len(text)
         words = _words(before, after, sentence, unit)
-        is_free = _subject_free(kind, before)
+        own = text[previous.end() : start] if previous and previous.end() > first else before
+        is_free = _subject_free(kind, own.strip())
         if (
             kind not in ("amount", "rate")
             and is_free

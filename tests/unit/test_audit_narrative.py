@@ -1,0 +1,197 @@
+"""Prose that agrees with the tables passes; one altered figure fails and is named."""
+
+from __future__ import annotations
+
+import random
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+
+import pytest
+from audit_reports import FORMATS, FULL_WIDTH, Figures, balanced, reports
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tasks.audit.document import Block, Document
+from tasks.audit.result import AuditReport
+from tasks.audit.run import check_report, of_document
+from warehouse.layout import Layout, load_layout
+
+GROUPS = ("denied", "unavailable", "unprocessed", "other")
+
+
+def told(layout: Layout, figures: Figures) -> dict[str, int]:
+    """The totals that prose quotes from table 三 and 四."""
+    totals = {
+        row: figures[f"t3.{row}.total"]
+        for row in (
+            "new_received",
+            "carried_in",
+            "granted",
+            "partially_granted",
+            "results_total",
+            "carried_out",
+        )
+    }
+    for group in GROUPS:
+        totals[group] = sum(
+            v
+            for k, v in figures.items()
+            if k.endswith(".total") and k.split(".")[1].startswith(group) and k.startswith("t3.")
+        )
+    natural = figures["t3.new_received.natural_person"]
+    totals |= {"natural": natural, "legal": totals["new_received"] - natural}
+    totals["review"] = figures["t4.reconsideration.total"]
+    totals["litigation"] = (
+        figures["t4.litigation_direct.total"] + figures["t4.litigation_after_reconsideration.total"]
+    )
+    return totals
+
+
+STYLES = [
+    "{year}年,全市共收到政府信息公开申请{new_received}件,其中自然人申请{natural}件,法人或其他组织申请{legal}件;上年结转{carried_in}件。"
+    "办结{results_total}件,其中予以公开{granted}件,部分公开{partially_granted}件,不予公开{denied}件,无法提供{unavailable}件,不予处理{unprocessed}件,其他处理{other}件。"
+    "结转下年度继续办理{carried_out}件。因政府信息公开被申请行政复议{review}件,被提起行政诉讼{litigation}件。",
+    "本年新收政府信息公开申请{new_received}件、上年结转{carried_in}件。申请人中,自然人{natural}件,法人和其他组织{legal}件。"
+    "共办理答复政府信息公开申请{results_total}件:予以公开的{granted}件、部分公开的{partially_granted}件、不予公开的{denied}件、无法提供的{unavailable}件、"
+    "不予处理的{unprocessed}件、其他情形{other}件;转结下年{carried_out}件。",
+    "全市受理依申请公开{new_received}件(自然人{natural}件,法人或者其他组织{legal}件),结转上一年度申请{carried_in}件。所有申请均依法办理,"
+    "同意公开{granted}件,部分公开{partially_granted}件,不予公开{denied}件,无法提供{unavailable}件,不予处理{unprocessed}件,其他{other}件,结转至下一年度{carried_out}件。"
+    "涉及政府信息公开的行政复议{review}件、行政诉讼{litigation}件。",
+]
+
+
+def audited(
+    layout: Layout, figures: Figures, prose: str, *, full_width: bool = False
+) -> AuditReport:
+    lines = FORMATS["text"][1](layout, figures).decode().splitlines()
+    prose = prose.translate(FULL_WIDTH) if full_width else prose
+    lines[2:2] = ["(二)依申请公开情况", *prose.split("\n")]
+    return check_report(
+        of_document(Document("report.txt", "text", tuple(Block(text=line) for line in lines)))
+    )
+
+
+@given(report=reports(), style=st.sampled_from(STYLES), full_width=st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_prose_that_agrees_passes(
+    report: tuple[Layout, Figures], style: str, full_width: bool
+) -> None:
+    layout, figures = report
+    prose = style.format(year=layout.years.first + 1, **told(layout, figures))
+    audit = audited(layout, figures, prose, full_width=full_width)
+    assert [c.message for c in audit.checks if c.status in ("fail", "uncertain")] == []
+    assert sum(1 for c in audit.checks if c.code == "B7") == style.count("{") - style.count(
+        "{year}"
+    )
+    assert {c.key.split(".")[1] for c in audit.checks if c.code == "B10"} >= {
+        "applicants",
+        "outcomes",
+    }
+
+
+@given(report=reports(), style=st.sampled_from(STYLES), seed=st.integers(0, 10**6))
+@settings(max_examples=40, deadline=None)
+def test_one_altered_figure_of_the_prose_fails(
+    report: tuple[Layout, Figures], style: str, seed: int
+) -> None:
+    layout, figures = report
+    draw = random.Random(seed)
+    totals = told(layout, figures)
+    name = draw.choice([n for n in totals if "{" + n + "}" in style])
+    altered = totals[name] + draw.choice([1, 7, 30, 900])
+    prose = style.format(year=layout.years.first + 1, **{**totals, name: altered})
+    accepted = {
+        "new_received": {totals["new_received"] + totals["carried_in"]},
+        "natural": {
+            figures["t3.results_total.natural_person"],
+            totals["natural"] + figures["t3.carried_in.natural_person"],
+        },
+        "legal": {totals["results_total"] - figures["t3.results_total.natural_person"]},
+        "results_total": {totals["new_received"], totals["new_received"] + totals["carried_in"]},
+        "review": {totals["review"] - figures["t4.reconsideration.pending"]},
+        "litigation": set(),
+    }
+    if altered in accepted.get(name, set()):
+        return
+    audit = audited(layout, figures, prose)
+    named = [c for c in audit.fails if c.code == "B7"]
+    assert [e.value for c in named for e in c.evidence[:1]] == [altered]
+
+
+SHARES = [("占{p}%", 2), ("占比{p}%", 1), ("({p}%)", 2), (",占申请总数的{p}%", 0)]
+
+
+@given(
+    whole=st.integers(50, 9000),
+    part=st.integers(1, 49),
+    share=st.sampled_from(SHARES),
+    cut=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_shares_rounded_or_cut_pass(
+    whole: int, part: int, share: tuple[str, int], cut: bool
+) -> None:
+    words, decimals = share
+    exact = Decimal(part * 100) / Decimal(whole)
+    printed = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_DOWN if cut else ROUND_HALF_UP)
+    prose = (
+        f"全年收到政府信息公开申请{whole}件,其中部分公开{part}件" + words.format(p=printed) + "。"
+    )
+    document = Document("r.txt", "text", (Block(text=prose),))
+    (check,) = [c for c in check_report(of_document(document)).checks if ".share." in c.key]
+    assert check.status == "pass"
+    assert ("截取" if cut else "四舍五入") in check.message
+    wrong = prose.replace(f"{printed}%", f"{printed + Decimal(2).scaleb(-decimals)}%")
+    document = Document("r.txt", "text", (Block(text=wrong),))
+    (check,) = [c for c in check_report(of_document(document)).checks if ".share." in c.key]
+    assert check.status == "fail"
+
+
+@given(now=st.integers(20, 5000), before=st.integers(20, 5000))
+@settings(max_examples=60, deadline=None)
+def test_changes_with_their_base(now: int, before: int) -> None:
+    exact = Decimal(abs(now - before) * 100) / Decimal(before)
+    printed = exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    way = "增长" if now >= before else "下降"
+    for prose in (
+        f"全年收到政府信息公开申请{now}件,同比{way}{printed}%。",
+        f"全年收到政府信息公开申请{now}件,比上年{'增加' if now >= before else '减少'}{abs(now - before)}件,{way}{printed}%。",
+    ):
+        document = Document("r.txt", "text", (Block(text=prose),))
+        (check,) = [c for c in check_report(of_document(document)).checks if ".change." in c.key]
+        assert check.status in ("pass", "not_assessable"), check.message
+        if "件,比上年" in prose:
+            assert check.status == "pass"
+
+
+NO_FIGURES = [
+    "根据国办公开办函〔2019〕60号和国务院令第711号,本报告自2020年1月1日起至12月31日止。",
+    "联系电话:0517-83515959,邮编:223002,工作时间上午09:00-12:00。",
+    "2021-2025年,12345热线24小时值班,IPv6改造完成,5G应用3.0版。",
+    "按照《条例》第三十六条第(一)项,在20个工作日内答复。",
+    "1.加强组织领导。(2)完善制度。",
+    "信息来源:本站 浏览次数:1024 粤ICP备05012345号",
+]
+
+
+@pytest.mark.parametrize("text", NO_FIGURES)
+def test_dates_numbers_and_clutter_are_no_figures(text: str) -> None:
+    report = of_document(Document("r.txt", "text", (Block(text=text),)))
+    assert [f.quote for f in report.narrative.figures] == []
+
+
+def test_what_is_not_understood_is_listed() -> None:
+    report = of_document(
+        Document("r.txt", "text", (Block(text="3721。"), Block(text="全年收到申请12件。")))
+    )
+    assert [f.is_understood for f in report.narrative.figures] == [False, True]
+
+
+def test_pending_reviews_left_out_are_named() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(3))
+    pending = figures["t4.reconsideration.pending"]
+    stated = figures["t4.reconsideration.total"] - pending
+    audit = audited(layout, figures, f"因政府信息公开被申请行政复议{stated}件。")
+    (check,) = [c for c in audit.checks if c.code == "B7"]
+    assert check.status == "uncertain"
+    assert str(pending) in check.message
