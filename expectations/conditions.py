@@ -78,8 +78,9 @@ class WorkingDays(Declared):
 class Volume(Declared):
     """`volume`: the number of records in a month stays in proportion to last year's same month.
 
-    Looks at the last `months` complete months before the data date; months in which both
-    years have fewer than `minimum` records are left alone.
+    Looks at the `months` months before the source's newest record; that a source has gone
+    quiet altogether is told by its age. Months in which both years have fewer than `minimum`
+    records are left alone, and so is a source that was not there a year ago.
     """
 
     column: str
@@ -285,26 +286,25 @@ def working_days(subject: Subject, form: WorkingDays, when: str | None) -> Query
 
 
 def volume(subject: Subject, form: Volume) -> QueryTest:
-    first = f"date_trunc('month', {{as_of}} + 1) - INTERVAL {form.months} MONTH"
     counts = (
         f"SELECT source_system, CAST(date_trunc('month', {form.column}) AS DATE) AS month_on, "
         f"count(*) AS records FROM {{table}} WHERE {subject.alive} "
-        f"AND {form.column} >= {first} - INTERVAL 12 MONTH "
-        f"AND {form.column} < date_trunc('month', {{as_of}} + 1) GROUP BY ALL"
+        f"AND CAST({form.column} AS DATE) <= {{as_of}} GROUP BY ALL"
     )
     detail = "concat(strftime(month_on, '%Y年%m月'), ' 共 ', this_year, ' 条,上年同月 ', last_year, ' 条')"
-    # A source that was not there a year ago has nothing to be compared with.
     return QueryTest(
-        f"WITH counts AS ({counts}), sources AS (SELECT source_system, min(month_on) AS since "
+        f"WITH counts AS ({counts}), "
+        "sources AS (SELECT source_system, min(month_on) AS oldest_on, max(month_on) AS newest_on "
         "FROM counts GROUP BY ALL), "
-        f"months AS (SELECT source_system, since, CAST({first} + INTERVAL (n) MONTH AS DATE) AS month_on "
+        "months AS (SELECT source_system, oldest_on, "
+        "CAST(newest_on - INTERVAL (n + 1) MONTH AS DATE) AS month_on, "
+        "CAST(newest_on - INTERVAL (n + 13) MONTH AS DATE) AS year_before_on "
         f"FROM sources, range({form.months}) AS numbers(n)), "
         "compared AS (SELECT m.source_system, m.month_on, coalesce(now.records, 0) AS this_year, "
         "coalesce(before.records, 0) AS last_year FROM months AS m "
         "LEFT JOIN counts AS now ON now.source_system = m.source_system AND now.month_on = m.month_on "
         "LEFT JOIN counts AS before ON before.source_system = m.source_system "
-        "AND before.month_on = m.month_on - INTERVAL 12 MONTH "
-        "WHERE m.since <= m.month_on - INTERVAL 12 MONTH) "
+        "AND before.month_on = m.year_before_on WHERE m.oldest_on <= m.year_before_on) "
         "SELECT source_system, strftime(month_on, '%Y-%m') AS record_id, "
         "CAST(NULL AS VARCHAR) AS organ_id, month_on AS record_on, "
         f"{detail} AS detail FROM compared "
