@@ -12,6 +12,7 @@ from datetime import date
 from math import ceil, floor
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 from deployments.demo_city.service.moments import PRESENT, YEARS, DayDraw, day_ms, ms_day
 from deployments.demo_city.service.organs import Organ, OrganDraw, Organs
@@ -195,7 +196,7 @@ class Switchboard:
                 "status": _status(o),
                 "dispatchTime": o.dispatched,
                 "limitTime": o.due,
-                "responseTime": o.responded,
+                "responseTime": None if _is_unanswered(o) else o.responded,
                 "finishTime": o.closed,
                 "visit": {
                     "time": o.visited,
@@ -213,6 +214,11 @@ class Switchboard:
                 "content": people.text(),
             }
             yield updated, o.order_id, o.dispatched, False, as_json(record)
+
+
+def _is_unanswered(order: Order) -> bool:
+    """Some units close a work order without ever having answered it first."""
+    return crc32(order.order_id.encode()) % 83 == 0
 
 
 def _status(order: Order) -> str:
