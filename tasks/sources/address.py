@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote_plus, urljoin, urlsplit, urlunsplit
 
 from tasks.sources.errors import SourceContractError
 
@@ -44,6 +44,15 @@ def follow(current: str, link: str, base: str) -> str:
             f"已拒绝(只允许 {own.netloc.rpartition('@')[2]})。请与系统厂商核实,或修改 base_url"
         )
     return url
+
+
+def without(url: str, names: Collection[str]) -> str:
+    """The address without these query parameters: links often echo the proof they came for."""
+    parts = urlsplit(url)
+    kept = [
+        pair for pair in parts.query.split("&") if unquote_plus(pair.partition("=")[0]) not in names
+    ]
+    return urlunsplit(parts._replace(query="&".join(kept))) if parts.query else url
 
 
 def shown(url: str, visible: Collection[str] = (), params: Mapping[str, str] | None = None) -> str:

@@ -72,6 +72,7 @@ class Fixed(SignIn):
     def sign(self, request: Request) -> Request:
         return replace(
             request,
+            url=address.without(request.url, self._params),
             headers={**request.headers, **self._headers},
             params={**request.params, **self._params},
         )
@@ -85,7 +86,7 @@ class RequestSignature(SignIn):
 
     def sign(self, request: Request) -> Request:
         auth = self._auth
-        parts = urlsplit(request.url)
+        parts = urlsplit(address.without(request.url, auth.params))
         own = {
             "key": auth.key,
             "timestamp": _timestamp(auth.timestamp),

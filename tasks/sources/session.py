@@ -39,6 +39,7 @@ RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_REDIRECTS = 5
 MOST_SIGN_INS = 3
 MOST_BROKEN = 2
+SHORTEST_REST = 0.25
 CHUNK = 1 << 18
 
 
@@ -136,7 +137,6 @@ class Client:
         # or a .netrc that happens to lie on the machine.
         self._http.trust_env = False
         self._http.headers.update({"User-Agent": "nianbao", **source.http.headers})
-        self._http.max_redirects = 0
         adapter = HTTPAdapter(pool_connections=4, pool_maxsize=source.http.concurrency + 2)
         self._http.mount("http://", adapter)
         self._http.mount("https://", adapter)
@@ -236,7 +236,7 @@ class Client:
 
     def rest(self, attempt: int) -> None:
         """Wait before a repeat: longer each time, never twice the same."""
-        backoff = min(0.25 * 2**attempt, self.source.http.longest_wait_seconds)
+        backoff = min(SHORTEST_REST * 2**attempt, self.source.http.longest_wait_seconds)
         self._sleep(random.uniform(backoff / 2, backoff))
 
     def forget_cookies(self) -> None:
@@ -370,7 +370,7 @@ class Client:
     def _refusal(self, request: Request, answer: Answer) -> Exception:
         where = f"{self.source.title}返回 HTTP {answer.status}:{self.shown(request)}。"
         if answer.status in (401, 403):
-            return SourceDenied(where + "请核对账号、密钥及该接口的权限")
+            return self._denied(request, answer)
         if answer.status == 404:
             return SourceContractError(where + "没有这个地址;请核对 base_url 与 path")
         return RefusedRequest(where + "请核对参数名、参数写法与每页条数上限", answer.status)
