@@ -128,6 +128,17 @@ def sides(cell: Cell, value: CellValue | None) -> str:
     return f"{operation},{percentage.way}"
 
 
+def short_sides(cell: Cell, value: CellValue | None) -> str:
+    """Numerator and denominator alone, and the rounded percentage where it differs."""
+    percentage = rate(cell, value)
+    if percentage is None or percentage.numerator is None or percentage.denominator is None:
+        return sides(cell, value)
+    way = "截取"
+    if percentage.rounded != percentage.truncated:
+        way = f"截取 四舍五入 {percentage.rounded:.2f}%"
+    return f"{plain(percentage.numerator)} ÷ {plain(percentage.denominator)} {way}"
+
+
 def json_number(value: Decimal | None) -> int | float | None:
     """A JSON number: an integer where the figure is whole, None where it is missing.
 

@@ -177,7 +177,13 @@ def _finished(
 ) -> Grid:
     units = {box.cell.unit for box in boxes if box.cell is not None}
     missing = [box.cell.full_label for box in boxes if box.cell is not None and not box.text]
-    notes = []
+    cells = [box.cell for box in boxes if box.cell is not None]
+    # Counts need no unit; an amount does, unless its header says it.
+    notes = [
+        f"{cell.full_label}以{cell.unit}为单位"
+        for cell in cells
+        if len(units) > 1 and cell.decimals and cell.unit not in cell.column_label
+    ]
     if missing:
         named = "、".join(missing[:6]) + (f"等 {len(missing)} 项" if len(missing) > 6 else "")
         notes.append(f"{written.MISSING_NOTICE}:{named}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from expectations.balance import STATUS_LABELS
 from tasks.render import figures as written
 from tasks.render.data_files import findings_of
-from tasks.render.findings import check_text, table_label
+from tasks.render.findings import check_text, gravity, table_label
 from tasks.render.overview import overview_lines
 from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_name
@@ -22,16 +23,22 @@ if TYPE_CHECKING:
     from warehouse.layout import Block, Layout, Table
 
 MOST_RECORDS = 20
+# Of a finding that blocks nothing.
+FEW_RECORDS = 3
+NARROWEST_LABEL = 24
+WIDE = 110
+FEW_COLUMNS = 3
 
 
-def tables(edition: Edition, organ_id: str | None = None) -> Group:
+def tables(edition: Edition, organ_id: str | None = None, width: int | None = None) -> Group:
     """One organ's tables and open findings; the root's when no organ is named.
 
-    Raises KeyError for an organ that the edition does not have.
+    Laid out for `width` columns, the terminal's own unless it is given. Raises KeyError for an organ that the edition does not have.
     """
     from rich.console import Group
     from rich.text import Text
 
+    width = width or get_terminal_size((WIDE, 24)).columns
     figures = edition.figures(organ_id)
     organ = edition.organ(organ_id) if organ_id else edition.root
     title = document_title(edition).replace(edition.root.name, organ.name, 1)
@@ -50,17 +57,26 @@ def tables(edition: Edition, organ_id: str | None = None) -> Group:
     for table in edition.layout.tables:
         parts.append(Text(""))
         parts.append(Text(typeset(table.title), style="bold"))
-        parts += [_block(edition.layout, table, block, figures) for block in table.all_blocks()]
+        parts += [
+            _block(edition.layout, table, block, figures, width) for block in table.all_blocks()
+        ]
     parts.append(Text(""))
     parts.append(_findings(edition, organ.id))
     return Group(*parts)
 
 
-def _rich_table(**options: object) -> RichTable:
+def _rich_table(title: str, title_style: str) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
 
-    return RichTable(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", **options)  # type: ignore[arg-type]
+    return RichTable(
+        title=title or None,
+        title_style=title_style,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
 
 
 def _figure(text: str) -> str:
@@ -68,11 +84,11 @@ def _figure(text: str) -> str:
 
 
 def _overview(edition: Edition, organ_id: str | None) -> RichTable:
-    table = _rich_table(title="一、总体情况", title_style="bold")
-    table.add_column("指标")
-    table.add_column("本年", justify="right")
-    table.add_column("单位")
-    table.add_column("上年", justify="right")
+    table = _rich_table("一、总体情况", "bold")
+    table.add_column("指标", overflow="fold")
+    table.add_column("本年", justify="right", no_wrap=True)
+    table.add_column("单位", no_wrap=True)
+    table.add_column("上年", justify="right", no_wrap=True)
     table.add_column("分子 ÷ 分母", overflow="fold")
     for line in overview_lines(edition, organ_id):
         unit = "" if line.text.endswith("%") else line.cell.unit
@@ -81,7 +97,7 @@ def _overview(edition: Edition, organ_id: str | None) -> RichTable:
             _figure(line.text),
             unit,
             line.before_text,
-            typeset(line.sides),
+            typeset(written.short_sides(line.cell, line.value)),
         )
     return table
 
@@ -95,22 +111,32 @@ def _paths(axes: list[Axis], above: str = "") -> list[tuple[Axis, str, bool]]:
     return found
 
 
-def _block(layout: Layout, table: Table, block: Block, figures: Figures) -> RichTable:
+def _header(label: str, width: int) -> str:
+    """A column's header in lines short enough for the terminal."""
+    step = 4 if width >= WIDE else 2
+    return "\n".join(label[at : at + step] for at in range(0, len(label), step))
+
+
+def _block(layout: Layout, table: Table, block: Block, figures: Figures, width: int) -> RichTable:
     columns = [leaf for axis in block.columns for leaf in axis.leaves()]
-    shown = _rich_table(title=typeset(block.label) or None, title_style="dim")
-    shown.add_column(block.header or "", overflow="fold")
-    for column in columns:
-        shown.add_column(typeset(column.label), justify="right", overflow="fold")
+    shown = _rich_table(typeset(block.label), "dim")
+    rows = []
     for axis, indent, is_group in _paths(block.rows):
-        if is_group and not axis.derived:
-            shown.add_row(indent + typeset(axis.label), *[""] * len(columns))
-            continue
-        cells = []
-        for column in columns:
+        texts = []
+        for column in columns if not is_group or axis.derived else []:
             key = f"{table.key}.{axis.key}.{column.key}"
-            text = _figure(written.text(layout.cells[key], figures.get(key)))
-            cells.append(f"[dim]{text}[/dim]" if is_group else text)
-        label = f"{axis.label}（小计）" if is_group else axis.label
+            texts.append(written.text(layout.cells[key], figures.get(key)))
+        rows.append((axis, indent, is_group, texts))
+    # On a narrow terminal labels fold and headers stack; numbers never break.
+    shown.add_column(block.header or "", overflow="fold", min_width=NARROWEST_LABEL)
+    for column in columns:
+        label = typeset(column.label)
+        if len(columns) > FEW_COLUMNS:
+            label = _header(label, width)
+        shown.add_column(label, justify="right", no_wrap=True)
+    for axis, indent, is_group, texts in rows:
+        label = f"{axis.label}（小计）" if is_group and texts else axis.label
+        cells = [f"[dim]{_figure(t)}[/dim]" if is_group else _figure(t) for t in texts]
         shown.add_row(indent + typeset(label), *cells)
     return shown
 
@@ -120,21 +146,23 @@ def _findings(edition: Edition, organ_id: str) -> RenderableType:
     from rich.text import Text
 
     found = [f for f in findings_of(edition, organ_id) if f.is_open]
+    found.sort(key=lambda finding: gravity(finding.severity))
     if not found:
         return Text("核对：没有需要处理的问题。", style="green")
-    table = _rich_table(title=f"核对：{len(found)} 项需要处理", title_style="bold")
+    table = _rich_table(f"核对：{len(found)} 项需要处理", "bold")
     table.add_column("规则")
     table.add_column("结果")
     table.add_column("说明与所涉记录", overflow="fold")
     for finding in found:
         told = escape(typeset(check_text(finding)))
-        for record in finding.records[:MOST_RECORDS]:
+        most = MOST_RECORDS if finding.blocks else FEW_RECORDS
+        for record in finding.records[:most]:
             on = f"{record.record_on:%Y-%m-%d} " if record.record_on else ""
             told += escape(
                 f"\n  {table_label(record.table)} {record.source_system}/{record.record_id} {on}"
                 f"{typeset(record.organ_name or '')} {typeset(record.detail)}"
             )
-        more = max(finding.record_count, len(finding.records)) - MOST_RECORDS
+        more = max(finding.record_count, len(finding.records)) - most
         if more > 0:
             told += f"\n  …… 另有 {more} 条"
         style = "red" if finding.blocks else "yellow"

@@ -150,6 +150,14 @@ def test_a_figure_is_read_back_from_its_box(data: st.DataObject, name: str) -> N
             assert "E" not in box.text
 
 
+def test_an_amount_names_its_unit_once() -> None:
+    edition = edition_2020()
+    older = grids(edition.layout, edition.figures())[0]
+    assert older.notes == ("政府集中采购 · 采购总金额以元为单位",)
+    newer = edition_2025()
+    assert grids(newer.layout, newer.figures())[0].notes == ()
+
+
 def test_plain_tables_repeat_the_whole_label() -> None:
     edition = edition_2020()
     layout = edition.layout

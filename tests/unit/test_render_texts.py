@@ -243,3 +243,15 @@ def test_charts_scale_to_their_highest_value_and_name_the_rest() -> None:
     assert chart(outcomes).count("<rect") == 6
     assert chart(replace(months, points=())).startswith("<svg")
     assert "&lt;b&gt;" in chart(replace(months, title="<b>"))
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_no_terminal_cuts_a_figure_off(width: int) -> None:
+    from rich.console import Console
+
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(terminal_tables(edition_2020(), width=width))
+    text = console.export_text()
+    assert "…" not in text.replace("……", "")
+    row = next(line for line in text.splitlines() if typeset("(一)予以公开") in line)
+    assert row.split()[-7:] == ["1002", "214", "3", "14", "46", "19", "1298"]
