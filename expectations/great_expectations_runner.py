@@ -16,11 +16,13 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 from duckdb_engine import Dialect as DuckDBDialect
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.engine.default import DefaultExecutionContext
 
+from expectations.conditions import text
 from expectations.rules import Rule, RuleResult, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, reason_of, relation_of, small_table_copies
 from warehouse.lake import EXTENSIONS, Lake, connection_config, extension_file
@@ -114,11 +116,16 @@ def _results(
             outcome = outcomes.get(rule.code, "Great Expectations 没有给出结果")
             if isinstance(outcome, str):
                 yield result_of(rule, None, reason=outcome)
-            elif not outcome:
+                continue
+            if not outcome:
                 yield result_of(rule, 0)
-            else:
-                connection = connection or stack.enter_context(lake.read(snapshot))
+                continue
+            connection = connection or stack.enter_context(lake.read(snapshot))
+            try:
                 records = bad_rows(connection, rule, as_of, first, relations=relations)
+            except duckdb.Error as error:
+                yield result_of(rule, None, reason=reason_of(error))
+            else:
                 yield result_of(rule, outcome, records)
 
 
@@ -156,8 +163,8 @@ def connect_arguments(
     return {
         "config": connection_config(lake.memory_limit, lake.threads),
         "statements": [
-            *(f"LOAD '{extension_file(name)}'" for name in EXTENSIONS),
-            f"SET temp_directory = '{lake.home / 'lake' / 'temporary'}'",
+            *(f"LOAD {text(str(extension_file(name)))}" for name in EXTENSIONS),
+            f"SET temp_directory = {text(str(lake.home / 'lake' / 'temporary'))}",
             lake.attach_sql(read_only=True, snapshot=snapshot),
             "USE lake",
             *statements,

@@ -58,7 +58,7 @@ def break_rule(connection: duckdb.DuckDBPyConnection, code: str) -> int:
             connection.execute(entry)
             continue
         for name, values in entry.items():
-            given = {"record_id": f"{code}/{number}", **values}
+            given = {"record_id": f"{code}/{number}", "load_id": "broken", **values}
             insert(connection, name, given if table(name).is_pulled else values)
     return len(breaks)
 
