@@ -104,7 +104,7 @@ class ListTyping:
         wanted = [t.column.name for t in self.columns if t.rule.value is None]
         columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in [*wanted, *NOTES])
         listed = ", ".join(quoted(file) for file in files)
-        compression = "zstd" if files and files[0].endswith(".zst") else "none"
+        compression = "zstd" if files and files[0].endswith(".zst") else "auto_detect"
         return (
             f"SELECT * FROM read_json([{listed}], format = 'newline_delimited',"
             f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 67108864)"
