@@ -171,6 +171,8 @@ def definition(layout: Layout, cell: Cell) -> str:
         made = f"本年“{base}”减去上年同一数字，再除以上年数字，以百分数表示"
     elif cell.last_year:
         made = f"上年的“{layout.cells[cell.last_year].full_label}”"
+    elif len(cell.parts) == 1:
+        made = f"即“{layout.cells[cell.parts[0]].full_label}”"
     elif cell.parts:
         made = "加".join(f"“{layout.cells[key].full_label}”" for key in cell.parts) + "之和"
     elif cell.column_label:

@@ -156,7 +156,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 typeset(written.definition(layout, cell)),
                 typeset(cell.article),
                 int(cell.only_root),
-                int(bool(cell.change_on_year)),
+                [place[key] for key in made_of(cell)],
             ]
             for cell in cells
         ],
@@ -197,6 +197,12 @@ def report_data(edition: Edition) -> dict[str, Any]:
             for record in records
         ],
     }
+
+
+def made_of(cell: Cell) -> list[str]:
+    """The figures that a figure is computed from."""
+    single = [cell.change_on_year, cell.last_year]
+    return [*(cell.ratio or ()), *cell.parts, *(key for key in single if key)]
 
 
 def _terms(terms: tuple[Term, ...], place: dict[str, int]) -> list[list[int]]:

@@ -107,6 +107,17 @@
     add(panel, "p", cell[4]);
     if (cell[5]) add(panel, "p", "依据：" + cell[5], "edition");
     add(add(panel, "p", "", "edition"), "code", cell[0]);
+    if (cell[7].length) {
+      add(panel, "h3", "由下列数字算出");
+      const grid = add(panel, "div", "", "share");
+      cell[7].forEach(part => {
+        const who = add(grid, "button", label(data.cells[part]));
+        who.type = "button";
+        who.onclick = () => { show(part, of); panel.focus(); };
+        add(grid, "span");
+        add(grid, "b", shown(value(part, of)) || "缺失");
+      });
+    }
     if (of === data.root && scope === "rolled_up" && data.last.length && shown(data.last[at])) {
       add(panel, "h3", "上年");
       add(panel, "p", shown(data.last[at]));
