@@ -7,6 +7,7 @@ again; comparisons go through `plain`, which keeps every position.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,9 +70,26 @@ class Document:
     title: str = ""
 
 
+# PDF files often give a radical where its look-alike character is meant; Unicode says which
+# for most, the simplified ones are listed.
+RADICALS = {
+    code: ord(normal)
+    for code in (*range(0x2E80, 0x2FE0), *range(0xF900, 0xFB00))
+    if len(normal := unicodedata.normalize("NFKC", chr(code))) == 1 and normal != chr(code)
+}
+RADICALS |= {
+    0x2EA0 + offset: ord(character)
+    for offset, character in {
+        0x00: "民", 0x24: "西", 0x25: "见", 0x26: "角", 0x2B: "车", 0x29: "贝", 0x33: "长", 0x34: "门",
+        0x38: "青", 0x3A: "页", 0x3B: "风", 0x3C: "飞", 0x3D: "食", 0x42: "马", 0x43: "骨", 0x44: "鬼",
+        0x45: "鱼", 0x46: "鸟", 0x48: "麦", 0x49: "黄", 0x4C: "齐", 0x50: "龙",
+    }.items()
+}  # fmt: skip
+
 # One character for one, so that a position in the plain text is a position in the original.
 _PLAIN = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _PLAIN |= {ord(c): ord(" ") for c in "\u00a0\u2002\u2003\u2009\u200a\u3000\u202f\ufeff\u200b\t"}
+_PLAIN |= RADICALS
 _PLAIN |= {ord("﹪"): ord("%"), ord("٪"): ord("%"), ord("−"): ord("-"), ord("﹣"): ord("-")}
 
 

@@ -12,7 +12,15 @@ import logging
 import re
 from typing import Any
 
-from tasks.audit.document import Block, Document, Grid, GridCell, UnreadableDocument, plain
+from tasks.audit.document import (
+    RADICALS,
+    Block,
+    Document,
+    Grid,
+    GridCell,
+    UnreadableDocument,
+    plain,
+)
 
 _PAGE_NUMBER = re.compile(
     r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$"
@@ -50,7 +58,11 @@ def read_pdf(raw: bytes, name: str) -> Document:
 
 def _page(page: Any) -> list[str | Grid]:
     """Lines and tables of a page from top to bottom."""
-    tables = [t for t in page.find_tables() if len(t.rows) > 1 or len(t.rows[0].cells) > 2]
+    tables = [
+        t
+        for t in page.find_tables(_closing_rules(page))
+        if len(t.rows) > 1 or len(t.rows[0].cells) > 2
+    ]
     found: list[tuple[float, str | Grid]] = [(t.bbox[1], _grid(t)) for t in tables]
     boxes = [t.bbox for t in tables]
 
@@ -65,8 +77,22 @@ def _page(page: Any) -> list[str | Grid]:
     lines = text.extract_text_lines(return_chars=False)
     margin = max((line["x1"] for line in lines), default=0) - _SHORT
     for line in lines:
-        found.append((line["top"], line["text"] + ("\n" if line["x1"] < margin else "")))
+        found.append(
+            (line["top"], line["text"].translate(RADICALS) + ("\n" if line["x1"] < margin else ""))
+        )
     return [piece for _, piece in sorted(found, key=lambda f: f[0])]
+
+
+def _closing_rules(page: Any) -> dict[str, Any]:
+    """Where a page cuts a table, the rule at the cut is missing: add one at either end.
+
+    The cut is where the upright rules end; elsewhere the added rule falls on one that is there.
+    """
+    upright = [edge for edge in page.edges if edge["orientation"] == "v"]
+    if not upright:
+        return {}
+    ends = [min(e["top"] for e in upright), max(e["bottom"] for e in upright)]
+    return {"explicit_horizontal_lines": ends}
 
 
 def _grid(table: Any) -> Grid:
@@ -78,7 +104,7 @@ def _grid(table: Any) -> Grid:
     for r, (row, row_boxes) in enumerate(zip(texts, boxes, strict=True)):
         for c, (text, box) in enumerate(zip(row, row_boxes, strict=True)):
             if box is not None:
-                anchors.append((box, GridCell(text or "", r, c)))
+                anchors.append((box, GridCell((text or "").translate(RADICALS), r, c)))
     columns = _edges(
         [box[0] for row in boxes for box in row if box],
         [box[2] for row in boxes for box in row if box],

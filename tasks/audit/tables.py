@@ -127,6 +127,7 @@ class _Reader:
         self._review_heads: dict[int, dict[str, str]] = {}
         self._money = ""
         self._second: set[str] = set()
+        self._block = -1
 
     def finish(self) -> None:
         """Settle the layout; what it does not have becomes a local row."""
@@ -136,11 +137,15 @@ class _Reader:
             self.reading.extra_rows.clear()
             return
         known = self.reading.layout.cells
+        foreign: dict[tuple[str, str], list[CellReading]] = {}
         for key in [k for k in self.reading.cells if k not in known]:
-            cell = self.reading.cells.pop(key)
-            table = key.split(".")[0]
-            label = f"{key}({'空' if cell.value is None else cell.text.strip()})"
-            self.reading.extra_rows.append(ExtraRow(table, label, (cell.text,), cell.place))
+            table, row, _ = key.split(".")
+            foreign.setdefault((table, row), []).append(self.reading.cells.pop(key))
+        for (table, row), cells in foreign.items():
+            values = tuple(c.text.strip() for c in cells)
+            self.reading.extra_rows.append(
+                ExtraRow(table, _row_label(table, row), values, cells[0].place)
+            )
 
     def take(self, row: list[RowCell], *, is_text: bool) -> None:
         """One row: a header, a line of figures, or none of ours."""
@@ -158,7 +163,7 @@ class _Reader:
             return
         if has_figures and self._table == "t4" and (not texts or len(own_values) >= 15):
             self._take_review_line(own_values)
-        elif has_figures and texts and self._table and not self._is_text:
+        elif has_figures and texts and self._block == texts[-1].place.block and not self._is_text:
             self._take_extra(texts, own_values)
 
     # Headers -----------------------------------------------------------------------------
@@ -243,12 +248,15 @@ class _Reader:
 
     def _take_row(self, table: str, key: str, values: list[RowCell]) -> None:
         self._table, self._header_open = table, False
+        self._block = values[0].place.block
         if table == "t2":
             columns = self._header.get("t2") or list(enumerate(_default_columns(key, len(values))))
         elif table == "t3":
-            columns = sorted(self._header.get("t3", []))
+            columns = sorted(set(self._header.get("t3", [])))
             # Heads in lines of text do not stand above their figures; the form's order holds.
-            if self._is_text or sorted(c for _, c in columns) != sorted(APPLICANTS):
+            # Nor do they where merged cells lost their spans, and two heads share a column.
+            is_clear = len({at for at, _ in columns}) == len(columns)
+            if self._is_text or not is_clear or sorted(c for _, c in columns) != sorted(APPLICANTS):
                 columns = list(enumerate(APPLICANTS))
         else:
             columns = list(enumerate(ENDINGS))
@@ -278,7 +286,8 @@ class _Reader:
             review = heads.get("review", review)
             if review and "ending" in heads:
                 by_heads.setdefault((review, heads["ending"]), cell)
-        if len(by_heads) == len(REVIEWS) * len(ENDINGS):
+        # All fifteen, or a table of its own for reviews or for lawsuits.
+        if len(by_heads) == len(values) and len(values) % len(ENDINGS) == 0:
             for (review, ending), cell in by_heads.items():
                 self._keep(f"t4.{review}.{ending}", cell)
             return
@@ -368,6 +377,15 @@ def _align(
         found = [(key, at[column]) for column, key in columns if column in at]
         return found if len(found) == len(keys) else None
     return None
+
+
+def _row_label(table: str, row: str) -> str:
+    """A row's label in whichever layout has it."""
+    for name in layout_names():
+        for cell in load_layout(name).printed(table):
+            if cell.row == row:
+                return cell.label
+    return row
 
 
 def _layout_of(cells: dict[str, CellReading]) -> Layout | None:

@@ -31,6 +31,9 @@ def text_rows(lines: Sequence[tuple[int, str]]) -> Iterator[list[RowCell]]:
         rows = _rows(block, line)
         if rows is None:
             rows = _wrapped(block, line, before)
+        if rows is None and _is_rest(line):
+            # The figures of the row above go on here: better no figure than half of one.
+            open_row = []
         before = [*before[-2:], line] if rows is None or not _has_figures(rows) else []
         if rows is None:
             if open_row:
@@ -47,6 +50,13 @@ def text_rows(lines: Sequence[tuple[int, str]]) -> Iterator[list[RowCell]]:
             open_row = list(row)
     if open_row:
         yield open_row
+
+
+def _is_rest(line: str) -> bool:
+    """A line of a few stray digits and at most a piece of a label."""
+    words = plain(line).split()
+    rest = "".join(w for w in words if not w.isdigit())
+    return len(rest) <= 6 and any(w.isdigit() for w in words)
 
 
 def _has_figures(rows: list[list[RowCell]]) -> bool:
