@@ -8,7 +8,7 @@ again; comparisons go through `plain`, which keeps every position.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,9 @@ class Document:
     title: str = ""
 
 
+_LONGEST_CELL = 180
+"""Characters; the longest label of the forms, with a province's remark, is below it."""
+
 # PDF files often give a radical where its look-alike character is meant; Unicode says which
 # for most, the simplified ones are listed.
 RADICALS = {
@@ -118,6 +121,11 @@ def unfold(spans: Sequence[Sequence[tuple[str, int, int]]], limit: int = 60) -> 
             column += min(max(wide, 1), limit)
     width = max((max(p, default=-1) + 1 for p in places), default=0)
     return Grid(tuple(tuple(p.get(c) for c in range(width)) for p in places))
+
+
+def holds_prose(texts: Iterable[str]) -> bool:
+    """Whether cells with these texts are page design around an article, not a table."""
+    return any(len(text) > _LONGEST_CELL and "。" in text for text in texts)
 
 
 def decode(raw: bytes) -> str:

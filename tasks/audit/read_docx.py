@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from tasks.audit.document import Block, Document, UnreadableDocument, unfold
+from tasks.audit.document import Block, Document, UnreadableDocument, holds_prose, unfold
 
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
@@ -97,15 +97,10 @@ def _continues(cell: Element) -> bool:
 
 def _table(table: Element) -> Iterator[Block]:
     rows = list(_under(table, f"{_W}tr"))
-    if any(
-        True
-        for row in rows
-        for cell in _under(row, f"{_W}tc")
-        if cell.find(f".//{_W}tbl") is not None
-    ):
-        for row in rows:
-            for cell in _under(row, f"{_W}tc"):
-                yield from _blocks(cell)
+    cells = [cell for row in rows for cell in _under(row, f"{_W}tc")]
+    if holds_prose(map(_text, cells)) or any(c.find(f".//{_W}tbl") is not None for c in cells):
+        for cell in cells:
+            yield from _blocks(cell)
         return
     # Word repeats a merged cell in every row; counting the repeats gives the rows it spans.
     laid: list[list[list[Any]]] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tasks.audit.document import Block, Document, decode, unfold
+from tasks.audit.document import Block, Document, decode, holds_prose, unfold
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -133,7 +133,8 @@ class _PageReader:
         """A table of figures, or a table with one cell a row: page design, read as text."""
         rows = _rows(table)
         cells = [[c for c in row if _tag(c) in ("td", "th")] for row in rows]
-        if max((len(row) for row in cells), default=0) <= 1:
+        is_design = holds_prose(_cell_text(cell) for row in cells for cell in row)
+        if is_design or max((len(row) for row in cells), default=0) <= 1:
             self.end_paragraph()
             for row in cells:
                 for cell in row:

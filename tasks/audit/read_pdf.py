@@ -19,6 +19,7 @@ from tasks.audit.document import (
     Grid,
     GridCell,
     UnreadableDocument,
+    holds_prose,
     plain,
 )
 
@@ -150,7 +151,11 @@ def _blocks(pieces: list[str | Grid]) -> list[Block]:
     for piece in pieces:
         if isinstance(piece, Grid):
             end()
-            blocks.append(Block(grid=piece))
+            cells = [c for r in range(len(piece.rows)) for c in piece.anchored(r) if c.row == r]
+            if holds_prose(c.text for c in cells):
+                blocks += [Block(text="".join(c.text.split("\n"))) for c in cells if c.text.strip()]
+            else:
+                blocks.append(Block(grid=piece))
         elif piece.strip() and not _PAGE_NUMBER.match(plain(piece)):
             if (
                 paragraph.endswith("\n")

@@ -1,0 +1,241 @@
+"""Tables as sites and offices really lay them out, and what stands around them."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+
+import pytest
+from audit_reports import Figures, Span, as_pdf, balanced, tables
+
+from tasks.audit.document import (
+    Block,
+    Document,
+    UnreadableDocument,
+    decode,
+    plain,
+    read_document,
+    unfold,
+)
+from tasks.audit.read_docx import read_docx
+from tasks.audit.read_html import read_html
+from tasks.audit.read_pdf import read_pdf
+from tasks.audit.tables import TableReading, read_tables
+from warehouse.layout import Layout, load_layout
+
+Rows = list[list[Span]]
+
+
+def laid(rows: Rows, *, spans: bool = True, tag: str = "td") -> str:
+    def cell(text: str, wide: int, high: int) -> str:
+        return f"<{tag}{f' colspan={wide} rowspan={high}' if spans else ''}>{text}</{tag}>"
+
+    return (
+        "<table>"
+        + "".join("<tr>" + "".join(cell(*c) for c in row) + "</tr>" for row in rows)
+        + "</table>"
+    )
+
+
+def read(html: str) -> TableReading:
+    return read_tables(read_html(f"<html><body>{html}</body></html>".encode(), "report.html"))
+
+
+@pytest.fixture(params=["2019", "2021"])
+def form(request: pytest.FixtureRequest) -> tuple[Layout, Figures, dict[str, Rows]]:
+    layout = load_layout(request.param)
+    figures = balanced(layout, random.Random(21), 300)
+    return (
+        layout,
+        figures,
+        dict(zip(("t2", "t3", "t4"), [rows for _, rows in tables(layout, figures)], strict=True)),
+    )
+
+
+Form = tuple[Layout, Figures, dict[str, Rows]]
+
+
+def _same(reading: TableReading, figures: Figures) -> bool:
+    return reading.figures == figures
+
+
+def test_merged_cells_that_lost_their_spans(form: Form) -> None:
+    _, figures, rows = form
+    assert _same(read("".join(laid(r, spans=False) for r in rows.values())), figures)
+
+
+def test_header_cells_and_page_design_around_the_tables(form: Form) -> None:
+    _, figures, rows = form
+    page = "".join(laid(r, tag="th") for r in rows.values())
+    assert _same(read(f"<table><tr><td>栏目</td><td>{page}</td></tr></table>"), figures)
+
+
+def test_all_three_in_one_table(form: Form) -> None:
+    _, figures, rows = form
+    assert _same(read(laid([row for r in rows.values() for row in r])), figures)
+
+
+def test_subtotal_row_is_local(form: Form) -> None:
+    _, figures, rows = form
+    table = laid(rows["t3"])
+    first = "<td colspan=1 rowspan=1>1.属于国家秘密</td>"
+    table = table.replace(
+        first, "<td>小计</td>" + "".join(f"<td>{n}</td>" for n in range(7)) + f"</tr><tr>{first}"
+    )
+    table = re.sub(r"rowspan=8>\(三\)", "rowspan=9>(三)", table)
+    table = re.sub(r"rowspan=(\d+)>三、", lambda m: f"rowspan={int(m[1]) + 1}>三、", table)
+    reading = read(laid(rows["t2"]) + table + laid(rows["t4"]))
+    assert _same(reading, figures)
+    assert [(r.label, r.values) for r in reading.extra_rows] == [("小计", tuple("0123456"))]
+
+
+def test_column_that_the_form_does_not_have(form: Form) -> None:
+    _, figures, rows = form
+
+    def wider(row: list[Span], at: int) -> list[Span]:
+        if at == 0:
+            return [row[0], ("申请人情况", 8, 1)]
+        if at == 1:
+            return [row[0], ("法人或其他组织", 6, 1), row[2]]
+        if at == 2:
+            return [*row, ("小计", 1, 1)]
+        return [*row[:-1], (str(sum(int(c[0]) for c in row[-6:-1])), 1, 1), row[-1]]
+
+    wide = [wider(row, at) for at, row in enumerate(rows["t3"])]
+    assert _same(read(laid(rows["t2"]) + laid(wide) + laid(rows["t4"])), figures)
+
+
+def test_reviews_and_lawsuits_in_tables_of_their_own(form: Form) -> None:
+    _, figures, rows = form
+    _, _, endings, line = rows["t4"]
+    reviews: Rows = [[("行政复议", 5, 1)], endings[:5], line[:5]]
+    lawsuits: Rows = [
+        [("行政诉讼", 10, 1)],
+        [("未经复议直接起诉", 5, 1), ("复议后起诉", 5, 1)],
+        endings[5:],
+        line[5:],
+    ]
+    assert _same(
+        read(laid(rows["t2"]) + laid(rows["t3"]) + laid(reviews) + laid(lawsuits)), figures
+    )
+
+
+def test_reviews_row_by_row(form: Form) -> None:
+    _, figures, rows = form
+    _, _, endings, line = rows["t4"]
+    names = ["行政复议", "未经复议直接起诉", "复议后起诉"]
+    turned: Rows = [
+        [("类别", 1, 1), *endings[:5]],
+        *[[(n, 1, 1), *line[5 * i : 5 * i + 5]] for i, n in enumerate(names)],
+    ]
+    assert _same(read(laid(rows["t2"]) + laid(rows["t3"]) + laid(turned)), figures)
+
+
+def test_a_second_set_of_tables_is_told_and_not_mixed_in(form: Form) -> None:
+    layout, figures, rows = form
+    others = [r for _, r in tables(layout, balanced(layout, random.Random(22), 300))]
+    reading = read("".join(laid(r) for r in [*rows.values(), *others]))
+    assert _same(reading, figures)
+    assert {text[:2] for text, _ in reading.problems} == {"t2", "t3", "t4"}
+
+
+def test_other_tables_of_the_page_are_passed_over(form: Form) -> None:
+    _, figures, rows = form
+    other: Rows = [
+        [("单位", 1, 1), ("主动公开", 1, 1), ("总计", 1, 1)],
+        [("市教育局", 1, 1), ("12", 1, 1), ("15", 1, 1)],
+        [("总计", 1, 1), ("12", 1, 1), ("15", 1, 1)],
+    ]
+    reading = read("".join(laid(r) for r in [other, *rows.values(), other]))
+    assert _same(reading, figures)
+    assert reading.extra_rows == []
+
+
+def test_an_article_in_a_design_table_stays_prose() -> None:
+    article = "全年收到政府信息公开申请12件。" * 20
+    document = read_html(
+        f"<table><tr><td>栏目</td><td><p>{article}</p></td></tr></table>".encode(), "r.html"
+    )
+    assert article in [block.text for block in document.blocks]
+
+
+def test_money_in_another_unit_than_the_form() -> None:
+    head = "<tr><td>信息内容</td><td>本年收费金额(单位:元)</td></tr>"
+    rows = "<tr><td>行政许可</td><td>3</td></tr><tr><td>行政处罚</td><td>3</td></tr><tr><td>行政事业性收费</td><td>12000</td></tr>"
+    reading = read(
+        f"<table><tr><td>信息内容</td><td>本年处理决定数量</td></tr>{rows[: rows.index('<tr><td>行政事业')]}{head}{rows[rows.index('<tr><td>行政事业') :]}</table>"
+    )
+    fee = reading.cells["t2.administrative_fee.amount_10k_yuan"]
+    assert (str(fee.value.normalize() if fee.value else ""), fee.note) == ("1.2", "原文单位为元")
+
+
+def test_page_of_a_pdf_without_its_closing_rule() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(5))
+    document = read_pdf(as_pdf(layout, figures, cut_at=7), "r.pdf")
+    assert _same(read_tables(document), figures)
+
+
+def test_radicals_and_full_width_forms_are_read_as_characters() -> None:
+    assert plain("\u2f8f政许可\uff11\uff12\uff08\u2f00\uff09") == "行政许可12(一)"
+
+
+def test_tracked_deletion_and_text_box_in_word() -> None:
+    import docx
+    from docx.oxml import parse_xml
+
+    space = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    document = docx.Document()
+    body = document.element.body
+    for at, xml in enumerate(
+        (
+            f"<w:p {space}><w:r><w:t>收到申请</w:t></w:r><w:del><w:r><w:delText>11</w:delText></w:r></w:del><w:ins><w:r><w:t>12件</w:t></w:r></w:ins></w:p>",
+            f"<w:sdt {space}><w:sdtContent><w:p><w:r><w:t>结转下年度0件</w:t></w:r></w:p></w:sdtContent></w:sdt>",
+        )
+    ):
+        body.insert(at, parse_xml(xml))
+    stream = io.BytesIO()
+    document.save(stream)
+    assert [b.text for b in read_docx(stream.getvalue(), "r.docx").blocks] == [
+        "收到申请12件",
+        "结转下年度0件",
+    ]
+
+
+def test_spans_that_run_over_each_other_are_cut_short() -> None:
+    grid = unfold([[("a", 2, 3), ("b", 1, 1)], [("c", 9, 1)]])
+    assert [c.text if c else "" for c in grid.rows[0][:3]] == ["a", "a", "b"]
+    assert grid.rows[1][2] is not None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_encodings(encoding: str) -> None:
+    assert decode("年度报告".encode(encoding)) == "年度报告"
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "空"),
+        (b"\xd0\xcf\x11\xe0" + b"0" * 99, "另存为 .docx"),
+        (b"PK\x03\x04junk", "Word"),
+        (b"%PDF-1.4 junk", "PDF"),
+    ],
+)
+def test_files_that_cannot_be_read_say_why(
+    raw: bytes, says: str, tmp_path: pytest.TempPathFactory
+) -> None:
+    path = tmp_path / "r.bin"  # type: ignore[operator]
+    path.write_bytes(raw)
+    with pytest.raises(UnreadableDocument, match=says):
+        read_document(path)
+
+
+def test_lost_tables_are_not_assessable_not_failed() -> None:
+    from tasks.audit.run import check_report, of_document
+
+    audit = check_report(
+        of_document(Document("r.txt", "text", (Block(text="三、收到和处理政府信息公开申请情况"),)))
+    )
+    assert {c.status for c in audit.checks} == {"not_assessable"}
