@@ -158,7 +158,7 @@ def _insert_many(
 _EDITION = """
 SELECT edition_id, edition_number, edition_status, report_year, lake_snapshot, data_as_of, built_at,
     cell_hash, definition_hash, definitions, coalesce(reason, ''), findings_hash
-FROM yearly.edition
+FROM lake.yearly.edition
 """
 
 
@@ -176,7 +176,7 @@ def find(
 def published_figures(connection: Connection, year: int, organ_id: str) -> dict[str, CellValue]:
     """One organ's rolled-up figures in the published edition of a year; empty when none is."""
     row = connection.execute(
-        "SELECT edition_id FROM yearly.edition WHERE report_year = ? AND edition_status = 'published' "
+        "SELECT edition_id FROM lake.yearly.edition WHERE report_year = ? AND edition_status = 'published' "
         "ORDER BY edition_number DESC LIMIT 1",
         [year],
     ).fetchone()
@@ -241,7 +241,7 @@ def _read_cells(connection: Connection, edition_id: str, organ_id: str | None) -
     cells: Cells = defaultdict(dict)
     condition, values = ("AND organ_id = ?", [organ_id]) if organ_id else ("", [])
     for organ, scope, key, *figure in connection.execute(
-        "SELECT organ_id, scope, cell, value, numerator, denominator FROM yearly.cell "
+        "SELECT organ_id, scope, cell, value, numerator, denominator FROM lake.yearly.cell "
         f"WHERE edition_id = ? {condition}",
         [edition_id, *values],
     ).fetchall():
@@ -255,7 +255,7 @@ def _read_findings(
     records: dict[tuple[str, str], list[RecordReference]] = defaultdict(list)
     for organ, key, table, source, record_id, owner, on, detail in connection.execute(
         "SELECT organ_id, check_key, table_name, source_system, record_id, record_organ_id, "
-        "record_on, coalesce(detail, '') FROM yearly.check_record WHERE edition_id = ? "
+        "record_on, coalesce(detail, '') FROM lake.yearly.check_record WHERE edition_id = ? "
         "ORDER BY record_on, source_system, record_id",
         [edition_id],
     ).fetchall():
@@ -265,7 +265,7 @@ def _read_findings(
     order = {organ_id: position for position, organ_id in enumerate(names)}
     rows = connection.execute(
         "SELECT code, check_key, organ_id, severity, check_status, message, coalesce(equation, ''), "
-        "gap, record_count FROM yearly.check_result WHERE edition_id = ?",
+        "gap, record_count FROM lake.yearly.check_result WHERE edition_id = ?",
         [edition_id],
     ).fetchall()
     return tuple(

@@ -102,16 +102,7 @@ def _equations(
                 if result.status == "fail"
                 else []
             )
-            yield finding(_named(result, behind), organ, behind)
-
-
-def _named(result: CheckResult, records: list[RecordReference]) -> CheckResult:
-    """The message with the records that explain it, so that it can be read on its own."""
-    if not records:
-        return result
-    named = "、".join(r.record_id for r in records[:6])
-    more = f" 等 {len(records)} 件" if len(records) > 6 else f"({len(records)} 件)"
-    return replace(result, message=f"{result.message};所涉记录:{named}{more}")
+            yield finding(result, organ, behind)
 
 
 def _reference(
@@ -238,10 +229,14 @@ def _filed_tree(
 
 
 def _filed(reading: Reading, now: Tabulation) -> Iterator[Finding]:
-    """F1: what an organ filed itself against what its records and its subordinates' give."""
+    """F1: what an organ filed itself against what its records give.
+
+    For organs without subordinates; a parent's filing is held against its children's by B8,
+    else one wrong filing would be told again at every level above it.
+    """
     filed = _filed_figures(reading, now.year)
     for organ in now.tree.organs:
-        if organ.id not in filed:
+        if organ.id not in filed or now.tree.children(organ.id):
             continue
         computed = now.cells[(organ.id, "rolled_up")]
         records, bad = [], []

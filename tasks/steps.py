@@ -59,7 +59,11 @@ def pull_step(
     return pull(pull_of, landing, progress=progress)
 
 
-@task(name="装载", task_run_name="装载 {landed.manifest.source} {landed.manifest.resource}", cache_policy=NO_CACHE)
+@task(
+    name="装载",
+    task_run_name="装载 {landed.manifest.source} {landed.manifest.resource}",
+    cache_policy=NO_CACHE,
+)
 def load_step(landed: Landed, source: Source, lake: Lake, now: datetime) -> LoadResult:
     """Load one landing into the core tables, in one transaction."""
     return load(landed, source, lake, now=now)
