@@ -15,17 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import duckdb
+from duckdb_engine import ConnectionWrapper
 from duckdb_engine import Dialect as DuckDBDialect
 from sqlalchemy.dialects import registry
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.engine.default import DefaultExecutionContext
 
-from expectations.conditions import text
 from expectations.rules import Rule, RuleResult, result_of
-from expectations.runner import FIRST_RECORDS, bad_rows, reason_of, relation_of, small_table_copies
-from warehouse.lake import EXTENSIONS, Lake, connection_config, extension_file
+from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, reason_of
+from warehouse.lake import Connection, Lake
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite, ExpectationValidationResult
@@ -56,17 +57,20 @@ class _BufferedContext(DefaultExecutionContext):
             )
 
 
+_OPEN: dict[str, Connection] = {}
+"""The lake connections that rules are being run on, by the name `LakeDialect` is given."""
+
+
 class LakeDialect(DuckDBDialect):
-    """duckdb-engine with buffered rows; `statements` are run on every new connection."""
+    """duckdb-engine with buffered rows, on cursors of a lake connection that is already open."""
 
     execution_ctx_cls = _BufferedContext  # type: ignore[assignment]
     supports_statement_cache = False
 
-    def connect(self, *arguments: Any, statements: Sequence[str] = (), **options: Any) -> Any:
-        connection = super().connect(*arguments, **options)
-        for statement in statements:
-            connection.execute(statement)
-        return connection
+    def connect(self, *_: Any, opened: str, **__: Any) -> Any:
+        cursor = _OPEN[opened].cursor()
+        cursor.execute("USE lake")
+        return ConnectionWrapper(cursor)
 
 
 def run_rules_with_great_expectations(
@@ -88,50 +92,42 @@ def run_rules_with_great_expectations(
     outcomes: dict[str, int | str] = {}
     try:
         with lake.read(snapshot) as connection:
-            copies = small_table_copies(connection, rules, relations or {})
-        read = {**(relations or {}), **{name: relation_of(name) for name in copies}}
-        with _validating(lake, snapshot, tuple(copies.values())) as (context, batch):
-            for table_name in dict.fromkeys(r.table for r in rules):
-                group = [r for r in rules if r.table == table_name]
-                outcomes.update(_validate(context, batch, group, as_of, read))
+            read = copy_small_tables(connection, rules, relations)
+            with _validating(connection) as (context, batch):
+                for table_name in dict.fromkeys(r.table for r in rules):
+                    group = [r for r in rules if r.table == table_name]
+                    outcomes.update(_validate(context, batch, group, as_of, read))
+            return [_result(connection, r, outcomes.get(r.code), as_of, read, first) for r in rules]
     except Exception as error:
         reason = f"Great Expectations 未能运行:{reason_of(error)}"
-        outcomes = {r.code: outcomes.get(r.code, reason) for r in rules}
-    return list(_results(lake, rules, outcomes, as_of, snapshot, relations, first))
+        return [result_of(rule, None, reason=reason) for rule in rules]
 
 
-def _results(
-    lake: Lake,
-    rules: Sequence[Rule],
-    outcomes: Mapping[str, int | str],
+def _result(
+    connection: Connection,
+    rule: Rule,
+    outcome: int | str | None,
     as_of: date,
-    snapshot: int | None,
-    relations: Mapping[str, str] | None,
+    relations: Mapping[str, str],
     first: int,
-) -> Iterator[RuleResult]:
-    """Outcomes as results; the first bad rows of what failed are read with the same query."""
-    with contextlib.ExitStack() as stack:
-        connection = None
-        for rule in rules:
-            outcome = outcomes.get(rule.code, "Great Expectations 没有给出结果")
-            if isinstance(outcome, str):
-                yield result_of(rule, None, reason=outcome)
-                continue
-            if not outcome:
-                yield result_of(rule, 0)
-                continue
-            connection = connection or stack.enter_context(lake.read(snapshot))
-            try:
-                records = bad_rows(connection, rule, as_of, first, relations=relations)
-            except duckdb.Error as error:
-                yield result_of(rule, None, reason=reason_of(error))
-            else:
-                yield result_of(rule, outcome, records)
+) -> RuleResult:
+    """An outcome as a result; the first bad rows of what failed are read with the same query."""
+    if outcome is None:
+        return result_of(rule, None, reason="Great Expectations 没有给出结果")
+    if isinstance(outcome, str):
+        return result_of(rule, None, reason=outcome)
+    if not outcome:
+        return result_of(rule, 0)
+    try:
+        records = bad_rows(connection, rule, as_of, first, relations=relations)
+    except duckdb.Error as error:
+        return result_of(rule, None, reason=reason_of(error))
+    return result_of(rule, outcome, records)
 
 
 @contextlib.contextmanager
 def _validating(
-    lake: Lake, snapshot: int | None, statements: Sequence[str]
+    connection: Connection,
 ) -> Iterator[tuple[EphemeralDataContext, BatchDefinition[Any]]]:
     """A context in memory and a batch over the lake; neither writes a file nor calls home."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -139,37 +135,23 @@ def _validating(
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
     registry.register(DRIVER, __name__, LakeDialect.__name__)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_sql(  # type: ignore[call-arg]
-        "lake",
-        connection_string=f"{DRIVER}:///:memory:",
-        create_temp_table=False,
-        kwargs={"connect_args": connect_arguments(lake, snapshot, statements)},
-    )
+    opened = uuid4().hex
+    _OPEN[opened] = connection
     try:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        source = context.data_sources.add_sql(  # type: ignore[call-arg]
+            "lake",
+            connection_string=f"{DRIVER}:///:memory:",
+            create_temp_table=False,
+            kwargs={"connect_args": {"opened": opened}},
+        )
         # Rules name their tables themselves; the batch is only what they are attached to.
         asset = source.add_query_asset("rules", query="SELECT 1 AS rules")
         yield context, asset.add_batch_definition_whole_table("all")
+        source.get_engine().dispose()
     finally:
-        with contextlib.suppress(Exception):
-            source.get_engine().dispose()
-
-
-def connect_arguments(
-    lake: Lake, snapshot: int | None = None, statements: Sequence[str] = ()
-) -> dict[str, Any]:
-    """What `LakeDialect.connect` is given: settings, and statements that attach the lake."""
-    return {
-        "config": connection_config(lake.memory_limit, lake.threads),
-        "statements": [
-            *(f"LOAD {text(str(extension_file(name)))}" for name in EXTENSIONS),
-            f"SET temp_directory = {text(str(lake.home / 'lake' / 'temporary'))}",
-            lake.attach_sql(read_only=True, snapshot=snapshot),
-            "USE lake",
-            *statements,
-        ],
-    }
+        del _OPEN[opened]
 
 
 @cache

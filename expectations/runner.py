@@ -101,7 +101,7 @@ def small_table_copies(
     except duckdb.Error:
         return {}
     return {
-        name: f"CREATE OR REPLACE TEMP TABLE {relation_of(name)} AS FROM {relations.get(name, name)}"
+        name: f"CREATE OR REPLACE TABLE {relation_of(name)} AS FROM {relations.get(name, name)}"
         for name, count in counts
         if name in wanted and count <= rows
     }
@@ -120,7 +120,7 @@ def copy_small_tables(
 
 def relation_of(table_name: str) -> str:
     """What the copy of a table is called."""
-    return "copy_of_" + table_name.replace(".", "_")
+    return "memory.main.copy_of_" + table_name.replace(".", "_")
 
 
 def reason_of(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from expectations import great_expectations_runner
 from expectations.great_expectations_runner import run_rules_with_great_expectations
 from expectations.rules import Rule, RuleResult, load_rules
 from expectations.runner import copy_small_tables, run_rules
-from warehouse.lake import Lake
+from warehouse.lake import Connection, Lake
 
 
 def plain(lake: Lake, rules: tuple[Rule, ...]) -> list[RuleResult]:
@@ -46,7 +46,7 @@ def test_runners_agree_on_a_clean_world(clean_lake: Lake) -> None:
 
 
 def test_large_tables_are_read_in_place(broken_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(great_expectations_runner, "small_table_copies", lambda *_: {})
+    monkeypatch.setattr(great_expectations_runner, "copy_small_tables", lambda *_: {})
     rules = tuple(r for r in load_rules() if r.table == "core.review_case")
     found = run_rules_with_great_expectations(broken_lake, rules, as_of=as_of())
     assert found == plain(broken_lake, rules)
@@ -66,13 +66,13 @@ def test_query_error_is_not_run_in_both(clean_lake: Lake) -> None:
 
 
 def test_broken_connection_is_not_run(clean_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere(*_: object) -> dict[str, object]:
-        return {"statements": ["ATTACH 'ducklake:sqlite:/nowhere/catalog.sqlite' AS lake"]}
+    def refused(*_: object, **__: object) -> None:
+        raise RuntimeError("connection refused")
 
-    monkeypatch.setattr(great_expectations_runner, "connect_arguments", nowhere)
+    monkeypatch.setattr(great_expectations_runner.LakeDialect, "connect", refused)
     results = run_rules_with_great_expectations(clean_lake, load_rules(), as_of=as_of())
     assert {r.status for r in results} == {"not_run"}
-    assert all(r.reason for r in results)
+    assert all("connection refused" in r.reason for r in results)
     assert any(r.blocks for r in results)
 
 
@@ -84,14 +84,13 @@ def test_no_lake_is_not_run(tmp_path: Path) -> None:
 def test_connection_that_breaks_on_the_way_is_not_run(
     clean_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    arguments = great_expectations_runner.connect_arguments
+    def losing(connection: Connection, *_: object) -> dict[str, str]:
+        connection.execute("USE memory")
+        connection.execute("DETACH lake")
+        connection.execute("ATTACH ':memory:' AS lake")
+        return {}
 
-    def losing(*given: object) -> dict[str, object]:
-        connected = arguments(*given)  # type: ignore[arg-type]
-        connected["statements"] += ["USE memory", "DETACH lake"]
-        return connected
-
-    monkeypatch.setattr(great_expectations_runner, "connect_arguments", losing)
-    monkeypatch.setattr(great_expectations_runner, "small_table_copies", lambda *_: {})
+    monkeypatch.setattr(great_expectations_runner, "copy_small_tables", losing)
     results = run_rules_with_great_expectations(clean_lake, load_rules()[:3], as_of=as_of())
     assert {r.status for r in results} == {"not_run"}
+    assert all("does not exist" in r.reason for r in results)
