@@ -27,6 +27,8 @@ from warehouse.tables import all_tables
 
 SERIES = Path(__file__).parent.parent / "warehouse" / "series.yaml"
 Progress = Callable[[str], None]
+ROWS_COPIED = 500_000
+"""Tables up to this size are asked from memory while an edition is built."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def preview(
     overview_path = overview if overview.exists() else None
     layout = layout_of_year(year, overview_path)
     published = city / "published" / f"{year}.yaml"
-    with reading(lake, snapshot) as opened:
+    with reading(lake, snapshot, copy_up_to=ROWS_COPIED) as opened:
         progress("编制上年数")
         before = tabulate(opened, layout, year - 1)
         progress("编制各机关数字")

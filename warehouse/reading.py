@@ -102,10 +102,12 @@ QUALIFY row_number() OVER (PARTITION BY organ_id ORDER BY valid_from DESC) = 1
 
 
 @contextmanager
-def reading(lake: Lake, snapshot: int | None = None) -> Iterator[Reading]:
+def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> Iterator[Reading]:
     """Open a reading at a snapshot, the newest unless one is named.
 
-    Raises LakeError when there is no lake yet.
+    Tables of at most `copy_up_to` rows are copied into memory first: a build asks them
+    hundreds of questions, and each costs a look into the lake's catalog otherwise. Raises
+    LakeError when there is no lake yet.
     """
     if snapshot is None:
         snapshot = lake.snapshot()
@@ -123,15 +125,27 @@ def reading(lake: Lake, snapshot: int | None = None) -> Iterator[Reading]:
             "SELECT DISTINCT table_name, column_name FROM lake.ops.correction"
         ).fetchall():
             corrected[name].append(column)
+        small = _small_tables(connection, copy_up_to)
         for table in all_tables():
             if table.layer == "core":
-                connection.execute(
-                    f"CREATE VIEW {table.full_name} AS "
-                    + _view(
-                        table, corrected.get(table.full_name, []), table.full_name in quarantined
-                    )
+                selected = _view(
+                    table, corrected.get(table.full_name, []), table.full_name in quarantined
                 )
+                kind = "TABLE" if table.name in small else "VIEW"
+                connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
         yield Reading(connection, current_snapshot(connection))
+
+
+def _small_tables(connection: Connection, rows: int) -> set[str]:
+    """Core tables that have at most so many rows, told from the catalog alone."""
+    if not rows:
+        return set()
+    found = connection.execute(
+        "SELECT table_name FROM duckdb_tables() "
+        "WHERE database_name = 'lake' AND schema_name = 'core' AND estimated_size <= ?",
+        [rows],
+    ).fetchall()
+    return {name for (name,) in found}
 
 
 def _view(table: Table, corrected: list[str], is_quarantined: bool) -> str:
