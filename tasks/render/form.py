@@ -117,12 +117,13 @@ def grid(layout: Layout, table: Table, figures: Figures) -> Grid:
 
 @dataclass(frozen=True)
 class FlatTable:
-    """A statutory table, or a block of one, without merged cells: every row and column
-    carries its whole label. For outputs that know plain tables only."""
+    """A statutory table, or a block of one, without merged cells: a column carries its whole
+    label in parts, a row its whole label except for the outermost group, which is a row of
+    its own without figures. For outputs that know plain tables only."""
 
     title: str
     header: str
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, ...], ...]
     rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
@@ -131,24 +132,30 @@ def flat_tables(layout: Layout, table: Table, figures: Figures) -> list[FlatTabl
     found = []
     for block in table.all_blocks():
         columns = list(_paths(block.columns))
-        rows = []
-        for row_label, row in _paths(block.rows):
+        rows: list[tuple[str, tuple[str, ...]]] = []
+        outermost = ""
+        for path, row in _paths(block.rows):
+            # Only a group of groups stands alone; a plain group is repeated in its rows.
+            if len(path) > 1 and _depth(block.rows) > 2:
+                if path[0] != outermost:
+                    rows.append((path[0], ()))
+                outermost, path = path[0], path[1:]
             keys = [f"{table.key}.{row}.{column}" for _, column in columns]
             texts = [written.text(layout.cells[key], figures.get(key)) for key in keys]
-            rows.append((row_label, tuple(texts)))
-        labels = tuple(label for label, _ in columns)
+            rows.append((" · ".join(path), tuple(texts)))
+        labels = tuple(path for path, _ in columns)
         found.append(FlatTable(block.label, block.header, labels, tuple(rows)))
     return found
 
 
-def _paths(axes: list[Axis], above: str = "") -> Iterator[tuple[str, str]]:
-    """Whole label and key of every leaf."""
+def _paths(axes: list[Axis], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The labels above and of every leaf, and its key."""
     for axis in axes:
-        label = f"{above} · {axis.label}" if above else axis.label
+        path = (*above, axis.label)
         if axis.members:
-            yield from _paths(axis.members, label)
+            yield from _paths(axis.members, path)
         else:
-            yield label, axis.key
+            yield path, axis.key
 
 
 def _number(layout: Layout, figures: Figures, key: str, box: Box) -> Box:

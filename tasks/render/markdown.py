@@ -26,7 +26,7 @@ from tasks.render.findings import (
 )
 from tasks.render.folder import FILES
 from tasks.render.form import flat_tables
-from tasks.render.overview import overview_lines
+from tasks.render.overview import OverviewLine, overview_lines
 from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts, edition_name
 
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from tasks.edition import Edition
 
 MOST_RECORDS = 100
+# Characters in a line of a table's header and label, so that the widest form fits the page.
+HEADER_LINE, LABEL_LINE = 4, 16
+FEW_COLUMNS = 3
+# Of those that block nothing.
+FEW_RECORDS = 5
 MISSING = "缺"
 _CODE = re.compile(r"(`[^`\n]*`)")
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|~"} | {"\n": " ", "\r": " "})
@@ -44,15 +49,31 @@ def escaped(text: object) -> str:
     return str(text).translate(_SPECIAL)
 
 
+def wrapped(text: str, characters: int) -> str:
+    """An escaped text in lines of so many characters: tables do not wrap by themselves.
+
+    The parts of a label begin a line each.
+    """
+    lines = [
+        part[at : at + characters]
+        for part in text.split(" · ")
+        for at in range(0, len(part), characters)
+    ]
+    return "<br>".join(map(escaped, lines))
+
+
 def code(text: str) -> str:
     """A text as code; a backtick or line break in it becomes a space, a bar is escaped."""
     return "`" + text.replace("`", " ").replace("\n", " ").replace("|", "\\|") + "`"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> str:
-    """A table of finished texts; the last `numbers` columns are set to the right."""
-    left = len(columns) - numbers
-    rule = ["---"] * left + ["--:"] * numbers
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], sides: str = "", numbers: int = 0
+) -> str:
+    """A table of finished texts; the last `numbers` columns are set to the right, or each as
+    `sides` says with a letter, `l` or `r`."""
+    sides = sides or "l" * (len(columns) - numbers) + "r" * numbers
+    rule = ["--:" if side == "r" else "---" for side in sides]
     lines = [columns, rule, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
@@ -103,7 +124,9 @@ def changes(edition: Edition) -> str:
 
 def files(edition: Edition, folder: Path, base_url: str = "") -> str:
     """What was written where, and what the edition is."""
-    facts = table(["项目", "内容"], ([n, escaped(v)] for n, v in edition_facts(edition)))
+    # A list, because long texts in tables do not wrap.
+    facts = "".join(f"- **{name}** {escaped(value)}\n" for name, value in edition_facts(edition))
+    facts = f"## 编制说明\n\n{facts}"
     return _page([_head(edition, "输出文件"), _files_body(folder, base_url), facts])
 
 
@@ -113,17 +136,23 @@ def _overview_body(edition: Edition) -> str:
         return "## 一、总体情况\n\n本版次没有总体情况数字。\n"
     rows = [
         [
-            escaped(line.cell.label),
-            escaped("" if line.text.endswith("%") else line.cell.unit),
-            escaped(line.sides),
+            wrapped(line.cell.label, LABEL_LINE),
+            _with_unit(line),
             line.before_text,
             line.change_text,
-            f"**{line.text}**" if line.text else MISSING,
+            escaped(written.short_sides(line.cell, line.value)).replace("截取 ", "截取<br>"),
         ]
         for line in lines
     ]
-    shown = table(["指标", "单位", "分子 ÷ 分母", "上年", "增减", "本年"], rows, numbers=3)
+    shown = table(["指标", "本年", "上年", "增减", "分子 ÷ 分母"], rows, "lrrrl")
     return f"## 一、总体情况\n\n{shown}"
+
+
+def _with_unit(line: OverviewLine) -> str:
+    if not line.text:
+        return MISSING
+    unit = "" if line.text.endswith("%") else f" {escaped(line.cell.unit)}"
+    return f"**{line.text}**{unit}"
 
 
 def _tables_body(edition: Edition) -> str:
@@ -137,9 +166,16 @@ def _tables_body(edition: Edition) -> str:
             if flat.title:
                 parts.append(f"**{escaped(flat.title)}**\n")
             rows = [
-                [escaped(label), *(text or MISSING for text in texts)] for label, texts in flat.rows
+                [wrapped(label, LABEL_LINE), *(text or MISSING for text in texts)]
+                if texts
+                else [f"**{escaped(label)}**", *[""] * len(flat.columns)]
+                for label, texts in flat.rows
             ]
-            columns = [escaped(flat.header or "项目"), *map(escaped, flat.columns)]
+            columns = [escaped(flat.header or "项目")]
+            line = HEADER_LINE if len(flat.columns) > FEW_COLUMNS else LABEL_LINE
+            columns += [
+                "<br>".join(wrapped(label, line) for label in path) for path in flat.columns
+            ]
             parts.append(table(columns, rows, numbers=len(flat.columns)))
     return "\n".join(parts)
 
@@ -168,23 +204,24 @@ def _findings_body(edition: Edition) -> str:
 
 def _organ_body(organ: OrganWork) -> str:
     parts = [f"### {escaped(organ.organ_name)}（{organ.total} 项）\n"]
-    advice = "".join(f"- **{c}** {escaped(what_to_do(c))}\n" for c in organ.codes if what_to_do(c))
+    advice = "\n>\n".join(
+        f"> **{c}** {escaped(what_to_do(c))}" for c in organ.codes if what_to_do(c)
+    )
     if advice:
-        parts.append(advice)
-    if organ.records:
-        rows = [
-            [
-                "、".join(item.codes),
-                table_label(item.record.table),
-                code(f"{item.record.source_system}/{item.record.record_id}"),
-                str(item.record.record_on or ""),
-                escaped(item.detail),
-            ]
-            for item in organ.records[:MOST_RECORDS]
-        ]
-        parts.append(table(["规则", "类别", "记录", "日期", "不符之处"], rows))
-        if len(organ.records) > MOST_RECORDS:
-            parts.append(f"另有 {len(organ.records) - MOST_RECORDS} 条，见 finding_records.csv。\n")
+        parts.append(f"{advice}\n")
+    # A list, because long texts in tables do not wrap.
+    urgent = [item for item in organ.records if item.severity == "block"]
+    others = [item for item in organ.records if item.severity != "block"]
+    for item in urgent[:MOST_RECORDS] + others[:FEW_RECORDS]:
+        record = item.record
+        on = f" {record.record_on}" if record.record_on else ""
+        parts.append(
+            f"- **{'、'.join(item.codes)}** {table_label(record.table)}"
+            f" {code(f'{record.source_system}/{record.record_id}')}{on}：{escaped(item.detail)}"
+        )
+    more = len(urgent[MOST_RECORDS:]) + len(others[FEW_RECORDS:])
+    if more:
+        parts.append(f"- 另有 {more} 条，见工作簿中的问题清单或 finding\\_records.csv")
     for finding in organ.findings:
         equation = f" {code(equation_text(finding))}" if finding.equation else ""
         parts.append(
@@ -202,7 +239,7 @@ def _changes_body(edition: Edition) -> str:
         return "## 与上年比较\n\n与上年相比，没有增减达到 10 的数字。\n"
     rows = [
         [
-            escaped(change.cell.full_label),
+            wrapped(change.cell.full_label, LABEL_LINE),
             written.plain(change.now),
             written.plain(change.before),
             change.difference_text,

@@ -162,10 +162,16 @@ def test_plain_tables_repeat_the_whole_label() -> None:
     edition = edition_2020()
     layout = edition.layout
     (flat,) = flat_tables(layout, layout.table("t3"), edition.figures())
-    assert flat.columns[1] == "法人或其他组织 · 商业企业"
+    assert flat.columns[1] == ("法人或其他组织", "商业企业")
     rows = dict(flat.rows)
-    assert rows["三、本年度办理结果 · (一)予以公开"][-1] == "1298"
-    assert len(rows) == 23
+    assert rows["(一)予以公开"][-1] == "1298"
+    assert rows["(三)不予公开 · 1.属于国家秘密"][-1] == "0"
+    assert rows["三、本年度办理结果"] == ()
+    assert len(rows) == 24
+    (flat,) = flat_tables(layout, layout.table("t4"), edition.figures())
+    assert [label for label, _ in flat.rows] == [
+        "行政复议", "行政诉讼 · 未经复议直接起诉", "行政诉讼 · 复议后起诉",
+    ]  # fmt: skip
 
 
 def test_published_tables_of_2025_are_all_there() -> None:
