@@ -78,8 +78,8 @@ def table(
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def _page(parts: Iterable[str]) -> str:
-    """The parts as one text in Chinese punctuation; code is left as it is."""
+def page(parts: Iterable[str]) -> str:
+    """The parts of a page as one text in Chinese punctuation; code is left as it is."""
     pieces = _CODE.split("\n".join(parts))
     return "".join(piece if at % 2 else typeset(piece) for at, piece in enumerate(pieces))
 
@@ -104,22 +104,22 @@ def report(edition: Edition, folder: Path | None = None, base_url: str = "") -> 
     ]
     if folder is not None:
         parts.append(_files_body(folder, base_url))
-    return _page(parts)
+    return page(parts)
 
 
 def tables(edition: Edition) -> str:
     """The figures of the narrative and the statutory tables, as they will print."""
-    return _page([_head(edition, "法定表格"), _overview_body(edition), _tables_body(edition)])
+    return page([_head(edition, "法定表格"), _overview_body(edition), _tables_body(edition)])
 
 
 def findings(edition: Edition) -> str:
     """Open findings by who must act: organ × rule, then each organ's records."""
-    return _page([_head(edition, "核对问题"), _findings_body(edition)])
+    return page([_head(edition, "核对问题"), _findings_body(edition)])
 
 
 def changes(edition: Edition) -> str:
     """This year beside last year, the largest movers first."""
-    return _page([_head(edition, "与上年比较"), _changes_body(edition)])
+    return page([_head(edition, "与上年比较"), _changes_body(edition)])
 
 
 def files(edition: Edition, folder: Path, base_url: str = "") -> str:
@@ -127,7 +127,7 @@ def files(edition: Edition, folder: Path, base_url: str = "") -> str:
     # A list, because long texts in tables do not wrap.
     facts = "".join(f"- **{name}** {escaped(value)}\n" for name, value in edition_facts(edition))
     facts = f"## 编制说明\n\n{facts}"
-    return _page([_head(edition, "输出文件"), _files_body(folder, base_url), facts])
+    return page([_head(edition, "输出文件"), _files_body(folder, base_url), facts])
 
 
 def _overview_body(edition: Edition) -> str:
