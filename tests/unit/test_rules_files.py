@@ -67,8 +67,8 @@ def test_thresholds_of_the_regulation_are_data() -> None:
 
 def test_yearly_rules_describe_every_check_of_the_form() -> None:
     yearly = yearly_rules()
-    assert list(yearly) == [f"B{n}" for n in range(1, 12)] + ["F1", "P1"]
-    assert {c for c, r in yearly.items() if r.severity == "block"} == {
+    assert yearly.keys() >= {*(f"B{n}" for n in range(1, 12)), "F1", "P1"}
+    assert {c for c, r in yearly.items() if c[0] == "B" and r.severity == "block"} == {
         *("B1", "B2", "B3", "B4", "B5", "B6", "B8", "B9")
     }
     assert describe("B3") is yearly["B3"]
