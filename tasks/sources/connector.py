@@ -36,7 +36,8 @@ def base_request(
         headers=dict(getattr(rule, "headers", {})),
         body=fill(rule.body, values) if rule.body is not None else None,
         body_type=rule.body_type,
-        form=getattr(rule, "format", "json"),
+        # A count's `format` is how its window is written, not how it answers.
+        form="json" if isinstance(rule, ControlTotal) else rule.format,
         encoding=getattr(rule, "encoding", None),
     )
 
