@@ -27,10 +27,11 @@ PAGE = {"width": 210, "height": 297, "top": 37, "bottom": 35, "left": 28, "right
 TEXT_WIDTH = 156
 TEXT_POINTS, TABLE_POINTS, SMALL_POINTS = 16, 9, 7.5
 TABLE_STYLE = "表格文字"
-ROW_HEIGHT = 6.6
+ROW_HEIGHT, LOW_ROW_HEIGHT = 6.6, 5.4
 # The appendix lists no more; the workbook lists all.
 MOST_LINES = 40
-# A table with more rows begins on a page of its own, so that it stays in one piece.
+# A table with more rows begins on a page of its own and is set closer, so that it stays in
+# one piece.
 LONG_TABLE = 20
 TO_WRITE = "（由编制单位撰写）"
 REMAINING_SECTIONS = {
@@ -225,7 +226,7 @@ def _table(document: Any, rows: int, widths: list[float]) -> Any:
     return table
 
 
-def _keep_rows(table: Any, header_rows: int) -> None:
+def _keep_rows(table: Any, header_rows: int, height: float = ROW_HEIGHT) -> None:
     """Repeat header rows on each page; let no row break across pages; even row heights."""
     from docx.enum.table import WD_ROW_HEIGHT_RULE
     from docx.oxml import OxmlElement
@@ -234,7 +235,7 @@ def _keep_rows(table: Any, header_rows: int) -> None:
     for at, row in enumerate(table.rows):
         properties = row._tr.get_or_add_trPr()
         properties.append(OxmlElement("w:cantSplit"))
-        row.height, row.height_rule = Mm(ROW_HEIGHT), WD_ROW_HEIGHT_RULE.AT_LEAST
+        row.height, row.height_rule = Mm(height), WD_ROW_HEIGHT_RULE.AT_LEAST
         if at < header_rows:
             properties.append(OxmlElement("w:tblHeader"))
 
@@ -254,7 +255,8 @@ def _form(document: Any, grid: Grid) -> None:
         if box.rows * box.columns > 1:
             cell = cell.merge(cells[box.row + box.rows - 1][box.column + box.columns - 1])
         _fill(cell, box.text, points, center=_is_centred(grid, box), bold=box.kind == "section")
-    _keep_rows(table, grid.header_rows)
+    low = grid.row_count > LONG_TABLE
+    _keep_rows(table, grid.header_rows, LOW_ROW_HEIGHT if low else ROW_HEIGHT)
 
 
 def _is_centred(grid: Grid, box: Box) -> bool:
