@@ -44,7 +44,11 @@ def cell_sum(expression: str, figures: Figures) -> _Sum | None:
             ]
         if not rows:
             return None
-        keys += [f"{table}.{r}.{c}" for r in rows for c in columns]
+        for one in (f"{table}.{r}.{c}" for r in rows for c in columns):
+            # A total left blank is what its row adds up to.
+            members = [one.replace(".total", f".{c}") for c in APPLICANTS[:-1]]
+            is_blank = table == "t3" and one in figures and figures[one] is None
+            keys += members if is_blank and column == "total" else [one]
     values = [figures.get(key) for key in keys]
     # One blank among the members of a group is read as nothing there; a lone blank is not.
     if any(key not in figures for key in keys) or all(v is None for v in values):

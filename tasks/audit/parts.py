@@ -109,15 +109,34 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
                 _evidence(whole, *parts[:count]),
             )
             return
+    # 其他 takes in all the rest, so a list that ends with it is complete.
+    rest = next(
+        (
+            i
+            for i, p in enumerate(parts)
+            if i and re.match("(?:其中)?(?:其[他它]|其余|剩余)", p.before)
+        ),
+        None,
+    )
+    if rest is not None:
+        parts = parts[: rest + 1]
     total = sum((p.value for p in parts), Decimal(0))
     gap = total - whole.value
-    note = "所列各项可能不是全部" if gap < 0 else "所列各项可能有重复,或不都属于这一整体"
-    text = f"“{whole.quote}”与所列 {len(parts)} 项之和 {number(total)} 相差 {number(abs(gap))}({note},不能判定)"
+    note = (
+        "所列含“其他”,应为全部"
+        if rest is not None
+        else "所列各项可能不是全部,不能判定"
+        if gap < 0
+        else "所列各项可能有重复或不都属于这一整体,不能判定"
+    )
+    text = (
+        f"“{whole.quote}”与所列 {len(parts)} 项之和 {number(total)} 相差 {number(abs(gap))}({note})"
+    )
     equation = f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}"
     yield Check(
         "B10",
         key,
-        "uncertain",
+        "uncertain" if rest is None else "fail",
         text,
         equation,
         gap,

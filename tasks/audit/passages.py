@@ -317,12 +317,16 @@ def _outcome_readings(
         if whole.role == "closed":
             read(name, None, whole)
             continue
+        if whole.role == "handled":
+            # What is handled in a year has its carry-in already.
+            read(name, None, whole)
+            if carried_out is not None:
+                read(f"{name} 含结转下年度", carried_out, whole)
+            continue
         read(f"{name} 已含上年结转" if carried_in else name, carried_out, whole)
         if carried_in is not None:
             both = whole.value + carried_in.value
             read(f"{name} 不含上年结转(合计应为 {number(both)})", carried_out, whole, carried_in)
-        if whole.role == "handled" and carried_out is not None:
-            read(f"{name} 不计结转下年度", None, whole)
     return readings
 
 

@@ -6,6 +6,7 @@ change whose base is not printed is tested against every whole number that could
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -76,12 +77,16 @@ def _counted(narrative: Narrative, at: int) -> Figure | None:
     figure = narrative.figures[at]
     if not figure.is_subject_free:
         return None
+    # 申请量 names what was received, however many figures stand between.
+    of_received = re.match(phrases()["received_amount"], figure.before) is not None
     for before in reversed(narrative.figures[:at]):
         if before.block != figure.block or any(
             c in narrative.between(before, figure) for c in "。;!?"
         ):
             return None
-        if before.kind == "amount":
+        if before.kind == "amount" and (
+            not of_received or before.role in ("received", "new_received")
+        ):
             return before if "分别" not in narrative.between(before, figure) else None
     return None
 
@@ -104,7 +109,7 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
         return Check(
             "B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence
         )
-    name, value, figures = usable[0]
+    name, value, figures = min(usable, key=lambda w: abs(of.value / w[1] * 100 - figure.value))
     exact = Fraction(of.value) / Fraction(value) * 100
     rounded, cut = as_printed(exact, figure.decimals)
     equation = f"{number(of.value)} / {number(value)} = {_percent(exact)}"

@@ -6,7 +6,8 @@ audit meets is added here: blank cells, and tables that are not there at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import check_value, evaluate, number
@@ -37,6 +38,7 @@ def table_checks(reading: TableReading) -> list[Check]:
         ]
     checks: list[Check] = []
     figures = reading.figures
+    zeros = _known_zeros(reading.layout, figures)
     for table in TABLES:
         equations = [
             e for e in reading.layout.equations if e.table == table and not e.crosses_years
@@ -52,7 +54,7 @@ def table_checks(reading: TableReading) -> list[Check]:
                     )
                 )
             continue
-        checks.extend(balance_check(e, figures) for e in equations)
+        checks.extend(balance_check(e, figures, zeros) for e in equations)
         checks.extend(_values(reading.layout, table, figures))
     return checks
 
@@ -76,54 +78,93 @@ def _values(layout: Layout, table: str, figures: Mapping[str, Decimal | None]) -
     yield Check("B9", f"B9.{table}", "pass" if held else "not_assessable", message)
 
 
-def balance_check(equation: Equation, figures: Mapping[str, Decimal | None]) -> Check:
-    """One equation on printed cells. A blank is not zero unless the equation itself makes it so.
+def _known_zeros(layout: Layout, figures: Mapping[str, Decimal | None]) -> set[str]:
+    """Blank cells that an equation shows to be zero: both sides agree without them.
 
-    With counts that cannot be negative: if both sides agree without the blanks of one side,
-    those must be zero (pass, and said so); if the side without blanks is too small already,
-    no value of a blank can help (fail); else a blank may fill the gap (uncertain).
+    Counts cannot be negative, so blanks on one side only, of a side that has figures too,
+    leave no other reading. What one equation shows serves the next.
     """
-    result = of_balance(evaluate(equation, figures))
+    zeros: set[str] = set()
+    while True:
+        filled = {**figures, **dict.fromkeys(zeros, Decimal(0))}
+        found: set[str] = set()
+        for equation in layout.equations:
+            terms = equation.left + equation.right
+            if (
+                equation.crosses_years
+                or equation.relation != "="
+                or any(t.cell not in filled for t in terms)
+            ):
+                continue
+            blank = [
+                [t.cell for t in side if filled[t.cell] is None]
+                for side in (equation.left, equation.right)
+            ]
+            is_open = any(
+                len(b) == len(side)
+                for b, side in zip(blank, (equation.left, equation.right), strict=True)
+            )
+            one_sided = bool(blank[0]) != bool(blank[1])
+            if (
+                one_sided
+                and not is_open
+                and _sum(equation.left, filled) == _sum(equation.right, filled)
+            ):
+                found.update(blank[0] + blank[1])
+        if not found:
+            return zeros
+        zeros |= found
+
+
+def balance_check(
+    equation: Equation, figures: Mapping[str, Decimal | None], zeros: Set[str] = frozenset()
+) -> Check:
+    """One equation on printed cells. A blank is not zero unless an equation itself makes it so.
+
+    `zeros` are blanks known to be zero. With others left: the side without them being too
+    small already, no value can help (fail); both sides agreeing or the gap being one that a
+    blank may fill, it is uncertain; a side with nothing but blanks is not assessable.
+    """
     terms = equation.left + equation.right
-    blanks = [t.cell for t in terms if t.cell in figures and figures[t.cell] is None]
-    if result.status != "not_assessable" or not blanks or len(blanks) == len(terms):
-        return result
+    used = [t.cell for t in terms if t.cell in zeros]
+    filled = {**figures, **dict.fromkeys(used, Decimal(0))}
+    result = of_balance(evaluate(equation, filled))
+    blanks = [t.cell for t in terms if t.cell in filled and filled[t.cell] is None]
+    if result.status != "not_assessable" or not blanks:
+        note = f"({len(used)} 个空白由等式可知为 0)" if used else ""
+        return replace(result, message=result.message + note)
     if (
         any(t.cell not in figures for t in terms)
         or equation.relation != "="
         or any(t.sign < 0 for t in terms)
     ):
         return result
-    left, right = _sum(equation.left, figures), _sum(equation.right, figures)
+    left, right = _sum(equation.left, filled), _sum(equation.right, filled)
     gap = left - right
-    on_left = any(t.cell in blanks for t in equation.left)
-    on_right = any(t.cell in blanks for t in equation.right)
+    on_left = [t.cell for t in equation.left if t.cell in blanks]
+    on_right = [t.cell for t in equation.right if t.cell in blanks]
     sides = f"{_written(equation.left, figures)} = {_written(equation.right, figures)}"
     if len(terms) > 2:
         sides += f"({number(left)} 与 {number(right)})"
     place = f"{equation.line_label}:{equation.message}"
     evidence = tuple(Evidence(figures[t.cell], cell=t.cell) for t in terms)
-    named = f"{len(blanks)} 个空白单元格"
-    if gap == 0 and not (on_left and on_right):
-        note = f"{place}({named}由本式可知为 0)"
-        return Check(equation.code, equation.key, "pass", note, sides, gap, evidence)
-    if (gap > 0 and on_right) or (gap < 0 and on_left):
-        blank = next(
-            c
-            for c in blanks
-            if any(t.cell == c for t in (equation.right if gap > 0 else equation.left))
-        )
+    if len(on_left) == len(equation.left) or len(on_right) == len(equation.right):
+        other = right if len(on_left) == len(equation.left) else left
+        note = f"{place};等式一边空白,另一边为 {number(other)}"
+        return Check(equation.code, equation.key, "not_assessable", note, sides, None, evidence)
+    if gap == 0:
+        note = f"{place};按空白为 0 算相等,但等式两边都有空白"
+        return Check(equation.code, equation.key, "uncertain", note, sides, gap, evidence)
+    short = on_right if gap > 0 else on_left
+    if short:
         offer = Suggestion(
-            f"若空白的 {blank} 是 {number(abs(gap))},此式成立", blank, None, abs(gap)
+            f"若空白的 {short[0]} 是 {number(abs(gap))},此式成立", short[0], None, abs(gap)
         )
         note = f"{place};按空白为 0 算相差 {number(abs(gap))},空白处可能漏填"
         return Check(
             equation.code, equation.key, "uncertain", note, sides, gap, evidence, (), (offer,)
         )
-    if gap == 0:
-        note = f"{place};按空白为 0 算相等,但等式两边都有空白"
-        return Check(equation.code, equation.key, "uncertain", note, sides, gap, evidence)
-    note = f"{place};相差 {number(abs(gap))},{named}填任何数都不能相等"
+    note = f"{place};相差 {number(abs(gap))},{len(blanks)} 个空白填任何数都不能相等"
     return Check(equation.code, equation.key, "fail", note, sides, gap, evidence)
 
 

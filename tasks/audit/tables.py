@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cache
 
 from tasks.audit.document import Block, Document, Place
 from tasks.audit.labels import Label, match, squeeze, wording, written
@@ -136,7 +137,7 @@ class _Reader:
             self.reading.cells.clear()
             self.reading.extra_rows.clear()
             return
-        known = self.reading.layout.cells
+        known = _printed(self.reading.layout.name)
         foreign: dict[tuple[str, str], list[CellReading]] = {}
         for key in [k for k in self.reading.cells if k not in known]:
             table, row, _ = key.split(".")
@@ -379,6 +380,12 @@ def _align(
     return None
 
 
+@cache
+def _printed(name: str) -> frozenset[str]:
+    """The keys of the cells that stand in a layout's form; its subtotals do not."""
+    return frozenset(c.key for table in TABLES for c in load_layout(name).printed(table))
+
+
 def _row_label(table: str, row: str) -> str:
     """A row's label in whichever layout has it."""
     for name in layout_names():
@@ -395,7 +402,5 @@ def _layout_of(cells: dict[str, CellReading]) -> Layout | None:
     """
     if len(cells) < 3:
         return None
-    scores = [
-        (sum(1 for key in cells if key in load_layout(name).cells), name) for name in layout_names()
-    ]
+    scores = [(sum(1 for key in cells if key in _printed(name)), name) for name in layout_names()]
     return load_layout(max(scores)[1])

@@ -36,7 +36,9 @@ def _told(*lines: str) -> AuditReport:
 
 
 def _by_quote(report: AuditReport, part: str) -> list[Check]:
-    return [c for c in report.checks if any(e.figure and part in e.figure.quote for e in c.evidence)]
+    return [
+        c for c in report.checks if any(e.figure and part in e.figure.quote for e in c.evidence)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,11 @@ def test_shanwei_outcomes_fail_in_both_readings(shanwei: AuditReport) -> None:
 
 @pytest.mark.parametrize(
     ("quote", "says"),
-    [("占34.88%", "四舍五入与截取均相符"), ("占61.43%", "按截取相符(四舍五入为 61.44%)"), ("同比增长126.47%", "与基数 1643 一致,按截取相符(四舍五入为 126.48%)")],
+    [
+        ("占34.88%", "四舍五入与截取均相符"),
+        ("占61.43%", "按截取相符(四舍五入为 61.44%)"),
+        ("同比增长126.47%", "与基数 1643 一致,按截取相符(四舍五入为 126.48%)"),
+    ],
 )
 def test_shanwei_percentages(shanwei: AuditReport, quote: str, says: str) -> None:
     (check,) = _by_quote(shanwei, quote)
@@ -148,23 +154,58 @@ def test_a_district_2022() -> None:
         "2022年,全区共收到政府信息公开申请1499件,其中通过网络提交1303件,占86.92%;通过信函提交172件,占11.47%;当面提交24件,占1.60%。",
         "答复申请1453件(含上年结转30件),其中予以公开966件,部分公开67件,不予公开81件,无法提供182件,不予处理61件,其他处理96件。",
     )
-    assert _statuses(report) == {"channels": "pass", "outcomes": "pass", "closing": "not_assessable", "share": "pass"}
+    assert _statuses(report) == {
+        "channels": "pass",
+        "outcomes": "pass",
+        "closing": "not_assessable",
+        "share": "pass",
+    }
     (unprinted,) = [c for c in report.checks if c.key.startswith("B10.closing")]
     assert "76" in unprinted.message
 
 
 def test_qingjiangpu_2021() -> None:
-    report = _told("2021年共处理依申请公开92件,其中新收91件,上年结转1件;按时办结88件,结转下年度4件。")
+    report = _told(
+        "2021年共处理依申请公开92件,其中新收91件,上年结转1件;按时办结88件,结转下年度4件。"
+    )
     assert _statuses(report) == {"intake": "pass", "closing": "pass"}
 
 
 def test_gaoping_2023() -> None:
-    report = _told("2023年共收到政府信息公开申请9件,均为自然人申请,上年结转0件。其中部分公开2件,信息不存在5件,结转下年度2件。")
+    report = _told(
+        "2023年共收到政府信息公开申请9件,均为自然人申请,上年结转0件。其中部分公开2件,信息不存在5件,结转下年度2件。"
+    )
     assert _statuses(report) == {"outcomes": "pass"}
 
 
 def test_pending_left_out_of_the_text_is_named_not_guessed() -> None:
-    report = _told("2025年,全市因政府信息公开被申请行政复议790件,其中维持376件,纠正97件,其他结果196件。")
+    report = _told(
+        "2025年,全市因政府信息公开被申请行政复议790件,其中维持376件,纠正97件,其他结果196件。"
+    )
     (check,) = [c for c in report.checks if c.code == "B10"]
     assert check.status == "uncertain"
     assert "尚未审结" in check.message
+
+
+def test_shanghai_office_2019_tables_balance_and_the_text_does_not() -> None:
+    (report,) = audit_files([DATA / "shanghai-office-2019.html"])
+    assert (report.layout, report.report_year, report.organ) == (
+        "2019",
+        2019,
+        "上海市人民政府办公厅",
+    )
+    cells = as_json(report)["cells"]
+    assert cells["t3.new_received.total"] == 859
+    assert cells["t3.granted.total"] is None
+    assert cells["t4.litigation_direct.total"] == 9
+    # Most cells are blank; the equations themselves show which of them are zero.
+    assert {c.status for c in report.checks if c.code in ("B1", "B4")} <= {"pass", "not_assessable"}
+    assert {c.key for c in report.checks if c.code == "B1" and c.status == "pass"} >= {
+        "B1.t3.natural_person",
+        "B1.t3.total",
+    }
+    failed = {(c.code, c.evidence[0].value) for c in report.fails}
+    # 258 against 275 granted or partially granted, 265 against 337 that could not be provided, and the share of 258.
+    assert failed == {("B7", 258), ("B7", 265), ("B10", 258)}
+    agreeing = {c.evidence[0].value for c in report.checks if c.code == "B7" and c.status == "pass"}
+    assert agreeing == {859, 805, 18, 72, 35, 158, 7, 9}
