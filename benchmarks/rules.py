@@ -2,7 +2,7 @@
 
     python benchmarks/rules.py --rows 20000000
 
-Makes a lake with that many synthetic calls in a temporary folder (about 20 bytes a row on
+Makes a lake with that many synthetic calls in a temporary folder (about 30 bytes a row on
 disk), times one scan, the plain runner and the Great Expectations runner, each in a
 process of its own so that its peak memory is its own, prints a Markdown table and removes
 the folder.
