@@ -99,7 +99,7 @@ def report(edition: Edition, folder: Path | None = None, base_url: str = "") -> 
         _head(edition, document_title(edition)),
         _findings_body(edition),
         _overview_body(edition),
-        _tables_body(edition),
+        organ_tables(edition),
         _changes_body(edition),
     ]
     if folder is not None:
@@ -109,7 +109,7 @@ def report(edition: Edition, folder: Path | None = None, base_url: str = "") -> 
 
 def tables(edition: Edition) -> str:
     """The figures of the narrative and the statutory tables, as they will print."""
-    return page([_head(edition, "法定表格"), _overview_body(edition), _tables_body(edition)])
+    return page([_head(edition, "法定表格"), _overview_body(edition), organ_tables(edition)])
 
 
 def findings(edition: Edition) -> str:
@@ -155,8 +155,9 @@ def _with_unit(line: OverviewLine) -> str:
     return f"**{line.text}**{unit}"
 
 
-def _tables_body(edition: Edition) -> str:
-    figures = edition.figures()
+def organ_tables(edition: Edition, organ_id: str | None = None) -> str:
+    """The statutory tables of one organ and those below it, the root's unless one is named."""
+    figures = edition.figures(organ_id)
     parts = []
     for form in edition.layout.tables:
         parts.append(f"## {escaped(form.title)}\n")
