@@ -295,9 +295,12 @@ def _published(now: Tabulation, path: Path) -> Iterator[Finding]:
         if value is None:
             result = CheckResult("P1", f"P1.{key}", "not_assessable", f"{label}:没有可比的数")
         else:
-            way = agreement(published, value, int(printed.get("decimals", 0)))
+            decimals = int(printed.get("decimals", 0))
+            way = agreement(published, value, decimals)
             equation = f"{number(published)} = {number(value)}"
-            text = f"{label}:公布 {number(published)},本版 {number(value)}"
+            # A rate is told to two decimals more than were printed, to see how it was cut.
+            shown = value.quantize(Decimal(1).scaleb(-decimals - 2), rounding="ROUND_DOWN")
+            text = f"{label}:公布 {number(published)},本版 {number(shown)}"
             result = CheckResult(
                 "P1",
                 f"P1.{key}",

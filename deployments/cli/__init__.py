@@ -74,7 +74,9 @@ def main() -> None:
         known = _known(error)
         if known is None:
             raise
-        print(f"错误:{error}", file=sys.stderr)
+        from tasks.render.typeset import typeset
+
+        print(typeset(f"错误:{error}"), file=sys.stderr)
         sys.exit(known)
     except KeyboardInterrupt:
         print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)

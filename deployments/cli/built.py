@@ -11,6 +11,7 @@ from rich.text import Text
 
 from expectations.balance import STATUS_LABELS
 from tasks.edition import SEVERITY_LABELS, Edition, Finding
+from tasks.render.typeset import typeset
 
 RECORDS_SHOWN = 8
 
@@ -38,7 +39,7 @@ def _findings(findings: list[Finding]) -> Table:
     table.add_column("问题与所涉记录", overflow="fold")
     for f in findings:
         colour = "red" if f.blocks else "yellow"
-        text = escape(f.message)
+        text = escape(typeset(f.message))
         if f.equation:
             text += f"\n[dim]{escape(f.equation)}[/dim]"
         if f.records:

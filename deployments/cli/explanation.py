@@ -10,6 +10,7 @@ from rich.text import Text
 
 from expectations.balance import number
 from tasks.explain import Explanation
+from tasks.render.typeset import typeset
 
 ROLES = {
     "numerator": "分子",
@@ -28,11 +29,11 @@ def readable(e: Explanation, page: int, page_size: int) -> RenderableType:
     value = "无数据" if e.value is None else f"{number(e.value)} {e.unit}"
     head.add_row("数字", Text(value, style="bold"))
     head.add_row("机关", f"{e.organ_name}({e.organ_id})")
-    head.add_row("口径", e.definition)
+    head.add_row("口径", typeset(e.definition))
     if e.article:
-        head.add_row("依据", e.article)
+        head.add_row("依据", typeset(e.article))
     if e.rule:
-        head.add_row("规则", e.rule)
+        head.add_row("规则", typeset(e.rule))
     for role, part in e.parts:
         shown = "无数据" if part.value is None else f"{number(part.value)} {part.unit}"
         head.add_row(ROLES[role], f"{part.report_year} 年 {part.label}:{shown}({part.cell})")

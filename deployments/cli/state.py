@@ -81,30 +81,32 @@ def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold", pad_edge=False, title_justify="left")
-    for name in ("来源", "资源", "最近取数", "水位"):
-        table.add_column(name, no_wrap=True)
+    from tasks.render.typeset import typeset
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("来源 / 资源", overflow="fold")
+    table.add_column("最近取数", no_wrap=True)
+    table.add_column("水位", no_wrap=True)
     for name in ("行数", "退回"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("对账(来源/库内)", "说明"):
-        table.add_column(name)
+    table.add_column("情况", overflow="fold")
     for one in found:
-        totals = "—"
-        if one.source_count is not None:
-            totals = f"{one.source_count} / {one.warehouse_count}"
         stale = one.is_stale(limit)
-        notes = [n for n in ("过期" if stale else "", one.message) if n]
+        notes = ["过期"] if stale else []
         if one.totals_agree is False:
-            notes.append("对账不符")
+            notes.append(f"对账不符:来源 {one.source_count:,},库内 {one.warehouse_count:,}")
+        elif one.totals_agree:
+            notes.append("对账相符")
+        if one.message:
+            notes.append(one.message)
+        bad = stale or one.totals_agree is False or one.last_status == "stopped"
         table.add_row(
-            one.source_system,
-            one.resource,
-            Text(_age(one.age), style="red" if stale else ""),
-            one.watermark or "—",
+            f"{one.source_system} / {one.resource}",
+            _age(one.age),
+            (one.watermark or "—").replace("T", " ")[:16],
             f"{one.rows:,}",
             Text(str(one.open_rejects), style="yellow" if one.open_rejects else ""),
-            Text(totals, style="red" if one.totals_agree is False else ""),
-            ";".join(notes) or "正常",
+            Text(typeset(";".join(notes) or "正常"), style="red" if bad else ""),
         )
     return table
 

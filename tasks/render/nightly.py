@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from expectations.rules import RuleResult
 from tasks.edition import SEVERITY_LABELS
-from tasks.render.markdown import code, escaped, table
+from tasks.render.markdown import code, escaped, page, table
 from tasks.runs import Run
 from tasks.status import ResourceStatus
 
@@ -41,7 +41,7 @@ def source_results(run: Run, resources: Sequence[ResourceStatus]) -> str:
             ["来源", "资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2
         )
     )
-    return "\n".join(parts)
+    return page(parts)
 
 
 def rule_results(results: Sequence[RuleResult]) -> str:
@@ -86,4 +86,4 @@ def rule_results(results: Sequence[RuleResult]) -> str:
             )
             if r.bad_rows and r.bad_rows > len(r.records):
                 parts.append(f"另有 {r.bad_rows - len(r.records):,} 条。\n")
-    return "\n".join(parts)
+    return page(parts)
