@@ -159,7 +159,8 @@ class _Reader:
         self._passage = 0
         self._open_until = -1
         self._roles: set[str] = set()
-        self._last: tuple[int, int, str] = (-1, 0, "")
+        # The last amount at every depth of brackets: block, start of its clause, its words.
+        self._last: dict[int, tuple[int, int, str]] = {}
 
     def read(self, number: int, original: str) -> Iterator[Figure]:
         text = plain(original)
@@ -201,13 +202,13 @@ class _Reader:
         words = _words(before, after, sentence, unit)
         own = text[previous.end() : start] if previous and previous.end() > first else before
         is_free = _subject_free(kind, own.strip())
-        if (
-            kind not in ("amount", "rate")
-            and is_free
-            and self._last[0] == number
-            and "。" not in text[self._last[1] : start]
-        ):
-            first, words = self._last[1], self._last[2]
+        depth = bracket_depth(text, start)
+        of = max(
+            (last for d, last in self._last.items() if d <= depth and last[0] == number),
+            default=None,
+        )
+        if kind not in ("amount", "rate") and is_free and of and "。" not in text[of[1] : start]:
+            first, words = of[1], of[2]
         quote = _quote(original, first, start, stop, after)
         meaning = (
             self._meaning(number, clause, text[:start], sentence)
@@ -215,7 +216,7 @@ class _Reader:
             else None
         )
         if kind == "amount":
-            self._last = (number, first, meaning.label if meaning else words)
+            self._last[depth] = (number, first, meaning.label if meaning else words)
         if kind == "amount" and meaning:
             self._follow(number, meaning)
         figure = Figure(
@@ -297,6 +298,11 @@ class _Reader:
             self._open_until = -1 if number >= self._open_until else self._open_until
         elif role and number <= self._open_until:
             self._open_until = number + 1
+
+
+def bracket_depth(text: str, at: int) -> int:
+    """How many brackets are open at a position."""
+    return text.count("(", 0, at) - text.count(")", 0, at)
 
 
 def _masked(kept: str, text: str) -> str:

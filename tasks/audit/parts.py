@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from expectations.balance import number
-from tasks.audit.narrative import Figure, Narrative, pattern
-from tasks.audit.passages import compatible, slips
+from tasks.audit.narrative import Figure, Narrative, bracket_depth, pattern
+from tasks.audit.passages import compatible
 from tasks.audit.result import Check, Evidence
+from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
 _REVIEW_ENDINGS = ("review_upheld", "review_corrected", "review_other", "review_pending")
@@ -38,8 +39,7 @@ def _evidence(*figures: Figure) -> tuple[Evidence, ...]:
 
 
 def _depth(narrative: Narrative, figure: Figure) -> int:
-    ahead = narrative.texts[figure.block][: figure.start]
-    return ahead.count("(") - ahead.count(")")
+    return bracket_depth(narrative.texts[figure.block], figure.start)
 
 
 def _same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
@@ -49,9 +49,17 @@ def _same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
 def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
     """其中/包括 behind a whole: the parts up to the end of the sentence."""
     whole = amounts[at]
-    if at + 1 >= len(amounts) or not _same_sentence(narrative, whole, amounts[at + 1]):
+    first = amounts[at + 1] if at + 1 < len(amounts) else None
+    # The parts may stand in the next sentence, if that begins with 其中.
+    if (
+        first is None
+        or first.block != whole.block
+        or (
+            not _same_sentence(narrative, whole, first)
+            and not re.match(r"[^。!?]*。(?:其中|包括)[^。!?]*$", narrative.between(whole, first))
+        )
+    ):
         return
-    first = amounts[at + 1]
     joint = narrative.between(whole, first)
     if (
         not pattern("parts").search(joint)
@@ -64,7 +72,7 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
     previous = whole
     for figure in amounts[at + 1 :]:
         words = narrative.between(previous, figure)
-        if not _same_sentence(narrative, whole, figure) or _depth(narrative, figure) < depth:
+        if not _same_sentence(narrative, first, figure) or _depth(narrative, figure) < depth:
             break
         if parts and "其中" in words and _depth(narrative, figure) == depth:
             break

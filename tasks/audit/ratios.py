@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from expectations.balance import number
-from tasks.audit.narrative import Figure, Narrative, phrases
+from tasks.audit.narrative import Figure, Narrative, bracket_depth, phrases
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
 from tasks.audit.result import Check, Evidence, Suggestion
 from tasks.audit.suggestions import slip
@@ -78,12 +78,16 @@ def _counted(narrative: Narrative, at: int) -> Figure | None:
     if not figure.is_subject_free:
         return None
     # 申请量 names what was received, however many figures stand between.
+    text = narrative.texts[figure.block]
     of_received = re.match(phrases()["received_amount"], figure.before) is not None
     for before in reversed(narrative.figures[:at]):
         if before.block != figure.block or any(
             c in narrative.between(before, figure) for c in "。;!?"
         ):
             return None
+        # What stands in brackets of its own belongs to them.
+        if bracket_depth(text, before.start) > bracket_depth(text, figure.start):
+            continue
         if before.kind == "amount" and (
             not of_received or before.role in ("received", "new_received")
         ):
@@ -176,8 +180,7 @@ def _change(
             evidence,
         )
     base, source = _base(narrative, at, of, last_year)
-    if base is not None and base.value:
-        assert base.value is not None
+    if base is not None and base.value is not None and base.value > 0:
         exact = (Fraction(of.value) / Fraction(base.value) - 1) * 100
         how = manner(exact, figure.value, figure.decimals)
         equation = f"({number(of.value)} - {number(base.value)}) / {number(base.value)} = {_percent(exact)}"

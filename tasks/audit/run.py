@@ -12,7 +12,8 @@ from tasks.audit.edition import edition_checks
 from tasks.audit.identify import identify
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
-from tasks.audit.passages import passage_checks, passages
+from tasks.audit.passage_checks import passage_checks
+from tasks.audit.passages import passages
 from tasks.audit.ratios import ratio_checks
 from tasks.audit.result import AuditReport
 from tasks.audit.suggestions import suggest

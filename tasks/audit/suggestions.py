@@ -12,6 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import evaluate, number
+from tasks.audit.narrative import Figure
 from tasks.audit.result import Check, Suggestion
 from warehouse.layout import Equation, Layout
 
@@ -117,3 +118,21 @@ def _neighbour(
             if near != cell and figures.get(near) == value:
                 return f"{number(value)} 是相邻单元格 {near} 的数"
     return ""
+
+
+def slips(figures: list[Figure], signs: list[int], gap: Decimal) -> tuple[Suggestion, ...]:
+    """Figures that a slip of the hand would explain the gap by."""
+    offers = []
+    for figure, sign in zip(figures, signs, strict=True):
+        instead = figure.value - sign * gap
+        why = slip(figure.value, instead)
+        if why:
+            offers.append(
+                Suggestion(
+                    f"若“{figure.quote}”是 {number(instead)} 而不是 {number(figure.value)},此式成立({why})",
+                    "",
+                    figure.value,
+                    instead,
+                )
+            )
+    return tuple(offers[:3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 import pytest
@@ -195,3 +196,66 @@ def test_pending_reviews_left_out_are_named() -> None:
     (check,) = [c for c in audit.checks if c.code == "B7"]
     assert check.status == "uncertain"
     assert str(pending) in check.message
+
+
+# A sentence and what becomes of its checks of B10, by kind of check.
+SENTENCES: list[tuple[str, dict[str, str]]] = [
+    (
+        "新收申请52,362件,上年结转1,530件;办结52,018件,其中予以公开18,273件(占35.1%),结转下年度1,874件。",
+        {"closing": "pass", "share": "pass"},
+    ),
+    (
+        "收到政府信息公开申请85件(其中:自然人80件、商业企业5件),较2021年增加20件,增幅30.77%。",
+        {"change": "pass"},
+    ),
+    ("收到政府信息公开申请58件,比2021年的45件增加13件,增长28.9%。", {"change": "pass"}),
+    ("收到政府信息公开申请58件,比2021年的45件增加13件,增长29.8%。", {"change": "fail"}),
+    (
+        "政府信息公开申请共计10件,其中9件为自然人申请。其中3件予以公开,2件部分公开,5件为本机关不掌握。",
+        {"outcomes": "pass"},
+    ),
+    (
+        "受理政府信息公开申请102件(含上年结转5件),已办结98件,结转下年4件。其中网络申请80件、信函申请15件、当面申请2件。",
+        {"closing": "pass", "channels": "pass"},
+    ),
+    ("受理政府信息公开申请102件(含上年结转5件),已办结98件,结转下年9件。", {"closing": "fail"}),
+    (
+        "共答复申请45件,予以公开20件;部分公开5件;不予公开5件;无法提供10件;不予处理3件;其他2件。",
+        {"outcomes": "pass"},
+    ),
+    (
+        "共答复申请45件,予以公开20件;部分公开5件;不予公开5件;无法提供10件;不予处理3件;其他4件。",
+        {"outcomes": "fail"},
+    ),
+    (
+        "公开信息1000条。其中:政策文件类100条,占10%;工作动态类800条,占80%;其他100条,占10%。",
+        {"parts": "pass", "share": "pass"},
+    ),
+    ("公开信息1000条,其中政策文件类100条,工作动态类800条,其他130条。", {"parts": "fail"}),
+    ("公开信息1000条,其中政策文件类100条,工作动态类800条。", {"parts": "uncertain"}),
+    ("公开信息1000条,其中政策文件类1200条。", {"parts": "fail"}),
+    ("办理人大建议45件、政协提案67件,共计112件。", {"total": "pass"}),
+    ("收到网络留言30件,已办结25件,办理中5件。", {"closed": "pass"}),
+    ("收到网络留言30件,已办结25件,办理中6件。", {"closed": "fail"}),
+    ("政府信息公开行政复议12件(维持6件,撤销2件,终止2件,未审结2件)。", {"review": "pass"}),
+    ("政府信息公开行政复议12件(维持6件,撤销2件,终止2件,未审结3件)。", {"review": "fail"}),
+    ("共收到公民、法人和其他组织政府信息公开申请18件。", {}),
+    ("网站访问量和微信关注数同比分别增长12%和15%。", {"change": "not_assessable"}),
+    ("收到申请5件,同比增长33.33%。", {"change": "fail"}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "outcome"), SENTENCES)
+@pytest.mark.parametrize("full_width", [False, True])
+def test_sentences(sentence: str, outcome: dict[str, str], full_width: bool) -> None:
+    text = "2022年," + (
+        sentence.translate({**FULL_WIDTH, ord("."): ord(".")}) if full_width else sentence
+    )
+    if full_width and "," in sentence and re.search(r"\d,\d", sentence):
+        pytest.skip("a full-width comma never divides thousands")
+    report = check_report(of_document(Document("r.txt", "text", (Block(text=text),))))
+    found: dict[str, set[str]] = {}
+    for check in report.checks:
+        if check.code == "B10":
+            found.setdefault(check.key.split(".")[1], set()).add(check.status)
+    assert found == {kind: {status} for kind, status in outcome.items()}

@@ -1,0 +1,334 @@
+"""B10 within one passage about applications: intake, applicants, channels, outcomes, carry-over.
+
+Where the words allow several readings, all are tried: one that fits is a pass and is named,
+none is a fail if the account is complete.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from expectations.balance import Status, number
+from tasks.audit.narrative import Figure, phrases
+from tasks.audit.passages import APPLICATION_WHOLES, Passage
+from tasks.audit.result import Check, Evidence, Reading
+from tasks.audit.suggestions import slips
+
+_FEW = 4
+"""Fewer outcomes than this are examples, not an account of all."""
+
+
+def passage_checks(passage: Passage) -> list[Check]:
+    """The sums within one passage: applicants, ways of submission, outcomes."""
+    if not all(f.step for f in [*passage.figures.values(), *passage.leaves.values()]):
+        return []
+    checks = [
+        _intake(passage),
+        _applicants(passage),
+        _channels(passage),
+        _outcomes(passage),
+        _closing(passage),
+    ]
+    return [check for check in checks if check is not None]
+
+
+def _plus(figures: list[Figure]) -> str:
+    return " + ".join(number(f.value) for f in figures)
+
+
+def _evidence(*figures: Figure | None) -> tuple[Evidence, ...]:
+    return tuple(Evidence(f.value, figure=f) for f in figures if f is not None)
+
+
+def _intake(passage: Passage) -> Check | None:
+    """All that was to be handled = newly received + carried in, where all three are given."""
+    whole = passage.figures.get("handled") or passage.figures.get("received")
+    new, carried = passage.figures.get("new_received"), passage.figures.get("carried_in")
+    if whole is None or new is None or carried is None or whole.start > new.start:
+        return None
+    gap = new.value + carried.value - whole.value
+    key, evidence = f"B10.intake.{passage.number}", _evidence(whole, new, carried)
+    equation = (
+        f"{number(whole.value)} {'≠' if gap else '='} {number(new.value)} + {number(carried.value)}"
+    )
+    if gap == 0:
+        return Check(
+            "B10", key, "pass", "新收与上年结转之和等于收到或办理的申请", equation, gap, evidence
+        )
+    text = f"新收与上年结转之和与收到或办理的申请 {number(whole.value)} 相差 {number(abs(gap))}"
+    return Check(
+        "B10",
+        key,
+        "fail",
+        text,
+        equation,
+        gap,
+        evidence,
+        (),
+        slips([new, carried, whole], [1, 1, -1], gap),
+    )
+
+
+def _applicants(passage: Passage) -> Check | None:
+    parts = [passage.figures[r] for r in phrases()["applicants"] if r in passage.figures]
+    whole = passage.whole()
+    if len(parts) < 2 or whole is None:
+        return None
+    total = sum((f.value for f in parts), Decimal(0))
+    carried = passage.figures.get("carried_in")
+    readings = [("收到的申请", whole.value, str(number(whole.value)))]
+    if carried:
+        readings.append(
+            (
+                "收到与上年结转之和",
+                whole.value + carried.value,
+                f"{number(whole.value)} + {number(carried.value)}",
+            )
+        )
+        readings.append(
+            (
+                "收到的申请除去上年结转",
+                whole.value - carried.value,
+                f"{number(whole.value)} - {number(carried.value)}",
+            )
+        )
+    evidence = _evidence(*parts, whole, carried)
+    key = f"B10.applicants.{passage.number}"
+    left = _plus(parts)
+    for name, value, written in readings:
+        if total == value:
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"自然人与法人或其他组织之和等于{name}",
+                f"{left} = {written}",
+                Decimal(0),
+                evidence,
+            )
+    gap = total - whole.value
+    status: Status = (
+        "uncertain" if passage.doubles & {"natural_person", "legal_person", "received"} else "fail"
+    )
+    text = f"自然人与法人或其他组织之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
+    made = tuple(
+        Reading(name, f"{left} = {number(total)} ≠ {written}", total - value)
+        for name, value, written in readings
+    )
+    return Check(
+        "B10",
+        key,
+        status,
+        text,
+        f"{left} = {number(total)} ≠ {number(whole.value)}",
+        gap,
+        evidence,
+        made,
+        slips([*parts, whole], [1, 1, -1], gap),
+    )
+
+
+def _channels(passage: Passage) -> Check | None:
+    whole = passage.figures.get("received") or passage.figures.get("new_received")
+    parts = passage.channels
+    if len(parts) < 2 or whole is None:
+        return None
+    total = sum((f.value for f in parts), Decimal(0))
+    gap = total - whole.value
+    equation = f"{_plus(parts)} = {number(whole.value)}"
+    key, evidence = f"B10.channels.{passage.number}", _evidence(*parts, whole)
+    if gap == 0:
+        return Check("B10", key, "pass", "各提交方式之和等于收到的申请", equation, gap, evidence)
+    carried = passage.value("carried_in")
+    if carried is not None and gap in (carried, -carried):
+        side = "之和" if gap > 0 else "之差"
+        sign = "+" if gap > 0 else "-"
+        written = f"{_plus(parts)} = {number(whole.value)} {sign} {number(carried)}"
+        return Check(
+            "B10",
+            key,
+            "pass",
+            f"各提交方式之和等于收到的申请与上年结转{side}",
+            written,
+            Decimal(0),
+            evidence,
+        )
+    text = f"各提交方式之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
+    sure = gap > 0
+    note = "" if gap > 0 else ";可能还有未列出的方式"
+    return Check(
+        "B10",
+        key,
+        "fail" if sure else "uncertain",
+        text + note,
+        f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}",
+        gap,
+        evidence,
+        (),
+        slips([*parts, whole], [1] * len(parts) + [-1], gap),
+    )
+
+
+def _outcomes(passage: Passage) -> Check | None:
+    """The outcomes against what was received, in every reading that the words allow."""
+    parts = passage.outcomes()
+    wholes = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
+    if len(parts) < 2 or not wholes:
+        return None
+    total = sum((f.value for f in parts), Decimal(0))
+    carried_in, carried_out = passage.figures.get("carried_in"), passage.figures.get("carried_out")
+    made = _outcome_readings(passage, parts, wholes)
+    evidence = _evidence(*parts, carried_out, *wholes, carried_in)
+    key = f"B10.outcomes.{passage.number}"
+    for reading in made:
+        if reading.gap == 0:
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"各项办理结果之和相符:按{reading.text}",
+                reading.equation,
+                Decimal(0),
+                evidence,
+            )
+    best = min(made, key=lambda r: abs(r.gap))
+    rows = set(phrases()["outcomes"]) - {"granted_or_partially"}
+    given = set(passage.figures) | (
+        {"granted", "partially_granted"} if "granted_or_partially" in passage.figures else set()
+    )
+    is_complete = rows <= given
+    least = min(r.gap for r in made)
+    status: Status = "fail"
+    why = ""
+    # What was closed is the sum of its outcomes, whatever was carried over.
+    is_closed = is_complete and any(w.role in ("closed", "handled") for w in wholes)
+    if not is_complete and len(parts) < _FEW and least < 0:
+        return None
+    if passage.doubles:
+        status, why = "uncertain", "同一事项写了两个数"
+    elif carried_out is None and best.gap < 0 and not is_closed:
+        status, why = "uncertain", "结转下年度的件数没有写明"
+    elif carried_in is None and best.gap > 0 and not is_closed:
+        status, why = "uncertain", "上年结转的件数没有写明"
+    elif not is_complete and least < 0:
+        status, why = "uncertain", "没有写出全部办理结果"
+    text = f"各项办理结果之和为 {number(total)}"
+    text += (
+        f",加结转下年度 {number(carried_out.value)} 为 {number(total + carried_out.value)}"
+        if carried_out
+        else ""
+    )
+    text += ";" + ";".join(f"若{r.text},相差 {number(abs(r.gap))}" for r in made)
+    text += f"({why})" if why else ";没有一种读法相符" if len(made) > 1 else ""
+    equation = ";".join(dict.fromkeys(r.equation for r in made))
+    offers = slips([*parts, wholes[0]], [1] * len(parts) + [-1], best.gap)
+    return Check("B10", key, status, text, equation, best.gap, evidence, tuple(made), offers)
+
+
+def _outcome_readings(passage: Passage, parts: list[Figure], wholes: list[Figure]) -> list[Reading]:
+    carried_in, carried_out = passage.figures.get("carried_in"), passage.figures.get("carried_out")
+    results = sum((f.value for f in parts), Decimal(0))
+    readings: list[Reading] = []
+
+    def read(text: str, extra: Figure | None, *wholes_added: Figure) -> None:
+        left = results + (extra.value if extra else Decimal(0))
+        right = sum((f.value for f in wholes_added), Decimal(0))
+        written = _plus([*parts, extra] if extra else parts) + f" = {number(left)}"
+        added = f" = {_plus(list(wholes_added))}" if len(wholes_added) > 1 else ""
+        target = added if left == right else f" ≠ {number(right)}{added}"
+        readings.append(Reading(text, written + target, left - right))
+
+    for whole in wholes:
+        assert whole.meaning is not None
+        name = f"{whole.meaning.label} {number(whole.value)}"
+        if whole.role == "closed":
+            read(name, None, whole)
+            continue
+        if whole.role == "handled":
+            # What is handled in a year has its carry-in already.
+            read(name, None, whole)
+            if carried_out is not None:
+                read(f"{name} 含结转下年度", carried_out, whole)
+            continue
+        read(f"{name} 已含上年结转" if carried_in else name, carried_out, whole)
+        if carried_in is not None and not passage.includes_carry_in(whole):
+            both = whole.value + carried_in.value
+            read(f"{name} 不含上年结转(合计应为 {number(both)})", carried_out, whole, carried_in)
+    return readings
+
+
+def _closing(passage: Passage) -> Check | None:
+    """What was received against what was closed and what was carried out."""
+    closed, carried_out, whole = (
+        passage.figures.get("closed"),
+        passage.figures.get("carried_out"),
+        passage.whole(),
+    )
+    carried_in = passage.figures.get("carried_in")
+    done = closed or passage.figures.get("handled")
+    if whole is None or done is None or done is whole:
+        return None
+    if carried_in is not None and carried_out is None:
+        left_open = whole.value + carried_in.value - done.value
+        text = f"结转下年度的件数没有写明;按所写各数应为 {number(left_open)}"
+        equation = f"{number(whole.value)} + {number(carried_in.value)} - {number(done.value)} = {number(left_open)}"
+        status: Status = "not_assessable" if left_open >= 0 else "uncertain"
+        return Check(
+            "B10",
+            f"B10.closing.{passage.number}",
+            status,
+            text,
+            equation,
+            None,
+            _evidence(whole, carried_in, done),
+        )
+    if carried_out is None:
+        return None
+    left = done.value + carried_out.value
+    values = [("收到或办理的申请", whole.value, number(whole.value))]
+    if carried_in and not passage.includes_carry_in(whole):
+        values.append(
+            (
+                "收到与上年结转之和",
+                whole.value + carried_in.value,
+                f"{number(whole.value)} + {number(carried_in.value)}",
+            )
+        )
+    key, evidence = (
+        f"B10.closing.{passage.number}",
+        _evidence(done, carried_out, whole, carried_in),
+    )
+    sides = f"{number(done.value)} + {number(carried_out.value)}"
+    for name, value, written in values:
+        if left == value:
+            return Check(
+                "B10",
+                key,
+                "pass",
+                f"办结与结转下年度之和等于{name}",
+                f"{sides} = {written}",
+                Decimal(0),
+                evidence,
+            )
+        if done.role == "handled" and done.value == value:
+            equation = f"{number(done.value)} = {written}"
+            text = f"办理的申请(含结转下年度)等于{name}"
+            return Check("B10", key, "pass", text, equation, Decimal(0), evidence)
+    made = tuple(
+        Reading(name, f"{sides} = {number(left)} ≠ {written}", left - value)
+        for name, value, written in values
+    )
+    best = min(made, key=lambda r: abs(r.gap))
+    # 按时办结 leaves out what was late; an unprinted carry-in can only add.
+    sure = (
+        done.role == "closed"
+        and "按" not in done.before
+        and (carried_in is not None or left < whole.value)
+        and not passage.doubles
+    )
+    text = f"办结与结转下年度之和为 {number(left)};" + ";".join(
+        f"与{r.text}相差 {number(abs(r.gap))}" for r in made
+    )
+    return Check(
+        "B10", key, "fail" if sure else "uncertain", text, best.equation, best.gap, evidence, made
+    )
