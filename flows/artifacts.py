@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact
 
 from expectations.rules import RuleResult
+from flows.forms import form_link
 from tasks.clock import now
+from tasks.compare_editions import Comparison
+from tasks.deadlines import Deadlines
 from tasks.edition import Edition
-from tasks.render import markdown
+from tasks.maintain import Maintained
+from tasks.publish import Published
+from tasks.render import markdown, operator
+from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
 from tasks.runs import Run
+from tasks.settings import Settings
 from tasks.status import read_status
 from warehouse.lake import Lake
 
@@ -33,15 +40,79 @@ def publish_findings(results: Sequence[RuleResult]) -> None:
     )
 
 
-def publish_edition(edition: Edition, folder: Path) -> None:
-    """An edition: tables as they will print, findings, changes, files."""
+def files_url(settings: Settings, edition: Edition) -> str:
+    """Where an edition's files are served; empty where they are not."""
+    return f"{settings.files_url}/{edition.id}" if settings.files_url else ""
+
+
+def publish_edition(
+    edition: Edition,
+    folder: Path,
+    settings: Settings,
+    comparison: Comparison,
+    chosen: Sequence[str] = (),
+) -> None:
+    """An edition: tables as they will print, findings, changes, files, and the way on."""
     year = edition.report_year
-    for key, text, title in (
+    base_url = files_url(settings, edition)
+    texts = [
         ("tables", markdown.tables(edition), "法定表格"),
         ("findings", markdown.findings(edition), "核对问题"),
         ("changes", markdown.changes(edition), "与上年比较"),
-        ("files", markdown.files(edition, folder), "输出文件"),
-    ):
+        ("earlier", operator.against_earlier(edition, comparison), "与上一版次比较"),
+        ("files", markdown.files(edition, folder, base_url), "输出文件"),
+    ]
+    if chosen:
+        texts.insert(1, ("organs", operator.chosen_organs(edition, chosen), "所选机关的表格"))
+    for key, text, title in texts:
         create_markdown_artifact(
             key=f"{key}-{year}", markdown=text, description=f"{year} 年{title}"
         )
+    if base_url:
+        create_link_artifact(
+            key=f"report-{year}",
+            link=f"{base_url}/report.html",
+            link_text="打开年度报表与核对说明",
+            description=f"{year} 年报表网页",
+        )
+    if edition.status != "pending":
+        return
+    codes = sorted({f.code for f in edition.blocking_findings})
+    answers = [{"finding": code, "reason": ""} for code in codes]
+    link = form_link(settings, "publish", {"edition": edition.id, "answers": answers})
+    if link:
+        create_link_artifact(
+            key=f"publish-{year}",
+            link=link,
+            link_text=f"发布版次 {edition.id}",
+            description="打开发布表单,已填好版次"
+            + (
+                f"与须答复的规则:{'、'.join(f'{c} {rule_title(c)}' for c in codes)}"
+                if codes
+                else ""
+            ),
+        )
+
+
+def publish_publication(published: Published, settings: Settings) -> None:
+    """What was published, by whom, and what it replaces."""
+    year = published.edition.report_year
+    create_markdown_artifact(
+        key=f"publication-{year}",
+        markdown=operator.publication(published, files_url(settings, published.edition)),
+        description=f"{year} 年发布情况",
+    )
+
+
+def publish_deadlines(found: Deadlines) -> None:
+    """What is due, near or overdue."""
+    create_markdown_artifact(
+        key="deadlines", markdown=operator.deadlines(found), description=f"{found.on} 期限"
+    )
+
+
+def publish_maintenance(done: Maintained) -> None:
+    """What was tidied."""
+    create_markdown_artifact(
+        key="maintenance", markdown=operator.maintenance(done), description="整理情况"
+    )

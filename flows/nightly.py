@@ -8,21 +8,23 @@ watermark.
 from __future__ import annotations
 
 from datetime import datetime
-from uuid import uuid4
 from typing import Annotated
+from uuid import uuid4
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
 
 from flows.artifacts import publish_findings, publish_sources
+from flows.forms import field
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
 from tasks.clock import now
+from tasks.notify import run_messages
 from tasks.runs import Run, keep_run
 from tasks.settings import Settings
-from tasks.steps import check_step, prepare_lake_step
+from tasks.status import read_status
+from tasks.steps import check_step, notify_step, prepare_lake_step
 from warehouse.lake import Lake
 
 
@@ -50,11 +52,7 @@ def end_of(run: Run) -> State[None]:
 def nightly(
     full: Annotated[
         bool,
-        Field(
-            title="全量重取",
-            description="不按水位,把各系统的全部记录重取一遍。用时较长,平时不必勾选。",
-            json_schema_extra={"position": 1},
-        ),
+        field("全量重取", "不按水位,把各系统的全部记录重取一遍。用时较长,平时不必勾选。"),
     ] = False,
 ) -> State[None]:
     """夜间取数。"""
@@ -71,4 +69,6 @@ def nightly(
     keep_run(lake, run, now=now())
     publish_sources(lake, run)
     publish_findings(results)
+    messages = run_messages(run, read_status(lake, now=now()), settings.reject_threshold)
+    notify_step(lake, settings, messages, now=now(), scope=["source/", "rejects/", "run/nightly"])
     return end_of(run)

@@ -12,12 +12,12 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.progress import Meter, Progresses
 from tasks.clock import now
-from tasks.pull import Pull, plan
+from tasks.pull import Difference, Pull, plan
 from tasks.runs import FailedResource, Run
 from tasks.settings import Settings
 from tasks.sources.errors import SourceError
 from tasks.sources.landing import Landed
-from tasks.sources.model import Source, load_sources
+from tasks.sources.model import Resource, Source, load_sources
 from tasks.steps import compare_step, load_step, pull_step
 from warehouse.lake import Lake
 
@@ -61,6 +61,11 @@ def pull_sources(
         if differing:
             get_run_logger().info("对账不符,重取 %d 个窗口", len(differing))
             _pull_and_load(settings, lake, run, progresses, sources, differing)
+            # Once more, so that what still differs is on record.
+            for source, resource in {
+                (p.source.name, p.resource.name): (p.source, p.resource) for p in differing
+            }.values():
+                _compared(source, resource, lake, run)
 
 
 def _planned(source: Source, lake: Lake, run: Run, window: Window) -> list[Pull]:
@@ -137,7 +142,8 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
 
 
 def _differing(source: Source, lake: Lake, run: Run) -> list[Pull]:
-    """The windows of a source whose control totals differ; a source that failed is left out."""
+    """What to pull again of a source, because its counts differ from ours; resources that
+    failed are left out."""
     failed = {f.resource for f in run.failed if f.source == source.name}
     found: list[Pull] = []
     if "" in failed:
@@ -145,10 +151,23 @@ def _differing(source: Source, lake: Lake, run: Run) -> list[Pull]:
     for resource in source.resources:
         if resource.control_total is None or resource.name in failed:
             continue
-        state = compare_step(source, resource, lake, return_state=True)
-        result = state.result(raise_on_failure=False)
-        if isinstance(result, Exception):
-            run.failed.append(FailedResource(source.name, resource.name, str(result)))
-        else:
-            found += result
+        for difference in _compared(source, resource, lake, run):
+            window = difference.window
+            found += plan(
+                source,
+                lake,
+                resources=[resource.name],
+                full=window is None,
+                window_from=window.start if window else None,
+                window_to=window.end if window else None,
+            )
     return found
+
+
+def _compared(source: Source, resource: Resource, lake: Lake, run: Run) -> list[Difference]:
+    state = compare_step(source, resource, lake, return_state=True)
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, Exception):
+        run.failed.append(FailedResource(source.name, resource.name, str(result)))
+        return []
+    return result

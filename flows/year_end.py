@@ -7,28 +7,40 @@ the source or by a recorded correction, and builds again.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from flows.artifacts import publish_edition
+from flows.forms import (
+    WrongInput,
+    beijing,
+    checked_year,
+    default_year,
+    field,
+    known,
+    many_of,
+    refused,
+)
 from flows.nightly import new_run
 from flows.progress import progress
 from flows.pulling import pull_sources, side_by_side
+from tasks.choices import organ_choices
 from tasks.clock import now
+from tasks.compare_editions import compare_with_earlier, published_edition
+from tasks.notify import edition_messages
 from tasks.runs import keep_run
 from tasks.settings import Settings
-from tasks.steps import build_edition_step, prepare_lake_step, render_step
-from warehouse.lake import Lake
+from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
+from warehouse.lake import Lake, LakeError
 
-
-def default_year(today: date) -> int:
-    """Last year until 31 March (条例第四十九条), this year after that."""
-    return today.year - 1 if (today.month, today.day) <= (3, 31) else today.year
+BLOCKED = "有阻断问题"
+"""The name of the final state when findings keep the edition from being published."""
+ORGANS = organ_choices(Settings().city)
 
 
 @flow(
@@ -39,44 +51,51 @@ def default_year(today: date) -> int:
 )
 def year_end(
     year: Annotated[
-        int,
-        Field(
-            ge=2019,
-            le=2100,
-            title="报告年度",
-            description="编制哪一年的年度报告。3 月 31 日前默认为上一年。",
-            json_schema_extra={"position": 1},
-        ),
+        int, field("报告年度", "编制哪一年的年度报告。3 月 31 日前默认为上一年。")
     ] = default_year(now().date()),
-    as_of: Annotated[
-        datetime | None,
-        Field(
-            title="数据截至",
-            description="按此时刻的数据编制(北京时间);不填为现在。",
-            json_schema_extra={"position": 2},
+    organs: Annotated[
+        list[str],
+        field(
+            "另列机关",
+            "版次总是包含全部机关(下级汇入上级)。不选则结果页列全市的表格;"
+            "选了机关,结果页另列这些机关各自的表格。",
+            **many_of(ORGANS),
         ),
+    ] = [],  # noqa: B006 — the form shows it as an empty list; it is never changed
+    as_of: Annotated[
+        datetime | SkipJsonSchema[None],
+        field("数据截至", "按此时刻的数据编制(北京时间)。不填为现在。"),
     ] = None,
     pull_first: Annotated[
-        bool,
-        Field(
-            title="先取数",
-            description="编制前先从各系统取一次数。",
-            json_schema_extra={"position": 3},
-        ),
+        bool, field("先取数", "编制前先从各系统取一次数。填了“数据截至”时不能先取数。")
     ] = False,
     reason: Annotated[
-        str,
-        Field(
-            title="编制理由",
-            description="已发布过的年度再编新版时,须说明理由。",
-            json_schema_extra={"position": 4},
-        ),
+        str, field("编制理由", "已发布过的年度再编新版时必填:为什么要改已发布的数。")
     ] = "",
+    built_by: Annotated[str, field("编制人", "本单位要求编制与批准由两人分别进行时必填。")] = "",
 ) -> State[str]:
     """年终编制。"""
     settings = Settings()
     lake = Lake(settings.home, settings.memory_limit, settings.threads)
     started_at = now()
+    try:
+        year = checked_year(year, started_at.date())
+        chosen = [known(name, ORGANS, "机关") for name in organs]
+        moment = beijing(as_of)
+        if moment and pull_first:
+            raise WrongInput("“数据截至”与“先取数”不能同时用:请清空“数据截至”,或不勾选“先取数”")
+        if moment and moment > started_at:
+            raise WrongInput(f"“数据截至”{moment:%Y-%m-%d %H:%M} 还没有到:请填过去的时刻,或留空")
+        if settings.two_persons and not built_by.strip():
+            raise WrongInput("请填写编制人:本单位要求编制与批准由两人分别进行")
+        if not pull_first and not lake.exists():
+            raise WrongInput("还没有数据:请勾选“先取数”,或先运行夜间取数(nightly)")
+        replaced = published_edition(lake, year)
+        if replaced and not reason.strip():
+            raise WrongInput(f"{year} 年已发布版次 {replaced}。另编新版请填写“编制理由”")
+        snapshot = lake.snapshot_at(moment) if moment else None
+    except (WrongInput, LakeError) as error:
+        return refused(error)
     run = new_run("year-end", f"年终编制 {year}", started_at)
     with progress() as progresses:
         prepare_lake_step(lake, settings.city, started_at)
@@ -87,9 +106,9 @@ def year_end(
             settings.city,
             year,
             now=now(),
-            snapshot=lake.snapshot_at(as_of) if as_of else None,
-            reason=reason,
-            built_by="",
+            snapshot=snapshot,
+            reason=reason.strip(),
+            built_by=built_by.strip(),
             progress=progresses.step,
         )
         edition = built.edition
@@ -97,13 +116,20 @@ def year_end(
         folder = settings.editions / edition.id
         render_step(edition, folder, lake)
     keep_run(lake, run, now=now())
-    publish_edition(edition, folder)
+    publish_edition(edition, folder, settings, compare_with_earlier(lake, edition), chosen)
+    notify_step(
+        lake,
+        settings,
+        edition_messages(edition),
+        now=now(),
+        scope=[f"waiting/{year}", f"blocking/{year}"],
+    )
     blocking = edition.blocking_findings
     kept = "已编成,待发布" if built.is_new else "与上次编制完全相同,未另编新版"
     if blocking:
         codes = "、".join(sorted({f.code for f in blocking}))
         return Failed(
-            name="有阻断问题",
+            name=BLOCKED,
             message=f"版次 {edition.id} {kept};有 {len(blocking)} 项阻断问题({codes})须先处理或说明",
             data=edition.id,
         )

@@ -103,6 +103,8 @@ def quiet_environment(settings: Settings) -> None:
         "GX_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # The page of long standing; the newer one is still being built.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_LOGGING_LEVEL": "WARNING",

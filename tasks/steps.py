@@ -5,7 +5,7 @@ Arguments are references (paths, sources, windows), never data; nothing is cache
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,16 @@ from prefect.tasks import Task, exponential_backoff
 from expectations.rules import RuleResult
 from tasks.build_edition import Built, build_edition
 from tasks.check import check_core
+from tasks.deadlines import Deadlines, find_deadlines
 from tasks.edition import Edition
 from tasks.load import LoadResult, load
-from tasks.pull import Pull, compare_control_totals, pull
+from tasks.maintain import Maintained, maintain
+from tasks.notify import Message, notify
+from tasks.publish import Published, Request, publish
+from tasks.pull import Difference, Pull, compare_control_totals, pull
 from tasks.register import register_city
 from tasks.render import render_edition
+from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source
@@ -70,8 +75,8 @@ def load_step(landed: Landed, source: Source, lake: Lake, now: datetime) -> Load
 
 
 @task(name="对账", task_run_name="对账 {source.name}", cache_policy=NO_CACHE)
-def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Pull]:
-    """Compare control totals; returns the windows to pull again."""
+def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Difference]:
+    """Compare control totals; returns the windows that differ."""
     return compare_control_totals(source, resource, lake)
 
 
@@ -110,3 +115,43 @@ def build_edition_step(
 def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
     """Write the edition's workbook, documents and data files."""
     return render_edition(edition, folder, lake=lake)
+
+
+@task(name="发布版次", task_run_name="发布 {request.edition_id}", cache_policy=NO_CACHE)
+def publish_step(
+    lake: Lake,
+    settings: Settings,
+    request: Request,
+    *,
+    now: datetime,
+    progress: Callable[[str], None],
+) -> Published:
+    """Approve and freeze a pending edition."""
+    return publish(lake, settings, request, now=now, progress=progress)
+
+
+@task(name="查看期限", task_run_name="查看期限 {on}", cache_policy=NO_CACHE)
+def deadlines_step(lake: Lake, on: date) -> Deadlines:
+    """What is due, near or overdue on a day."""
+    return find_deadlines(lake, on)
+
+
+@task(name="整理数据湖", cache_policy=NO_CACHE)
+def maintain_step(
+    lake: Lake, settings: Settings, *, now: datetime, progress: Callable[[str], None]
+) -> Maintained:
+    """Merge small files, expire snapshots that no edition pins."""
+    return maintain(lake, settings, now=now, progress=progress)
+
+
+@task(name="发消息", cache_policy=NO_CACHE)
+def notify_step(
+    lake: Lake,
+    settings: Settings,
+    messages: Sequence[Message],
+    *,
+    now: datetime,
+    scope: Sequence[str] = (),
+) -> list[Message]:
+    """Tell what is new or changed; never fails."""
+    return notify(lake, settings, messages, now=now, scope=scope)

@@ -29,6 +29,7 @@ COMMANDS = (
     ("audit", "deployments.cli.audit", "audit"),
     ("status", "deployments.cli.state", "status"),
     ("doctor", "deployments.cli.state", "doctor"),
+    ("serve", "deployments.cli.serve", "serve"),
     ("demo-city", "deployments.cli.demo_city", "demo_city"),
 )
 GROUPS = (

@@ -1,0 +1,57 @@
+"""`nianbao serve`: the operator's page, the schedules and the deployments, in one command."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    demo: Annotated[
+        bool, typer.Option("--demo", help="同时启动演示城市的四个系统(仅用于演示城市)")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option("--port", min=1, max=65535, help="端口;默认取 NIANBAO_PORT(4200)")
+    ] = None,
+) -> None:
+    """启动操作页面、定时运行与各项流程,按 Ctrl-C 全部停止。
+
+    只监听本机;不访问外网。设 NIANBAO_AUTH=用户:密码 后须登录。
+    """
+    import os
+    import time
+
+    started = time.monotonic()
+    from deployments.cli import Exit
+    from deployments.serve import ServeError, check_port
+    from deployments.serve import serve as run
+    from tasks.settings import Settings
+
+    settings = Settings()
+    port = port or settings.port
+
+    def ready(address: str) -> None:
+        print(f"已就绪({time.monotonic() - started:.0f} 秒):{address}")
+        print(
+            f"登录:{'需要(NIANBAO_AUTH)' if settings.auth else '不需要'}。按 Ctrl-C 停止。",
+            flush=True,
+        )
+
+    try:
+        check_port(port)
+        with ExitStack() as stack:
+            if demo:
+                from deployments.demo_city.service import running
+
+                print("正在启动演示城市(首次需生成数据,约十秒)……", flush=True)
+                os.environ.update(stack.enter_context(running(settings.home)))
+            print("正在启动操作页面……", flush=True)
+            run(settings, port, ready)
+    except ServeError as error:
+        print(f"无法启动:{error}")
+        raise typer.Exit(Exit.WRONG_USE) from error
+    except KeyboardInterrupt:
+        pass
+    print("已全部停止。")

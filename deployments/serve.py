@@ -1,0 +1,249 @@
+"""One process that serves everything: Prefect's server with its page, and the deployments.
+
+The server (and, if wanted, the demo city) are children of this process; runs are children of
+its runner. Ctrl-C or SIGTERM stops all of them, each by its own process id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from deployments.server import HOST, server_environment
+from tasks.settings import Settings, quiet_environment
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+DEPLOYMENTS = Path(__file__).with_name("prefect.yaml")
+CODE = DEPLOYMENTS.parent.parent
+READY_SECONDS = 90
+STOP_SECONDS = 15
+POLL_SECONDS = 2
+RUNS_AT_ONCE = 4
+
+
+class ServeError(ValueError):
+    """The services cannot be started; the message says what to do."""
+
+
+def check_port(port: int) -> None:
+    """Raises ServeError when something else listens on the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise ServeError(
+                f"端口 {port} 已被占用,可能 nianbao serve 已在运行。"
+                f"请先停止它,或换一个端口:nianbao serve --port {port + 1}"
+            ) from error
+
+
+def read_deployments(path: Path = DEPLOYMENTS) -> list[dict[str, Any]]:
+    """The deployments of `prefect.yaml`, as written there."""
+    read: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    return read
+
+
+@contextmanager
+def only_one(settings: Settings) -> Iterator[None]:
+    """One `nianbao serve` a data home. Raises ServeError for a second."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "serve.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ServeError(
+            f"数据目录 {settings.home} 已有一个 nianbao serve 在运行。请先停止它,"
+            "或用 NIANBAO_HOME 另指数据目录"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def server(settings: Settings, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Prefect's server as a child, ready to answer. Raises ServeError when it does not start."""
+    logs = settings.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / "server.log"
+    with log.open("ab") as out:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "deployments.server"],
+            cwd=CODE,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "NIANBAO_HOME": str(settings.home), "NIANBAO_PORT": str(port)},
+            # A Ctrl-C at the terminal goes to this process alone, which stops its children
+            # in order.
+            start_new_session=True,
+        )
+    try:
+        _wait(child, port, log)
+        yield child
+    finally:
+        stop(child)
+
+
+def _wait(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    until = time.monotonic() + READY_SECONDS
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while time.monotonic() < until:
+        if child.poll() is not None:
+            raise ServeError(f"服务没有启动起来,原因见 {log}")
+        try:
+            with opener.open(f"http://{HOST}:{port}/api/health", timeout=2):
+                return
+        except urllib.error.HTTPError:
+            # It answers; with a sign-in set it wants to know by whom it is asked.
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise ServeError(f"服务在 {READY_SECONDS} 秒内没有启动起来,原因见 {log}")
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """End a child by its own id, by force if it does not go."""
+    if child.poll() is not None:
+        return
+    child.terminate()
+    try:
+        child.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
+    """Serve until interrupted; `ready` is told the page's address once everything answers.
+
+    Raises ServeError when the port is taken or another one serves the same data home.
+    """
+    with only_one(settings):
+        check_port(port)
+        quiet_environment(settings)
+        os.environ.update(server_environment(settings, port))
+        os.environ["NIANBAO_HOME"] = str(settings.home)
+        os.environ["NIANBAO_CITY"] = str(settings.city)
+        with server(settings, port) as child, _terminated():
+            made = runner_deployments()
+            asyncio.run(_run(child, made, f"http://{HOST}:{port}", ready))
+
+
+@contextmanager
+def _terminated() -> Iterator[None]:
+    """SIGTERM ends this process as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def _run(
+    child: subprocess.Popen[bytes],
+    made: Sequence[RunnerDeployment],
+    address: str,
+    ready: Callable[[str], None],
+) -> None:
+    """Register the deployments and run what is asked of them."""
+    from prefect.runner import Runner
+
+    await end_lost_runs()
+    runner = Runner(
+        name="nianbao", query_seconds=POLL_SECONDS, limit=RUNS_AT_ONCE, pause_on_shutdown=False
+    )
+    for deployment in made:
+        await runner.aadd_deployment(deployment)
+    ready(address)
+    polling = asyncio.create_task(runner.start())
+    watching = asyncio.create_task(_until_ended(child))
+    await asyncio.wait({polling, watching}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (polling, watching):
+        task.cancel()
+    if child.poll() is not None:
+        raise ServeError("服务进程意外结束,原因见数据目录下 logs/server.log")
+    await polling
+
+
+async def _until_ended(child: subprocess.Popen[bytes]) -> None:
+    while child.poll() is None:
+        await asyncio.sleep(1)
+
+
+def runner_deployments() -> list[RunnerDeployment]:
+    """The deployments of `prefect.yaml` for the runner of this process."""
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig
+    from prefect.client.schemas.schedules import CronSchedule
+    from prefect.events import DeploymentEventTrigger
+    from prefect.flows import load_flow_from_entrypoint
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.form_defaults import form_defaults
+
+    made = []
+    for entry in read_deployments():
+        path, _, function = entry["entrypoint"].partition(":")
+        module = ".".join(Path(path).with_suffix("").parts)
+        flow: Any = load_flow_from_entrypoint(f"{module}.{function}")
+        limit = entry.get("concurrency_limit")
+        deployment = flow.to_deployment(
+            name=entry["name"],
+            description=entry["description"],
+            schedules=[CronSchedule(**s) for s in entry.get("schedules", [])],
+            concurrency_limit=ConcurrencyLimitConfig(**limit) if limit else None,
+            triggers=[
+                DeploymentEventTrigger(**{k: v for k, v in t.items() if k != "type"})
+                for t in entry.get("triggers", [])
+            ],
+            parameters=form_defaults(entry["name"]),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        made.append(deployment)
+    return made
+
+
+async def end_lost_runs() -> None:
+    """Mark as crashed what an earlier process left running: nobody runs it any more, and it
+    would hold its deployment's only slot."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    running = FlowRunFilter(
+        state=FlowRunFilterState(
+            type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])
+        )
+    )
+    async with get_client() as client:
+        for run in await client.read_flow_runs(flow_run_filter=running):
+            await client.set_flow_run_state(
+                run.id, Crashed(message="服务停止时运行被中断"), force=True
+            )

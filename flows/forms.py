@@ -1,0 +1,120 @@
+"""The fields of the forms, and how a wrong entry is answered.
+
+A choice is a plain text with an `enum` in the form's schema: the page shows a list, the
+server refuses anything else. Limits that the page would explain in English only are checked
+by the flow instead, which answers within seconds and in words that say what to do.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from prefect import get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from pydantic import Field
+
+from tasks.clock import BEIJING
+from tasks.render.markdown import escaped
+from tasks.render.typeset import typeset
+from tasks.settings import Settings
+
+Chosen = TypeVar("Chosen")
+ALL = "全部"
+WRONG_INPUT = "输入有误"
+"""The name of the final state of a run whose form was filled in wrongly."""
+FIRST_YEAR = 2019
+"""The first report year that has a layout (国办公开办函〔2019〕60号)."""
+
+
+class WrongInput(ValueError):
+    """An entry that cannot be used; the message says what to enter instead."""
+
+
+def field(title: str, description: str, **schema: Any) -> Any:
+    """A form's field; `schema` adds to its JSON schema (enum, items).
+
+    Title and description travel in the schema's extra: Prefect puts a parameter's bare name
+    over a field's own title. The order is that of the parameters.
+    """
+    words = {"title": typeset(title), "description": typeset(description)}
+    return Field(json_schema_extra={**words, **schema})
+
+
+def choices(names: Iterable[str], *first: str) -> dict[str, Any]:
+    """The schema of one choice from a list; no list, no limit."""
+    listed = [*first, *names]
+    return {"enum": listed} if len(listed) > len(first) else {}
+
+
+def many_of(names: Iterable[str]) -> dict[str, Any]:
+    """The schema of any number of choices from a list."""
+    listed = list(names)
+    if not listed:
+        return {}
+    return {"items": {"type": "string", "enum": listed}, "uniqueItems": True}
+
+
+def refused(error: Exception) -> State[Any]:
+    """The final state that tells the operator why nothing was done."""
+    told = typeset(str(error))
+    get_run_logger().error("%s", told)
+    create_markdown_artifact(
+        key="refused", markdown=f"# 没有执行\n\n{escaped(told)}\n", description="没有执行的原因"
+    )
+    return Failed(name=WRONG_INPUT, message=told)
+
+
+def known(name: str, offered: Mapping[str, Chosen], what: str) -> Chosen:
+    """What a choice stands for. Raises WrongInput for one that was not offered."""
+    if name not in offered:
+        raise WrongInput(f"没有{what}“{name}”:请从列表中选择")
+    return offered[name]
+
+
+def default_year(today: date) -> int:
+    """Last year until 31 March (条例第四十九条), this year after that."""
+    return today.year - 1 if (today.month, today.day) <= (3, 31) else today.year
+
+
+def checked_year(year: int, today: date) -> int:
+    """A report year that can be built. Raises WrongInput."""
+    if not FIRST_YEAR <= year <= today.year:
+        raise WrongInput(
+            f"报告年度 {year} 不能编制:请填 {FIRST_YEAR} 至 {today.year} 之间的年份"
+            "(2019 年起才有现行格式的年度报告)"
+        )
+    return year
+
+
+def beijing(moment: datetime | None) -> datetime | None:
+    """A moment as the lake keeps time: Asia/Shanghai, without zone. The page sends one with a
+    zone; one without is taken as Beijing time."""
+    if moment is None or moment.tzinfo is None:
+        return moment
+    return moment.astimezone(BEIJING).replace(tzinfo=None)
+
+
+def form_link(settings: Settings, deployment: str, parameters: Mapping[str, Any]) -> str:
+    """The address of a deployment's form with fields filled in; empty where no page is served.
+
+    `deployment` is the name of flow and deployment, which are the same here.
+    """
+    if not settings.files_url:
+        return ""
+    from prefect.client.orchestration import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        with get_client(sync_client=True) as client:
+            id_ = client.read_deployment_by_name(f"{deployment}/{deployment}").id
+    except ObjectNotFound:
+        return ""
+    page = settings.files_url.rsplit("/", 1)[0]
+    filled = quote(json.dumps(parameters, ensure_ascii=False), safe="")
+    return f"{page}/deployments/deployment/{id_}/run?parameters={filled}"

@@ -1,0 +1,47 @@
+"""Maintenance, every night: small files merged, snapshots that no edition pins expired.
+
+The forms are brought up to the day as well. The history of runs is vacuumed by the server itself (`NIANBAO_KEEP_RUN_DAYS`).
+"""
+
+from __future__ import annotations
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.artifacts import publish_maintenance
+from flows.form_defaults import refresh_form_defaults
+from flows.forms import refused
+from flows.progress import progress
+from tasks.clock import now
+from tasks.settings import Settings
+from tasks.steps import maintain_step
+from warehouse.lake import Lake, LakeError
+
+
+@flow(
+    name="maintenance",
+    description="整理:合并小文件,清理没有版次引用的快照,核对已发布文件未被改动。",
+    flow_run_name=lambda: f"整理 {now():%Y-%m-%d %H:%M}",
+)
+def maintenance() -> State[None]:
+    """整理数据湖。"""
+    settings = Settings()
+    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    try:
+        with progress() as progresses:
+            done = maintain_step(lake, settings, now=now(), progress=progresses.step)
+    except LakeError as error:
+        return refused(error)
+    refresh_form_defaults()
+    publish_maintenance(done)
+    if done.changed_editions:
+        names = "、".join(sorted(done.changed_editions))
+        return Failed(
+            name="已发布文件被改动",
+            message=f"版次 {names} 的文件与批准时的指纹不符,请从备份恢复",
+        )
+    return Completed(
+        message=f"快照 {done.snapshots_before} → {done.snapshots_after}(版次引用 {done.pinned} 个,一律保留),"
+        f"文件 {done.files_before} → {done.files_after}"
+    )

@@ -1,0 +1,97 @@
+"""Publish: a pending edition is answered for, approved and frozen.
+
+A flow of its own over an edition that waits, so that building and approving are two acts of
+two people. Nothing is written before every check has passed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+from pydantic import BaseModel
+
+from flows.artifacts import publish_publication
+from flows.forms import choices, field, refused
+from flows.progress import progress
+from tasks.approve import ApprovalRefused, approvers
+from tasks.clock import now
+from tasks.notify import edition_messages
+from tasks.publish import Request
+from tasks.settings import Settings
+from tasks.steps import notify_step, prepare_lake_step, publish_step
+from warehouse.lake import Lake, LakeError
+
+
+def approver_names() -> list[str]:
+    """The approvers to choose from; none when the setting cannot be read, which the run tells."""
+    try:
+        return approvers(Settings()).names
+    except ApprovalRefused:
+        return []
+
+
+class Answer(BaseModel):
+    """一项答复。"""
+
+    finding: Annotated[
+        str,
+        field("阻断问题", "规则代码(如 B3)答复该规则的全部问题;或核对项的键(如 B3.t3.granted)。"),
+    ] = ""
+    reason: Annotated[str, field("理由", "为什么可以带着这个问题发布。")] = ""
+
+
+@flow(
+    name="publish",
+    description="发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。",
+    flow_run_name=lambda: f"发布 {now():%Y-%m-%d %H:%M}",
+)
+def publish(
+    edition: Annotated[str, field("版次编号", "年终编制结果中的编号,如 2020-1。")] = "",
+    approver: Annotated[str, field("批准人", "批准发布的人。", **choices(approver_names()))] = "",
+    statement: Annotated[str, field("批准意见", "如:同意发布。")] = "",
+    code: Annotated[
+        str,
+        field("一次性验证码", "批准人手机验证器当前显示的六位数字;未设批准人名单时不填。"),
+    ] = "",
+    answers: Annotated[
+        list[Answer],
+        field("对阻断问题的答复", "有阻断问题时逐项写明理由;没有则不填。"),
+    ] = [],  # noqa: B006 — the form shows it as an empty list; it is never changed
+    stale_reason: Annotated[
+        str,
+        field("数据已变仍按原数发布的理由", "编制之后数据变动影响了数字、又确要按原数发布时填写。"),
+    ] = "",
+) -> State[str]:
+    """发布版次。"""
+    settings = Settings()
+    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    request = Request(
+        edition_id=edition.strip(),
+        approver=approver,
+        statement=statement,
+        code=code,
+        answers={a.finding: a.reason for a in answers if a.finding.strip()},
+        stale_reason=stale_reason,
+    )
+    try:
+        with progress() as progresses:
+            prepare_lake_step(lake, settings.city, now())
+            published = publish_step(lake, settings, request, now=now(), progress=progresses.step)
+    except LakeError as error:
+        return refused(error)
+    publish_publication(published, settings)
+    year = published.edition.report_year
+    notify_step(
+        lake,
+        settings,
+        edition_messages(published.edition),
+        now=now(),
+        scope=[f"waiting/{year}", f"blocking/{year}"],
+    )
+    return Completed(
+        message=f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结",
+        data=published.edition.id,
+    )

@@ -1,0 +1,63 @@
+"""What an operator may choose in a form: the city's organs, its sources and their resources.
+
+Read from the city's files alone, leniently: a file that cannot be read offers no choice here
+and is named by the run that needs it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tasks.register import CityFileError, read_organs
+
+
+@cache
+def organ_choices(city: Path) -> dict[str, str]:
+    """Organs as shown in forms → organ id, in the order of `organs.csv`.
+
+    Shown by name; by name and id where two organs share a name.
+    """
+    try:
+        rows = read_organs(city / "organs.csv")
+    except CityFileError:
+        return {}
+    names = {row[0]: row[1] for row in rows}
+    shared = [name for name in names.values() if list(names.values()).count(name) > 1]
+    return {f"{name}({id_})" if name in shared else name: id_ for id_, name in names.items()}
+
+
+@cache
+def source_choices(city: Path) -> dict[str, str]:
+    """Sources as shown in forms (their titles) → their names."""
+    return {read.get("title", name): name for name, read in _sources(city).items()}
+
+
+@cache
+def resource_choices(city: Path) -> dict[str, tuple[str, str]]:
+    """Resources as shown in forms (source and resource title) → (source, resource)."""
+    return {
+        f"{read.get('title', name)}·{resource.get('title', resource['name'])}": (
+            name,
+            resource["name"],
+        )
+        for name, read in _sources(city).items()
+        for resource in read.get("resources", [])
+        if isinstance(resource, dict) and "name" in resource
+    }
+
+
+@cache
+def _sources(city: Path) -> dict[str, dict[str, Any]]:
+    found = {}
+    for path in sorted((city / "sources").glob("*.y*ml")):
+        try:
+            read = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError):
+            continue
+        if isinstance(read, dict) and "name" in read:
+            found[str(read["name"])] = read
+    return found

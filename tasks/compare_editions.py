@@ -1,0 +1,126 @@
+"""Compare two editions of a report year, cell by cell."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from expectations.balance import number
+from tasks.edition import CellValue, Edition, Scope
+from tasks.edition_store import load
+from warehouse.lake import Connection, Lake
+
+SCOPE_LABELS: dict[Scope, str] = {"own": "本机关", "rolled_up": "含所属"}
+COLUMNS = ("organ_id", "organ_name", "scope", "cell", "label", "before", "after", "difference")
+
+
+@dataclass(frozen=True)
+class CellDifference:
+    """A figure that is another in the later edition; None where an edition does not have it."""
+
+    organ_id: str
+    organ_name: str
+    scope: Scope
+    cell: str
+    label: str
+    before: Decimal | None
+    after: Decimal | None
+
+    @property
+    def difference(self) -> Decimal | None:
+        if self.before is None or self.after is None:
+            return None
+        return self.after - self.before
+
+
+Cells = Mapping[tuple[str, Scope], Mapping[str, CellValue]]
+
+
+def compare(edition: Edition, before: Cells) -> list[CellDifference]:
+    """Every figure of `edition` that differs from `before`, by organ and cell, the root first."""
+    order = {organ.id: position for position, organ in enumerate(edition.organs)}
+    names = {organ.id: organ.name for organ in edition.organs}
+    found = []
+    for organ_id, scope in {**before, **edition.cells}:
+        old, new = before.get((organ_id, scope), {}), edition.cells.get((organ_id, scope), {})
+        for key in {**old, **new}:
+            was, is_ = old.get(key, CellValue(None)).value, new.get(key, CellValue(None)).value
+            if was != is_:
+                cell = edition.layout.cells.get(key)
+                found.append(
+                    CellDifference(
+                        organ_id,
+                        names.get(organ_id, organ_id),
+                        scope,
+                        key,
+                        cell.full_label if cell else key,
+                        was,
+                        is_,
+                    )
+                )
+    places = {key: position for position, key in enumerate(edition.layout.cells)}
+    found.sort(
+        key=lambda d: (
+            order.get(d.organ_id, len(order)),
+            d.scope != "rolled_up",
+            places.get(d.cell, len(places)),
+            d.cell,
+        )
+    )
+    return found
+
+
+def earlier_edition(
+    connection: Connection, year: int, number_: int, *, published: bool = False
+) -> str | None:
+    """The newest edition of a year before the given number; the published one if asked for."""
+    condition = "AND edition_status = 'published'" if published else ""
+    row = connection.execute(
+        "SELECT edition_id FROM lake.yearly.edition WHERE report_year = ? AND edition_number < ? "
+        f"{condition} ORDER BY edition_number DESC LIMIT 1",
+        [year, number_],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def published_edition(lake: Lake, year: int) -> str | None:
+    """The published edition of a year; None when there is none, or no lake."""
+    if not lake.exists():
+        return None
+    with lake.read() as connection:
+        return earlier_edition(connection, year, 1_000_000_000, published=True)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An edition against an earlier one of its year; `earlier` is empty when it is the first."""
+
+    earlier: str = ""
+    is_published: bool = False
+    differences: tuple[CellDifference, ...] = ()
+
+
+def compare_with_earlier(lake: Lake, edition: Edition) -> Comparison:
+    """An edition against the published one of its year, else against the one before it."""
+    with lake.read() as connection:
+        place = (connection, edition.report_year, edition.number)
+        published = earlier_edition(*place, published=True)
+        earlier = published or earlier_edition(*place)
+    if earlier is None:
+        return Comparison()
+    before = load(lake, edition.report_year, edition_id=earlier)
+    return Comparison(earlier, published is not None, tuple(compare(edition, before.cells)))
+
+
+def write_csv(differences: Sequence[CellDifference], path: Path) -> None:
+    """All differences, one a line; UTF-8 with byte order mark for spreadsheet programs."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(COLUMNS)
+        for d in differences:
+            values = (d.before, d.after, d.difference)
+            figures = ["" if value is None else number(value) for value in values]
+            writer.writerow([d.organ_id, d.organ_name, d.scope, d.cell, d.label, *figures])

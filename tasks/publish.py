@@ -1,0 +1,451 @@
+"""Publish: an edition is approved, answered for, frozen, and written as files that stay.
+
+What is checked, in this order: that the edition can be published, that it has an approver
+and a statement, that every blocking finding is answered, that its figures are still what the
+records give, and last the approver's one-time code, so that a code is not used up in vain.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.approve import approvers, check_code, check_two_persons
+from tasks.build_edition import definition_hash, preview
+from tasks.check import table_versions
+from tasks.compare_editions import CellDifference, compare, earlier_edition, write_csv
+from tasks.edition import Edition, Finding
+from tasks.edition_store import NoEdition, cell_hash, load
+from tasks.render import render_edition
+from tasks.render.manifest import MANIFEST, changed_files, sha256_of
+from tasks.settings import Settings
+from warehouse.lake import Connection, Lake, LakeError, transaction
+from warehouse.layout import layout_texts
+
+DATABASE = "edition.duckdb"
+DIFFERENCES = "differences.csv"
+TITLES = {
+    DATABASE: "版次数据库(DuckDB 单文件,任何 DuckDB 都能打开)",
+    DIFFERENCES: "与上一已发布版次逐格比较(CSV)",
+}
+FIGURE_TABLES = ("ops.correction", "ops.quarantine")
+"""Tables besides the core ones that decide figures."""
+Progress = Callable[[str], None]
+_EDITION_ID = re.compile(r"\d{4}-\d+")
+
+
+class PublishRefused(LakeError):
+    """The edition cannot be published as asked; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the approver entered. `answers` are reasons by rule code, check key, or
+    `check key@organ id`; `stale_reason` accepts that the data changed since the build."""
+
+    edition_id: str
+    approver: str
+    statement: str
+    code: str = ""
+    answers: Mapping[str, str] | None = None
+    stale_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published: the edition, its files, the answers by finding, what it replaced."""
+
+    edition: Edition
+    folder: Path
+    approver: str
+    approved_at: datetime
+    statement: str
+    manifest_hash: str
+    answers: Mapping[tuple[str, str], str]
+    replaced: str | None
+    differences: tuple[CellDifference, ...]
+    staleness: str
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Whether the records still give the edition's figures. `changed` names the tables that
+    changed since; `differences` the figures that would be others now."""
+
+    changed: tuple[str, ...] = ()
+    differences: tuple[CellDifference, ...] = ()
+    new_blocking: tuple[str, ...] = ()
+    definitions_changed: bool = False
+
+    @property
+    def is_stale(self) -> bool:
+        return bool(self.differences or self.new_blocking or self.definitions_changed)
+
+    @property
+    def text(self) -> str:
+        """In words, for the operator."""
+        if not self.changed and not self.definitions_changed:
+            return "编制之后数据没有变化"
+        if not self.is_stale:
+            return "编制之后数据有更新,但不影响本版次的任何数字"
+        told = []
+        if self.definitions_changed:
+            told.append("报表格式、口径或规则已改")
+        if self.differences:
+            first = "、".join(
+                f"{d.organ_name} {d.label}({_text(d.before)} → {_text(d.after)})"
+                for d in self.differences[:3]
+            )
+            told.append(f"按现在的数据有 {len(self.differences)} 个数字不同:{first}")
+        if self.new_blocking:
+            told.append(f"新出现阻断问题 {'、'.join(self.new_blocking)}")
+        return ";".join(told)
+
+
+def _text(value: object) -> str:
+    return "缺" if value is None else f"{value:f}".rstrip("0").rstrip(".") or "0"
+
+
+def pending_edition(lake: Lake, edition_id: str) -> Edition:
+    """The edition named, if it can be published. Raises PublishRefused."""
+    waiting = _pending(lake)
+    told = f"现有待发布版次:{'、'.join(waiting)}" if waiting else "现在没有待发布的版次,请先编制"
+    if not edition_id:
+        raise PublishRefused(f"请填写要发布的版次编号。{told}")
+    try:
+        edition = load(lake, 0, edition_id=edition_id)
+    except NoEdition as error:
+        raise PublishRefused(f"没有版次 {edition_id}。{told}") from error
+    if edition.status == "published":
+        raise PublishRefused(f"版次 {edition_id} 已经发布,不能再改。需要更正时请另编新版并写明理由")
+    if edition.status != "pending":
+        raise PublishRefused(f"版次 {edition_id} 已被后来的版次替代。{told}")
+    return edition
+
+
+def _pending(lake: Lake) -> list[str]:
+    with lake.read() as connection:
+        return [
+            id_
+            for (id_,) in connection.execute(
+                "SELECT edition_id FROM yearly.edition WHERE edition_status = 'pending' "
+                "ORDER BY report_year DESC, edition_number DESC"
+            ).fetchall()
+        ]
+
+
+def answered(findings: Sequence[Finding], answers: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The reason for each blocking finding, by (organ id, check key).
+
+    Raises PublishRefused that names every finding without one, and every answer that
+    belongs to no finding.
+    """
+    given = {key.strip(): reason.strip() for key, reason in answers.items()}
+    found: dict[tuple[str, str], str] = {}
+    used = set()
+    open_: dict[str, list[Finding]] = {}
+    for f in findings:
+        for key in (f"{f.key}@{f.organ_id}", f.key, f.code):
+            if given.get(key):
+                found[(f.organ_id, f.key)] = given[key]
+                used.add(key)
+                break
+        else:
+            open_.setdefault(f.code, []).append(f)
+    if open_:
+        named = ";".join(
+            f"{code}({len(of)} 项,如 {of[0].organ_name}:{of[0].message})"
+            for code, of in sorted(open_.items())
+        )
+        raise PublishRefused(
+            f"还有阻断问题没有答复:{named}。请先在来源系统改正后重新编制,或在“对阻断问题的答复”中逐项写明理由"
+        )
+    unknown = sorted(key for key, reason in given.items() if reason and key not in used)
+    if unknown:
+        raise PublishRefused(
+            f"答复所指的阻断问题不存在:{'、'.join(unknown)}。请照核对结果填写规则代码"
+        )
+    return found
+
+
+def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Staleness:
+    """Whether the figures of an edition still hold.
+
+    Tables that did not change since its snapshot settle it at once; else the edition is
+    built again, not kept, and its figures are compared.
+    """
+    overview = city / "overview.yaml"
+    texts = layout_texts(edition.layout.name, overview if overview.exists() else None)
+    definitions_changed = definition_hash(texts) != edition.definition_hash
+    with lake.read() as connection:
+        versions = table_versions(connection)
+    changed = tuple(
+        sorted(
+            name
+            for name, version in versions.items()
+            if (name.startswith("core.") or name in FIGURE_TABLES)
+            and int(version.partition("@")[2] or 0) > edition.snapshot
+        )
+    )
+    if not changed and not definitions_changed:
+        return Staleness()
+    fresh, _ = preview(lake, city, edition.report_year, now=now)
+    known = {(f.organ_id, f.key) for f in edition.blocking_findings}
+    new = {f.code for f in fresh.blocking_findings if (f.organ_id, f.key) not in known}
+    differences = () if fresh.cell_hash == edition.cell_hash else compare(fresh, edition.cells)
+    return Staleness(changed, tuple(differences), tuple(sorted(new)), definitions_changed)
+
+
+def publish(
+    lake: Lake,
+    settings: Settings,
+    request: Request,
+    *,
+    now: datetime,
+    progress: Progress = lambda step: None,
+) -> Published:
+    """Publish a pending edition. Raises PublishRefused or ApprovalRefused before anything
+    is written; an interrupted publication is finished by asking again."""
+    edition_id = request.edition_id.strip()
+    finish_interrupted(lake, settings, edition_id)
+    edition = pending_edition(lake, edition_id)
+    known = approvers(settings)
+    approver = request.approver.strip()
+    if not approver:
+        raise PublishRefused("请填写批准人姓名")
+    if not request.statement.strip():
+        raise PublishRefused("请填写批准意见,如“同意发布”")
+    built_by, replaced = _before(lake, edition)
+    check_two_persons(settings, approver, built_by)
+    if replaced and not edition.reason.strip():
+        raise PublishRefused(
+            f"{edition.report_year} 年已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
+        )
+    answers = answered(edition.blocking_findings, request.answers or {})
+    progress("核对指纹")
+    if cell_hash(edition.cells) != edition.cell_hash:
+        raise PublishRefused(
+            f"版次 {edition_id} 的数字与编制时的指纹不符,可能被改动过。请重新编制,并告知管理员"
+        )
+    progress("核对数据是否有变")
+    stale = staleness(lake, settings.city, edition, now=now)
+    if stale.is_stale and not request.stale_reason.strip():
+        raise PublishRefused(
+            f"编制之后数据有变:{stale.text}。请重新编制;确要按原数发布的,在“数据已变仍按原数发布的理由”中写明"
+        )
+    check_code(lake, known, approver, request.code, edition_id, now=now)
+    statement = request.statement.strip()
+    if stale.is_stale:
+        statement += f"(数据已变仍按原数发布:{request.stale_reason.strip()})"
+    differences: tuple[CellDifference, ...] = ()
+    if replaced:
+        before = load(lake, 0, edition_id=replaced)
+        differences = tuple(compare(edition, before.cells))
+    progress("生成文件")
+    edition = replace(edition, status="published")
+    folder, staging = settings.editions / edition.id, _staging(settings, edition.id)
+    manifest_hash = _write_files(
+        lake,
+        edition,
+        staging,
+        {
+            "approver": approver,
+            "approved_at": now.isoformat(timespec="seconds"),
+            "statement": statement,
+            "built_by": built_by,
+            "replaces": replaced,
+            "answers": [
+                {"organ_id": organ, "check_key": key, "reason": reason}
+                for (organ, key), reason in sorted(answers.items())
+            ],
+        },
+        differences if replaced else None,
+    )
+    progress("写入批准")
+    _keep(lake, edition, approver, now, statement, manifest_hash, answers)
+    _freeze(staging, folder)
+    return Published(
+        edition=edition,
+        folder=folder,
+        approver=approver,
+        approved_at=now,
+        statement=statement,
+        manifest_hash=manifest_hash,
+        answers=answers,
+        replaced=replaced,
+        differences=differences,
+        staleness=stale.text,
+    )
+
+
+def _before(lake: Lake, edition: Edition) -> tuple[str, str | None]:
+    """Who built the edition, and the published edition of its year, if any."""
+    with lake.read() as connection:
+        row = connection.execute(
+            "SELECT coalesce(built_by, '') FROM yearly.edition WHERE edition_id = ?", [edition.id]
+        ).fetchone()
+        replaced = earlier_edition(connection, edition.report_year, edition.number, published=True)
+    return (row[0] if row else ""), replaced
+
+
+def _staging(settings: Settings, edition_id: str) -> Path:
+    return settings.editions / f".publishing-{edition_id}"
+
+
+def _write_files(
+    lake: Lake,
+    edition: Edition,
+    folder: Path,
+    approval: dict[str, Any],
+    differences: Sequence[CellDifference] | None,
+) -> str:
+    """All files of a published edition in `folder`; returns the manifest's SHA-256."""
+    _remove(folder)
+    render_edition(edition, folder, lake=lake)
+    write_database(lake, edition, folder / DATABASE)
+    names = [DATABASE]
+    if differences is not None:
+        write_csv(differences, folder / DIFFERENCES)
+        names.append(DIFFERENCES)
+    path = folder / MANIFEST
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["approval"] = approval
+    manifest["files"] += [
+        {
+            "name": name,
+            "title": TITLES[name],
+            "bytes": (folder / name).stat().st_size,
+            "sha256": sha256_of(folder / name),
+        }
+        for name in names
+    ]
+    path.write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    return sha256_of(path)
+
+
+def write_database(lake: Lake, edition: Edition, path: Path) -> None:
+    """The edition as one plain `.duckdb` file: edition, cell (with labels), check_result,
+    check_record, organ. In DuckDB's oldest storage format, so that any version opens it."""
+    cells = path.with_name("cells.parquet")
+    with lake.read() as connection:
+        connection.execute(f"ATTACH '{_sql(path)}' AS file (STORAGE_VERSION 'v1.0.0')")
+        connection.execute(f"CREATE TABLE file.cell AS SELECT * FROM read_parquet('{_sql(cells)}')")
+        for table in ("edition", "check_result", "check_record"):
+            connection.execute(
+                f"CREATE TABLE file.{table} AS SELECT * FROM lake.yearly.{table} "
+                "WHERE edition_id = ? ORDER BY ALL",
+                [edition.id],
+            )
+        connection.execute(
+            "CREATE TABLE file.organ (organ_id VARCHAR, organ_name VARCHAR, organ_kind VARCHAR, "
+            "parent_organ_id VARCHAR)"
+        )
+        connection.executemany(
+            "INSERT INTO file.organ VALUES (?, ?, ?, ?)",
+            [[o.id, o.name, o.kind, o.parent_id] for o in edition.organs],
+        )
+        connection.execute("UPDATE file.edition SET edition_status = 'published'")
+        connection.execute("DETACH file")
+
+
+def _sql(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _keep(
+    lake: Lake,
+    edition: Edition,
+    approver: str,
+    now: datetime,
+    statement: str,
+    manifest_hash: str,
+    answers: Mapping[tuple[str, str], str],
+) -> None:
+    """Write the approval and the verdicts in one transaction, if the edition still waits."""
+    with lake.write() as connection, transaction(connection):
+        _still_pending(connection, edition.id)
+        connection.execute(
+            "UPDATE yearly.edition SET edition_status = 'superseded' "
+            "WHERE report_year = ? AND edition_status = 'published'",
+            [edition.report_year],
+        )
+        connection.execute(
+            "UPDATE yearly.edition SET edition_status = 'published', approved_by = ?, "
+            "approved_at = ?, statement = ?, manifest_hash = ? WHERE edition_id = ?",
+            [approver, now, statement, manifest_hash, edition.id],
+        )
+        for (organ_id, key), reason in answers.items():
+            connection.execute(
+                "UPDATE yearly.check_result SET verdict = ?, verdict_by = ?, verdict_at = ? "
+                "WHERE edition_id = ? AND organ_id = ? AND check_key = ?",
+                [reason, approver, now, edition.id, organ_id, key],
+            )
+
+
+def _still_pending(connection: Connection, edition_id: str) -> None:
+    row = connection.execute(
+        "SELECT edition_status FROM yearly.edition WHERE edition_id = ?", [edition_id]
+    ).fetchone()
+    if row is None or row[0] != "pending":
+        raise PublishRefused(f"版次 {edition_id} 在此期间已被发布或替代。请刷新后再看")
+
+
+def _freeze(staging: Path, folder: Path) -> None:
+    """Put the published files in the place of the pending ones, read only."""
+    _remove(folder)
+    staging.rename(folder)
+    for path in folder.iterdir():
+        path.chmod(0o444)
+    folder.chmod(0o555)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def finish_interrupted(lake: Lake, settings: Settings, edition_id: str) -> bool:
+    """Put the files of an edition in place whose publication was cut off after the lake was
+    written; what was cut off before is thrown away. Returns whether files were put in place."""
+    if not _EDITION_ID.fullmatch(edition_id):
+        # It becomes part of a path below.
+        return False
+    staging = _staging(settings, edition_id)
+    if not staging.exists():
+        return False
+    with lake.read() as connection:
+        row = connection.execute(
+            "SELECT manifest_hash FROM yearly.edition "
+            "WHERE edition_id = ? AND edition_status = 'published'",
+            [edition_id],
+        ).fetchone()
+    path = staging / MANIFEST
+    if row and path.exists() and sha256_of(path) == row[0] and not changed_files(staging):
+        _freeze(staging, settings.editions / edition_id)
+        return True
+    _remove(staging)
+    return False
+
+
+def frozen_files_changed(lake: Lake, settings: Settings) -> dict[str, list[str]]:
+    """Published editions whose files are not what was signed for: edition → file names."""
+    with lake.read() as connection:
+        rows = connection.execute(
+            "SELECT edition_id, manifest_hash FROM yearly.edition WHERE approved_at IS NOT NULL"
+        ).fetchall()
+    found = {}
+    for edition_id, manifest_hash in rows:
+        folder = settings.editions / edition_id
+        path = folder / MANIFEST
+        if not path.exists() or sha256_of(path) != manifest_hash:
+            found[edition_id] = [MANIFEST]
+        elif changed := changed_files(folder):
+            found[edition_id] = changed
+    return found

@@ -1,0 +1,278 @@
+"""What an operator reads besides the edition itself: differences, publication, deadlines,
+maintenance, as Markdown for the artifacts of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from tasks.compare_editions import SCOPE_LABELS, CellDifference, Comparison
+from tasks.deadlines import OpenApplication, Silent, by_organ
+from tasks.render import figures as written
+from tasks.render.markdown import code, escaped, organ_tables, page, table
+from tasks.render.words import document_title
+
+if TYPE_CHECKING:
+    from tasks.deadlines import Deadlines
+    from tasks.edition import Edition
+    from tasks.maintain import Maintained
+    from tasks.publish import Published
+
+MOST_DIFFERENCES = 100
+CHANNEL_KINDS = {
+    "government_news": "政务动态",
+    "disclosure_directory": "政府信息公开目录",
+    "interpretation": "政策解读",
+    "overview": "概况",
+}
+
+
+def chosen_organs(edition: Edition, organ_ids: Sequence[str]) -> str:
+    """The statutory tables of the organs that were asked for, one after the other."""
+    names = {organ.id: organ.name for organ in edition.organs}
+    parts = [f"# {edition.report_year} 年各机关表格\n"]
+    for organ_id in organ_ids:
+        if organ_id in names:
+            parts.append(f"## {escaped(names[organ_id])}(含所属)\n")
+            parts.append(organ_tables(edition, organ_id))
+        else:
+            parts.append(f"机关 {code(organ_id)} 在 {edition.report_year} 年不存在。\n")
+    return page(parts)
+
+
+def against_earlier(edition: Edition, comparison: Comparison) -> str:
+    """Cell by cell against the earlier edition, the root's largest movers first."""
+    return page([f"# 与上一版次比较\n\n{_against_earlier(edition, comparison)}"])
+
+
+def _against_earlier(edition: Edition, comparison: Comparison) -> str:
+    year = edition.report_year
+    if not comparison.earlier:
+        return f"版次 {edition.id} 是 {year} 年的第一个版次,没有上一版次。\n"
+    kind = "已发布版次" if comparison.is_published else "版次"
+    differences = comparison.differences
+    if not differences:
+        return f"与{kind} {comparison.earlier} 相比,没有任何数字不同。\n"
+    parts = [f"与{kind} {comparison.earlier} 相比,共 {len(differences):,} 个数字不同。\n"]
+    if edition.reason:
+        parts.append(f"编制理由:{escaped(edition.reason)}\n")
+    root = [d for d in differences if d.organ_id == edition.root.id and d.scope == "rolled_up"]
+    others = [d for d in differences if d not in root]
+    if root:
+        parts += ["**全市**\n", _differences(sorted(root, key=_weight))]
+    if others:
+        parts += ["**各机关**\n", _differences(sorted(others, key=_weight), with_organ=True)]
+    return "\n".join(parts)
+
+
+def _weight(difference: CellDifference) -> tuple[Decimal, str, str]:
+    moved = abs(difference.difference) if difference.difference is not None else Decimal("Infinity")
+    return -moved, difference.organ_id, difference.cell
+
+
+def _differences(differences: Sequence[CellDifference], with_organ: bool = False) -> str:
+    rows = []
+    for d in differences[:MOST_DIFFERENCES]:
+        change = d.difference
+        rows.append(
+            [
+                *([escaped(d.organ_name), SCOPE_LABELS[d.scope]] if with_organ else []),
+                escaped(d.label),
+                "缺" if d.before is None else written.plain(d.before),
+                "缺" if d.after is None else written.plain(d.after),
+                "" if change is None else f"{'+' if change > 0 else ''}{written.plain(change)}",
+            ]
+        )
+    columns = [*(["机关", "范围"] if with_organ else []), "数字", "原", "现", "增减"]
+    shown = table(columns, rows, numbers=3)
+    if len(differences) > MOST_DIFFERENCES:
+        shown += f"\n另有 {len(differences) - MOST_DIFFERENCES:,} 个,见 differences.csv。\n"
+    return shown
+
+
+def publication(published: Published, base_url: str) -> str:
+    """What was published, by whom, with which answers, and what it replaces."""
+    edition = published.edition
+    rows = [
+        ["报告", escaped(document_title(edition))],
+        ["版次", escaped(edition.id)],
+        ["批准人", escaped(published.approver)],
+        ["批准时间", f"{published.approved_at:%Y-%m-%d %H:%M}(北京时间)"],
+        ["批准意见", escaped(published.statement)],
+        ["数据", escaped(published.staleness)],
+        ["数据快照", f"第 {edition.snapshot} 号"],
+        ["单元格指纹", code(edition.cell_hash)],
+        ["文件清单指纹", code(published.manifest_hash)],
+    ]
+    if published.replaced:
+        rows.insert(2, ["替代", f"版次 {escaped(published.replaced)}:{escaped(edition.reason)}"])
+    parts = ["# 已发布\n", table(["项目", "内容"], rows)]
+    parts.append("文件已冻结为只读。更正须另编新版并写明理由。\n")
+    names = sorted(path.name for path in published.folder.iterdir())
+    shown = [[f"[{n}]({base_url}/{n})" if base_url else code(n)] for n in names]
+    parts += ["## 文件\n", f"文件夹:{code(str(published.folder))}\n", table(["文件"], shown)]
+    if published.answers:
+        findings = {(f.organ_id, f.key): f for f in edition.findings}
+        answered = [
+            [f.code, escaped(f.organ_name), escaped(f.message), escaped(reason)]
+            for place, reason in published.answers.items()
+            for f in (findings[place],)
+        ]
+        parts += ["## 对阻断问题的答复\n", table(["规则", "机关", "问题", "答复"], answered)]
+    if published.replaced:
+        comparison = Comparison(published.replaced, True, published.differences)
+        parts += ["## 与上一已发布版次逐格比较\n", _against_earlier(edition, comparison)]
+    return page(parts)
+
+
+def deadlines(found: Deadlines) -> str:
+    """What is due: overdue applications on top, then by organ, hotline, accounts, columns."""
+    counted: list[tuple[str, int]] = [
+        ("依申请公开,逾期", len(found.overdue)),
+        ("依申请公开,将到期", len(found.soon)),
+        ("热线工单,逾期", sum(c[1] for c in found.work_order_counts)),
+        ("热线工单,将到期", sum(c[2] for c in found.work_order_counts)),
+        ("政务新媒体账号,超期未更新", len(found.accounts)),
+        ("网站栏目,超期未更新", len(found.channels)),
+    ]
+    parts = [f"# {found.on} 期限\n"]
+    if not found.calendar_is_official:
+        parts.append("**这一年的节假日安排还没有收录,工作日仅按周末推算。**\n")
+    parts.append(table(["事项", "件数"], [[name, f"{n:,}"] for name, n in counted], numbers=1))
+    parts.append(_filings(found))
+    parts.append(_applications(found.applications))
+    parts.append(_work_orders(found))
+    parts.append(_silent("政务新媒体账号", "平台", found.accounts))
+    parts.append(_silent("网站栏目", "类别", found.channels))
+    return page(parts)
+
+
+def _filings(found: Deadlines) -> str:
+    rows = [
+        [
+            f"{filing.on}",
+            escaped(filing.what),
+            "已发布" if filing.is_published else "未发布",
+            f"还有 {filing.days_left} 天"
+            if filing.days_left >= 0
+            else f"已过 {-filing.days_left} 天",
+        ]
+        for filing in found.filings
+    ]
+    return "## 法定日期\n\n" + table(["日期", "事项", "年度报告", "期限"], rows)
+
+
+def _applications(applications: Sequence[OpenApplication]) -> str:
+    if not applications:
+        return "## 依申请公开\n\n没有在办的申请。\n"
+    parts = [
+        "## 依申请公开\n",
+        f"在办 {len(applications):,} 件。期限为收到申请(要求补正的,收到补正)之日起 20 个工作日;"
+        "经批准延长的加 20 个工作日;征求意见的时间不计。\n",
+    ]
+    for organ, of in by_organ(applications).items():
+        parts.append(f"### {escaped(organ)}({len(of)} 件)\n")
+        rows = [
+            [
+                _left(a.working_days_left),
+                code(f"{a.source_system}/{a.record_id}"),
+                f"{a.started_on}",
+                f"{a.due_on or '—'}",
+                "是" if a.is_extended else "",
+                str(a.excluded_days or ""),
+            ]
+            for a in of
+        ]
+        columns = ["余下工作日", "记录", "起算", "到期", "已延长", "不计天数"]
+        parts.append(table(columns, rows))
+    return "\n".join(parts)
+
+
+def _left(days: int | None) -> str:
+    if days is None:
+        return "待补正"
+    return f"**逾期 {-days}**" if days < 0 else str(days)
+
+
+def _work_orders(found: Deadlines) -> str:
+    if not found.work_order_counts:
+        return "## 热线工单\n\n没有逾期或将到期的工单。\n"
+    counts = [
+        [escaped(o), str(late or ""), str(near or "")] for o, late, near in found.work_order_counts
+    ]
+    rows = [
+        [
+            escaped(w.organ_name),
+            code(f"{w.source_system}/{w.record_id}"),
+            f"{w.due_at:%Y-%m-%d %H:%M}",
+            f"**逾期 {_span(-w.hours_left)}**" if w.hours_left < 0 else _span(w.hours_left),
+        ]
+        for w in found.work_orders
+    ]
+    total = sum(late + near for _, late, near in found.work_order_counts)
+    more = f"\n另有 {total - len(rows):,} 件未列出。\n" if total > len(rows) else ""
+    return (
+        "## 热线工单\n\n"
+        + table(["机关", "逾期", "将到期"], counts, numbers=2)
+        + "\n"
+        + table(["机关", "记录", "期限", "余下"], rows)
+        + more
+    )
+
+
+def _span(hours: int) -> str:
+    return f"{hours} 小时" if hours < 48 else f"{hours // 24} 天"
+
+
+def _silent(title: str, kind: str, silent: Sequence[Silent]) -> str:
+    if not silent:
+        return f"## {title}\n\n没有超期未更新的。\n"
+    rows = [
+        [
+            escaped(s.organ_name),
+            escaped(CHANNEL_KINDS.get(s.kind, s.kind)),
+            escaped(s.name),
+            _day(s.last_on),
+            "—" if s.days is None else str(s.days),
+            str(s.limit),
+        ]
+        for s in silent
+    ]
+    columns = ["机关", kind, "名称", "最近更新", "已过天数", "限期天数"]
+    return f"## {title}超期未更新\n\n" + table(columns, rows, numbers=2)
+
+
+def _day(on: date | None) -> str:
+    return f"{on}" if on else "从未"
+
+
+def maintenance(done: Maintained) -> str:
+    """What was tidied, and whether published files are as they were signed for."""
+    rows = [
+        ["快照", f"{done.snapshots_before:,}", f"{done.snapshots_after:,}"],
+        ["数据文件", f"{done.files_before:,}", f"{done.files_after:,}"],
+        [
+            "占用(MB)",
+            f"{done.bytes_before / 1_000_000:,.1f}",
+            f"{done.bytes_after / 1_000_000:,.1f}",
+        ],
+    ]
+    parts = [
+        "# 整理\n",
+        table(["项目", "整理前", "整理后"], rows, numbers=2),
+        f"版次引用的快照 {done.pinned} 个,一律保留。不再需要的文件一天后删除,以免有人正在读取。\n",
+    ]
+    if done.leftovers:
+        parts.append(f"清除中断运行留下的临时文件夹 {done.leftovers} 个。\n")
+    if done.changed_editions:
+        parts.append("## 已发布的文件被改动\n")
+        rows = [
+            [code(id_), "、".join(map(code, names))] for id_, names in done.changed_editions.items()
+        ]
+        parts.append(table(["版次", "文件"], rows))
+        parts.append("请从备份恢复这些文件,并查明原因。\n")
+    else:
+        parts.append("已发布版次的文件都与批准时的指纹相符。\n")
+    return page(parts)
