@@ -6,14 +6,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 from expectations.balance import Status, number
 from tasks.audit.narrative import Figure, Narrative, pattern
 from tasks.audit.result import Check, Evidence, Suggestion
 from tasks.audit.suggestions import slip
 from tasks.audit.tables import APPLICANTS
+from warehouse.layout import layout_names, load_layout
 
 _GROUPS = ("denied", "unavailable", "unprocessed", "other")
+_TELLING = 10
+"""Smaller figures agree with some cell by chance."""
 Figures = Mapping[str, Decimal | None]
 
 
@@ -57,8 +61,21 @@ def cell_sum(expression: str, figures: Figures) -> _Sum | None:
     return _Sum(expression, sum((c.value for c in cells if c.value is not None), Decimal(0)), cells)
 
 
-def agreement_checks(narrative: Narrative, figures: Figures) -> list[Check]:
-    """Every figure of the prose that the tables hold too. Without tables, one not_assessable."""
+@cache
+def named(expression: str) -> str:
+    """Cells joined by + as the form names them: “(一)予以公开 · 总计”."""
+    names = []
+    for key in expression.split(" + "):
+        found = (load_layout(name).cells.get(key) for name in reversed(layout_names()))
+        names.append(next((f"“{cell.full_label}”" for cell in found if cell), key))
+    return "加".join(names)
+
+
+def agreement_checks(narrative: Narrative, figures: Figures, organ: str = "") -> list[Check]:
+    """Every figure of the prose that the tables hold too. Without tables, one not_assessable.
+
+    `organ` is the report's: an office that reports on itself alone is no narrower scope.
+    """
     told = [
         f
         for f in narrative.figures
@@ -81,7 +98,20 @@ def agreement_checks(narrative: Narrative, figures: Figures) -> list[Check]:
     agreeing = {id(f) for f, found in sums if any(s.value == f.value for s in found)}
     main = _main_passage([f for f, _ in sums], agreeing)
     matched = {f.meaning.label for f, _ in sums if id(f) in agreeing and f.meaning}
-    return [_check(narrative, f, found, figures, main, matched) for f, found in sums]
+    around = _Around(narrative, figures, main, matched, organ)
+    return [_check(f, found, around) for f, found in sums]
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What a single comparison needs to know of the report: `main` is the passage that speaks
+    of the same applications as the table, `matched` the labels that agree somewhere."""
+
+    narrative: Narrative
+    figures: Figures
+    main: int
+    matched: set[str]
+    organ: str
 
 
 def _main_passage(told: list[Figure], agreeing: set[int]) -> int:
@@ -93,20 +123,13 @@ def _main_passage(told: list[Figure], agreeing: set[int]) -> int:
     return max(scores, key=lambda p: (scores[p], -p), default=0)
 
 
-def _check(
-    narrative: Narrative,
-    figure: Figure,
-    found: list[_Sum],
-    figures: Figures,
-    main: int,
-    matched: set[str],
-) -> Check:
+def _check(figure: Figure, found: list[_Sum], around: _Around) -> Check:
     meaning = figure.meaning
     assert meaning is not None
     key = f"B7.{figure.block}.{figure.start}"
     for same in found:
         if same.value == figure.value:
-            text = f"“{figure.quote}”与表格一致({same.written})"
+            text = f"“{figure.quote}”与表格一致({named(same.written)})"
             return Check(
                 "B7",
                 key,
@@ -120,12 +143,12 @@ def _check(
     gap = figure.value - nearest.value
     evidence = (Evidence(figure.value, figure=figure), *nearest.cells)
     equation = f"{number(figure.value)} ≠ {number(nearest.value)}"
-    pending = cell_sum(meaning.pending, figures) if meaning.pending else None
+    pending = cell_sum(meaning.pending, around.figures) if meaning.pending else None
     if pending is not None and figure.value == nearest.value - pending.value:
         text = f"“{figure.quote}”比表格总计少 {number(pending.value)},恰为尚未审结的件数:正文可能没有计入尚未审结"
         return Check("B7", key, "uncertain", text, equation, gap, (*evidence, *pending.cells))
-    status, why = _certainty(narrative, figure, main, matched)
-    others = ";".join(f"{s.written} 为 {number(s.value)}" for s in found)
+    status, why = _certainty(figure, around)
+    others = ";".join(f"{named(s.written)}为 {number(s.value)}" for s in found)
     text = f"“{figure.quote}”与表格不一致:{others};相差 {number(abs(gap))}" + (
         f"({why})" if why else ""
     )
@@ -134,29 +157,40 @@ def _check(
         for s in found
         if (how := slip(figure.value, s.value))
     )
+    offers += tuple(
+        Suggestion(f"正文的数恰为表中的{named(row)}", row, figure.value, nearest.value)
+        for row in _totals_of(figure.value, around.figures)
+    )
     return Check("B7", key, status, text, equation, gap, evidence, (), offers[:2])
 
 
-def _certainty(
-    narrative: Narrative, figure: Figure, main: int, matched: set[str]
-) -> tuple[Status, str]:
+def _totals_of(value: Decimal, figures: Figures) -> list[str]:
+    """Rows of table 三 whose total is the value: the text may mean that row."""
+    if value < _TELLING:
+        return []
+    return [
+        k for k, v in figures.items() if v == value and k.startswith("t3.") and k.endswith(".total")
+    ]
+
+
+def _certainty(figure: Figure, around: _Around) -> tuple[Status, str]:
     """Fail only where the prose must mean the same as the table; else uncertain, and why."""
     meaning = figure.meaning
     assert meaning is not None
-    sentence = re.split(r"[。!?\n]", narrative.texts[figure.block][: figure.start])[-1]
-    if re.search(pattern("local_scope"), sentence):
+    text = around.narrative.texts[figure.block][: figure.end]
+    scope = pattern("local_scope").search(re.split(r"[。!?\n]", text)[-1])
+    if scope and scope[0] not in around.organ:
         return "uncertain", "正文可能只指一部分机关"
-    if meaning.label in matched:
+    if meaning.label in around.matched:
         return "uncertain", "另一处同一事项的数与表格一致"
     if figure.role.startswith(("review", "litigation")):
-        ahead = narrative.texts[figure.block][: figure.end]
         return (
             ("fail", "")
-            if "信息公开" in ahead or "依申请" in ahead
+            if "信息公开" in text or "依申请" in text
             else ("uncertain", "正文可能包括与政府信息公开无关的案件")
         )
     if meaning.role:
-        if figure.passage != main:
+        if figure.passage != around.main:
             return "uncertain", "正文可能另有所指"
         if figure.role == "closed" and "按" in figure.before:
             return "uncertain", "正文只计按时办结的"

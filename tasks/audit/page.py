@@ -94,7 +94,7 @@ def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _M
     cells: dict[str, _Mark] = {}
     for key in report.tables.cells:
         label = layout.cells[key].full_label if layout else key
-        cells[key] = _Mark(f"r{at}-{key}", f"{label}({key})")
+        cells[key] = _Mark(f"r{at}-{key}", f"{typeset(label)} {key}")
     figures: dict[int, _Mark] = {}
     for number_, figure in enumerate(report.narrative.figures):
         mark = _Mark(
@@ -106,7 +106,7 @@ def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _M
     for number_, check in enumerate(report.checks):
         for mark in filter(None, (_mark_of(e, cells, figures) for e in check.evidence)):
             mark.checks.append(number_)
-            mark.title += f"\n{check.code} {STATUS_LABELS[check.status]}:{check.message}"
+            mark.title += typeset(f"\n{check.code} {STATUS_LABELS[check.status]}:{check.message}")
             if mark.status not in _WORST_FIRST or _WORST_FIRST.index(
                 check.status
             ) < _WORST_FIRST.index(mark.status):
@@ -163,7 +163,9 @@ def _evidence_text(evidence: Evidence, labels: dict[str, str]) -> str:
     if evidence.figure is not None:
         return f"{back}“{evidence.figure.quote}”"
     where = {"": "", "edition": "版本 "}.get(evidence.source, f"{evidence.source} ")
-    return f"{back}{where}{labels.get(evidence.cell, evidence.cell)}:{number(evidence.value)}"
+    return typeset(
+        f"{back}{where}{labels.get(evidence.cell, evidence.cell)}:{number(evidence.value)}"
+    )
 
 
 def _blocks(

@@ -70,7 +70,7 @@ def check_report(
     if report.tables.layout is not None:
         checks = suggest(report.tables.layout, checks, figures)
     checks += year_checks(report, last_year)
-    checks += agreement_checks(report.narrative, figures)
+    checks += agreement_checks(report.narrative, figures, report.organ)
     for passage in found:
         checks += passage_checks(passage)
     checks += part_checks(report.narrative)
