@@ -17,7 +17,7 @@ from expectations.rules import Rule, RuleResult, load_rules, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
 from tasks import clock
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
-from warehouse.reading import _view
+from warehouse.reading import table_as_corrected
 from warehouse.tables import all_tables, table
 
 Runner = Literal["great_expectations", "plain"]
@@ -148,7 +148,7 @@ def corrected_tables(connection: Connection) -> dict[str, str]:
         "SELECT DISTINCT table_name, column_name FROM ops.correction ORDER BY ALL"
     ).fetchall():
         columns[name].append(column)
-    return {name: f"({_view(table(name), given, False)})" for name, given in columns.items()}
+    return {name: f"({table_as_corrected(table(name), given, False)})" for name, given in columns.items()}
 
 
 def _versions_as_corrected(

@@ -8,6 +8,8 @@ SQLite catalog end in "database is locked".
 from __future__ import annotations
 
 import importlib.util
+import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,16 +98,16 @@ class Lake:
 
     @contextmanager
     def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
-        connection = duckdb.connect(config=connection_config(self.memory_limit, self.threads))
-        try:
-            prepare(connection)
-            temporary = self.home / "lake" / "temporary"
-            connection.execute(f"SET temp_directory = {_quoted(temporary)}")
-            connection.execute(self.attach_sql(read_only=read_only, snapshot=snapshot))
-            connection.execute("USE lake")
-            yield connection
-        finally:
-            connection.close()
+        with _instance(self.memory_limit, self.threads) as instance:
+            connection = instance.cursor()
+            try:
+                temporary = self.home / "lake" / "temporary"
+                connection.execute(f"SET temp_directory = {_quoted(temporary)}")
+                connection.execute(self.attach_sql(read_only=read_only, snapshot=snapshot))
+                connection.execute("USE lake")
+                yield connection
+            finally:
+                connection.close()
 
     @contextmanager
     def read(self, snapshot: int | None = None) -> Iterator[Connection]:
@@ -182,6 +184,56 @@ class Lake:
         if row is None or row[0] is None:
             raise LakeError(f"{moment:%Y-%m-%d %H:%M} 时还没有数据,请选更晚的时刻")
         return int(row[0])
+
+
+_idle: dict[tuple[str, int | None], list[Connection]] = defaultdict(list)
+_idle_lock = threading.Lock()
+
+
+@contextmanager
+def _instance(memory_limit: str, threads: int | None) -> Iterator[Connection]:
+    """A DuckDB with the extensions loaded, kept for the next use.
+
+    Loading the extensions checks their signatures, which takes four times as long as all
+    the rest of opening a lake. An instance serves one opening at a time; what it attached
+    or made is gone before the next, and one that cannot be cleaned is thrown away.
+    """
+    kind = (memory_limit, threads)
+    with _idle_lock:
+        instance = _idle[kind].pop() if _idle[kind] else None
+    if instance is None:
+        instance = duckdb.connect(config=connection_config(memory_limit, threads))
+        prepare(instance)
+    try:
+        yield instance
+    finally:
+        if _clean(instance):
+            with _idle_lock:
+                _idle[kind].append(instance)
+        else:
+            instance.close()
+
+
+def _clean(instance: Connection) -> bool:
+    """Take away what an opening left; False when that fails."""
+    try:
+        for (name,) in instance.execute(
+            "SELECT database_name FROM duckdb_databases() "
+            "WHERE NOT internal AND database_name <> 'memory' "
+            "AND NOT starts_with(database_name, '__ducklake_metadata_')"
+        ).fetchall():
+            instance.execute(f"DETACH {name}")
+        for (schema,) in instance.execute(
+            "SELECT schema_name FROM duckdb_schemas() "
+            "WHERE NOT internal AND database_name = 'memory' AND schema_name <> 'main'"
+        ).fetchall():
+            instance.execute(f"DROP SCHEMA memory.{schema} CASCADE")
+        left = instance.execute(
+            "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
+        ).fetchone()
+    except duckdb.Error:
+        return False
+    return left == (0,)
 
 
 def connection_config(memory_limit: str, threads: int | None) -> dict[str, Any]:

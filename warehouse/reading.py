@@ -128,7 +128,7 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
         small = _small_tables(connection, copy_up_to)
         for table in all_tables():
             if table.layer == "core":
-                selected = _view(
+                selected = table_as_corrected(
                     table, corrected.get(table.full_name, []), table.full_name in quarantined
                 )
                 kind = "TABLE" if table.name in small else "VIEW"
@@ -148,7 +148,7 @@ def _small_tables(connection: Connection, rows: int) -> set[str]:
     return {name for (name,) in found}
 
 
-def _view(table: Table, corrected: list[str], is_quarantined: bool) -> str:
+def table_as_corrected(table: Table, corrected: list[str], is_quarantined: bool) -> str:
     """The table as figures see it. A correction holds only while the source still says what
     it was made against."""
     source = f"lake.{table.full_name} AS t"

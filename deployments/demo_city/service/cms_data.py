@@ -158,7 +158,8 @@ class _Newsroom:
             "lianxiDianhua": self._people.anyone().phone,
             "zhengwen": self._people.text(),
         }
-        return updated, record_id, published, withdrawn, as_json(record)
+        # A draft has no publication, so no count by publication holds it.
+        return updated, record_id, 0 if draft else published, withdrawn, as_json(record)
 
     def _touched(self, year: int, published: int, state: str) -> tuple[int, bool]:
         """Time of the last change and whether that was a withdrawal."""
