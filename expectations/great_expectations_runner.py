@@ -9,6 +9,7 @@ import this module only when there is something to check.
 
 from __future__ import annotations
 
+import logging
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,6 +132,8 @@ def _validating(
 ) -> Iterator[tuple[EphemeralDataContext, BatchDefinition[Any]]]:
     """A context in memory and a batch over the lake; neither writes a file nor calls home."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    # It tells of every temporary folder it makes, into whatever log is set up.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
