@@ -9,8 +9,8 @@ import this module only when there is something to check.
 
 from __future__ import annotations
 
-import logging
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
