@@ -161,7 +161,8 @@ def _differing(source: Source, lake: Lake, run: Run) -> list[Pull]:
                 window_from=window.start if window else None,
                 window_to=window.end if window else None,
             )
-    return found
+    # A resource that cannot be asked for a span is pulled whole, once.
+    return list({pull.title: pull for pull in found}.values())
 
 
 def _compared(source: Source, resource: Resource, lake: Lake, run: Run) -> list[Difference]:
