@@ -18,6 +18,7 @@ from tasks.sources.landing import Landed, LandingWriter
 from tasks.sources.model import ControlTotal, Resource, Source, WindowRule
 from tasks.sources.session import Client
 from tasks.sources.windows import Window, moment_text, parse_moment, split
+from tasks.typed import quoted
 from warehouse.lake import Lake
 
 WINDOWS_A_PULL = 12
@@ -110,15 +111,14 @@ class _State:
             return state
         with lake.read() as connection:
             for name, value in connection.execute(
-                "SELECT resource, cursor_value FROM ops.watermark WHERE source_system = ?",
-                [source.name],
+                f"SELECT resource, cursor_value FROM ops.watermark WHERE source_system = {quoted(source.name)}"
             ).fetchall():
                 state.watermarks[name] = value
             if any(resource.windows for resource in source.resources):
                 for name, start, end, at in connection.execute(
                     "SELECT resource, window_from, window_to, started_at FROM ops.load"
-                    " WHERE source_system = ? AND load_status <> 'stopped' AND window_to IS NOT NULL",
-                    [source.name],
+                    f" WHERE source_system = {quoted(source.name)} AND load_status <> 'stopped'"
+                    " AND window_to IS NOT NULL"
                 ).fetchall():
                     state.spans.setdefault(name, []).append(
                         (parse_moment(start), parse_moment(end), at)
@@ -126,8 +126,7 @@ class _State:
             if any(resource.workbook for resource in source.resources):
                 for name, file, sha256, mark in connection.execute(
                     "SELECT resource, file_name, arg_max(sha256, loaded_at), arg_max(coalesce(mark, ''), loaded_at)"
-                    " FROM ops.resource_file WHERE source_system = ? GROUP BY ALL",
-                    [source.name],
+                    f" FROM ops.resource_file WHERE source_system = {quoted(source.name)} GROUP BY ALL"
                 ).fetchall():
                     state.files.setdefault(name, {})[file] = (sha256, mark)
         return state

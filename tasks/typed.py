@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
+from tasks.sources.compiled import NOT_SCALAR
 from tasks.sources.model import Child, FieldRule, Resource, Source
-from tasks.sources.project import NOT_SCALAR
 from warehouse.lake import Connection
 from warehouse.tables import Column, Table, table
 
@@ -41,6 +42,19 @@ EXPECTED = {
 def quoted(value: str) -> str:
     """A text as an SQL literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def literal(value: str | int | float | bool | datetime | None) -> str:
+    """A value as an SQL literal.
+
+    Bound parameters would be as good; but DuckDB imports pandas for the first of them, which
+    takes longer than a small load.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        return f"TIMESTAMP {quoted(value.isoformat(sep=' '))}"
+    return quoted(value) if isinstance(value, str) else str(value)
 
 
 def named(column: str) -> str:
@@ -93,6 +107,13 @@ class ListTyping:
         nothing = list(source.null_values)
         if isinstance(rule, Resource) and rule.workbook is not None:
             nothing += rule.workbook.null_values
+        self._notes = ["$id", "$at", "$updated"]
+        if isinstance(rule, Resource) and rule.cursor is not None and rule.cursor.kind == "number":
+            self._notes.append("$cursor")
+        if rule.removed is not None:
+            self._notes += ["$removed", "$removed_at"]
+        if isinstance(rule, Child):
+            self._notes.append("$parent")
         self._nothing = ", ".join(quoted(value) for value in nothing)
 
     @property
@@ -102,11 +123,14 @@ class ListTyping:
     def landing_sql(self, files: list[str]) -> str:
         """The landing rows of these files, every value as text."""
         wanted = [t.column.name for t in self.columns if t.rule.value is None]
-        columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in [*wanted, *NOTES])
+        columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in [*wanted, *self._notes])
+        missing = "".join(
+            f", CAST(NULL AS VARCHAR) AS {named(note)}" for note in NOTES if note not in self._notes
+        )
         listed = ", ".join(quoted(file) for file in files)
         compression = "zstd" if files and files[0].endswith(".zst") else "auto_detect"
         return (
-            f"SELECT * FROM read_json([{listed}], format = 'newline_delimited',"
+            f"SELECT *{missing} FROM read_json([{listed}], format = 'newline_delimited',"
             f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 67108864)"
         )
 
@@ -210,9 +234,7 @@ class ListTyping:
 
     def moment_sql(self, note: str, formats: tuple[str, ...] = ("auto",)) -> str:
         """A note of the landing row as a moment."""
-        return moment_sql(
-            f"text_of({named(note)})", formats, quoted(self.source.timezone)
-        )
+        return moment_sql(f"text_of({named(note)})", formats, quoted(self.source.timezone))
 
     def faults_sql(self, faulty: str) -> str:
         """From faulty typed rows: a row a fault, with field, reason, found and expected."""

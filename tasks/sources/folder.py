@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from tasks.sources import address
+from tasks.sources.compiled import Row
 from tasks.sources.errors import SourceContractError, SourceUnavailable
 from tasks.sources.landing import Landed, LandingWriter, WorkbookVersion
 from tasks.sources.model import Resource, Source, Workbook
 from tasks.sources.paginate import select_list
-from tasks.sources.project import Projector, Row
-from tasks.sources.select import Get, compile_path, text
+from tasks.sources.project import Projector
+from tasks.sources.select import compile_path, text
 from tasks.sources.session import Client, Request
 from tasks.sources.workbook import UnreadableWorkbook, Wanted, read_workbook
 
@@ -36,6 +37,19 @@ class Entry:
     read: Callable[[], bytes]
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Notes in each row where in the workbook it stands."""
+
+    writer: LandingWriter
+    place: str
+
+    def add(self, name: str, rows: list[Row]) -> None:
+        for row in rows:
+            row["$at"] = self.place
+        self.writer.add(name, rows)
+
+
 def pull_workbooks(
     pull: Pull, landing: Path, *, progress: Callable[[int, int | None], None] | None = None
 ) -> Landed:
@@ -48,7 +62,7 @@ def pull_workbooks(
     rule = resource.workbook
     assert rule is not None
     wanted = wanted_of(resource)
-    projector = Projector(resource, reader_of=_label, watch=False)
+    projector = Projector(resource, parts_of=_label, watch=False)
     undeclared: set[str] = set()
     versions: list[WorkbookVersion] = []
     problems: list[str] = []
@@ -80,13 +94,8 @@ def pull_workbooks(
                         "$beside": sheet.beside,
                     }
                     for number, record in sheet.records():
-                        where = f"{entry.name}#{sheet.name}!{number}"
-
-                        def emit(name: str, row: Row, where: str = where) -> None:
-                            row["$at"] = where
-                            writer.add(name, row)
-
-                        projector.project([record], {**around, "$row": number}, emit)
+                        spot = _Place(writer, f"{entry.name}#{sheet.name}!{number}")
+                        projector.project([record], {**around, "$row": number}, spot)
                     skipped += sheet.skipped
             if is_read or (known is not None and known[1] != entry.mark):
                 versions.append(WorkbookVersion(entry.name, digest, entry.mark, is_read))
@@ -135,9 +144,9 @@ def wanted_of(resource: Resource) -> Wanted:
     )
 
 
-def _label(path: str) -> Get:
+def _label(path: str) -> tuple[str, ...]:
     """In a workbook a path is the column's label, as it is written."""
-    return lambda record: record.get(path)
+    return (path,)
 
 
 def open_folder(source: Source, resource: Resource, stack: ExitStack) -> tuple[list[Entry], str]:

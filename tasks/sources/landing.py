@@ -20,11 +20,10 @@ from typing import IO, Any, Self
 import orjson
 import zstandard
 
-from tasks.sources.project import Row
+from tasks.sources.compiled import Row
 
 MANIFEST = "manifest.json"
 ROWS_A_FILE = 200_000
-ROWS_A_BLOCK = 500
 COMPRESSION_LEVEL = 1
 
 
@@ -119,12 +118,12 @@ class LandingWriter:
         if not (self.folder / MANIFEST).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def add(self, name: str, row: Row) -> None:
-        """One row of a list; its place is noted in it as `$at` unless it has one."""
+    def add(self, name: str, rows: list[Row]) -> None:
+        """Rows of a list; the place of each is noted in it as `$at` unless it has one."""
         writer = self._lists.get(name)
         if writer is None:
             writer = self._lists[name] = _ListWriter(self.folder, name)
-        writer.add(row)
+        writer.add(rows)
 
     def finish(self, **rest: Any) -> Landed:
         """Close the files and write the manifest, which makes the landing count."""
@@ -155,21 +154,27 @@ class _ListWriter:
         self._stream: IO[bytes] | None = None
         self._compressor: Any = None
         self._digest = hashlib.sha256()
-        self._block: list[bytes] = []
         self._rows = 0
         self._part = ""
 
-    def add(self, row: Row) -> None:
-        if self._stream is None:
-            self._open()
-        self._rows += 1
-        if "$at" not in row:
-            row["$at"] = f"{self._part}:{self._rows}"
-        self._block.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
-        if len(self._block) >= ROWS_A_BLOCK:
-            self._flush()
+    def add(self, rows: list[Row]) -> None:
+        dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+        while rows:
+            if self._stream is None:
+                self._open()
+            room = ROWS_A_FILE - self._rows
+            part, number = self._part, self._rows
+            block = []
+            for row in rows[:room]:
+                number += 1
+                if "$at" not in row:
+                    row["$at"] = f"{part}:{number}"
+                block.append(dumps(row, option=newline))
+            self._write(self._compressor.compress(b"".join(block)))
+            self._rows = number
             if self._rows >= ROWS_A_FILE:
                 self.close()
+            rows = rows[room:]
 
     def _open(self) -> None:
         self._part = f"{self._name}-{len(self._files) + 1:04d}"
@@ -177,10 +182,6 @@ class _ListWriter:
         self._compressor = zstandard.ZstdCompressor(level=COMPRESSION_LEVEL).compressobj()
         self._digest = hashlib.sha256()
         self._rows = 0
-
-    def _flush(self) -> None:
-        self._write(self._compressor.compress(b"".join(self._block)))
-        self._block.clear()
 
     def _write(self, content: bytes) -> None:
         assert self._stream is not None
@@ -190,7 +191,6 @@ class _ListWriter:
     def close(self) -> None:
         if self._stream is None:
             return
-        self._flush()
         self._write(self._compressor.flush())
         self._stream.close()
         self._stream = None

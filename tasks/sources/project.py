@@ -8,98 +8,81 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from tasks.sources.compiled import NOT_SCALAR, Context, Read, Row, RowCode, scalar
 from tasks.sources.errors import SourceContractError
-from tasks.sources.model.fields import Condition, Fields, Removed
+from tasks.sources.model.fields import Condition, FieldRule, Removed
 from tasks.sources.model.resource import Child, Resource
 from tasks.sources.paginate import select_list
 from tasks.sources.select import Get, compile_path, simple_parts, text
 
-Row = dict[str, Any]
-Context = Mapping[str, Any]
-Read = Callable[[Any, Context], Any]
-
-# A value that is no scalar is not landed: it may hold what was never declared. Only its
-# kind is, so that typing can say what it found.
-NOT_SCALAR = "␟"
-_SCALARS = frozenset({str, int, float, bool, type(None)})
-_KINDS = {dict: "object", list: "list"}
 MOST_NEW_FIELDS = 200
+Parts = Callable[[str], tuple[str, ...] | None]
+
+
+class RowSink(Protocol):
+    """Takes the rows of a list."""
+
+    def add(self, name: str, rows: list[Row]) -> None:
+        """Rows of the list of that name."""
 
 
 class Projector:
-    """From records of one list to landing rows, for the list itself and its nested children."""
+    """From records of one list to landing rows, for the list itself and its nested children.
+
+    `parts_of` says which paths are simple and what their names are; in a workbook a path
+    is one label, whatever it holds.
+    """
 
     def __init__(
-        self,
-        rule: Resource | Child,
-        reader_of: Callable[[str], Get] = compile_path,
-        watch: bool = True,
+        self, rule: Resource | Child, parts_of: Parts = simple_parts, watch: bool = True
     ) -> None:
         self.rule = rule
         self.name = rule.name
-        self._key = _compile_key(rule.key, reader_of)
-        self._fields = _compile_fields(rule.fields, reader_of)
-        self._where = [_compile_condition(condition, reader_of) for condition in rule.where]
-        self._removed = _compile_condition(rule.removed, reader_of) if rule.removed else None
-        self._removed_at = reader_of(rule.removed.at) if rule.removed and rule.removed.at else None
-        updated = rule.updated_path if isinstance(rule, Resource) else rule.updated
-        self._updated = reader_of(updated) if updated else None
-        cursor = rule.cursor if isinstance(rule, Resource) else None
-        self._cursor = reader_of(cursor.field) if cursor and cursor.kind == "number" else None
+        self._parts_of = parts_of
+        self.watch = FieldWatch(rule) if watch else None
+        self._seen: dict[str, None] = {}
+        self._lacking = {c: f.path for c, f in rule.fields.items() if f.required and f.path}
+        self._identify = _compile_key(rule.key, self._read)
+        self._where = [compile_condition(condition, self._read) for condition in rule.where]
+        self._rows = self._compile()
         children = rule.children if isinstance(rule, Resource) else ()
         self.children = [
             (Projector(child), compile_path(child.records))
             for child in children
             if child.path is None
         ]
-        self.watch = FieldWatch(rule) if watch else None
-        self._seen: dict[str, None] = {}
-        self._required = {c: f.path for c, f in rule.fields.items() if f.required and f.path}
-        self._lacking = dict(self._required)
         self.read = 0
         self.not_selected = 0
 
-    def project(
-        self, records: Iterable[Any], context: Context, emit: Callable[[str, Row], None]
-    ) -> None:
-        """Give `emit` a row, with the name of its list, for every record that is selected.
+    def project(self, records: list[Any], context: Context, sink: RowSink) -> None:
+        """Give the sink a row for every record that is selected, and those of its children.
 
         Raises SourceContractError for a record that is no object.
         """
-        fields, key, name = self._fields, self._key, self.name
-        updated, watch = self._updated, self.watch
-        has_extras = bool(self._removed or self._cursor or self.children or self._where)
-        for index, record in enumerate(records):
-            if record.__class__ is not dict:
-                raise SourceContractError(
-                    f"资源 {name} 的记录应是对象,读到的是{type(record).__name__};请核对 records"
-                )
-            self.read += 1
-            if watch is not None:
-                watch.look(record)
-            if has_extras and not self.selects(record, context):
-                self.not_selected += 1
-                continue
-            row: Row = {}
-            for column, read in fields:
-                value = read(record, context)
-                if value is not None:
-                    row[column] = value
-            if self._lacking:
-                self._note_present(row, record)
-            row["$id"] = identity = key(record, context, index)
-            if updated is not None:
-                row["$updated"] = _scalar(updated(record))
-            if "$parent_id" in context:
-                row["$parent"] = context["$parent_id"]
-            if has_extras:
-                self._extras(row, record, context)
-            emit(name, row)
+        try:
+            rows = self._rows(records, context)
+        except AttributeError:
+            wrong = next((r for r in records if r.__class__ is not dict), None)
+            if wrong is None:
+                raise
+            raise SourceContractError(
+                f"资源 {self.name} 的记录应是对象,读到的是{type(wrong).__name__};请核对 records"
+            ) from None
+        self.read += len(records)
+        self.not_selected += len(records) - len(rows)
+        if self._lacking:
+            self._note_present(rows, records)
+        if self.children:
+            kept = records if not self._where else [r for r in records if self.selects(r, context)]
             for child, select in self.children:
-                inner = {**context, "$parent": record, "$parent_id": identity}
-                child.project(select_list(select, record), inner, emit)
+                for record, row in zip(kept, rows, strict=True):
+                    nested = select_list(select, record)
+                    if nested:
+                        inner = {**context, "$parent": record, "$parent_id": row["$id"]}
+                        child.project(nested, inner, sink)
+        sink.add(self.name, rows)
 
     def selects(self, record: Any, context: Context) -> bool:
         """Whether the record meets the conditions of `where`."""
@@ -112,7 +95,7 @@ class Projector:
 
     def identity(self, record: Any, context: Context) -> str | None:
         """The record's id."""
-        return self._key(record, context, 0)
+        return self._identify(record, context, 0)
 
     @property
     def landed(self) -> int:
@@ -127,118 +110,139 @@ class Projector:
         """Names of the fields of the first records."""
         return list(self._seen)
 
-    def _note_present(self, row: Row, record: Mapping[str, Any]) -> None:
-        self._seen.update(dict.fromkeys(str(name) for name in record))
-        for column in [c for c in self._lacking if row.get(c) not in (None, "")]:
-            del self._lacking[column]
+    def _note_present(self, rows: list[Row], records: list[Any]) -> None:
+        for record in records[:10]:
+            self._seen.update(dict.fromkeys(str(name) for name in record))
+        for row in rows:
+            for column in [c for c in self._lacking if row.get(c) not in (None, "")]:
+                del self._lacking[column]
+            if not self._lacking:
+                return
 
-    def _extras(self, row: Row, record: Any, context: Context) -> None:
-        if self._cursor is not None:
-            row["$cursor"] = _scalar(self._cursor(record))
-        if self._removed is not None and self._removed(record, context):
-            row["$removed"] = True
-            if self._removed_at is not None:
-                row["$removed_at"] = _scalar(self._removed_at(record))
+    def _read(self, path: str) -> Read:
+        """A scalar of the record, or for a path that begins with `$` of what is around it."""
+        if path.startswith("$"):
+            around = compile_path(path)
+            return lambda record, context: scalar(around(context))
+        get = self._get(path)
+        return lambda record, context: scalar(get(record))
+
+    def _get(self, path: str) -> Get:
+        parts = self._parts_of(path)
+        if parts is not None and len(parts) == 1:
+            name = parts[0]
+            return lambda record: record.get(name)
+        return compile_path(path)
+
+    def _compile(self) -> Callable[[Any, Context], list[Row]]:
+        code, rule = RowCode(), self.rule
+        if self._where:
+            code.before(f"if not {code.named('selects', self.selects)}(record, context): continue")
+        for column, field in rule.fields.items():
+            if field.path:
+                code.column(column, self._field(code, field))
+        after: list[str] = []
+        self._add_key(code, after)
+        updated = rule.updated_path if isinstance(rule, Resource) else rule.updated
+        if updated is not None:
+            code.column("$updated", self._expression(code, updated))
+        if isinstance(rule, Resource) and rule.cursor and rule.cursor.kind == "number":
+            code.column("$cursor", self._expression(code, rule.cursor.field))
+        if isinstance(rule, Child):
+            code.column("$parent", code.constant(lambda record, context: context["$parent_id"]))
+        if rule.removed is not None:
+            self._add_removed(code, rule.removed, after)
+        if self.watch is not None:
+            self._add_watch(code, self.watch)
+        return code.build(after)
+
+    def _expression(self, code: RowCode, path: str) -> str:
+        if path.startswith("$"):
+            return code.constant(self._read(path))
+        parts = self._parts_of(path)
+        return code.value(parts) if parts is not None else code.called(self._read(path))
+
+    def _field(self, code: RowCode, field: FieldRule) -> str:
+        expression = code.first([self._expression(code, path) for path in field.path])
+        if field.pattern is not None:
+            return f"{code.named('match', _matcher(field.pattern))}({expression})"
+        return expression
+
+    def _add_key(self, code: RowCode, after: list[str]) -> None:
+        key = self.rule.key
+        if len(key) == 1 and not key[0].startswith(("$", "=")):
+            code.column("$id", self._expression(code, key[0]))
+            clean = code.named("clean", _clean_key)
+            after.append("key = row['$id']")
+            after.append(
+                f"if key.__class__ is not str or not key or key[0] <= ' ' or key[-1] <= ' ': row['$id'] = {clean}(key)"
+            )
+        else:
+            code.column("$id", f"{code.named('identify', self._identify)}(record, context, index)")
+
+    def _add_removed(self, code: RowCode, removed: Removed, after: list[str]) -> None:
+        test = code.named("removed", compile_condition(removed, self._read))
+        after.append(f"if {test}(record, context):")
+        after.append("    row['$removed'] = True")
+        if removed.at is not None:
+            after.append(
+                f"    row['$removed_at'] = {code.named('at', self._read(removed.at))}(record, context)"
+            )
+
+    def _add_watch(self, code: RowCode, watch: FieldWatch) -> None:
+        top = code.named("top", watch.top)
+        code.before(f"if not record.keys() <= {top}: {code.named('note', watch.note_top)}(record)")
+        for name, variable in code.objects():
+            known = watch.inner.get(name)
+            if known is not None:
+                note = code.named("note", watch.note_inner)
+                code.before(
+                    f"if not {variable}.keys() <= {code.named('known', known)}: {note}({name!r}, {variable})"
+                )
 
 
-def _scalar(value: Any) -> Any:
-    if value.__class__ in _SCALARS:
-        return value
-    return NOT_SCALAR + _KINDS.get(value.__class__, "value")
-
-
-def _compile_fields(fields: Fields, reader_of: Callable[[str], Get]) -> list[tuple[str, Read]]:
-    compiled = []
-    for column, field in fields.items():
-        if field.value is not None:
-            continue
-        reads = [compile_read(path, reader_of) for path in field.path]
-        read = reads[0] if len(reads) == 1 else _first_of(reads)
-        compiled.append((column, _matching(read, field.pattern) if field.pattern else read))
-    return compiled
-
-
-def compile_read(path: str, reader_of: Callable[[str], Get] = compile_path) -> Read:
-    """A scalar of the record, or for a path that begins with `$` of what is around it."""
-    if path.startswith("$"):
-        get = compile_path(path)
-
-        def around(record: Any, context: Context) -> Any:
-            return _scalar(get(context))
-
-        return around
-    get = reader_of(path)
-
-    def own(record: Any, context: Context) -> Any:
-        value = get(record)
-        if value.__class__ in _SCALARS:
-            return value
-        return NOT_SCALAR + _KINDS.get(value.__class__, "value")
-
-    return own
-
-
-def _first_of(reads: list[Read]) -> Read:
-    def read(record: Any, context: Context) -> Any:
-        for candidate in reads:
-            value = candidate(record, context)
-            if value is not None and value != "":
-                return value
-        return None
-
-    return read
-
-
-def _matching(read: Read, pattern: str) -> Read:
+def _matcher(pattern: str) -> Callable[[Any], str | None]:
     compiled = re.compile(pattern)
 
-    def matching(record: Any, context: Context) -> Any:
-        found = compiled.search(text(read(record, context)))
+    def match(value: Any) -> str | None:
+        found = compiled.search(text(value))
         if found is None:
             return None
         return found[1] if compiled.groups else found[0]
 
-    return matching
+    return match
+
+
+def _clean_key(value: Any) -> str | None:
+    cleaned = text(value).strip()
+    return None if not cleaned or cleaned.startswith(NOT_SCALAR) else cleaned
 
 
 def _compile_key(
-    parts: tuple[str, ...], reader_of: Callable[[str], Get]
+    parts: tuple[str, ...], read_of: Callable[[str], Read]
 ) -> Callable[[Any, Context, int], str | None]:
     """The record's id as text; None when any part is missing."""
-    if len(parts) == 1 and not parts[0].startswith(("$", "=")):
-        get = reader_of(parts[0])
+    reads = [_constant(part[1:]) if part.startswith("=") else read_of(part) for part in parts]
+    needs_index = "$index" in parts
 
-        def one(record: Any, context: Context, index: int) -> str | None:
-            value = get(record)
-            if value.__class__ is str:
-                return value.strip() or None
-            return None if value is None or value.__class__ not in _SCALARS else text(value)
-
-        return one
-    reads: list[Read] = [
-        _constant(p[1:]) if p.startswith("=") else compile_read(p, reader_of) for p in parts
-    ]
-
-    def joined(record: Any, context: Context, index: int) -> str | None:
+    def identify(record: Any, context: Context, index: int) -> str | None:
         if needs_index:
             context = {**context, "$index": index}
-        values = [text(read(record, context)).strip() for read in reads]
-        if not all(values) or any(value.startswith(NOT_SCALAR) for value in values):
-            return None
-        return "/".join(values)
+        values = [_clean_key(read(record, context)) for read in reads]
+        return None if None in values else "/".join(value for value in values if value)
 
-    needs_index = "$index" in parts
-    return joined
+    return identify
 
 
 def _constant(value: str) -> Read:
     return lambda record, context: value
 
 
-def _compile_condition(
-    condition: Condition | Removed, reader_of: Callable[[str], Get]
+def compile_condition(
+    condition: Condition | Removed, read_of: Callable[[str], Read]
 ) -> Callable[[Any, Context], bool]:
-    read = compile_read(condition.path, reader_of)
+    """A test of one value of a record."""
+    read = read_of(condition.path)
     if condition.present is not None:
         wanted = condition.present
         return lambda record, context: (text(read(record, context)).strip() != "") is wanted
@@ -254,6 +258,8 @@ class FieldWatch:
 
     def __init__(self, rule: Resource | Child) -> None:
         self.found: set[str] = set()
+        self.top: set[str] = set()
+        self.inner: dict[str, set[str]] = {}
         paths = [path for field in rule.fields.values() for path in field.path]
         paths += [part for part in rule.key if not part.startswith("=")]
         paths += [condition.path for condition in rule.where]
@@ -263,8 +269,6 @@ class FieldWatch:
             paths += [rule.updated_path] if rule.updated_path else []
             paths += [rule.cursor.field] if rule.cursor else []
             paths += [child.records for child in rule.children if child.records and not child.path]
-        self._top: set[str] = set()
-        self._inner: dict[str, set[str]] = {}
         for path in paths:
             self._declare(path)
 
@@ -272,22 +276,21 @@ class FieldWatch:
         parts = simple_parts(path)
         if parts is None:
             # Of an expression every name may be meant; none of them is new.
-            self._top.update(re.findall(r"[^\s.\[\]{}()|&*?'\"`,:@!=<>]+", path))
+            self.top.update(re.findall(r"[^\s.\[\]{}()|&*?'\"`,:@!=<>]+", path))
         elif not path.startswith("$"):
-            self._top.add(parts[0])
+            self.top.add(parts[0])
             if len(parts) == 2:
-                self._inner.setdefault(parts[0], set()).add(parts[1])
+                self.inner.setdefault(parts[0], set()).add(parts[1])
 
-    def look(self, record: Mapping[str, Any]) -> None:
+    def note_top(self, record: Mapping[str, Any]) -> None:
         """Note what is new in a record."""
-        if not record.keys() <= self._top:
-            self._note(record.keys() - self._top, "")
-            self._top.update(record.keys())
-        for name, known in self._inner.items():
-            inner = record.get(name)
-            if inner.__class__ is dict and not inner.keys() <= known:
-                self._note(inner.keys() - known, f"{name}.")
-                known.update(inner.keys())
+        self._note(record.keys() - self.top, "")
+        self.top.update(record.keys())
+
+    def note_inner(self, name: str, inner: Mapping[str, Any]) -> None:
+        """Note what is new in an object of a record."""
+        self._note(inner.keys() - self.inner[name], f"{name}.")
+        self.inner[name].update(inner.keys())
 
     def _note(self, names: Iterable[str], prefix: str) -> None:
         # A system that uses ids as keys would fill the list without end.

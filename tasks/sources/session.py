@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import orjson
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
@@ -40,7 +41,7 @@ LONGEST_REDIRECTS = 5
 MOST_SIGN_INS = 3
 MOST_BROKEN = 2
 SHORTEST_REST = 0.25
-CHUNK = 1 << 18
+CHUNK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -323,17 +324,16 @@ class Client:
             raise Passing("代理连接失败") from None
         except requests.exceptions.ConnectionError:
             raise Passing("连接失败或中断") from None
+        except urllib3.exceptions.HTTPError:
+            raise Passing("响应中断") from None
         except requests.exceptions.RequestException as error:
             raise Passing(f"请求失败({type(error).__name__})") from None
         return Answer(request, response.url, response.status_code, response.headers, content)
 
     def _read(self, response: requests.Response, request: Request) -> bytes:
         most = self.source.http.max_response_megabytes << 20
-        length = response.headers.get("Content-Length", "")
-        if length.isdigit() and int(length) <= most:
-            return response.content
         chunks, size = [], 0
-        for chunk in response.iter_content(CHUNK):
+        while chunk := response.raw.read(CHUNK, decode_content=True):
             size += len(chunk)
             if size > most:
                 raise SourceContractError(
@@ -341,7 +341,7 @@ class Client:
                     "请减小每页条数(size),或调大 http.max_response_megabytes"
                 )
             chunks.append(chunk)
-        return b"".join(chunks)
+        return b"".join(chunks) if len(chunks) != 1 else chunks[0]
 
     def _renew(self, generation: int) -> bool:
         """Sign in again, once for all threads that found out at the same time."""

@@ -1,0 +1,133 @@
+"""The second half of a load: what changed is merged by key, what is absent is marked, what
+cannot be kept is put on record. Called inside the one transaction.
+"""
+
+from __future__ import annotations
+
+from tasks.load_model import Staged, Work
+from tasks.typed import named, quoted
+
+
+class Write:
+    """Writes one staged list after another."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def find_changed(self, staged: Staged) -> None:
+        """Which rows are new or differ from what the core table holds."""
+        ours = f"source_system = {quoted(self._work.source.name)}"
+        staged.has_known = (
+            self._work.connection.execute(
+                f"SELECT 1 FROM {staged.core} WHERE {ours} LIMIT 1"
+            ).fetchone()
+            is not None
+        )
+        result = staged.result
+        if staged.has_known:
+            self._work.connection.execute(
+                f"""CREATE OR REPLACE TEMP TABLE {staged.changed.removeprefix("temp.main.")} AS
+                SELECT s.*, known.row_hash IS NOT NULL AS is_known, known.removed_at AS known_removed_at
+                FROM {staged.table} s LEFT JOIN (
+                    SELECT record_id, row_hash, removed_at FROM {staged.core} WHERE {ours}
+                ) known USING (record_id)
+                WHERE NOT s.is_faulty AND known.row_hash IS DISTINCT FROM s.row_hash"""
+            )
+            result.rows_written, known = self._work.row(
+                f"SELECT count(*), count(*) FILTER (is_known) FROM {staged.changed}"
+            )
+            staged.has_known = known > 0
+        else:
+            # The first load of a system has nothing to be compared with.
+            self._work.connection.execute(
+                f"""CREATE OR REPLACE TEMP VIEW {staged.changed.removeprefix("temp.main.")} AS
+                SELECT *, CAST(NULL AS TIMESTAMP) AS known_removed_at FROM {staged.table} WHERE NOT is_faulty"""
+            )
+            result.rows_written = result.rows_read - result.rows_rejected
+        result.rows_unchanged = result.rows_read - result.rows_rejected - result.rows_written
+
+    def merge(self, staged: Staged) -> None:
+        """Insert what is new, update what differs."""
+        if not staged.result.rows_written:
+            return
+        typing, changed = staged.typing, staged.changed
+        business = [column.name for column in typing.table.business_columns]
+        mapped = set(typing.column_names)
+        values = {
+            "source_system": quoted(self._work.source.name),
+            "record_id": "record_id",
+            **{name: named(name) if name in mapped else "NULL" for name in business},
+            "source_updated_at": "source_updated_at",
+            "removed_at": f"CASE WHEN is_removed THEN coalesce(removed_at, known_removed_at, {self._work.moment}) END",
+            "origin": f"concat({quoted(self._work.batch.origin_prefix)}, place)",
+            "row_hash": "row_hash",
+            "load_id": quoted(self._work.batch.load_id),
+            "loaded_at": self._work.moment,
+        }
+        columns = ", ".join(named(name) for name in values)
+        rows = f"SELECT {', '.join(f'{sql} AS {named(name)}' for name, sql in values.items())} FROM {changed}"
+        if not staged.has_known:
+            self._work.connection.execute(f"INSERT INTO {staged.core} ({columns}) {rows}")
+            return
+        updates = ", ".join(
+            f"{named(name)} = new.{named(name)}"
+            for name in values
+            if name not in ("source_system", "record_id")
+        )
+        inserted = ", ".join(f"new.{named(name)}" for name in values)
+        self._work.connection.execute(
+            f"""MERGE INTO {staged.core} AS old USING ({rows}) AS new
+            ON old.source_system = {quoted(self._work.source.name)} AND old.record_id = new.record_id
+            WHEN MATCHED THEN UPDATE SET {updates}
+            WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({inserted})"""
+        )
+
+    def remove_absent(self, staged: Staged) -> None:
+        """Mark what a complete list no longer has."""
+        condition = staged.absent
+        if condition is None:
+            return
+        self._work.connection.execute(
+            f"""UPDATE {staged.core} SET removed_at = {self._work.moment}, row_hash = md5(row_hash || 'absent'),
+                load_id = {quoted(self._work.batch.load_id)}, loaded_at = {self._work.moment}
+            WHERE {condition}"""
+        )
+
+    def keep_rejects(self, staged: Staged) -> None:
+        """New rejects are kept, repeated ones not doubled, mended ones resolved."""
+        who = f"source_system = {quoted(self._work.source.name)} AND resource = {quoted(staged.rule.name)}"
+        has_open = self._work.value(
+            f"SELECT count(*) FROM ops.reject WHERE {who} AND reject_status = 'open'"
+        )
+        faulty = staged.faulty
+        if has_open:
+            still = (
+                f"""SELECT 1 FROM {faulty}_reasons f WHERE f."$id" = r.record_id
+                AND f.field IS NOT DISTINCT FROM r.field AND f.reason = r.reason AND f.found IS NOT DISTINCT FROM r.found"""
+                if staged.result.rows_rejected
+                else "SELECT 1 WHERE false"
+            )
+            self._work.connection.execute(
+                f"""UPDATE ops.reject AS r SET reject_status = 'resolved', resolved_at = {self._work.moment}
+                WHERE {who} AND reject_status = 'open'
+                AND record_id IN (SELECT record_id FROM {staged.table}) AND NOT EXISTS ({still})"""
+            )
+        if not staged.result.rows_rejected:
+            return
+        known = (
+            f"""WHERE NOT EXISTS (SELECT 1 FROM ops.reject r WHERE {who} AND reject_status = 'open'
+            AND f."$id" IS NOT DISTINCT FROM r.record_id AND f.field IS NOT DISTINCT FROM r.field
+            AND f.reason = r.reason AND f.found IS NOT DISTINCT FROM r.found
+            AND (r.record_id IS NOT NULL OR r.payload = {staged.typing.payload_sql()}))"""
+            if has_open
+            else ""
+        )
+        self._work.connection.execute(
+            f"""INSERT INTO ops.reject (reject_id, load_id, source_system, resource, table_name, record_id, field,
+                reason, found, expected, origin, payload, rejected_at, reject_status)
+            SELECT concat({quoted(self._work.batch.load_id)}, '/', f."$at", '/', coalesce(f.field, '$id')),
+                {quoted(self._work.batch.load_id)}, {quoted(self._work.source.name)}, {quoted(staged.rule.name)},
+                {quoted(staged.core)}, f."$id", f.field, f.reason, f.found, f.expected,
+                concat({quoted(self._work.batch.origin_prefix)}, f."$at"), {staged.typing.payload_sql()}, {self._work.moment}, 'open'
+            FROM {faulty}_reasons f JOIN (SELECT * EXCLUDE ("$id") FROM {faulty}) USING ("$at") {known}"""
+        )
