@@ -159,6 +159,7 @@ class _Reader:
         self._passage = 0
         self._open_until = -1
         self._roles: set[str] = set()
+        self._enumerated = ""
         # The last amount at every depth of brackets: block, start of its clause, its words.
         self._last: dict[int, tuple[int, int, str]] = {}
 
@@ -215,7 +216,15 @@ class _Reader:
             if kind in ("amount", "rate")
             else None
         )
+        if meaning and meaning.role == "other" and self._enumerated in ("channel", "applicant"):
+            # 其他 belongs to what is being enumerated.
+            meaning = (
+                Meaning("其他提交方式", "channel")
+                if self._enumerated == "channel"
+                else Meaning("其他申请人")
+            )
         if kind == "amount":
+            self._enumerate(meaning)
             self._last[depth] = (number, first, meaning.label if meaning else words)
         if kind == "amount" and meaning:
             self._follow(number, meaning)
@@ -236,6 +245,16 @@ class _Reader:
             yield replace(
                 figure, meaning=closed, quote=_quote(original, first, start, end, text[end:][:6])
             )
+
+    def _enumerate(self, meaning: Meaning | None) -> None:
+        """Note what the sentence counts up: ways of submission, applicants, or something else."""
+        role = meaning.role if meaning else ""
+        if role == "channel" or (
+            role and role in (*phrases()["applicants"], "commercial_enterprise")
+        ):
+            self._enumerated = "channel" if role == "channel" else "applicant"
+        elif role:
+            self._enumerated = ""
 
     def _kind(
         self, clause: str, unit: str, match: re.Match[str], before: str, text: str, start: int
@@ -278,6 +297,8 @@ class _Reader:
             if entry.get("not_group") and in_group and not re.search("复议|诉讼", sentence):
                 continue
             if "group_for" in entry and not in_group and re.search(entry["group_for"], clause):
+                continue
+            if "sentence_not" in entry and re.search(entry["sentence_not"], sentence):
                 continue
             where = sentence if meaning.role.startswith(("review", "case")) else ahead
             if context and not context.search(where + clause):

@@ -76,7 +76,11 @@ def _applicants(passage: Passage) -> Check | None:
         return None
     total = sum((f.value for f in parts), Decimal(0))
     carried = passage.figures.get("carried_in")
-    readings = [("收到的申请", whole.value, str(number(whole.value)))]
+    readings = [("收到的申请", whole.value, number(whole.value))]
+    for role in ("handled", "closed"):
+        other = passage.figures.get(role)
+        if other is not None and other is not whole and other.meaning is not None:
+            readings.append((other.meaning.label, other.value, number(other.value)))
     if carried:
         readings.append(
             (

@@ -48,7 +48,8 @@ def read_pdf(raw: bytes, name: str) -> Document:
         with pdfplumber.open(io.BytesIO(raw)) as pdf:
             title = str((pdf.metadata or {}).get("Title") or "")
             for page in pdf.pages:
-                pieces.extend(_page(page))
+                # Bold type made by printing twice would double every character.
+                pieces.extend(_page(page.dedupe_chars()))
                 pieces.append("")
                 page.close()
     except Exception as error:

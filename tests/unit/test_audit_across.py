@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from audit_reports import Figures, balanced, write_report
 from typer.testing import CliRunner
 
 from deployments.cli.audit import audit
@@ -16,6 +15,7 @@ from tasks.audit.document import Block, Document
 from tasks.audit.page import render_page
 from tasks.audit.result import AuditReport, as_json
 from tasks.audit.run import audit_files, check_report, of_document
+from tests.audit_reports import Figures, balanced, write_report
 from warehouse.layout import load_layout
 
 LAYOUT = load_layout("2021")

@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-from audit_reports import APPLICANTS, FORMATS, Figures, balanced, reports, write_report
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from tasks.audit.document import Block, Document, read_document
 from tasks.audit.labels import match, squeeze, written
 from tasks.audit.run import audit_files, check_report, of_document
 from tasks.audit.tables import read_tables
+from tests.audit_reports import APPLICANTS, FORMATS, Figures, balanced, reports, write_report
 from warehouse.layout import Layout, load_layout
 
 QUICK = ("html", "html_gb18030", "docx", "text", "lines")
@@ -27,8 +27,12 @@ def _figures(path: Path) -> dict[str, int | None]:
 
 @pytest.mark.parametrize("form", QUICK)
 @given(report=reports())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_balanced_report_reads_back_and_passes(form: str, report: tuple[Layout, Figures], tmp_path: Path) -> None:
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_balanced_report_reads_back_and_passes(
+    form: str, report: tuple[Layout, Figures], tmp_path: Path
+) -> None:
     layout, figures = report
     path = write_report(tmp_path, form, layout, figures)
     assert _figures(path) == figures
@@ -40,8 +44,12 @@ def test_balanced_report_reads_back_and_passes(form: str, report: tuple[Layout, 
 
 @pytest.mark.parametrize("form", SLOW)
 @given(report=reports())
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_balanced_report_reads_back_from_pdf(form: str, report: tuple[Layout, Figures], tmp_path: Path) -> None:
+@settings(
+    max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_balanced_report_reads_back_from_pdf(
+    form: str, report: tuple[Layout, Figures], tmp_path: Path
+) -> None:
     layout, figures = report
     path = write_report(tmp_path, form, layout, figures)
     assert _figures(path) == figures
@@ -51,7 +59,9 @@ def test_balanced_report_reads_back_from_pdf(form: str, report: tuple[Layout, Fi
 
 
 @given(report=reports(), seed=st.integers(0, 10**6), form=st.sampled_from(QUICK))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_one_altered_figure_fails_the_checks_it_is_part_of(
     report: tuple[Layout, Figures], seed: int, form: str, tmp_path: Path
 ) -> None:
@@ -89,12 +99,15 @@ def _text_document(layout: Layout, figures: Figures) -> Document:
     [
         ("三、本年新收政府信息公开申请数量", "new_received"),
         ("(二)部分公开(区分处理的,只计这一情形,不计其他情形)", "partially_granted"),
-        ("3.危及\"三安全一稳定\"", "denied_safety_stability"),
+        ('3.危及"三安全一稳定"', "denied_safety_stability"),
         ("3、危 及「三安全一稳定」", "denied_safety_stability"),
         ("6.属于四类过程性性信息", "denied_process_information"),
         ("2. 没有现成信息需要\n另行制作", "unavailable_needs_creation"),
         ("4.无正当理由大量反复申请", "unprocessed_excessive"),
-        ("1.申请人无正当理由逾期不补正、行政机关不再处理其政府信息公开申请", "other_correction_overdue"),
+        (
+            "1.申请人无正当理由逾期不补正、行政机关不再处理其政府信息公开申请",
+            "other_correction_overdue",
+        ),
         ("四、结转下年度继续办理", "carried_out"),
     ],
 )
@@ -104,14 +117,26 @@ def test_labels_in_their_spellings(printed: str, key: str) -> None:
     assert label.key_in("t3") == key
 
 
-@pytest.mark.parametrize("printed", ["统计指标", "单位", "本年办理结果合计说明", "收到申请数", "5年以上", "召开新闻发布会总次数"])
+@pytest.mark.parametrize(
+    "printed",
+    ["统计指标", "单位", "本年办理结果合计说明", "收到申请数", "5年以上", "召开新闻发布会总次数"],
+)
 def test_other_labels_are_not_taken(printed: str) -> None:
     assert match("rows", printed) is None
 
 
 @pytest.mark.parametrize(
     ("printed", "value"),
-    [("1,298", 1298), ("12", 12), ("1 298", 1298), ("减4", -4), ("-8", -8), ("+5", 5), ("3件", 3), ("1.2万", 12000)],
+    [
+        ("1,298", 1298),
+        ("12", 12),
+        ("1 298", 1298),
+        ("减4", -4),
+        ("-8", -8),
+        ("+5", 5),
+        ("3件", 3),
+        ("1.2万", 12000),
+    ],
 )
 def test_figures_in_their_spellings(printed: str, value: int) -> None:
     assert written(printed).value == value
@@ -124,7 +149,11 @@ def test_blank_is_not_zero(printed: str) -> None:
 
 
 def test_numbering_is_not_part_of_a_label() -> None:
-    assert squeeze("三(五)1.信访举报投诉类申请") == squeeze("(五) 1、信访举报投诉类申请") == "信访举报投诉类申请"
+    assert (
+        squeeze("三(五)1.信访举报投诉类申请")
+        == squeeze("(五) 1、信访举报投诉类申请")
+        == "信访举报投诉类申请"
+    )
 
 
 def test_local_row_is_reported_not_lost() -> None:
@@ -135,11 +164,21 @@ def test_local_row_is_reported_not_lost() -> None:
     from tasks.audit.read_html import read_html
 
     reading = read_tables(read_html((page[:at] + row + page[at:]).encode(), "report.html"))
-    assert [(r.table, r.label, r.values) for r in reading.extra_rows] == [("t2", "其他主动公开文件", ("186", "86", "255"))]
+    assert [(r.table, r.label, r.values) for r in reading.extra_rows] == [
+        ("t2", "其他主动公开文件", ("186", "86", "255"))
+    ]
 
 
 def test_statistics_of_before_2019_are_not_mistaken() -> None:
-    lines = ["指标名称 | 单位 | 2017年", "一、主动公开情况 | |", "(一)主动公开政府信息数 | 条 | 4000", "其中:主动公开规范性文件数 | 条 | 3", "(一)收到申请数 | 件 | 12", "1.属于已主动公开范围数 | 件 | 4", "2.同意公开答复数 | 件 | 5"]
+    lines = [
+        "指标名称 | 单位 | 2017年",
+        "一、主动公开情况 | |",
+        "(一)主动公开政府信息数 | 条 | 4000",
+        "其中:主动公开规范性文件数 | 条 | 3",
+        "(一)收到申请数 | 件 | 12",
+        "1.属于已主动公开范围数 | 件 | 4",
+        "2.同意公开答复数 | 件 | 5",
+    ]
     reading = read_tables(Document("old.txt", "text", tuple(Block(text=line) for line in lines)))
     assert reading.layout is None
     assert reading.cells == {}
@@ -148,13 +187,27 @@ def test_statistics_of_before_2019_are_not_mistaken() -> None:
 def test_blank_cells_are_resolved_only_by_the_equation_itself() -> None:
     layout = load_layout("2021")
     figures = balanced(layout, random.Random(4))
-    figures |= {f"t3.granted.{c}": 0 for c in APPLICANTS} | {"t3.granted.research_institution": 3, "t3.granted.total": 3}
+    figures |= {f"t3.granted.{c}": 0 for c in APPLICANTS} | {
+        "t3.granted.research_institution": 3,
+        "t3.granted.total": 3,
+    }
     text = FORMATS["text"][1](layout, figures).decode()
     statuses = {}
-    for row in ("0 | 0 | 3 | 0 | 0 | 0 | 3", " |  | 3 |  |  |  | 3", " |  | 3 |  |  |  | 10", " |  | 3 |  |  |  | 2"):
-        changed = text.replace("(一)予以公开 | 0 | 0 | 3 | 0 | 0 | 0 | 3 |", f"(一)予以公开 | {row} |")
-        document = Document("r.txt", "text", tuple(Block(text=line) for line in changed.splitlines()))
-        statuses[row] = next(c for c in check_report(of_document(document)).checks if c.key == "B3.t3.granted")
+    for row in (
+        "0 | 0 | 3 | 0 | 0 | 0 | 3",
+        " |  | 3 |  |  |  | 3",
+        " |  | 3 |  |  |  | 10",
+        " |  | 3 |  |  |  | 2",
+    ):
+        changed = text.replace(
+            "(一)予以公开 | 0 | 0 | 3 | 0 | 0 | 0 | 3 |", f"(一)予以公开 | {row} |"
+        )
+        document = Document(
+            "r.txt", "text", tuple(Block(text=line) for line in changed.splitlines())
+        )
+        statuses[row] = next(
+            c for c in check_report(of_document(document)).checks if c.key == "B3.t3.granted"
+        )
     assert [c.status for c in statuses.values()] == ["pass", "pass", "uncertain", "fail"]
     uncertain = statuses[" |  | 3 |  |  |  | 10"]
     assert uncertain.gap == -7

@@ -7,7 +7,6 @@ import random
 import re
 
 import pytest
-from audit_reports import Figures, Span, as_pdf, balanced, tables
 
 from tasks.audit.document import (
     Block,
@@ -22,6 +21,7 @@ from tasks.audit.read_docx import read_docx
 from tasks.audit.read_html import read_html
 from tasks.audit.read_pdf import read_pdf
 from tasks.audit.tables import TableReading, read_tables
+from tests.audit_reports import Figures, Span, as_pdf, balanced, tables
 from warehouse.layout import Layout, load_layout
 
 Rows = list[list[Span]]

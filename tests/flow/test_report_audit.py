@@ -1,0 +1,45 @@
+"""The flow `report-audit`: what its final state says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+REPORT = Path(__file__).parents[1] / "backtest" / "reports" / "shanwei-2020.txt"
+
+
+@pytest.fixture
+def artifacts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The artifacts that the flow publishes, kept instead of sent."""
+    from flows import report_audit
+
+    kept: list[str] = []
+    monkeypatch.setattr(
+        report_audit, "create_markdown_artifact", lambda markdown, **_: kept.append(markdown)
+    )
+    monkeypatch.setattr(report_audit, "audit_step", report_audit.audit_step.fn)
+    return kept
+
+
+def test_a_report_that_does_not_add_up_fails_and_says_where(
+    artifacts: list[str], tmp_path: Path
+) -> None:
+    from flows.report_audit import report_audit
+
+    state = report_audit.fn(path=str(REPORT), page=str(tmp_path / "page.html"))
+    assert state.is_failed()
+    assert state.message is not None
+    assert "2 处不符" in state.message
+    (markdown,) = artifacts
+    assert "2870 + 847 = 3717 ≠ 3721" in markdown
+    assert "汕尾市人民政府" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_nothing_to_read_is_said(artifacts: list[str], tmp_path: Path) -> None:
+    from flows.report_audit import report_audit
+
+    state = report_audit.fn(path=str(tmp_path))
+    assert state.is_failed()
+    assert state.name == "读不了"
+    assert artifacts == []
