@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse.layout import Cell, Equation, Layout
-from warehouse.reading import Reading, measures
+from warehouse.reading import ORGAN_OF_YEAR, Reading, measures
 
 
 @dataclass(frozen=True)
@@ -211,9 +211,13 @@ def cell_sql(cell: Cell, year: int, organs: OrganFilter) -> str:
     """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB."""
     measure = measures()[_measure(cell)]
     indented = measure.sql.replace("\n", "\n    ")
+    organ_table = ""
+    if "organ_of_year" in measure.sql:
+        organ_table = f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()};\n"
     return (
         f"SET VARIABLE year_start = DATE '{year}-01-01';\n"
         f"SET VARIABLE year_end = DATE '{year}-12-31';\n"
+        f"{organ_table}"
         f"WITH {measure.name} AS (\n    {indented}\n)\n"
         f"SELECT {_aggregate(cell)} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"
     )

@@ -1,0 +1,269 @@
+"""The whole way at full volume: every published figure of 2020 comes out, from records."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+from deployments.demo_city.service import personal
+from tests.backtest.conftest import FullCity
+
+CITY = Path("deployments/demo_city").resolve()
+PUBLISHED = yaml.safe_load((CITY / "published" / "2020.yaml").read_text(encoding="utf-8"))[
+    "figures"
+]
+# The published outcomes and what must stand behind them.
+OUTCOMES = {
+    "granted": 1298,
+    "partially_granted": 20,
+    "denied": 12,
+    "unavailable": 89,
+    "unprocessed": 2286,
+    "other": 9,
+}
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="session")
+def tables(full_city: FullCity) -> Any:
+    return full_city.installation.json("tables", "2020")
+
+
+@pytest.mark.parametrize("figure", PUBLISHED, ids=lambda f: f["key"])
+def test_every_published_figure_comes_out(tables: Any, figure: dict[str, Any]) -> None:
+    key = figure["key"].removeprefix("overview.")
+    assert Decimal(str(tables["overview"][key])) == Decimal(str(figure["value"]))
+
+
+def test_head_of_the_json(tables: Any) -> None:
+    assert tables["report_year"] == 2020
+    assert tables["layout"] == "2019"
+    assert tables["organ"]["name"] == "汕尾市人民政府"
+    assert tables["edition"]["id"] == "2020-1"
+    assert tables["edition"]["number"] == 1
+    assert tables["edition"]["status"] == "pending"
+    assert isinstance(tables["edition"]["snapshot"], int)
+    assert sum(key.startswith("t2.") for key in tables["cells"]) == 22
+    assert sum(key.startswith("t3.") for key in tables["cells"]) == 161
+    assert sum(key.startswith("t4.") for key in tables["cells"]) == 15
+
+
+def test_table_three_balances_but_for_the_six_records(tables: Any) -> None:
+    cells = tables["cells"]
+    new, carried_in = cells["t3.new_received.total"], cells["t3.carried_in.total"]
+    assert (new, carried_in, cells["t3.carried_out.total"]) == (3706, 15, 5)
+    assert new + carried_in == cells["t3.results_total.total"] + 5 == 3721
+    assert sum(OUTCOMES.values()) == 3714 == cells["t3.results_total.total"] - 2
+    assert tables["derived"]["t3.denied.total"] == 12
+    kinds = ("natural_person", "legal_person")
+    by_kind = [
+        sum(
+            {**cells, **tables["derived"]}[f"t3.{row}.{kind}"]
+            for row in ("new_received", "carried_in")
+        )
+        for kind in kinds
+    ]
+    assert by_kind == [2870, 847]
+    assert sum(by_kind) == 3721 - 4
+
+
+def failing(tables: Any, code: str) -> list[dict[str, Any]]:
+    return [c for c in tables["checks"] if c["code"] == code and c["status"] == "fail"]
+
+
+def test_the_records_that_keep_it_from_adding_up_are_named(
+    full_city: FullCity, tables: Any
+) -> None:
+    with_kind_missing = {r["id"] for c in failing(tables, "B3") for r in c["records"]}
+    without_outcome = {r["id"] for c in failing(tables, "B2") for r in c["records"]}
+    assert len(with_kind_missing) == 4
+    assert len(without_outcome) == 2
+    assert not with_kind_missing & without_outcome
+    assert {c["code"] for c in tables["checks"] if c["status"] == "fail"} >= {"B2", "B3"}
+    assert not failing(tables, "B1")
+    assert not failing(tables, "B5")
+    for record_id in with_kind_missing | without_outcome:
+        assert record_id in full_city.year_end.replace("\n", "").replace(" ", "")
+
+
+def test_every_published_figure_is_compared(tables: Any) -> None:
+    compared = [c for c in tables["checks"] if c["code"] == "P1"]
+    assert len(compared) == len(PUBLISHED)
+    assert all(c["status"] == "pass" for c in compared)
+
+
+def test_the_year_before_is_shown_with_the_change(full_city: FullCity, tables: Any) -> None:
+    assert tables["overview"]["applications_received_last_year"] == 1643
+    rate = tables["rates"]["applications_received_change"]
+    assert (rate["numerator"], rate["denominator"]) == (3721, 1643)
+    before = full_city.installation.json("tables", "2019")
+    assert before["overview"]["applications_received"] == 1643
+    assert before["cells"]["t3.carried_out.total"] == 15
+    assert before["edition"]["status"] == "preview"
+
+
+def test_2021_comes_in_the_second_layout_and_carries_over(full_city: FullCity) -> None:
+    tables = full_city.installation.json("tables", "2021")
+    assert tables["layout"] == "2021"
+    assert tables["cells"]["t3.carried_in.total"] == 5
+    assert sum(key.startswith("t3.") for key in tables["cells"]) == 175
+    assert not [
+        c
+        for code in ("B1", "B5", "B6", "B8")
+        for c in failing(tables, code)
+        if "填报" not in c["message"]
+    ]
+
+
+def test_explain_gives_value_definition_sql_snapshot_and_all_records(
+    full_city: FullCity, tables: Any
+) -> None:
+    explained = full_city.installation.json(
+        "explain", "2020", "t3.granted.natural_person", "--page-size", "5000"
+    )
+    assert explained["value"] == tables["cells"]["t3.granted.natural_person"]
+    assert explained["record_count"] == explained["value"] == len(explained["records"])
+    assert len({r["id"] for r in explained["records"]}) == explained["value"]
+    assert "条例第三十六条" in explained["article"]
+    assert explained["snapshot"] == tables["edition"]["snapshot"]
+    assert "core.application" in explained["sql"]
+    assert all(r["dates"]["closed_on"].startswith("2020") for r in explained["records"])
+
+
+def test_explain_pages_without_gap_or_overlap(full_city: FullCity) -> None:
+    def page(number: int) -> list[str]:
+        found = full_city.installation.json(
+            "explain", "2020", "overview.unavailable", "--page-size", "40", "--page", str(number)
+        )
+        return [r["id"] for r in found["records"]]
+
+    pages = [page(1), page(2), page(3)]
+    assert [len(p) for p in pages] == [40, 40, 9]
+    assert len({i for p in pages for i in p}) == 89
+
+
+def test_a_rate_is_explained_by_both_sides(full_city: FullCity) -> None:
+    explained = full_city.installation.json("explain", "2020", "overview.hotline_on_time_rate")
+    above, below = explained["numerator"], explained["denominator"]
+    assert int(Decimal(above["value"]) / Decimal(below["value"]) * 10000) == 8910
+    assert above["record_count"] == above["value"]
+    assert "due" in below["sql"]
+
+
+def test_the_explained_sql_runs_as_printed(full_city: FullCity, tables: Any) -> None:
+    """A person with DuckDB and the printed statement gets the printed number."""
+    from warehouse.lake import Lake
+
+    for key, value in (("disclosed_items", 16193), ("gazette_copies", 24200)):
+        explained = full_city.installation.json("explain", "2020", f"overview.{key}")
+        with Lake(full_city.installation.home).read(explained["snapshot"]) as connection:
+            assert connection.execute(explained["sql"]).fetchall()[-1][0] == value
+
+
+def test_organs_roll_up_to_their_parent(full_city: FullCity, tables: Any) -> None:
+    one = full_city.installation.json("tables", "2020", "--organ", "441502")
+    assert one["organ"]["id"] == "441502"
+    assert 0 < one["cells"]["t3.new_received.total"] < tables["cells"]["t3.new_received.total"]
+
+
+def test_two_builds_from_one_snapshot_are_one_edition(full_city: FullCity) -> None:
+    again = full_city.installation.run("year-end", "2020", expect=1)
+    assert "完全相同" in again
+    assert full_city.installation.json("tables", "2020")["edition"]["id"] == "2020-1"
+
+
+def test_output_files_are_there_and_hashed(full_city: FullCity) -> None:
+    import hashlib
+    import json
+
+    folder = full_city.installation.home / "editions" / "2020-1"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    listed = {f["name"]: f["sha256"] for f in manifest["files"]}
+    for name in ("tables.xlsx", "report.html", "cells.csv", "cells.parquet", "cells.json"):
+        assert listed[name] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    value = duckdb.execute(
+        f"SELECT value FROM read_parquet('{folder / 'cells.parquet'}') "
+        "WHERE cell = 't3.new_received.total' AND organ_id = '441500' AND scope = 'rolled_up'"
+    ).fetchone()
+    assert value is not None
+    assert value[0] == 3706
+
+
+def test_status_shows_every_resource_and_its_control_totals(full_city: FullCity) -> None:
+    status = full_city.installation.json("status")
+    by_name = {(one["source"], one["resource"]): one for one in status}
+    calls = by_name[("hotline", "calls")]
+    assert calls["rows"] > 216297
+    for one in status:
+        assert one["open_rejects"] == 0
+        if one["control_total"]:
+            assert one["control_total"]["source"] == one["control_total"]["warehouse"], one
+
+
+def pieces(home: Path) -> Iterator[tuple[Path, bytes]]:
+    """Every file under the home as bytes, compressed and tabular ones opened."""
+    import gzip
+    import zipfile
+
+    import zstandard
+
+    for path in sorted(home.rglob("*")):
+        if not path.is_file() or "demo_city" in path.relative_to(home).parts:
+            continue
+        raw = path.read_bytes()
+        yield path, raw
+        if path.suffix == ".zst":
+            yield path, zstandard.ZstdDecompressor().stream_reader(raw).read()
+        elif path.suffix == ".gz":
+            yield path, gzip.decompress(raw)
+        elif path.suffix in (".xlsx", ".docx"):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    yield path, archive.read(name)
+        elif path.suffix == ".parquet":
+            rows = duckdb.execute(f"SELECT t::VARCHAR FROM read_parquet('{path}') AS t").fetchall()
+            yield path, "\n".join(row[0] for row in rows).encode()
+
+
+def test_no_personal_data_anywhere(full_city: FullCity) -> None:
+    searched = 0
+    for path, content in pieces(full_city.installation.home):
+        searched += len(content)
+        found = personal.MARKS.search(content)
+        assert found is None, (path, found)
+    assert searched > 50_000_000
+
+
+def test_the_search_would_find_a_leak(tmp_path: Path) -> None:
+    import zstandard
+
+    leak = f"申请人 {personal.TEXT_MARK} 某".encode()
+    (tmp_path / "a.log").write_bytes(leak)
+    (tmp_path / "b.ndjson.zst").write_bytes(zstandard.compress(leak))
+    duckdb.execute(
+        f"COPY (SELECT {personal.PHONE_PREFIX}1234::VARCHAR AS x) TO '{tmp_path / 'c.parquet'}'"
+    )
+    found = {path.name for path, content in pieces(tmp_path) if personal.MARKS.search(content)}
+    assert found == {"a.log", "b.ndjson.zst", "c.parquet"}
+
+
+def test_help_answers_at_once_without_heavy_imports(full_city: FullCity) -> None:
+    code = (
+        "import sys; from deployments.cli import build; build(); "
+        "print(sorted({'duckdb','prefect','great_expectations','pandas','requests'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        full_city.installation.command()[:1] + ["-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,132 @@
+"""The nightly run as it is used: killed at any moment, with a failing source, run again."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.city import Installation
+from warehouse.lake import Lake
+from warehouse.tables import all_tables
+
+SCALE = 0.01
+KILLS = 10
+# What says how a row came, not what it says.
+NOT_COMPARED = {"load_id", "loaded_at", "origin"}
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    from deployments.demo_city.service import running
+
+    with running(tmp_path_factory.mktemp("services"), scale=SCALE) as environment:
+        yield dict(environment)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    services: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Installation, float]:
+    """An installation after one whole run, and how many seconds that took."""
+    installation = Installation.at(tmp_path_factory.mktemp("undisturbed"), services)
+    began = time.monotonic()
+    installation.run("nightly")
+    return installation, time.monotonic() - began
+
+
+def contents(home: Path) -> dict[str, list[str]]:
+    """Every pulled table's rows as text, in order."""
+    found = {}
+    with Lake(home).read() as connection:
+        for table in all_tables():
+            if table.is_pulled:
+                columns = ", ".join(c.name for c in table.columns if c.name not in NOT_COMPARED)
+                rows = connection.execute(
+                    f"SELECT (SELECT t::VARCHAR FROM (SELECT {columns}) AS t) FROM {table.full_name} ORDER BY 1"
+                ).fetchall()
+                found[table.full_name] = [row[0] for row in rows]
+    return found
+
+
+def test_killed_at_ten_random_moments_the_tables_end_the_same(
+    services: dict[str, str],
+    undisturbed: tuple[Installation, float],
+    tmp_path: Path,
+) -> None:
+    """Chains of killed runs, each on the home that the one before left behind."""
+    installation, whole = undisturbed
+    expected = contents(installation.home)
+    assert sum(map(len, expected.values())) > 5000
+    moments = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "20201231"))
+    killed = 0
+    for chain in (4, 3, 3):
+        disturbed = Installation.at(tmp_path / f"chain-{chain}-{killed}", services)
+        for _ in range(chain):
+            process = disturbed.start("nightly")
+            time.sleep(moments.uniform(0.15, 0.95) * whole)
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            killed += 1
+        disturbed.run("nightly")
+        assert contents(disturbed.home) == expected
+    assert killed == KILLS
+
+
+def test_run_again_with_nothing_changed_writes_nothing(
+    undisturbed: tuple[Installation, float],
+) -> None:
+    installation, _ = undisturbed
+    before = contents(installation.home)
+    assert "写入 0 行" in installation.run("nightly")
+    assert contents(installation.home) == before
+
+
+def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up(
+    services: dict[str, str], undisturbed: tuple[Installation, float], tmp_path: Path
+) -> None:
+    hotline = services["NIANBAO_HOTLINE_URL"]
+    broken = Installation.at(
+        tmp_path / "broken", {**services, "NIANBAO_HOTLINE_URL": "http://127.0.0.1:9"}
+    )
+    told = broken.run("nightly", expect=3)
+    assert "hotline" in told
+    found = contents(broken.home)
+    assert found["core.hotline_call"] == []
+    expected = contents(undisturbed[0].home)
+    assert found["core.application"] == expected["core.application"]
+    mended = Installation.at(tmp_path / "broken", {**services, "NIANBAO_HOTLINE_URL": hotline})
+    mended.run("nightly")
+    assert contents(mended.home) == expected
+
+
+def test_a_withdrawn_and_a_changed_record_are_followed(
+    services: dict[str, str], undisturbed: tuple[Installation, float], tmp_path: Path
+) -> None:
+    from deployments.demo_city.service.client import Client
+
+    installation = Installation.at(tmp_path / "copy", services)
+    shutil.copytree(undisturbed[0].home, installation.home)
+    article = next(iter(Client(services).cms("wenzhang")))
+    url = f"{services['NIANBAO_CMS_URL']}/_control"
+    try:
+        done = requests.post(f"{url}/records/wenzhang/{article['wzId']}/withdraw", timeout=10)
+        assert done.ok, done.text
+        assert "写入 1 行" in installation.run("nightly")
+        with Lake(installation.home).read() as connection:
+            row = connection.execute(
+                "SELECT removed_at FROM core.article WHERE record_id = ?", [article["wzId"]]
+            ).fetchone()
+        assert row is not None
+        assert row[0] is not None
+    finally:
+        requests.post(f"{url}/reset", timeout=10)
