@@ -29,24 +29,31 @@ _WEAK = {"我市", "我局", "我办", "我县", "我区", "本机关", "本单�
 
 
 def identify(document: Document) -> tuple[int | None, str]:
-    """Report year and organ; None and an empty string where the report does not say."""
-    lines = list(_lines(document))
-    year: int | None = None
-    for text in lines:
-        for pattern in _TITLES:
-            match = pattern.search(text)
-            if match is None:
-                continue
-            year = year or int(match["year"])
+    """Report year and organ; None and an empty string where the report does not say.
+
+    A saved page also names the reports of other years, in menus and lists. The page's own
+    title comes first; else the year that the report speaks of most.
+    """
+    whole = " ".join(plain(block.text) for block in document.blocks)
+    told = Counter(int(year) for year in re.findall(r"(20\d\d)\s*年", whole))
+    found = [(year, organ) for line in _lines(document) for year, organ in _titled(line)]
+    if found:
+        own = next((year for year, _ in _titled(re.sub(r"\s+", "", plain(document.title)))), None)
+        year = own or max((year for year, _ in found), key=lambda y: told[y])
+        return year, next((organ for y, organ in found if y == year and organ), "")
+    named = re.search(r"20\d\d", document.name)
+    if named:
+        return int(named[0]), ""
+    return (told.most_common(1)[0][0] if told else None), ""
+
+
+def _titled(line: str) -> Iterator[tuple[int, str]]:
+    """Year and organ of a title in the line; the organ is empty if it does not name one."""
+    for pattern in _TITLES:
+        match = pattern.search(line)
+        if match is not None:
             organ = _LEAD.sub("", match.groupdict().get("organ") or "").strip()
-            if len(organ) > 1 and organ not in _WEAK:
-                return year, organ
-    if year is None:
-        whole = " ".join(plain(b.text) for b in document.blocks)
-        told = Counter(re.findall(r"(20\d\d)年(?:度|1月1日|,)?", whole))
-        named = re.search(r"20\d\d", document.name)
-        year = int(named[0]) if named else int(told.most_common(1)[0][0]) if told else None
-    return year, ""
+            yield int(match["year"]), organ if len(organ) > 1 and organ not in _WEAK else ""
 
 
 def _lines(document: Document) -> Iterator[str]:

@@ -285,6 +285,12 @@ def test_figures_of_other_matters_are_not_compared_with_the_tables(sentence: str
     assert [c.message for c in audit.checks if c.code == "B7" and c.status == "fail"] == []
 
 
+def test_figures_beside_words_of_clutter_are_kept() -> None:
+    text = "全年收到传真5件、热线27549件,联系电话:0660-1234567。"
+    report = of_document(Document("r.txt", "text", (Block(text=text),)))
+    assert [f.value for f in report.narrative.figures] == [5, 27549]
+
+
 def test_other_ways_of_submission_are_no_outcome() -> None:
     report = of_document(
         Document(

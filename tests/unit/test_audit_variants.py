@@ -17,6 +17,7 @@ from tasks.audit.document import (
     read_document,
     unfold,
 )
+from tasks.audit.identify import identify
 from tasks.audit.read_docx import read_docx
 from tasks.audit.read_html import read_html
 from tasks.audit.read_pdf import read_pdf
@@ -230,6 +231,41 @@ def test_files_that_cannot_be_read_say_why(
     path.write_bytes(raw)
     with pytest.raises(UnreadableDocument, match=says):
         read_document(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "title", "found"),
+    [
+        (
+            [
+                "首页",
+                "2023年政府信息公开年报",
+                "甲市人民政府2021年政府信息公开工作年度报告",
+                "2021年,全市认真。",
+            ],
+            "",
+            (2021, "甲市人民政府"),
+        ),
+        (
+            [
+                "甲市2023年政府信息公开工作年度报告",
+                "甲市2021年政府信息公开工作年度报告",
+                "2021年,自2021年1月1日起。",
+            ],
+            "",
+            (2021, "甲市"),
+        ),
+        (["2021年报告"], "甲市教育局2020年政府信息公开工作年度报告_甲市", (2020, "甲市教育局")),
+        (["甲县卫生健康局", "2019年政府信息公开工作年度报告"], "", (2019, "甲县卫生健康局")),
+        (["现将我局2019年度政府信息公开工作报告如下:"], "", (2019, "")),
+        (["没有年份"], "", (None, "")),
+    ],
+)
+def test_year_and_organ(lines: list[str], title: str, found: tuple[int | None, str]) -> None:
+    assert (
+        identify(Document("r.txt", "text", tuple(Block(text=line) for line in lines), title))
+        == found
+    )
 
 
 def test_lost_tables_are_not_assessable_not_failed() -> None:
