@@ -28,6 +28,7 @@ from tasks.settings import Settings, quiet_environment
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
+    from prefect.runner import Runner
 
 DEPLOYMENTS = Path(__file__).with_name("prefect.yaml")
 CODE = DEPLOYMENTS.parent.parent
@@ -143,23 +144,56 @@ def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         os.environ.update(server_environment(settings, port))
         os.environ["NIANBAO_HOME"] = str(settings.home)
         os.environ["NIANBAO_CITY"] = str(settings.city)
-        with server(settings, port) as child, _terminated():
+        # Runs say in their log what they do; without this only what went wrong is kept.
+        os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
+        with _terminated(), server(settings, port) as child:
             made = runner_deployments()
-            asyncio.run(_run(child, made, f"http://{HOST}:{port}", ready))
+            asyncio.run(
+                _run(
+                    child, made, f"http://{HOST}:{port}", ready, settings.home / "logs" / "runs.log"
+                )
+            )
 
 
 @contextmanager
 def _terminated() -> Iterator[None]:
-    """SIGTERM ends this process as Ctrl-C does."""
+    """SIGTERM ends this process as Ctrl-C does; a Ctrl-C is heeded even where the shell that
+    started it in the background ignores it."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {
+        number: signal.signal(number, handler)
+        for number, handler in (
+            (signal.SIGTERM, interrupt),
+            (signal.SIGINT, signal.default_int_handler),
+        )
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def output_to(log: Path) -> Iterator[None]:
+    """Lines that runs and the runner print go to a file, not over the operator's terminal."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with log.open("ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, original in zip((1, 2), kept, strict=True):
+            os.dup2(original, number)
+            os.close(original)
 
 
 async def _run(
@@ -167,6 +201,7 @@ async def _run(
     made: Sequence[RunnerDeployment],
     address: str,
     ready: Callable[[str], None],
+    log: Path,
 ) -> None:
     """Register the deployments and run what is asked of them."""
     from prefect.runner import Runner
@@ -178,14 +213,21 @@ async def _run(
     for deployment in made:
         await runner.aadd_deployment(deployment)
     ready(address)
+    with output_to(log):
+        await _poll(runner, child)
+    if child.poll() is not None:
+        raise ServeError(f"服务进程意外结束,原因见 {log.parent}")
+
+
+async def _poll(runner: Runner, child: subprocess.Popen[bytes]) -> None:
+    """Run what falls due until interrupted, or until the server ends."""
     polling = asyncio.create_task(runner.start())
     watching = asyncio.create_task(_until_ended(child))
     await asyncio.wait({polling, watching}, return_when=asyncio.FIRST_COMPLETED)
     for task in (polling, watching):
         task.cancel()
-    if child.poll() is not None:
-        raise ServeError("服务进程意外结束,原因见数据目录下 logs/server.log")
-    await polling
+    if child.poll() is None:
+        await polling
 
 
 async def _until_ended(child: subprocess.Popen[bytes]) -> None:

@@ -78,7 +78,7 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.keep_run_days * 86400),
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
-        "NIANBAO_FILES_URL": f"{address}{FILES_PATH}",
+        "NIANBAO_PAGE_URL": address,
     }
     if settings.auth is not None:
         secret = settings.auth.get_secret_value()

@@ -1,5 +1,18 @@
 """The runbooks. Telemetry is off and Prefect's home is set before Prefect is imported."""
 
+import logging
+
 from tasks.settings import Settings, quiet_environment
 
 quiet_environment(Settings())
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a log line of a run says anything. A run that ends as failed on purpose has said
+    why in its state; Prefect's stack trace of that would bury it."""
+    return not (
+        record.exc_info and record.exc_info[0] and record.exc_info[0].__name__ == "FailedRun"
+    )
+
+
+logging.getLogger("prefect.flow_runs").addFilter(_is_news)

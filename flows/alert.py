@@ -9,9 +9,8 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
-from flows.forms import field
+from flows.forms import done, field
 from tasks.clock import now
 from tasks.notify import lost_run_message
 from tasks.settings import Settings
@@ -34,6 +33,4 @@ def alert(
     lake = Lake(settings.home, settings.memory_limit, settings.threads)
     message = lost_run_message(flow_name, run_name, state, now())
     told = notify_step(lake, settings, [message], now=now()) if lake.exists() else []
-    return Completed(
-        message=f"{message.title}:{'已发消息' if told else '未发消息(未设渠道或已发过)'}"
-    )
+    return done(f"{message.title}:{'已发消息' if told else '未发消息(未设渠道或已发过)'}")

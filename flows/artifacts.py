@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 
 from expectations.rules import RuleResult
 from flows.forms import form_link
@@ -16,7 +16,6 @@ from tasks.edition import Edition
 from tasks.maintain import Maintained
 from tasks.publish import Published
 from tasks.render import markdown, operator
-from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
 from tasks.runs import Run
 from tasks.settings import Settings
@@ -55,6 +54,9 @@ def publish_edition(
     """An edition: tables as they will print, findings, changes, files, and the way on."""
     year = edition.report_year
     base_url = files_url(settings, edition)
+    codes = sorted({f.code for f in edition.blocking_findings})
+    answers = [{"finding": code, "reason": ""} for code in codes]
+    link = form_link(settings, "publish", {"edition": edition.id, "answers": answers})
     texts = [
         ("tables", markdown.tables(edition), "法定表格"),
         ("findings", markdown.findings(edition), "核对问题"),
@@ -64,33 +66,14 @@ def publish_edition(
     ]
     if chosen:
         texts.insert(1, ("organs", operator.chosen_organs(edition, chosen), "所选机关的表格"))
+    pages = {
+        title: f"{settings.page_url}/artifacts/key/{key}-{year}" if settings.page_url else ""
+        for key, _, title in texts
+    }
+    texts.insert(0, ("result", operator.result(edition, comparison, pages, base_url, link), "结果"))
     for key, text, title in texts:
         create_markdown_artifact(
             key=f"{key}-{year}", markdown=text, description=f"{year} 年{title}"
-        )
-    if base_url:
-        create_link_artifact(
-            key=f"report-{year}",
-            link=f"{base_url}/report.html",
-            link_text="打开年度报表与核对说明",
-            description=f"{year} 年报表网页",
-        )
-    if edition.status != "pending":
-        return
-    codes = sorted({f.code for f in edition.blocking_findings})
-    answers = [{"finding": code, "reason": ""} for code in codes]
-    link = form_link(settings, "publish", {"edition": edition.id, "answers": answers})
-    if link:
-        create_link_artifact(
-            key=f"publish-{year}",
-            link=link,
-            link_text=f"发布版次 {edition.id}",
-            description="打开发布表单,已填好版次"
-            + (
-                f"与须答复的规则:{'、'.join(f'{c} {rule_title(c)}' for c in codes)}"
-                if codes
-                else ""
-            ),
         )
 
 

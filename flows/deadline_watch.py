@@ -11,10 +11,11 @@ from prefect.states import Completed
 from pydantic.json_schema import SkipJsonSchema
 
 from flows.artifacts import publish_deadlines
-from flows.forms import WrongInput, field, refused
+from flows.forms import WrongInput, done, field, refused
 from tasks.clock import now
 from tasks.deadlines import is_working_day
 from tasks.notify import deadline_messages
+from tasks.render.typeset import typeset
 from tasks.settings import Settings
 from tasks.steps import deadlines_step, notify_step
 from warehouse.lake import Lake, LakeError
@@ -39,7 +40,7 @@ def deadline_watch(
         if on and on > today:
             raise WrongInput(f"{on} 还没有到:请填今天或以前的日期,或留空")
         if on is None and not is_working_day(lake, today):
-            return Completed(name="非工作日", message=f"{today} 不是工作日,不查看期限")
+            return Completed(name="非工作日", message=typeset(f"{today} 不是工作日,不查看期限"))
         found = deadlines_step(lake, on or today)
     except (WrongInput, LakeError) as error:
         return refused(error)
@@ -52,8 +53,8 @@ def deadline_watch(
             now=now(),
             scope=["deadlines/", "filing/"],
         )
-    return Completed(
-        message=f"依申请公开逾期 {len(found.overdue)} 件,将到期 {len(found.soon)} 件;"
+    return done(
+        f"依申请公开逾期 {len(found.overdue)} 件,将到期 {len(found.soon)} 件;"
         f"热线工单逾期或将到期 {sum(a + b for _, a, b in found.work_order_counts)} 件;"
         f"超期未更新账号 {len(found.accounts)} 个、栏目 {len(found.channels)} 个"
     )

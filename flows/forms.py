@@ -8,18 +8,18 @@ by the flow instead, which answers within seconds and in words that say what to 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Failed
+from prefect.states import Completed, Failed
 from pydantic import Field
 
-from tasks.clock import BEIJING
 from tasks.render.markdown import escaped
 from tasks.render.typeset import typeset
 from tasks.settings import Settings
@@ -70,6 +70,16 @@ def refused(error: Exception) -> State[Any]:
     return Failed(name=WRONG_INPUT, message=told)
 
 
+def done(message: str, data: Any = None) -> State[Any]:
+    """The final state of a run that did what it was asked."""
+    return Completed(message=typeset(message), data=data)
+
+
+def ended(name: str, message: str, data: Any = None) -> State[Any]:
+    """The final state, under its own name, of a run after which a person must act."""
+    return Failed(name=name, message=typeset(message), data=data)
+
+
 def known(name: str, offered: Mapping[str, Chosen], what: str) -> Chosen:
     """What a choice stands for. Raises WrongInput for one that was not offered."""
     if name not in offered:
@@ -92,12 +102,21 @@ def checked_year(year: int, today: date) -> int:
     return year
 
 
-def beijing(moment: datetime | None) -> datetime | None:
-    """A moment as the lake keeps time: Asia/Shanghai, without zone. The page sends one with a
-    zone; one without is taken as Beijing time."""
-    if moment is None or moment.tzinfo is None:
-        return moment
-    return moment.astimezone(BEIJING).replace(tzinfo=None)
+def read_moment(text: str, what: str) -> datetime | None:
+    """A moment in Beijing time as typed, None for an empty text; a day alone means its end.
+
+    Typed rather than picked: the page's picker takes UTC for granted. Raises WrongInput.
+    """
+    text = re.sub(r"\s*[日T]\s*|\s+", " ", re.sub("[年月/]", "-", text)).strip()
+    if not text:
+        return None
+    for pattern in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"):
+        try:
+            moment = datetime.strptime(text, pattern)
+        except ValueError:
+            continue
+        return datetime.combine(moment, time.max) if pattern == "%Y-%m-%d" else moment
+    raise WrongInput(f"{what}“{text}”看不懂:请写作 2021-01-20 18:00(北京时间),或留空")
 
 
 def form_link(settings: Settings, deployment: str, parameters: Mapping[str, Any]) -> str:
@@ -105,7 +124,7 @@ def form_link(settings: Settings, deployment: str, parameters: Mapping[str, Any]
 
     `deployment` is the name of flow and deployment, which are the same here.
     """
-    if not settings.files_url:
+    if not settings.page_url:
         return ""
     from prefect.client.orchestration import get_client
     from prefect.exceptions import ObjectNotFound
@@ -115,6 +134,5 @@ def form_link(settings: Settings, deployment: str, parameters: Mapping[str, Any]
             id_ = client.read_deployment_by_name(f"{deployment}/{deployment}").id
     except ObjectNotFound:
         return ""
-    page = settings.files_url.rsplit("/", 1)[0]
     filled = quote(json.dumps(parameters, ensure_ascii=False), safe="")
-    return f"{page}/deployments/deployment/{id_}/run?parameters={filled}"
+    return f"{settings.page_url}/deployments/deployment/{id_}/run?parameters={filled}"

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from flows.artifacts import publish_maintenance
 from flows.form_defaults import refresh_form_defaults
-from flows.forms import refused
+from flows.forms import done, ended, refused
 from flows.progress import progress
 from tasks.clock import now
 from tasks.settings import Settings
@@ -30,18 +29,18 @@ def maintenance() -> State[None]:
     lake = Lake(settings.home, settings.memory_limit, settings.threads)
     try:
         with progress() as progresses:
-            done = maintain_step(lake, settings, now=now(), progress=progresses.step)
+            tidied = maintain_step(lake, settings, now=now(), progress=progresses.step)
     except LakeError as error:
         return refused(error)
     refresh_form_defaults()
-    publish_maintenance(done)
-    if done.changed_editions:
-        names = "、".join(sorted(done.changed_editions))
-        return Failed(
-            name="已发布文件被改动",
-            message=f"版次 {names} 的文件与批准时的指纹不符,请从备份恢复",
+    publish_maintenance(tidied)
+    if tidied.changed_editions:
+        names = "、".join(sorted(tidied.changed_editions))
+        return ended(
+            "已发布文件被改动",
+            f"版次 {names} 的文件与批准时的指纹不符,请从备份恢复",
         )
-    return Completed(
-        message=f"快照 {done.snapshots_before} → {done.snapshots_after}(版次引用 {done.pinned} 个,一律保留),"
-        f"文件 {done.files_before} → {done.files_after}"
+    return done(
+        f"快照 {tidied.snapshots_before} → {tidied.snapshots_after}(版次引用 {tidied.pinned} 个,一律保留),"
+        f"文件 {tidied.files_before} → {tidied.files_after}"
     )

@@ -13,10 +13,9 @@ from uuid import uuid4
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
 from flows.artifacts import publish_findings, publish_sources
-from flows.forms import field
+from flows.forms import done, ended, field
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
 from tasks.clock import now
@@ -35,11 +34,11 @@ def new_run(flow_name: str, name: str, started_at: datetime) -> Run:
 
 def end_of(run: Run) -> State[None]:
     """The final state: what was loaded, and which sources were not."""
-    done = f"装载 {run.loaded} 项,写入 {run.rows_written} 行,退回 {run.rows_rejected} 条"
+    loaded = f"装载 {run.loaded} 项,写入 {run.rows_written} 行,退回 {run.rows_rejected} 条"
     if run.failed:
         names = "、".join(run.failed_sources)
-        return Failed(name="来源失败", message=f"未取到:{names}。{done}。下次运行会接着补取")
-    return Completed(message=done)
+        return ended("来源失败", f"未取到:{names}。{loaded}。下次运行会接着补取")
+    return done(loaded)
 
 
 @flow(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from rich.console import Console
 from rich.progress import (
@@ -68,10 +69,14 @@ class Meter:
 
 
 class Progresses:
-    """The lines of one run."""
+    """The lines of one run. `steps` is how many steps it has; with it, each is counted in a
+    progress artifact of its own."""
 
-    def __init__(self, bar: Progress) -> None:
+    def __init__(self, bar: Progress, steps: int = 0) -> None:
         self._bar = bar
+        self._steps, self._done = steps, 0
+        made = create_progress_artifact(0.0, key="steps", description="进度") if steps else None
+        self._artifact = made if isinstance(made, UUID) else None
 
     def meter(self, key: str, title: str) -> Meter:
         """A new line; `key` names the artifact (small letters, digits, hyphens)."""
@@ -80,14 +85,25 @@ class Progresses:
         return Meter(self._bar, self._bar.add_task(title, total=None), title, artifact)
 
     def step(self, title: str) -> None:
-        """Say on the terminal what goes on now."""
+        """Say on the terminal, or in the run's log, what goes on now."""
         if self._bar.console.is_terminal:
             self._bar.console.print(f"[dim]·[/dim] {title}")
+        else:
+            get_run_logger().info("%s", title)
+        if self._artifact is not None:
+            self._done += 1
+            percent = min(99.0, round(100 * (self._done - 1) / self._steps, 1))
+            update_progress_artifact(self._artifact, progress=percent, description=f"进度:{title}")
+
+    def finish(self) -> None:
+        """Every step is done."""
+        if self._artifact is not None:
+            update_progress_artifact(self._artifact, progress=100.0, description="进度:完成")
 
 
 @contextmanager
-def progress() -> Iterator[Progresses]:
-    """Progress of a run; quiet where there is no terminal."""
+def progress(steps: int = 0) -> Iterator[Progresses]:
+    """Progress of a run of so many steps, where they are known."""
     console = Console(file=sys.stderr)
     with Progress(
         TextColumn("{task.description:<28}"),
@@ -98,4 +114,6 @@ def progress() -> Iterator[Progresses]:
         disable=not console.is_terminal,
         transient=False,
     ) as bar:
-        yield Progresses(bar)
+        progresses = Progresses(bar, steps)
+        yield progresses
+        progresses.finish()

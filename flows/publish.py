@@ -10,11 +10,10 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
-from flows.forms import choices, field, refused
+from flows.forms import choices, done, field, refused
 from flows.progress import progress
 from tasks.approve import ApprovalRefused, approvers
 from tasks.clock import now
@@ -23,6 +22,9 @@ from tasks.publish import Request
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step
 from warehouse.lake import Lake, LakeError
+
+STEPS = 4
+"""Fingerprint, data, files, approval."""
 
 
 def approver_names() -> list[str]:
@@ -77,7 +79,7 @@ def publish(
         stale_reason=stale_reason,
     )
     try:
-        with progress() as progresses:
+        with progress(STEPS) as progresses:
             prepare_lake_step(lake, settings.city, now())
             published = publish_step(lake, settings, request, now=now(), progress=progresses.step)
     except LakeError as error:
@@ -91,7 +93,7 @@ def publish(
         now=now(),
         scope=[f"waiting/{year}", f"blocking/{year}"],
     )
-    return Completed(
-        message=f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结",
+    return done(
+        f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结",
         data=published.edition.id,
     )

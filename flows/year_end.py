@@ -7,23 +7,22 @@ the source or by a recorded correction, and builds again.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
-from pydantic.json_schema import SkipJsonSchema
 
 from flows.artifacts import publish_edition
 from flows.forms import (
     WrongInput,
-    beijing,
     checked_year,
     default_year,
+    done,
+    ended,
     field,
     known,
     many_of,
+    read_moment,
     refused,
 )
 from flows.nightly import new_run
@@ -40,6 +39,8 @@ from warehouse.lake import Lake, LakeError
 
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
+STEPS = 6
+"""Last year, this year, balance, records, writing, files."""
 ORGANS = organ_choices(Settings().city)
 
 
@@ -56,16 +57,16 @@ def year_end(
     organs: Annotated[
         list[str],
         field(
-            "另列机关",
-            "版次总是包含全部机关(下级汇入上级)。不选则结果页列全市的表格;"
-            "选了机关,结果页另列这些机关各自的表格。",
+            "机关",
+            "不选为全部机关:结果页列全市的表格。选了机关,结果页另列这些机关各自的表格;"
+            "版次总是包含全部机关,因为下级要汇入上级。",
             **many_of(ORGANS),
         ),
     ] = [],  # noqa: B006 — the form shows it as an empty list; it is never changed
     as_of: Annotated[
-        datetime | SkipJsonSchema[None],
-        field("数据截至", "按此时刻的数据编制(北京时间)。不填为现在。"),
-    ] = None,
+        str,
+        field("数据截至", "按此时刻的数据编制(北京时间),写作 2021-01-20 18:00。不填为现在。"),
+    ] = "",
     pull_first: Annotated[
         bool, field("先取数", "编制前先从各系统取一次数。填了“数据截至”时不能先取数。")
     ] = False,
@@ -81,7 +82,7 @@ def year_end(
     try:
         year = checked_year(year, started_at.date())
         chosen = [known(name, ORGANS, "机关") for name in organs]
-        moment = beijing(as_of)
+        moment = read_moment(as_of, "数据截至")
         if moment and pull_first:
             raise WrongInput("“数据截至”与“先取数”不能同时用:请清空“数据截至”,或不勾选“先取数”")
         if moment and moment > started_at:
@@ -97,7 +98,7 @@ def year_end(
     except (WrongInput, LakeError) as error:
         return refused(error)
     run = new_run("year-end", f"年终编制 {year}", started_at)
-    with progress() as progresses:
+    with progress(STEPS) as progresses:
         prepare_lake_step(lake, settings.city, started_at)
         if pull_first:
             pull_sources(settings, lake, run, progresses)
@@ -128,9 +129,9 @@ def year_end(
     kept = "已编成,待发布" if built.is_new else "与上次编制完全相同,未另编新版"
     if blocking:
         codes = "、".join(sorted({f.code for f in blocking}))
-        return Failed(
-            name=BLOCKED,
-            message=f"版次 {edition.id} {kept};有 {len(blocking)} 项阻断问题({codes})须先处理或说明",
+        return ended(
+            BLOCKED,
+            f"版次 {edition.id} {kept};有 {len(blocking)} 项阻断问题({codes})须先处理或说明",
             data=edition.id,
         )
-    return Completed(message=f"版次 {edition.id} {kept},没有阻断问题", data=edition.id)
+    return done(f"版次 {edition.id} {kept},没有阻断问题", data=edition.id)

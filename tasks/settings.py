@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
     port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")
     auth: SecretStr | None = Field(None, description="操作页面的登录,写作 用户:密码;不设则不登录")
-    files_url: str = Field("", description="版次文件的网址;由 nianbao serve 填写")
+    page_url: str = Field("", description="操作页面的网址;由 nianbao serve 填写")
     approvers: SecretStr = Field(
         SecretStr(""), description="批准人及其一次性验证码密钥,写作 姓名:密钥,姓名:密钥"
     )
@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     @property
     def editions(self) -> Path:
         return self.home / "editions"
+
+    @property
+    def files_url(self) -> str:
+        """Where the editions' files are served, beside the page; empty where none is."""
+        return f"{self.page_url}/editions" if self.page_url else ""
 
     @property
     def environment_file(self) -> Path:

@@ -1,6 +1,7 @@
 """The steps as Prefect tasks: a thin wrapper each around the plain function of the same name.
 
-Arguments are references (paths, sources, windows), never data; nothing is cached.
+A task's name begins with a word in Latin letters, because the page draws its picture of a run
+with a font that has no others. Arguments are references (paths, sources, windows), never data; nothing is cached.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, SourceUnavailable) and not isinstance(error, SourceDenied)
 
 
-@task(name="准备数据湖", cache_policy=NO_CACHE)
+@task(name="prepare 准备数据湖", cache_policy=NO_CACHE)
 def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
     """Make what tables are missing and bring in the city's own files."""
     lake.create()
@@ -49,8 +50,8 @@ def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
 
 
 @task(
-    name="取数",
-    task_run_name="取数 {pull_of.title}",
+    name="pull 取数",
+    task_run_name="pull {pull_of.source.name}.{pull_of.resource.name} {pull_of.title}",
     retries=2,
     retry_delay_seconds=exponential_backoff(backoff_factor=10),
     retry_jitter_factor=0.5,
@@ -65,8 +66,8 @@ def pull_step(
 
 
 @task(
-    name="装载",
-    task_run_name="装载 {landed.manifest.source} {landed.manifest.resource}",
+    name="load 装载",
+    task_run_name="load {landed.manifest.source}.{landed.manifest.resource} 装载",
     cache_policy=NO_CACHE,
 )
 def load_step(landed: Landed, source: Source, lake: Lake, now: datetime) -> LoadResult:
@@ -74,19 +75,23 @@ def load_step(landed: Landed, source: Source, lake: Lake, now: datetime) -> Load
     return load(landed, source, lake, now=now)
 
 
-@task(name="对账", task_run_name="对账 {source.name}", cache_policy=NO_CACHE)
+@task(
+    name="compare 对账",
+    task_run_name="compare {source.name}.{resource.name} 对账",
+    cache_policy=NO_CACHE,
+)
 def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Difference]:
     """Compare control totals; returns the windows that differ."""
     return compare_control_totals(source, resource, lake)
 
 
-@task(name="核对记录", cache_policy=NO_CACHE)
+@task(name="check 核对记录", cache_policy=NO_CACHE)
 def check_step(lake: Lake, as_of: date, run_id: str, now: datetime) -> list[RuleResult]:
     """Run the rules of the core tables through Great Expectations."""
     return check_core(lake, as_of=as_of, run_id=run_id, now=now)
 
 
-@task(name="编制版次", task_run_name="编制 {year} 年版次", cache_policy=NO_CACHE)
+@task(name="build 编制版次", task_run_name="build {year} 编制版次", cache_policy=NO_CACHE)
 def build_edition_step(
     lake: Lake,
     city: Path,
@@ -111,13 +116,17 @@ def build_edition_step(
     )
 
 
-@task(name="生成文件", task_run_name="生成 {edition.id} 的文件", cache_policy=NO_CACHE)
+@task(name="render 生成文件", task_run_name="render {edition.id} 生成文件", cache_policy=NO_CACHE)
 def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
     """Write the edition's workbook, documents and data files."""
     return render_edition(edition, folder, lake=lake)
 
 
-@task(name="发布版次", task_run_name="发布 {request.edition_id}", cache_policy=NO_CACHE)
+@task(
+    name="publish 发布版次",
+    task_run_name="publish {request.edition_id} 发布版次",
+    cache_policy=NO_CACHE,
+)
 def publish_step(
     lake: Lake,
     settings: Settings,
@@ -130,13 +139,13 @@ def publish_step(
     return publish(lake, settings, request, now=now, progress=progress)
 
 
-@task(name="查看期限", task_run_name="查看期限 {on}", cache_policy=NO_CACHE)
+@task(name="deadlines 查看期限", task_run_name="deadlines {on} 查看期限", cache_policy=NO_CACHE)
 def deadlines_step(lake: Lake, on: date) -> Deadlines:
     """What is due, near or overdue on a day."""
     return find_deadlines(lake, on)
 
 
-@task(name="整理数据湖", cache_policy=NO_CACHE)
+@task(name="maintain 整理数据湖", cache_policy=NO_CACHE)
 def maintain_step(
     lake: Lake, settings: Settings, *, now: datetime, progress: Callable[[str], None]
 ) -> Maintained:
@@ -144,7 +153,7 @@ def maintain_step(
     return maintain(lake, settings, now=now, progress=progress)
 
 
-@task(name="发消息", cache_policy=NO_CACHE)
+@task(name="notify 发消息", cache_policy=NO_CACHE)
 def notify_step(
     lake: Lake,
     settings: Settings,

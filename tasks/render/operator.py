@@ -3,7 +3,7 @@ maintenance, as Markdown for the artifacts of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from tasks.compare_editions import SCOPE_LABELS, CellDifference, Comparison
 from tasks.deadlines import OpenApplication, Silent, by_organ
 from tasks.render import figures as written
+from tasks.render.findings import code_order, rule_title, summary
 from tasks.render.markdown import code, escaped, organ_tables, page, table
-from tasks.render.words import document_title
+from tasks.render.words import document_title, edition_name
 
 if TYPE_CHECKING:
     from tasks.deadlines import Deadlines
@@ -39,6 +40,51 @@ def chosen_organs(edition: Edition, organ_ids: Sequence[str]) -> str:
             parts.append(organ_tables(edition, organ_id))
         else:
             parts.append(f"机关 {code(organ_id)} 在 {edition.report_year} 年不存在。\n")
+    return page(parts)
+
+
+def result(
+    edition: Edition,
+    comparison: Comparison,
+    pages: Mapping[str, str],
+    base_url: str,
+    publish_link: str,
+) -> str:
+    """The first page of a build: what came out, what to do next, where everything is.
+
+    `pages` are the other artifacts by title; an empty address is shown as text only.
+    """
+    blocking = edition.blocking_findings
+    parts = [f"# {escaped(document_title(edition))}\n"]
+    parts.append(
+        f"**{escaped(edition_name(edition))}**,数据截至 {edition.data_as_of:%Y-%m-%d %H:%M}\n"
+    )
+    if edition.is_synthetic:
+        parts.append(f"**{written.SYNTHETIC_NOTICE}**\n")
+    parts.append(f"{escaped(summary(edition))}\n")
+    parts.append("## 下一步\n")
+    if blocking:
+        codes = sorted({f.code for f in blocking}, key=code_order)
+        rules = "、".join(f"{c} {escaped(rule_title(c))}" for c in codes)
+        parts += [
+            f"1. 有 {len(blocking)} 项阻断问题:{rules}。",
+            "2. 按“核对问题”交有关机关在来源系统改正,改正后再运行一次年终编制。",
+            "3. 确有理由可以带着问题发布的,在发布表单中逐条写明理由。\n",
+        ]
+    else:
+        parts.append("没有阻断问题。看过表格与变化后即可发布。\n")
+    if publish_link:
+        parts.append(f"[打开发布表单(已填好版次 {escaped(edition.id)})]({publish_link})\n")
+    parts.append("## 内容\n")
+    rows = []
+    for title, address in pages.items():
+        count = f"{len(comparison.differences):,} 处不同" if title == "与上一版次比较" else ""
+        rows.append([f"[{title}]({address})" if address else title, count])
+    if base_url:
+        rows.append([f"[网页报告]({base_url}/report.html)", "可离线打开,可逐数查看口径与记录"])
+        rows.append([f"[Excel 报表]({base_url}/tables.xlsx)", "可直接打印归档"])
+        rows.append([f"[Word 报告]({base_url}/report.docx)", "可续写文字部分"])
+    parts.append(table(["看什么", "说明"], rows))
     return page(parts)
 
 
