@@ -92,6 +92,7 @@ class Batch:
     started_at: datetime
     manifest: Manifest | None
     manifest_path: str | None
+    content_hash: str | None = None
 
 
 @dataclass
@@ -137,6 +138,11 @@ class Work:
     resource: Resource
     now: datetime
     run_id: str | None
+
+    @property
+    def rules(self) -> list[Resource | Child]:
+        """The resource and its kinds of children: a list each."""
+        return [self.resource, *self.resource.children]
 
     @property
     def moment(self) -> str:

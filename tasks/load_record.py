@@ -177,6 +177,9 @@ class Record:
                     "rows_unchanged": one.rows_unchanged,
                     "rows_removed": one.rows_removed,
                     "rows_rejected": one.rows_rejected,
+                    "content_hash": None
+                    if result.status == "stopped"
+                    else self._work.batch.content_hash,
                     "landing_manifest": self._work.batch.manifest_path,
                     "is_full": manifest.is_full if manifest else False,
                     "message": message,

@@ -27,8 +27,7 @@ class Stage:
 
     def stage(self) -> None:
         """Type every list into a temporary table. Raises SourceContractError."""
-        rules: list[Resource | Child] = [self._work.resource, *self._work.resource.children]
-        rules = [rule for rule in rules if self._work.batch.files.get(rule.name)]
+        rules = [rule for rule in self._work.rules if self._work.batch.files.get(rule.name)]
         if rules:
             prepare(self._work.connection)
             make_codes(self._work.connection, self._work.source, rules)

@@ -15,12 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 from filelock import FileLock, Timeout
 
-WAREHOUSE = Path(__file__).parent
+if TYPE_CHECKING:
+    from warehouse.tables import Table
+
 LAYERS = ("core", "ops", "yearly")
 EXTENSIONS = ("sqlite_scanner", "ducklake")
 Connection = duckdb.DuckDBPyConnection
@@ -139,31 +141,37 @@ class Lake:
             lock.release()
 
     def create(self) -> None:
-        """Make what is missing: layers, tables, partitioning, comments. Safe to repeat."""
+        """Make what is missing: layers, tables, and columns that a newer version added.
+
+        Safe to repeat; a lake made by an earlier version keeps its rows.
+        """
         from warehouse.tables import all_tables
 
         with self.write() as connection:
-            present = {
-                (schema, name)
-                for schema, name in connection.execute(
-                    "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake'"
-                ).fetchall()
-            }
-            missing = [t for t in all_tables() if (t.layer, t.name) not in present]
-            if not missing:
-                return
-            with transaction(connection):
-                for layer in LAYERS:
-                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-                for table in missing:
-                    connection.execute(table.sql)
-                    if table.partition:
-                        connection.execute(
-                            f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({table.partition})"
-                        )
-                    connection.execute(
-                        f"COMMENT ON TABLE {table.full_name} IS {_quoted(table.title)}"
-                    )
+            present: dict[tuple[str, str], set[str]] = defaultdict(set)
+            for schema, name, column in connection.execute(
+                "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
+                "WHERE database_name = 'lake'"
+            ).fetchall():
+                present[(schema, name)].add(column)
+            steps = []
+            for table in all_tables():
+                columns = present.get((table.layer, table.name))
+                if columns is None:
+                    steps += _making(table)
+                    continue
+                # Existing rows have no value for it, so a new column cannot be required.
+                steps += [
+                    f"ALTER TABLE {table.full_name} ADD COLUMN {column.name} {column.sql_type}"
+                    for column in table.columns
+                    if column.name not in columns
+                ]
+            if steps:
+                with transaction(connection):
+                    for layer in LAYERS:
+                        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+                    for step in steps:
+                        connection.execute(step)
 
     def snapshot(self) -> int:
         """The number of the newest snapshot."""
@@ -234,6 +242,14 @@ def _clean(instance: Connection) -> bool:
     except duckdb.Error:
         return False
     return left == (0,)
+
+
+def _making(table: Table) -> list[str]:
+    steps = [table.sql]
+    if table.partition:
+        steps.append(f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({table.partition})")
+    steps.append(f"COMMENT ON TABLE {table.full_name} IS {_quoted(table.title)}")
+    return steps
 
 
 def connection_config(memory_limit: str, threads: int | None) -> dict[str, Any]:

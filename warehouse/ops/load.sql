@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS ops.load (
     rows_unchanged BIGINT,  -- 相同而未写的行数
     rows_removed BIGINT,  -- 标为撤回或删除的行数
     rows_rejected BIGINT,  -- 退回的记录数
+    content_hash VARCHAR,  -- 落地内容与来源文件的指纹;与上次相同则无须再装载
     landing_manifest VARCHAR,  -- 落地清单文件(相对数据目录)
     is_full BOOLEAN,  -- 是否全量拉取
     message VARCHAR  -- 停止的原因与处置

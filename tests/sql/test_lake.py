@@ -1,0 +1,110 @@
+"""The lake: readers beside a writer, snapshots, what an older version left, being moved."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.small_city import NOW, SmallCity
+from warehouse.lake import Lake, LakeBusy, LakeError, transaction
+
+
+def test_without_data_the_error_says_what_to_do(home) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(LakeError, match="nianbao nightly"), Lake(home).read():
+        pass
+
+
+def test_a_snapshot_is_read_back_as_it_was(small: SmallCity) -> None:
+    small.application("2020-03-02")
+    pinned = small.lake.snapshot()
+    small.application("2020-03-03")
+    with small.lake.read(pinned) as connection:
+        assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (1,)
+    with small.lake.read() as connection:
+        assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (2,)
+
+
+def test_a_reader_cannot_write(small: SmallCity) -> None:
+    with small.lake.read() as connection, pytest.raises(Exception, match="read-only"):
+        connection.execute("DELETE FROM core.organ")
+
+
+def test_a_failed_transaction_leaves_nothing(small: SmallCity) -> None:
+    def fail() -> None:
+        with small.lake.write() as connection, transaction(connection):
+            connection.execute("DELETE FROM core.organ")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    with small.lake.read() as connection:
+        assert connection.execute("SELECT count(*) FROM core.organ").fetchone() == (5,)
+
+
+def test_readers_go_on_while_one_writes_and_a_second_writer_waits(small: SmallCity) -> None:
+    impatient = Lake(small.lake.home, write_timeout=0.2)
+    with small.lake.write() as connection, transaction(connection):
+        connection.execute("DELETE FROM core.organ")
+        with small.lake.read() as reader:
+            assert reader.execute("SELECT count(*) FROM core.organ").fetchone() == (5,)
+        caught: list[Exception] = []
+
+        def second() -> None:
+            try:
+                with impatient.write():
+                    pass
+            except LakeBusy as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+        assert len(caught) == 1
+
+
+def test_columns_of_a_newer_version_are_added_to_an_older_lake(small: SmallCity) -> None:
+    with small.lake.write() as connection:
+        connection.execute("ALTER TABLE ops.load DROP COLUMN content_hash")
+        connection.execute("DROP TABLE ops.quarantine")
+    small.lake.create()
+    with small.lake.read() as connection:
+        assert connection.execute(
+            "SELECT count(content_hash), count(*) > 10 FROM ops.load"
+        ).fetchone() == (0, True)
+        assert connection.execute("SELECT count(*) FROM ops.quarantine").fetchone() == (0,)
+
+
+def test_city_files_are_registered_only_when_they_change(small: SmallCity) -> None:
+    assert small.register() == []
+    organs = small.folder / "organs.csv"
+    organs.write_text(
+        organs.read_text(encoding="utf-8") + "C,市财政局,department,R,2020-01-01,,,true\n",
+        encoding="utf-8",
+    )
+    before = small.lake.snapshot()
+    assert small.register() == ["core.organ"]
+    assert small.lake.snapshot() == before + 1
+
+
+def test_working_days_follow_the_holiday_notices(small: SmallCity) -> None:
+    with small.lake.read() as connection:
+        days = dict(
+            connection.execute(
+                "SELECT day_on::VARCHAR, is_working_day FROM core.calendar_day "
+                "WHERE day_on IN ('2020-01-19', '2020-01-24', '2020-04-26', '2020-05-09', '2020-10-08')"
+            ).fetchall()
+        )
+        between = connection.execute(
+            "SELECT max(working_day_number) - min(working_day_number) FROM core.calendar_day "
+            "WHERE day_on IN ('2020-09-25', '2020-10-12')"
+        ).fetchone()
+    assert days == {
+        "2020-01-19": True,
+        "2020-01-24": False,
+        "2020-04-26": True,
+        "2020-05-09": True,
+        "2020-10-08": False,
+    }
+    assert between == (7,)
+    assert NOW.year == 2021
