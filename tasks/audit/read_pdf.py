@@ -10,6 +10,8 @@ import io
 import itertools
 import logging
 import re
+from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.audit.document import (
@@ -29,9 +31,15 @@ _PAGE_NUMBER = re.compile(
 _STARTS_NEW = re.compile(
     r"^\s*([一二三四五六七八九十]{1,3}[、.]|\([一二三四五六七八九十]{1,3}\)|第[一二三四五六七八九十]+[章节部])"
 )
-_TABLE_LINE = re.compile(r"(\s+[-+]?[\d,.]+){3,}\s*$")
+_FIGURES = re.compile(r"(\s+[-+]?[\d,.]+){3,}\s*$")
 _SHORT = 36
-"""A line that stops this many points before the margin (two characters) ends its paragraph."""
+"""Points before the margin (two characters) at which a line that ends a sentence ends its
+paragraph too. Other lines end early where a figure did not fit; they end their paragraph only
+if they reach less than `_FAR` across the text."""
+_FAR = 0.6
+_EDGE = 0.09
+"""The part of a page at its head and foot in which running heads stand."""
+_SENTENCE = ("。", ";", ":", "!", "?")
 
 
 def read_pdf(raw: bytes, name: str) -> Document:
@@ -43,29 +51,54 @@ def read_pdf(raw: bytes, name: str) -> Document:
     import pdfplumber
 
     logging.getLogger("pdfminer").setLevel(logging.ERROR)
-    pieces: list[str | Grid] = []
+    pages: list[list[_Placed]] = []
     try:
         with pdfplumber.open(io.BytesIO(raw)) as pdf:
             title = str((pdf.metadata or {}).get("Title") or "")
             for page in pdf.pages:
                 # Bold type made by printing twice would double every character.
-                pieces.extend(_page(page.dedupe_chars()))
-                pieces.append("")
+                pages.append(_page(page.dedupe_chars()))
                 page.close()
     except Exception as error:
         # pdfminer raises whatever the damaged place leads to.
         raise UnreadableDocument(f"不是有效的 PDF 文件,或已加密({error})") from error
-    return Document(name, "pdf", tuple(_blocks(pieces)), title)
+    return Document(name, "pdf", tuple(_blocks(_without_running_heads(pages))), title)
 
 
-def _page(page: Any) -> list[str | Grid]:
+def _without_running_heads(pages: list[list[_Placed]]) -> list[str | Grid]:
+    """The pages in one, without lines that stand in the same place of several pages.
+
+    Page heads and feet would cut sentences that go on over the page.
+    """
+    counted = Counter(
+        _same(placed) for page in pages for placed in {_same(p): p for p in page}.values()
+    )
+    return [p.piece for page in pages for p in page if not (p.at_edge and counted[_same(p)] > 1)]
+
+
+def _same(placed: _Placed) -> tuple[int, str]:
+    """Place and wording of a line, whatever its page number or date."""
+    text = "" if isinstance(placed.piece, Grid) else re.sub(r"\d+", "#", placed.piece)
+    return round(placed.top / 4), text.strip()
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A line or table with its distance from the top; `at_edge` at the head or foot of a page."""
+
+    top: float
+    piece: str | Grid
+    at_edge: bool = False
+
+
+def _page(page: Any) -> list[_Placed]:
     """Lines and tables of a page from top to bottom."""
     tables = [
         t
         for t in page.find_tables(_closing_rules(page))
         if len(t.rows) > 1 or len(t.rows[0].cells) > 2
     ]
-    found: list[tuple[float, str | Grid]] = [(t.bbox[1], _grid(t)) for t in tables]
+    found = [_Placed(t.bbox[1], _grid(t)) for t in tables]
     boxes = [t.bbox for t in tables]
 
     def outside(item: dict[str, Any]) -> bool:
@@ -77,12 +110,15 @@ def _page(page: Any) -> list[str | Grid]:
 
     text = page.filter(lambda o: o["object_type"] != "char" or outside(o))
     lines = text.extract_text_lines(return_chars=False)
-    margin = max((line["x1"] for line in lines), default=0) - _SHORT
+    left = min((line["x0"] for line in lines), default=0)
+    right = max((line["x1"] for line in lines), default=0)
     for line in lines:
-        found.append(
-            (line["top"], line["text"].translate(RADICALS) + ("\n" if line["x1"] < margin else ""))
-        )
-    return [piece for _, piece in sorted(found, key=lambda f: f[0])]
+        is_sentence = plain(line["text"]).rstrip().endswith(_SENTENCE)
+        reach = right - _SHORT if is_sentence else left + _FAR * (right - left)
+        end = "\n" if line["x1"] < reach else ""
+        edge = min(line["top"], page.height - line["bottom"]) < page.height * _EDGE
+        found.append(_Placed(line["top"], line["text"].translate(RADICALS) + end, edge))
+    return sorted(found, key=lambda f: f.top)
 
 
 def _closing_rules(page: Any) -> dict[str, Any]:
@@ -138,6 +174,14 @@ def _covering(
     return None
 
 
+def _is_table_line(line: str) -> bool:
+    """A line of a table without rules: figures at its end, or words set apart."""
+    words = line.split()
+    return _FIGURES.search(line) is not None or (
+        len(words) > 2 and not re.search(r"[。,;]", plain(line))
+    )
+
+
 def _blocks(pieces: list[str | Grid]) -> list[Block]:
     """Paragraphs from wrapped lines; a line of figures stays by itself."""
     blocks: list[Block] = []
@@ -158,15 +202,11 @@ def _blocks(pieces: list[str | Grid]) -> list[Block]:
             else:
                 blocks.append(Block(grid=piece))
         elif piece.strip() and not _PAGE_NUMBER.match(plain(piece)):
-            if (
-                paragraph.endswith("\n")
-                or _STARTS_NEW.match(plain(piece))
-                or _TABLE_LINE.search(piece)
-            ):
+            if paragraph.endswith("\n") or _STARTS_NEW.match(plain(piece)) or _is_table_line(piece):
                 end()
             latin = paragraph[-1:].isascii() and paragraph[-1:].isalpha() and piece[:1].isascii()
             paragraph += (" " if latin else "") + piece
-            if _TABLE_LINE.search(piece):
+            if _is_table_line(piece):
                 end()
     end()
     return blocks

@@ -178,6 +178,31 @@ def test_page_of_a_pdf_without_its_closing_rule() -> None:
     assert _same(read_tables(document), figures)
 
 
+def test_running_heads_do_not_cut_sentences() -> None:
+    from reportlab.lib.pagesizes import A5
+    from reportlab.pdfbase import pdfmetrics
+    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+    from reportlab.pdfgen.canvas import Canvas
+
+    pdfmetrics.registerFont(UnicodeCIDFont("STSong-Light"))
+    prose = (
+        "全年收到政府信息公开申请3721件,其中自然人2870件,法人或其他组织851件,均依法办理并按时答复申请人。"
+        * 9
+    )
+    stream = io.BytesIO()
+    canvas = Canvas(stream, pagesize=A5)
+    lines = [prose[at : at + 28] for at in range(0, len(prose), 28)]
+    for page in range(0, len(lines), 5):
+        canvas.setFont("STSong-Light", 12)
+        canvas.drawString(40, 575, "某市政府信息公开工作年度报告")
+        for at, line in enumerate(lines[page : page + 5]):
+            canvas.drawString(40, 530 - 20 * at, line)
+        canvas.drawString(200, 20, f"第 {page // 5 + 1} 页")
+        canvas.showPage()
+    canvas.save()
+    assert [block.text for block in read_pdf(stream.getvalue(), "r.pdf").blocks] == [prose]
+
+
 def test_radicals_and_full_width_forms_are_read_as_characters() -> None:
     assert plain("\u2f8f政许可\uff11\uff12\uff08\u2f00\uff09") == "行政许可12(一)"
 
