@@ -117,6 +117,9 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
                 _evidence(whole, *parts[:count]),
             )
             return
+    # Figures given in 万 leave room for the digits they do not show.
+    if any(p.step > 1 for p in [whole, *parts]):
+        return
     # 其他 takes in all the rest, so a list that ends with it is complete.
     rest = next(
         (
