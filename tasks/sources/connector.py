@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from tasks.sources import address
@@ -161,6 +162,13 @@ class ApiPull:
         if len(self._totals) == len(listed):
             self.expected_rows = sum(self._totals.values())
         self._complain_if_missing()
+
+    def sample(self, request: Request, context: Context, most: int) -> Page:
+        """Land the first records of the first page only, with their details and children."""
+        with ThreadPoolExecutor(1, "sample") as executor:
+            page = next(self._reader(self._resource, None).pages(request))
+            self._land(replace(page, records=page.records[:most]), context, executor)
+        return page
 
     def _one_by_one(
         self, listed: list[tuple[Request, Context]], executor: Executor

@@ -62,7 +62,7 @@ def pull_workbooks(
     rule = resource.workbook
     assert rule is not None
     wanted = wanted_of(resource)
-    projector = Projector(resource, parts_of=_label, watch=False)
+    projector = projector_of(resource)
     undeclared: set[str] = set()
     versions: list[WorkbookVersion] = []
     problems: list[str] = []
@@ -86,16 +86,10 @@ def pull_workbooks(
                     continue
                 for sheet in sheets:
                     undeclared.update(sheet.undeclared)
-                    around = {
-                        "$file": entry.name,
-                        "$listing": entry.listing,
-                        "$sheet": sheet.name,
-                        "$cell": sheet.cells,
-                        "$beside": sheet.beside,
-                    }
                     for number, record in sheet.records():
+                        around = sheet.around(entry.name, entry.listing, number)
                         spot = _Place(writer, f"{entry.name}#{sheet.name}!{number}")
-                        projector.project([record], {**around, "$row": number}, spot)
+                        projector.project([record], around, spot)
                     skipped += sheet.skipped
             if is_read or (known is not None and known[1] != entry.mark):
                 versions.append(WorkbookVersion(entry.name, digest, entry.mark, is_read))
@@ -142,6 +136,11 @@ def wanted_of(resource: Resource) -> Wanted:
         cells=tuple(p.removeprefix("$cell.") for p in unique if p.startswith("$cell.")),
         beside=tuple(p.removeprefix("$beside.") for p in unique if p.startswith("$beside.")),
     )
+
+
+def projector_of(resource: Resource) -> Projector:
+    """The projection of a workbook's rows, in which a path is a label."""
+    return Projector(resource, parts_of=_label, watch=False)
 
 
 def _label(path: str) -> tuple[str, ...]:

@@ -113,8 +113,7 @@ class LandingWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for writer in self._lists.values():
-            writer.close()
+        self.close()
         if not (self.folder / MANIFEST).exists():
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -125,10 +124,14 @@ class LandingWriter:
             writer = self._lists[name] = _ListWriter(self.folder, name)
         writer.add(rows)
 
+    def close(self) -> dict[str, list[LandedFile]]:
+        """Close the files; which there are."""
+        return {name: writer.finish() for name, writer in self._lists.items()}
+
     def finish(self, **rest: Any) -> Landed:
         """Close the files and write the manifest, which makes the landing count."""
         source, resource = self._identity
-        lists = {name: writer.finish() for name, writer in self._lists.items()}
+        lists = self.close()
         manifest = Manifest(
             load_id=f"{source}/{resource}/{self.load_id}",
             source=source,

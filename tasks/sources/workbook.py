@@ -61,6 +61,17 @@ class Sheet:
     _fill_down: tuple[str, ...] = ()
     _header: list[str] = field(default_factory=list)
 
+    def around(self, file: str, listing: dict[str, Any], row: int) -> dict[str, Any]:
+        """What a field can ask of a row beside its columns: `$file`, `$sheet`, `$cell.B2` …"""
+        return {
+            "$file": file,
+            "$listing": listing,
+            "$sheet": self.name,
+            "$row": row,
+            "$cell": self.cells,
+            "$beside": self.beside,
+        }
+
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row number (from 1, as the office program shows it) and label → value.
 
