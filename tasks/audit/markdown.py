@@ -36,7 +36,9 @@ def _report(report: AuditReport) -> list[str]:
         chosen = [check for check in report.checks if check.status == status]
         if chosen:
             parts.append(f"### {STATUS_LABELS[status]}\n")
-            parts.append(table(["规则", "说明", "算式", "提示(仅供参考)"], map(_row, chosen)))
+            parts.append(
+                table(["规则", "说明", "算式", typeset("提示(仅供参考)")], map(_row, chosen))
+            )
     rows = [
         typeset(f"- 格式以外的行:{row.table} {escaped(row.label)} {escaped('、'.join(row.values))}")
         for row in report.tables.extra_rows
