@@ -133,6 +133,7 @@ def _print(reports: list[AuditReport], html: Path | None, everything: bool) -> N
 
 def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
     from expectations.balance import STATUS_LABELS
+    from tasks.audit.tables import TABLE_NAMES
     from tasks.render.typeset import typeset
 
     year = f" {report.report_year} 年" if report.report_year else ""
@@ -155,7 +156,8 @@ def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
             _print_check(console, check)
     for row in report.tables.extra_rows:
         console.print(
-            f"+ 格式以外的行 {row.table} {row.label} {'、'.join(row.values)}", style="cyan"
+            f"+ 格式以外的行 {TABLE_NAMES[row.table]} {row.label} {'、'.join(row.values)}",
+            style="cyan",
         )
     for text, _ in report.tables.problems:
         console.print(typeset(f"! 未能读出:{text}"), style="magenta")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from expectations.balance import STATUS_LABELS, Status
 from tasks.audit.result import AuditReport, Check
+from tasks.audit.tables import TABLE_NAMES
 from tasks.render.markdown import code, escaped, table
 from tasks.render.typeset import typeset
 
@@ -40,7 +41,9 @@ def _report(report: AuditReport) -> list[str]:
                 table(["规则", "说明", "算式", typeset("提示(仅供参考)")], map(_row, chosen))
             )
     rows = [
-        typeset(f"- 格式以外的行:{row.table} {escaped(row.label)} {escaped('、'.join(row.values))}")
+        typeset(
+            f"- 格式以外的行:{TABLE_NAMES[row.table]} {escaped(row.label)} {escaped('、'.join(row.values))}"
+        )
         for row in report.tables.extra_rows
     ]
     rows += [typeset(f"- 未能读出:{escaped(text)}") for text, _ in report.tables.problems]

@@ -14,6 +14,7 @@ from typing import Any
 from expectations.balance import STATUS_LABELS, number
 from tasks.audit.document import Grid
 from tasks.audit.result import AuditReport, Check, Evidence, meaning_of
+from tasks.audit.tables import TABLE_NAMES
 from tasks.render.typeset import typeset
 
 _WORST_FIRST = ("fail", "uncertain", "pass", "not_assessable")
@@ -51,6 +52,7 @@ def render_page(reports: Sequence[AuditReport]) -> str:
     template = environment.get_template("page.html.j2")
     return template.render(
         typeset=typeset,
+        table_names=TABLE_NAMES,
         reports=[_view(report, at) for at, report in enumerate(reports)],
         statuses=[(s, STATUS_LABELS[s]) for s in ("fail", "uncertain", "pass", "not_assessable")],
         mark_labels=MARK_LABELS,

@@ -12,10 +12,8 @@ from decimal import Decimal
 
 from expectations.balance import check_value, evaluate, number
 from tasks.audit.result import Check, Evidence, Suggestion, of_balance
-from tasks.audit.tables import TABLES, TableReading
+from tasks.audit.tables import TABLE_NAMES, TABLES, TableReading
 from warehouse.layout import Equation, Layout, Term
-
-_NAMES = {"t2": "表二", "t3": "表三", "t4": "表四"}
 
 
 def table_checks(reading: TableReading) -> list[Check]:
@@ -26,7 +24,7 @@ def table_checks(reading: TableReading) -> list[Check]:
                 code,
                 f"{code}.{table}",
                 "not_assessable",
-                f"{_NAMES[table]}没有找到(可能是图片,或不是现行格式)",
+                f"{TABLE_NAMES[table]}没有找到(可能是图片,或不是现行格式)",
             )
             for table, code in (
                 ("t3", "B1"),
@@ -50,7 +48,7 @@ def table_checks(reading: TableReading) -> list[Check]:
                         code,
                         f"{code}.{table}",
                         "not_assessable",
-                        f"{_NAMES[table]}没有找到(可能是图片)",
+                        f"{TABLE_NAMES[table]}没有找到(可能是图片)",
                     )
                 )
             continue
@@ -72,7 +70,7 @@ def _values(layout: Layout, table: str, figures: Mapping[str, Decimal | None]) -
             held += 1
         else:
             blank += 1
-    message = f"{_NAMES[table]} {held} 个单元格是合规的数"
+    message = f"{TABLE_NAMES[table]} {held} 个单元格是合规的数"
     if blank:
         message += f",{blank} 个空白(不当作 0)"
     yield Check("B9", f"B9.{table}", "pass" if held else "not_assessable", message)

@@ -18,6 +18,7 @@ from tasks.audit.labels import Label, match, squeeze, wording, written
 from warehouse.layout import Layout, layout_names, load_layout
 
 TABLES = ("t2", "t3", "t4")
+TABLE_NAMES = {"t2": "表二", "t3": "表三", "t4": "表四"}
 APPLICANTS = (
     "natural_person", "commercial_enterprise", "research_institution", "public_welfare_organization",
     "legal_service_organization", "other_organization", "total",
@@ -269,7 +270,7 @@ class _Reader:
             if len(values) > 1 or not self._is_text:
                 self.reading.problems.append(
                     (
-                        f"{table} {key}:{len(values)} 个数对不上 {len(columns)} 列({written_})",
+                        f"{TABLE_NAMES[table]} {_row_label(table, key)}:{len(values)} 个数对不上 {len(columns)} 列({written_})",
                         values[0].place,
                     )
                 )
@@ -303,7 +304,7 @@ class _Reader:
             for (review, ending), cell in zip(keys, values, strict=True):
                 self._keep(f"t4.{review}.{ending}", cell)
         elif len(values) > 5:
-            self.reading.problems.append((f"t4:{len(values)} 个数对不上 15 列", values[0].place))
+            self.reading.problems.append((f"表四:{len(values)} 个数对不上 15 列", values[0].place))
 
     def _heads_of(self, column: int) -> dict[str, str]:
         return self._review_heads.get(column, {})
@@ -328,7 +329,10 @@ class _Reader:
                 if table not in self._second:
                     self._second.add(table)
                     self.reading.problems.append(
-                        (f"{table} 又出现一张或一行,所列数与前面不同,按前面的核对", cell.place)
+                        (
+                            f"{TABLE_NAMES[table]}又出现一张或一行,所列数与前面不同,按前面的核对",
+                            cell.place,
+                        )
                     )
             return
         value, note = read.value, "空白" if read.is_blank else ""

@@ -20,9 +20,11 @@ def year_checks(report: AuditReport, last_year: AuditReport | None) -> list[Chec
     checks: list[Check] = []
     layout = report.tables.layout
     if last_year is None:
+        known = {e.code for e in layout.equations} if layout else set(_NEEDS)
         return [
             Check(code, code, "not_assessable", f"{needs}:没有提供上年的报告")
             for code, needs in _NEEDS.items()
+            if code in known
         ]
     if layout is not None:
         before = last_year.tables.figures

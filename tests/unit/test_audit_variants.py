@@ -138,7 +138,7 @@ def test_a_second_set_of_tables_is_told_and_not_mixed_in(form: Form) -> None:
     others = [r for _, r in tables(layout, balanced(layout, random.Random(22), 300))]
     reading = read("".join(laid(r) for r in [*rows.values(), *others]))
     assert _same(reading, figures)
-    assert {text[:2] for text, _ in reading.problems} == {"t2", "t3", "t4"}
+    assert {text[:2] for text, _ in reading.problems} == {"表二", "表三", "表四"}
 
 
 def test_other_tables_of_the_page_are_passed_over(form: Form) -> None:
