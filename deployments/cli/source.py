@@ -2,9 +2,150 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tasks.sources.check import ListCheck
+
 app = typer.Typer(help="接入信息系统:新建、检查来源文件。", no_args_is_help=True)
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Option(prompt="名称(小写字母,如 hotline)", help="来源名称")],
+    title: Annotated[str, typer.Option(prompt="中文名称", help="中文名称")],
+    base_url: Annotated[
+        str, typer.Option("--base-url", prompt="接口的根地址(可写 ${环境变量})", help="根地址")
+    ],
+    auth: Annotated[
+        str,
+        typer.Option(
+            prompt="登录方式(none、api_key、basic、bearer、oauth2_client_credentials、signed、session)",
+            help="登录方式",
+        ),
+    ] = "none",
+    table: Annotated[str, typer.Option(prompt="写入的核心表", help="写入的核心表")] = "article",
+    path: Annotated[str, typer.Option(prompt="列表接口的路径", help="列表接口的路径")] = "/records",
+    paginator: Annotated[
+        str,
+        typer.Option(
+            prompt="翻页方式(page_number、offset、cursor、next_link、link_header、single)",
+            help="翻页方式",
+        ),
+    ] = "page_number",
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="写到哪个目录;默认为城市目录下的 sources")
+    ] = None,
+) -> None:
+    """问几个问题,写出带说明的来源文件。"""
+    from deployments.cli import Exit
+    from tasks.settings import Settings
+    from tasks.sources.start import AUTHS, PAGINATORS, Answers, starting_file
+    from warehouse.tables import all_tables
+
+    tables = [t.name for t in all_tables() if t.layer == "core" and t.is_pulled]
+    for given, allowed in ((auth, list(AUTHS)), (table, tables), (paginator, list(PAGINATORS))):
+        if given not in allowed:
+            typer.echo(f"没有 {given}。允许:{'、'.join(allowed)}", err=True)
+            raise typer.Exit(Exit.WRONG_USE)
+    file = (folder or Settings().sources) / f"{name}.yaml"
+    if file.exists():
+        typer.echo(f"{file} 已存在,未改动。请换一个名称,或直接编辑该文件", err=True)
+        raise typer.Exit(Exit.WRONG_USE)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    answers = Answers(name, title, base_url, auth, table, path, paginator)
+    file.write_text(starting_file(answers), encoding="utf-8")
+    typer.echo(f"已写出 {file}。填好字段后运行:nianbao source check {file}")
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="来源文件")],
+    resource: Annotated[str | None, typer.Option("--resource", help="只检查这个资源")] = None,
+) -> None:
+    """登录,每个资源取一页,逐字段显示前几条记录和发现的问题;不写入任何数据。"""
+    from rich.console import Console
+
+    from deployments.cli import Exit
+    from tasks.settings import Settings
+    from tasks.sources.check import check_source
+    from tasks.sources.errors import SourceUnavailable
+    from tasks.sources.model import load_source
+
+    source = load_source(file, Settings().environment)
+    console = Console()
+    console.print(f"{source.title}({source.name})", style="bold", markup=False)
+    worst = Exit.DONE
+    for found in check_source(source, resource):
+        _show(console, found)
+        if isinstance(found.error, SourceUnavailable):
+            worst = Exit.SOURCE_FAILED
+        elif not found.is_good and worst is Exit.DONE:
+            worst = Exit.BLOCKED
+    raise typer.Exit(worst)
+
+
+def _show(console: Console, found: ListCheck) -> None:
+    """One list: request, records field by field, what was not mapped, what is wrong."""
+    from rich.table import Table
+
+    console.rule(f"{found.title}({found.name} → core.{found.table})")
+    if found.request:
+        console.print(found.request, markup=False)
+    if found.error is not None:
+        console.print(f"✗ {found.error}", markup=False)
+        return
+    counted = [f"本页 {found.records_on_page:,} 条"] if found.request else []
+    if found.total is not None:
+        counted.append(f"来源称共 {found.total:,}")
+    if found.control_total is not None:
+        counted.append(f"计数接口 {found.control_total:,} 条")
+    if counted:
+        console.print(",".join(counted))
+    for record in found.records:
+        table = Table(
+            title=f"编号 {record.record_id or '(无)'}  {record.place}", title_justify="left"
+        )
+        for heading in ("列", "路径", "读到", "入库为"):
+            table.add_column(heading, overflow="fold")
+        for one in record.fields:
+            typed = "✗" if one.is_faulty else one.typed or ""
+            table.add_row(one.column, one.path, one.read or "", typed)
+        console.print(table)
+    if found.not_mapped:
+        console.print(f"来源有而未声明(不会保存):{'、'.join(found.not_mapped)}", markup=False)
+    for fault in found.faults:
+        console.print(f"✗ {fault}", markup=False)
+    if found.is_good:
+        console.print("✓ 没有发现问题" if found.records else "✓ 请求成功,但没有记录")
+
+
+@app.command("fields")
+def fields(
+    url: Annotated[str, typer.Argument(help="列表接口的完整地址")],
+    table: Annotated[str | None, typer.Option("--table", help="打算写入的核心表")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="用这个来源文件的登录方式")
+    ] = None,
+) -> None:
+    """取一个样本,建议记录列表、编号、翻页和字段的写法;疑为个人信息的字段不列入。"""
+    from deployments.cli import Exit
+    from tasks.settings import Settings
+    from tasks.sources.model import load_source
+    from tasks.sources.propose import propose
+
+    auth = load_source(source, Settings().environment).auth if source else None
+    try:
+        proposal = propose(url, auth=auth, table_name=table)
+    except KeyError:
+        typer.echo(f"没有核心表 {table}", err=True)
+        raise typer.Exit(Exit.WRONG_USE) from None
+    typer.echo(proposal.yaml(), nl=False)
 
 
 @app.command("schema")
@@ -15,8 +156,3 @@ def schema() -> None:
     from tasks.sources.model import Source
 
     typer.echo(json.dumps(Source.model_json_schema(by_alias=True), ensure_ascii=False, indent=1))
-
-
-@app.callback()
-def source() -> None:
-    """接入信息系统:新建、检查来源文件。"""

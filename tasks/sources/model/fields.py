@@ -141,7 +141,11 @@ def _field(value: Any) -> Any:
     return {"path": value} if isinstance(value, str | list) else value
 
 
-Fields = dict[str, Annotated[FieldRule, BeforeValidator(_field)]]
+Fields = Annotated[
+    dict[str, Annotated[FieldRule, BeforeValidator(_field)]],
+    # `fields:` with nothing below it yet, as in a file that is being written.
+    BeforeValidator(lambda value: {} if value is None else value),
+]
 
 
 class Condition(Part):

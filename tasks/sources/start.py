@@ -1,0 +1,89 @@
+"""The beginning of a source file, from a few answers: what most files need, with comments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from warehouse.tables import table
+
+AUTHS = {
+    "none": "{type: none}",
+    "api_key": '{type: api_key, name: X-API-Key, value: "${@_KEY}"}',
+    "basic": '{type: basic, username: "${@_USER}", password: "${@_PASSWORD}"}',
+    "bearer": '{type: bearer, token: "${@_TOKEN}"}',
+    "oauth2_client_credentials": (
+        "\n  type: oauth2_client_credentials\n  token_url: /oauth/token        # 换取令牌的地址\n"
+        '  client_id: "${@_CLIENT_ID}"\n  client_secret: "${@_CLIENT_SECRET}"'
+    ),
+    "signed": (
+        '\n  type: signed\n  key: "${@_KEY_ID}"\n  secret: "${@_SECRET}"\n  algorithm: hmac_sha256\n'
+        '  canonical: "{timestamp}\\n{nonce}\\n{query}"   # 被签名的字符串,按厂商文档修改\n'
+        '  headers: {X-App-Key: "{key}", X-Timestamp: "{timestamp}", X-Nonce: "{nonce}", X-Signature: "{signature}"}'
+    ),
+    "session": (
+        "\n  type: session\n  login_path: /login\n"
+        '  body: {username: "${@_USER}", password: "${@_PASSWORD}"}\n'
+        "  cookie: SESSION               # 登录成功必有的 Cookie"
+    ),
+}
+PAGINATORS = {
+    "page_number": "{type: page_number, page_param: page, size_param: page_size, size: 500, total: data.total}",
+    "offset": "{type: offset, offset_param: offset, size_param: limit, size: 500, total: total}",
+    "cursor": "{type: cursor, cursor_param: cursor, next: paging.next, size_param: limit, size: 500}",
+    "next_link": "{type: next_link, next: links.next}",
+    "link_header": "{type: link_header, size_param: per_page, size: 500}",
+    "single": "{type: single}",
+}
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What is asked: name and title of the system, address, sign-in, and one list."""
+
+    name: str
+    title: str
+    base_url: str
+    auth: str
+    table: str
+    path: str
+    paginator: str
+
+
+def starting_file(answers: Answers) -> str:
+    """The text of a source file that can be checked at once and then filled in.
+
+    Raises KeyError for an unknown table, sign-in or paging.
+    """
+    prefix = f"NIANBAO_{answers.name.upper()}"
+    target = table(f"core.{answers.table}")
+    auth = AUTHS[answers.auth].replace("@", prefix)
+    width = max(len(column.name) for column in target.business_columns) + 12
+    fields = "\n".join(
+        f"      {f'# {column.name}: 路径':<{width}}  # {column.sql_type} {column.meaning}"
+        for column in target.business_columns
+    )
+    return f"""# {answers.title}。各键的说明见 docs/connect.zh.md;写完运行 nianbao source check 本文件
+name: {answers.name}
+title: {answers.title}
+base_url: {answers.base_url}
+# 密钥等写在环境变量或 <数据目录>/<城市>.env 中,不写在本文件里
+auth: {auth}
+http: {{timeout_seconds: 30, retries: 5, concurrency: 4}}
+timezone: Asia/Shanghai
+# code_maps:                      # 代码表:来源代码 → 本库代码
+#   outcome: {{values: {{"01": granted}}, unknown: reject}}
+resources:
+  - name: {answers.table}s
+    title: {target.title}
+    table: {answers.table}
+    path: {answers.path}
+    paginator: {PAGINATORS[answers.paginator]}
+    records: data.list            # 响应体中记录列表的路径
+    key: id                       # 记录编号的路径
+    # cursor: {{field: updatedAt, param: updated_since, format: "%Y-%m-%dT%H:%M:%S", lag: 2d}}
+    # removed: {{path: status, equals: deleted, at: deletedAt}}
+    # control_total: {{path: {answers.path}/count, total: count}}
+    # 允许保存的字段:列: 路径。去掉行首的 # 并写上路径;没有声明的字段不会被保存
+    fields:
+{fields}
+"""
