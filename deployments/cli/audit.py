@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -53,8 +54,8 @@ def audit(
         Path | None,
         typer.Option(
             "--against-edition",
-            metavar="JSON",
-            help="与版本逐格比较:`nianbao tables YEAR --json` 的输出文件",
+            metavar="版次",
+            help="与版次逐格比较:版次编号(如 2020-1),或 `nianbao tables YEAR --json` 的输出文件",
             show_default=False,
         ),
     ] = None,
@@ -108,6 +109,8 @@ def _stop(message: str) -> NoReturn:
 
 
 def _edition(path: Path) -> dict[str, Any]:
+    if not path.exists() and re.fullmatch(r"\d{4}-\d+", str(path)):
+        return _edition_in_lake(str(path))
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -117,6 +120,16 @@ def _edition(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, dict) or not isinstance(loaded.get("cells"), dict):
         _stop(f"{path}:不是版本的输出,缺少 cells(应为 `nianbao tables YEAR --json` 的结果)")
     return dict(loaded)
+
+
+def _edition_in_lake(edition_id: str) -> dict[str, Any]:
+    """The root's figures of an edition, as `nianbao tables` prints them. Raises NoEdition."""
+    from deployments.cli import open_lake
+    from tasks.edition_store import load
+    from tasks.render import tables_json
+
+    _, lake = open_lake()
+    return tables_json(load(lake, int(edition_id[:4]), edition_id=edition_id))
 
 
 def _print(reports: list[AuditReport], html: Path | None, everything: bool) -> None:

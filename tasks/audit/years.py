@@ -45,7 +45,7 @@ def year_checks(report: AuditReport, last_year: AuditReport | None) -> list[Chec
 
 
 def _same_organ(one: str, other: str) -> bool:
-    """汕尾市 and 汕尾市人民政府 are one; an organ that is not named may be any."""
+    """某市 and 某市人民政府 are one; an organ that is not named may be any."""
     return not one or not other or one.removesuffix("人民政府") == other.removesuffix("人民政府")
 
 
