@@ -46,7 +46,7 @@ SOURCE = """
 name: bench
 title: 测试系统
 base_url: ${BENCH_URL}
-http: {concurrency: 8}
+http: {concurrency: 4}
 resources:
   - name: work_orders
     table: work_order

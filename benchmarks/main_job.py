@@ -1,0 +1,101 @@
+"""How long the main job takes at full volume, beside an empty Prefect flow in the same run.
+
+    python -m benchmarks.main_job
+
+In a temporary data home: an empty flow, the demo city generated, a first nightly run, the
+build of 2020, a second nightly run with nothing changed, and the readers. Each is a process
+of its own, as an operator would start it; peak memory is that of its largest process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+NIANBAO = [sys.executable, "-c", "from deployments.cli import main; main()"]
+EMPTY = """
+import flows
+from prefect import flow
+
+@flow
+def empty() -> None:
+    pass
+
+empty()
+"""
+READERS = (
+    ("nianbao --help", ["--help"]),
+    ("nianbao status", ["status"]),
+    ("nianbao tables 2020 --json", ["tables", "2020", "--json"]),
+    ("nianbao explain 2020 t3.granted.total", ["explain", "2020", "t3.granted.total", "--json"]),
+)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Seconds from start to end, and the peak memory of the largest process in MB."""
+
+    seconds: float
+    peak_mb: float
+
+
+def measure(command: list[str], environment: dict[str, str]) -> Measured:
+    """Run a command to its end. Exit code 1 (findings that block) is a good end here."""
+    began = time.monotonic()
+    child = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.monotonic() - began
+    code = os.waitstatus_to_exitcode(status)
+    if code not in (0, 1):
+        raise SystemExit(f"{command[-2:]} ended with {code}")
+    return Measured(seconds, usage.ru_maxrss / 1024)
+
+
+def main() -> None:
+    """Measure and print a Markdown table."""
+    from deployments.demo_city.service import running
+
+    home = Path(tempfile.mkdtemp(prefix="nianbao-bench-"))
+    try:
+        environment = {
+            **os.environ,
+            "NIANBAO_HOME": str(home),
+            "PREFECT_LOGGING_LEVEL": "CRITICAL",
+            "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+        }
+        # The first start of all makes Prefect's own database; that is no part of a flow.
+        measure([sys.executable, "-c", EMPTY], environment)
+        rows = [("an empty Prefect flow", measure([sys.executable, "-c", EMPTY], environment))]
+        began = time.monotonic()
+        with running(home) as services:
+            generated = time.monotonic() - began
+            environment |= services
+            rows += [
+                (
+                    "nightly, everything for the first time",
+                    measure([*NIANBAO, "nightly"], environment),
+                ),
+                ("year-end 2020", measure([*NIANBAO, "year-end", "2020"], environment)),
+                ("nightly again, nothing changed", measure([*NIANBAO, "nightly"], environment)),
+            ]
+        rows += [(name, measure([*NIANBAO, *words], environment)) for name, words in READERS]
+        empty = rows[0][1].seconds
+        print(f"The demo city was generated and serving in {generated:.1f} s.\n")
+        print("| | seconds | beside the empty flow | peak memory (MB) |")
+        print("|---|---:|---:|---:|")
+        for name, measured in rows:
+            ratio = measured.seconds / empty
+            print(f"| {name} | {measured.seconds:.1f} | {ratio:.1f}× | {measured.peak_mb:.0f} |")
+    finally:
+        shutil.rmtree(home)
+
+
+if __name__ == "__main__":
+    main()
