@@ -29,6 +29,7 @@ _ADDRESS = re.compile(r"([A-Za-z]{1,3})(\d+)")
 
 Cell = Any
 Grid = list[list[Cell]]
+Range = tuple[tuple[int, int], tuple[int, int]]
 
 
 class UnreadableWorkbook(ValueError):
@@ -125,7 +126,7 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
         if rule.sheets and not any(fnmatch(sheet_name, pattern) for pattern in rule.sheets):
             continue
         _fill_merged(grid, merged, rule.header_within)
-        header = _find_header(grid, rule, wanted, has_merged=merged is not None)
+        header = _find_header(grid, rule, wanted, merged or [])
         if isinstance(header, str):
             lacking.append(f"工作表“{sheet_name}”{header}")
             continue
@@ -154,7 +155,7 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
 
 def _grids(
     content: bytes, name: str, rule: Workbook
-) -> Iterator[tuple[str, Grid, list[tuple[tuple[int, int], tuple[int, int]]] | None]]:
+) -> Iterator[tuple[str, Grid, list[Range] | None]]:
     """Name, cells from A1 on, and merged ranges of every visible sheet."""
     if PurePosixPath(name).suffix.lower() in (".csv", ".txt", ".tsv"):
         try:
@@ -179,9 +180,7 @@ def _grids(
         ) from None
 
 
-def _fill_merged(
-    grid: Grid, merged: list[tuple[tuple[int, int], tuple[int, int]]] | None, header_within: int
-) -> None:
+def _fill_merged(grid: Grid, merged: list[Range] | None, header_within: int) -> None:
     """Give every cell of a merged range its value: in the header both ways, below it downwards."""
     for (top, left), (bottom, right) in merged or []:
         if top >= len(grid) or left >= len(grid[top]):
@@ -194,14 +193,15 @@ def _fill_merged(
 
 
 def _find_header(
-    grid: Grid, rule: Workbook, wanted: Wanted, *, has_merged: bool
+    grid: Grid, rule: Workbook, wanted: Wanted, merged: list[Range]
 ) -> tuple[int, list[str], dict[str, int]] | str:
     """First data row, the label of each column, and where each wanted label is; or what lacks."""
     depths = [rule.header_rows] if rule.header_rows else list(range(1, MOST_HEADER_ROWS + 1))
     best: tuple[int, int, list[str], dict[str, int]] | None = None
     for top in range(min(rule.header_within, len(grid))):
         for depth in depths:
-            labels = _labels(grid[top : top + depth], has_merged)
+            rows = grid[top : top + depth]
+            labels = _labels(rows, _has_groups(rows, top, merged))
             columns = match_labels(labels, wanted.labels)
             if columns and (best is None or len(columns) > best[0]):
                 best = (len(columns), top + depth, labels, columns)
@@ -213,6 +213,15 @@ def _find_header(
         present = "、".join(label for label in labels if label)
         return f"缺少列 {'、'.join(missing)};现有列:{present}"
     return first_row, labels, columns
+
+
+def _has_groups(rows: Grid, top: int, merged: list[Range]) -> bool:
+    """Whether headings over several columns are merged; a title over all of them is none."""
+    width = max((len(row) for row in rows), default=0)
+    return any(
+        top <= first < top + len(rows) and 0 < right - left < width - 1
+        for (first, left), (_, right) in merged
+    )
 
 
 def _labels(rows: Grid, has_merged: bool) -> list[str]:
