@@ -16,6 +16,7 @@ from tasks.edition import Edition
 from tasks.maintain import Maintained
 from tasks.publish import Published
 from tasks.render import markdown, operator
+from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
 from tasks.runs import Run
 from tasks.settings import Settings
@@ -55,7 +56,7 @@ def publish_edition(
     year = edition.report_year
     base_url = files_url(settings, edition)
     codes = sorted({f.code for f in edition.blocking_findings})
-    answers = [{"finding": code, "reason": ""} for code in codes]
+    answers = [{"finding": f"{code} {rule_title(code)}".strip(), "reason": ""} for code in codes]
     link = form_link(settings, "publish", {"edition": edition.id, "answers": answers})
     texts = [
         ("tables", markdown.tables(edition), "法定表格"),
@@ -66,15 +67,17 @@ def publish_edition(
     ]
     if chosen:
         texts.insert(1, ("organs", operator.chosen_organs(edition, chosen), "所选机关的表格"))
-    pages = {
-        title: f"{settings.page_url}/artifacts/key/{key}-{year}" if settings.page_url else ""
-        for key, _, title in texts
-    }
-    texts.insert(0, ("result", operator.result(edition, comparison, pages, base_url, link), "结果"))
+    pages = {}
     for key, text, title in texts:
-        create_markdown_artifact(
+        made = create_markdown_artifact(
             key=f"{key}-{year}", markdown=text, description=f"{year} 年{title}"
         )
+        pages[title] = f"{settings.page_url}/artifacts/artifact/{made}" if settings.page_url else ""
+    create_markdown_artifact(
+        key=f"result-{year}",
+        markdown=operator.result(edition, comparison, pages, base_url, link),
+        description=f"{year} 年编制结果,从这里看起",
+    )
 
 
 def publish_publication(published: Published, settings: Settings) -> None:

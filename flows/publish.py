@@ -75,7 +75,8 @@ def publish(
         approver=approver,
         statement=statement,
         code=code,
-        answers={a.finding: a.reason for a in answers if a.finding.strip()},
+        # The first word is the rule; the form shows its title after it.
+        answers={a.finding.split()[0]: a.reason for a in answers if a.finding.strip()},
         stale_reason=stale_reason,
     )
     try:

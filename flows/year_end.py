@@ -11,6 +11,7 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_edition
 from flows.forms import (
@@ -115,7 +116,8 @@ def year_end(
         edition = built.edition
         progresses.step("生成文件")
         folder = settings.editions / edition.id
-        render_step(edition, folder, lake)
+        # Quoted: Prefect would look through every figure for results of other tasks.
+        render_step(quote(edition), folder, lake)  # type: ignore[call-overload]
     keep_run(lake, run, now=now())
     publish_edition(edition, folder, settings, compare_with_earlier(lake, edition), chosen)
     notify_step(

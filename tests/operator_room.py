@@ -1,0 +1,162 @@
+"""The operator's room for tests: `nianbao serve` as a process, and its server asked directly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.city import Installation
+
+ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+APPROVER = "王处长"
+SECRET = "JBSWY3DPEHPK3PXP"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Room:
+    """A running `nianbao serve`. `ready_seconds` is how long it took to be ready."""
+
+    process: subprocess.Popen[str]
+    address: str
+    installation: Installation
+    ready_seconds: float
+
+    @property
+    def home(self) -> Path:
+        return self.installation.home
+
+    def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
+        """An answer of the server's API."""
+        request = urllib.request.Request(
+            f"{self.address}/api{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content = answer.read()
+        return json.loads(content) if content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(f"/deployments/name/{name}/{name}")
+        return found
+
+    def runs(self, name: str) -> list[dict[str, Any]]:
+        """A deployment's runs that began, the oldest first."""
+        found: list[dict[str, Any]] = self.ask(
+            "/flow_runs/filter",
+            {"sort": "START_TIME_ASC", "deployments": {"name": {"any_": [name]}}},
+        )
+        return [run for run in found if run["start_time"]]
+
+    def start(self, name: str, **parameters: Any) -> str:
+        deployment = self.deployment(name)["id"]
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        return str(self.ask(f"/deployments/{deployment}/create_flow_run", body)["id"])
+
+    def state(self, run_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask(f"/flow_runs/{run_id}")["state"]
+        return found
+
+    def until_ended(self, run_id: str, timeout: float = 180) -> dict[str, Any]:
+        """A run's final state."""
+        until = time.monotonic() + timeout
+        while time.monotonic() < until:
+            state = self.state(run_id)
+            if state["type"] in ENDED:
+                return state
+            time.sleep(0.3)
+        raise AssertionError(f"{run_id} did not end: {state}")
+
+    def run(self, name: str, **parameters: Any) -> dict[str, Any]:
+        """Start a run and wait for its final state."""
+        return self.until_ended(self.start(name, **parameters))
+
+    def artifact(self, key: str) -> str:
+        """The newest artifact of a key, as Markdown."""
+        found = self.ask(
+            "/artifacts/filter",
+            {"sort": "CREATED_DESC", "artifacts": {"key": {"any_": [key]}}, "limit": 1},
+        )
+        return str(found[0]["data"])
+
+    def stop(self) -> int:
+        """Ctrl-C; returns the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(40)
+
+
+@contextmanager
+def room(home: Path, services: Mapping[str, str], **settings: str) -> Iterator[Room]:
+    """`nianbao serve` for the length of a `with` block."""
+    installation = Installation.at(home, {**services, **settings})
+    port = free_port()
+    home.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    process = subprocess.Popen(
+        installation.command("serve", "--port", str(port)),
+        env=dict(installation.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if line.startswith("已就绪"):
+                break
+        assert "已就绪" in said, said
+        yield Room(process, f"http://127.0.0.1:{port}", installation, time.monotonic() - began)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(40)
+            except subprocess.TimeoutExpired:
+                for pid in [*descendants(process.pid), process.pid]:
+                    os.kill(pid, signal.SIGKILL)
+                process.wait()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those that they started, the youngest first."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*"):
+        try:
+            children = (task / "children").read_text().split()
+        except OSError:
+            continue
+        for child in map(int, children):
+            found = [*descendants(child), child, *found]
+    return found
+
+
+def process_of(run_id: str, under: int) -> int | None:
+    """The process in which a flow run goes on, below a process; None before and after."""
+    for pid in descendants(under):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            continue
+        if f"PREFECT__FLOW_RUN_ID={run_id}".encode() in environment:
+            return pid
+    return None
