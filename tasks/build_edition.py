@@ -189,6 +189,8 @@ def rule_findings(opened: Reading, tabulation: Tabulation, as_of: date) -> Itera
     """
     as_seen = {t.full_name: f"lake.{t.full_name}" for t in all_tables() if t.layer != "core"}
     as_stored = {t.full_name: f"lake.{t.full_name}" for t in all_tables()}
+    if opened.is_as_stored:
+        as_stored = as_seen
     names = {organ.id: organ.name for organ in tabulation.tree.organs}
     for is_quarantine, relations in ((False, as_seen), (True, as_stored)):
         rules = [r for r in load_rules() if (r.severity == "quarantine") == is_quarantine]

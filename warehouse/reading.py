@@ -51,10 +51,15 @@ def measures() -> dict[str, Measure]:
 
 @dataclass(eq=False)
 class Reading:
-    """An open reading. `snapshot` is what it is pinned to."""
+    """An open reading.
+
+    `snapshot` is what it is pinned to; `is_as_stored` says that nothing is corrected or set
+    aside, so that the tables are as they lie in the lake.
+    """
 
     connection: Connection
     snapshot: int
+    is_as_stored: bool = False
     _materialised: set[str] = field(default_factory=set)
     _year: int | None = None
 
@@ -133,7 +138,11 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
                 )
                 kind = "TABLE" if table.name in small else "VIEW"
                 connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
-        yield Reading(connection, current_snapshot(connection))
+        yield Reading(
+            connection,
+            current_snapshot(connection),
+            is_as_stored=not quarantined and not corrected,
+        )
 
 
 def _small_tables(connection: Connection, rows: int) -> set[str]:

@@ -1,0 +1,99 @@
+"""Editions: the same inputs, the same edition; pinned to a snapshot; read back as built."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from tasks.build_edition import Built, build_edition, preview
+from tasks.edition_store import NoEdition, load
+from tests.small_city import NOW, SmallCity
+from warehouse.lake import LakeError, transaction
+
+
+def build(small: SmallCity, **more: object) -> Built:
+    return build_edition(small.lake, small.folder, 2020, now=NOW, **more)  # type: ignore[arg-type]
+
+
+def test_the_same_records_are_the_same_edition_whenever_it_is_built(small: SmallCity) -> None:
+    small.application("2020-03-02", "2020-03-09", outcome=None)
+    first = build(small)
+    later = build_edition(small.lake, small.folder, 2020, now=NOW + timedelta(days=3))
+    assert (first.is_new, later.is_new) == (True, False)
+    assert first.edition.id == later.edition.id == "2020-1"
+    assert first.edition.cell_hash == later.edition.cell_hash
+    assert later.edition.built_at == NOW
+
+
+def test_changed_records_make_a_new_edition_and_the_old_snapshot_gives_the_old_one_back(
+    small: SmallCity,
+) -> None:
+    small.application("2020-03-02", "2020-03-09")
+    first = build(small).edition
+    small.application("2020-03-03")
+    second = build(small).edition
+    assert (second.id, second.number) == ("2020-2", 2)
+    assert second.cell_hash != first.cell_hash
+    again, _ = preview(small.lake, small.folder, 2020, now=NOW, snapshot=first.snapshot)
+    assert again.cell_hash == first.cell_hash
+    assert load(small.lake, 2020, edition_id="2020-1").status == "superseded"
+    assert load(small.lake, 2020).id == "2020-2"
+
+
+def test_an_edition_is_read_back_as_it_was_built(small: SmallCity) -> None:
+    small.application("2020-03-02", "2020-03-09", outcome=None)
+    small.application("2019-12-02", "2020-03-09", applicant_kind=None)
+    built = build(small).edition
+    kept = load(small.lake, 2020)
+    assert kept.cells == built.cells
+    assert kept.last_year == dict(built.last_year.items())
+    assert kept.series == built.series
+    assert kept.organs == built.organs
+    assert kept.layout == built.layout
+
+    def told(edition):  # type: ignore[no-untyped-def]
+        return {
+            (f.organ_id, f.key): (f.status, f.severity, f.message, f.gap, f.records)
+            for f in edition.findings
+        }
+
+    assert told(kept) == told(built)
+
+
+def test_the_layout_of_an_edition_stays_when_the_citys_file_changes(small: SmallCity) -> None:
+    small.application("2020-03-02")
+    build(small)
+    overview = small.folder / "overview.yaml"
+    overview.write_text(
+        overview.read_text(encoding="utf-8").replace("收到申请,", "受理申请,"), encoding="utf-8"
+    )
+    kept = load(small.lake, 2020)
+    assert kept.layout.cells["overview.applications_received"].label == "收到申请"
+
+
+def test_last_years_published_figures_stand_for_last_year(small: SmallCity) -> None:
+    small.application("2019-12-02", "2020-01-09")
+    build_edition(small.lake, small.folder, 2019, now=NOW)
+    with small.lake.write() as connection, transaction(connection):
+        connection.execute("UPDATE yearly.edition SET edition_status = 'published'")
+        connection.execute(
+            "UPDATE yearly.cell SET value = 2 WHERE cell = 't3.carried_out.natural_person'"
+        )
+    edition = build(small).edition
+    (found,) = [
+        f for f in edition.findings if f.key == "B5.t3.natural_person" and f.organ_id == "R"
+    ]
+    assert (found.status, found.gap) == ("fail", Decimal(1))
+
+
+def test_an_edition_as_of_a_moment_takes_the_snapshot_of_then(small: SmallCity) -> None:
+    with pytest.raises(LakeError, match="还没有数据"):
+        small.lake.snapshot_at(NOW - timedelta(days=4000))
+    assert small.lake.snapshot_at(NOW + timedelta(days=4000)) == small.lake.snapshot()
+
+
+def test_without_an_edition_the_error_says_what_to_do(small: SmallCity) -> None:
+    with pytest.raises(NoEdition, match="nianbao year-end 2020"):
+        load(small.lake, 2020)
