@@ -119,6 +119,8 @@ def _show(console: Console, found: ListCheck) -> None:
         console.print(table)
     if found.not_mapped:
         console.print(f"来源有而未声明(不会保存):{'、'.join(found.not_mapped)}", markup=False)
+    if found.empty:
+        console.print(f"本页都没有值:{'、'.join(found.empty)}", markup=False)
     for fault in found.faults:
         console.print(f"✗ {fault}", markup=False)
     if found.is_good:

@@ -58,7 +58,11 @@ class RecordSample:
 
 @dataclass
 class ListCheck:
-    """What was found of a resource, or of one kind of its children."""
+    """What was found of a resource, or of one kind of its children.
+
+    `not_mapped` are fields of the source that nothing declares, `empty` columns for which no
+    record of the page has a value.
+    """
 
     name: str
     title: str
@@ -69,6 +73,7 @@ class ListCheck:
     records: list[RecordSample] = field(default_factory=list)
     not_mapped: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     control_total: int | None = None
     error: SourceError | None = None
 
@@ -236,7 +241,9 @@ def _judge(
     for name, filled in zip(names, row[1:], strict=True):
         if row[0] and not filled and not typing.rule.fields[name].required:
             near = _near(paths[name], found.not_mapped)
-            if near:
+            if not near:
+                found.empty.append(f"{name} ← {paths[name]}")
+            else:
                 found.faults.append(f"{name} ← {paths[name]}:{row[0]} 条都没有值。{near}")
 
 
@@ -256,5 +263,5 @@ def _cause(
 
 
 def _near(path: str, not_mapped: list[str]) -> str:
-    close = difflib.get_close_matches(path, not_mapped, 3, 0.5)
+    close = difflib.get_close_matches(path, not_mapped, 3, 0.6)
     return f"路径可能写错,相近的字段:{'、'.join(close)}" if close else ""

@@ -1,0 +1,352 @@
+"""Details, children, windows, workbooks and counts over real sockets; pulled and loaded."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tasks.load import load
+from tasks.pull import Pull, compare_control_totals, plan, pull
+from tasks.sources import session
+from tasks.sources.check import check_source
+from tasks.sources.errors import PartlyLoaded, SourceContractError
+from tasks.sources.landing import read_landing
+from tasks.sources.propose import propose
+from tests.contract import source_files as files
+from tests.contract.vendor import Vendor
+from tests.unit.test_source_workbook import MERGED, REGISTER, book
+from warehouse.lake import Lake
+
+NOW = datetime(2021, 1, 15, 3, 0)
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "SHORTEST_REST", 0.002)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """One lake for the module; each test uses a source name of its own."""
+    lake = Lake(tmp_path_factory.mktemp("lake"))
+    lake.create()
+    return lake
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    vendor = Vendor(files.records(40))
+    with vendor.serving():
+        yield vendor
+
+
+def _query(lake: Lake, sql: str) -> list[tuple[Any, ...]]:
+    with lake.read() as connection:
+        return connection.execute(sql).fetchall()
+
+
+def _run(tmp_path: Path, source: Any, lake: Lake, **given: Any) -> list[Any]:
+    return [
+        load(pull(due, tmp_path / "landing"), source, lake, now=NOW)
+        for due in plan(source, lake, now=NOW, **given)
+    ]
+
+
+def test_a_detail_request_for_each_record(tmp_path: Path, vendor: Vendor) -> None:
+    raw = files.raw_source(
+        vendor,
+        detail={"path": "/records/{id}", "records": "data"},
+        fields={"title": "title", "organ_id": {"path": "$detail.organ.code", "required": True}},
+        where=[{"path": "day", "present": True}],
+    )
+    landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+    assert {r["$id"]: r["organ_id"] for r in files.rows(landed)} == {
+        r["id"]: r["organ"]["code"] for r in vendor.records
+    }
+    assert sum(path.startswith("/records/R") for path in vendor.requests) == 40
+
+
+def test_children_that_are_asked_for_one_parent_at_a_time(tmp_path: Path, vendor: Vendor) -> None:
+    child = {
+        "name": "notes",
+        "table": "application_event",
+        "path": "/records/{id}/notes",
+        "records": "notes",
+        "key": ["$parent_id", "seq"],
+        "fields": {"application_id": "$parent_id", "event_on": "day"},
+    }
+    landed = files.pulled(
+        tmp_path, files.written(tmp_path, files.raw_source(vendor, children=[child]))
+    )
+    expected = [f"{r['id']}/{n['seq']}" for r in vendor.records for n in r["notes"]]
+    assert files.ids(landed, "notes") == sorted(expected)
+    assert all(row["$parent"] == row["application_id"] for row in files.rows(landed, "notes"))
+
+
+def test_the_same_list_for_several_values(tmp_path: Path, vendor: Vendor) -> None:
+    for number, record in enumerate(vendor.records):
+        record["site"] = number % 3
+    raw = files.raw_source(
+        vendor,
+        for_each={"site": [0, 2]},
+        params={"site": "{site}"},
+        fields={"title": "title", "organ_id": "$each.site"},
+    )
+    landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+    assert {r["$id"]: r["organ_id"] for r in files.rows(landed)} == {
+        r["id"]: str(r["site"]) for r in vendor.records if r["site"] != 1
+    }
+
+
+@pytest.mark.parametrize("split", ["none", "day", "week", "month", "year"])
+def test_windows_are_split_and_fetched_side_by_side(
+    tmp_path: Path, vendor: Vendor, lake: Lake, split: str
+) -> None:
+    windows = {
+        "from_param": "from",
+        "to_param": "to",
+        "split": split,
+        "start": "2020-01-01",
+        "lag": "2d",
+    }
+    raw = files.raw_source(vendor, "cursor_body", windows=windows) | {"name": f"windows_{split}"}
+    if split == "day":
+        windows["start"] = "2020-11-20"
+        vendor.records = [r for r in vendor.records if r["day"] >= "2020-11-20"]
+    vendor.paging = "cursor_body"
+    source = files.written(tmp_path, raw)
+    results = _run(tmp_path, source, lake)
+    assert sum(r.rows_written for r in results) == len(vendor.records)
+    again = plan(source, lake, now=NOW)
+    # What ended more than two days before it was pulled is settled.
+    assert all(window.end > datetime(2021, 1, 13) for due in again for window in due.windows)
+
+
+def test_a_window_that_is_asked_for(tmp_path: Path, vendor: Vendor, lake: Lake) -> None:
+    windows = {
+        "from_param": "from",
+        "to_param": "to",
+        "split": "month",
+        "start": "2020-01-01",
+        "column": "published_at",
+    }
+    raw = files.raw_source(vendor, windows=windows) | {"name": "asked"}
+    source = files.written(tmp_path, raw)
+    _run(tmp_path, source, lake, window_from="2020-03-01", window_to="2020-05-01")
+    expected = sum("2020-03-01" <= r["day"] < "2020-05-01" for r in vendor.records)
+    assert _query(lake, "SELECT count(*) FROM core.article WHERE source_system = 'asked'") == [
+        (expected,)
+    ]
+    vendor.records = [r for r in vendor.records if not r["day"].startswith("2020-03")]
+    _run(tmp_path, source, lake, window_from="2020-03-01", window_to="2020-05-01")
+    assert _query(
+        lake,
+        "SELECT count(*) FROM core.article WHERE source_system = 'asked' AND removed_at IS NULL",
+    ) == [(sum(r["day"].startswith("2020-04") for r in vendor.records),)]
+
+
+def test_control_totals_name_the_windows_that_differ(
+    tmp_path: Path, vendor: Vendor, lake: Lake
+) -> None:
+    total = {
+        "path": "/count",
+        "total": "count",
+        "from_param": "from",
+        "to_param": "to",
+        "start": "2020-01-01",
+        "column": "published_at",
+        "split": "month",
+    }
+    windows = {"from_param": "from", "to_param": "to", "split": "month", "start": "2020-01-01"}
+    raw = files.raw_source(vendor, control_total=total, windows=windows) | {"name": "counted"}
+    source = files.written(tmp_path, raw)
+    _run(tmp_path, source, lake)
+    assert compare_control_totals(source, "articles", lake, now=NOW) == []
+    vendor.records.append(files.records(1, 500)[0] | {"day": "2020-06-15"})
+    differing = compare_control_totals(source, "articles", lake, now=NOW)
+    assert [(str(d.window), d.source_count - d.warehouse_count) for d in differing] == [
+        ("2020-06-01T00:00:00/2020-07-01T00:00:00", 1)
+    ]
+    window = differing[0].window
+    assert window is not None
+    _run(
+        tmp_path,
+        source,
+        lake,
+        window_from=window.start,
+        window_to=window.end,
+        resources={"articles"},
+    )
+    assert compare_control_totals(source, "articles", lake, now=NOW) == []
+
+
+def test_a_rising_number_as_cursor(tmp_path: Path, vendor: Vendor, lake: Lake) -> None:
+    for number, record in enumerate(vendor.records):
+        record["updated"] = f"{number + 1:06d}"
+    cursor = {"field": "updated", "param": "since", "kind": "number", "lag": 3}
+    raw = files.raw_source(vendor, cursor=cursor) | {"name": "numbered"}
+    source = files.written(tmp_path, raw)
+    assert _run(tmp_path, source, lake)[0].watermark == "40"
+    assert plan(source, lake, now=NOW)[0].since == 37
+
+
+LISTINGS: dict[str, dict[str, Any]] = {
+    "html": {"url": "/files/"},
+    "json": {
+        "url": "/files.json",
+        "listing": {"type": "json", "records": "files", "url": "link", "mark": ["sha"]},
+    },
+    "local": {"folder": "books"},
+}
+
+
+@pytest.mark.parametrize("place", sorted(LISTINGS))
+def test_a_folder_of_workbooks(tmp_path: Path, vendor: Vendor, lake: Lake, place: str) -> None:
+    rows = [*REGISTER[:7], [3, "DC-003", "43895", "赵某", "自然人", "予以公开"]]
+    vendor.files = {
+        "DC 2020-03.xlsx": book(("登记表", REGISTER, MERGED)),
+        "DC 2020-04.csv": "登记编号,收到日期,类别\nDC-100,2020.4.1,自然人\n".encode("gb18030"),
+        "~$DC.xlsx": b"open in an office program",
+        "readme.txt": b"",
+    }
+    folder = tmp_path / "books"
+    folder.mkdir()
+
+    def put(name: str, content: bytes) -> None:
+        vendor.files[name] = content
+        (folder / name).write_bytes(content)
+
+    for name, content in vendor.files.items():
+        (folder / name).write_bytes(content)
+    raw = files.raw_source(vendor) | {"name": f"books_{place}"}
+    raw["resources"] = [
+        {
+            "name": "registers",
+            "table": "application",
+            "workbook": LISTINGS[place],
+            "key": "登记编号",
+            "fields": {
+                "registered_number": "登记编号",
+                "received_on": {"path": "收到日期", "required": True},
+                "organ_id": {"path": "$file", "pattern": "^([A-Z]+) "},
+            },
+        }
+    ]
+    source = files.written(tmp_path, raw)
+    system = f"source_system = 'books_{place}'"
+    assert _run(tmp_path, source, lake)[0].rows_written == 3
+    assert _query(
+        lake,
+        f"SELECT record_id, received_on::VARCHAR, organ_id, origin FROM core.application WHERE {system} ORDER BY 1",
+    ) == [
+        ("DC-001", "2020-03-05", "DC", f"books_{place}/registers/DC 2020-03.xlsx#登记表!7"),
+        ("DC-002", "2020-03-06", "DC", f"books_{place}/registers/DC 2020-03.xlsx#登记表!9"),
+        ("DC-100", "2020-04-01", "DC", f"books_{place}/registers/DC 2020-04.csv#!2"),
+    ]
+    fetched = len(vendor.requests)
+    assert _run(tmp_path, source, lake)[0].rows_read == 0
+    if place == "json":
+        assert len(vendor.requests) == fetched + 1
+    put("DC 2020-03.xlsx", book(("登记表", rows, MERGED)))
+    result = _run(tmp_path, source, lake)[0]
+    assert (result.rows_written, result.rows_removed) == (1, 1)
+    assert _query(
+        lake,
+        f"SELECT record_id FROM core.application WHERE {system} AND removed_at IS NULL ORDER BY 1",
+    ) == [("DC-001",), ("DC-003",), ("DC-100",)]
+    put("bad.xlsx", b"broken")
+    put("DC 2020-05.csv", "登记编号,收到日期\nDC-200,2020-05-01\n".encode())
+    with pytest.raises(PartlyLoaded, match=r"bad\.xlsx:打不开"):
+        _run(tmp_path, source, lake)
+    assert _query(
+        lake, f"SELECT count(*) FROM core.application WHERE {system} AND record_id = 'DC-200'"
+    ) == [(1,)]
+    for path in (tmp_path / "landing").rglob("*.zst"):
+        assert "王某" not in str(files.rows(read_landing(path.parent), "registers"))
+
+
+def test_a_check_shows_the_first_records_and_writes_nothing(tmp_path: Path, vendor: Vendor) -> None:
+    vendor.auth = "api_key_header"
+    vendor.records[0]["genre"] = "X"
+    raw = files.raw_source(vendor, control_total={"path": "/count", "total": "count"})
+    raw["code_maps"] = {"genre": {"values": {"A": "notice"}}}
+    raw["resources"][0]["fields"] = {
+        **files.FIELDS,
+        "genre": {"path": "genre", "codes": "genre"},
+        "url": "webaddress",
+    }
+    found = next(iter(check_source(files.written(tmp_path, raw))))
+    assert found.request == f"GET {vendor.url}/records?page=1&size=7\nX-API-Key: ***"
+    assert (found.records_on_page, found.total, found.control_total) == (7, 40, 40)
+    first = {f.column: (f.read, f.typed, f.is_faulty) for f in found.records[0].fields}
+    assert first["published_at"] == ("2020-01-01", "2020-01-01 00:00:00", False)
+    assert first["genre"] == ("X", None, True)
+    assert found.not_mapped == ["citizen", "notes", "organ.name", "updated"]
+    assert found.faults == [
+        "genre ← genre:1 条的代码“X”不在代码表 genre 中的代码。请补入代码表,或设 unknown: keep"
+    ]
+    assert found.empty == ["url ← webaddress"]
+    assert "PD7731" not in str(found)
+    assert not (tmp_path / "landing").exists()
+
+
+def test_a_check_of_a_wrong_path_says_so(tmp_path: Path, vendor: Vendor) -> None:
+    found = next(
+        iter(check_source(files.written(tmp_path, files.raw_source(vendor, records="data.lst"))))
+    )
+    assert isinstance(found.error, SourceContractError)
+    raw = files.raw_source(vendor, fields={"title": "titel"})
+    found = next(iter(check_source(files.written(tmp_path, raw))))
+    assert found.faults == ["title ← titel:7 条都没有值。路径可能写错,相近的字段:title"]
+
+
+def test_a_proposal_from_a_sample(vendor: Vendor) -> None:
+    proposal = propose(f"{vendor.url}/records?page=1&size=20", table_name="article")
+    assert (proposal.records, proposal.key, proposal.cursor) == ("data.list", "id", "updated")
+    assert proposal.paginator == {
+        "type": "page_number",
+        "page_param": "page",
+        "size_param": "size",
+        "total": "data.total",
+    }
+    assert {f.path: (f.type, f.column) for f in proposal.fields}["day"] == ("date", None)
+    assert {f.path: f.column for f in proposal.fields}["title"] == "title"
+    assert "citizen.phone" in proposal.left_out
+    assert "PD7731" not in proposal.yaml()
+    assert yaml.safe_load(proposal.yaml())["resources"][0]["fields"] == {"title": {"path": "title"}}
+
+
+def test_a_pull_that_is_killed_leaves_nothing_that_counts(tmp_path: Path) -> None:
+    vendor = Vendor(files.records(400))
+    vendor.before_page = lambda number: time.sleep(0.05)
+    with vendor.serving():
+        raw = files.raw_source(vendor)
+        source = files.written(tmp_path, raw)
+        code = (
+            "import sys; from pathlib import Path; from tasks.sources.model import load_source; from tasks.pull import Pull, pull;"
+            "s = load_source(Path(sys.argv[1]), {}); pull(Pull(s, s.resources[0]), Path(sys.argv[2]))"
+        )
+        killed = subprocess.Popen(
+            [sys.executable, "-c", code, str(source.file), str(tmp_path / "landing")]
+        )
+        while len(vendor.requests) < 8 and killed.poll() is None:
+            time.sleep(0.02)
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+        left = list((tmp_path / "landing" / "vendor" / "articles").iterdir())
+        assert len(left) == 1
+        with pytest.raises(FileNotFoundError):
+            read_landing(left[0])
+        vendor.before_page = lambda number: None
+        landed = pull(Pull(source, source.resources[0]), tmp_path / "landing")
+    assert files.ids(landed) == sorted(r["id"] for r in vendor.records)
