@@ -60,8 +60,8 @@ CREATE OR REPLACE TEMP MACRO excel_moment(days) AS
 -- A bare number, told by its size: spreadsheet day, yyyymmdd, epoch seconds or milliseconds,
 -- yyyymmddHHMMSS.
 CREATE OR REPLACE TEMP MACRO number_moment(t, zone) AS
-    CASE WHEN length(t) = 8 THEN try_strptime(t, '%Y%m%d')
-         WHEN length(t) = 14 THEN local_moment(strftime(try_strptime(t, '%Y%m%d%H%M%S'), '%Y-%m-%d %H:%M:%S'), zone)
+    CASE WHEN length(t) = 8 AND NOT contains(t, '.') THEN try_strptime(t, '%Y%m%d')
+         WHEN length(t) = 14 AND NOT contains(t, '.') THEN local_moment(strftime(try_strptime(t, '%Y%m%d%H%M%S'), '%Y-%m-%d %H:%M:%S'), zone)
          WHEN TRY_CAST(t AS DOUBLE) BETWEEN 20000 AND 80000 THEN excel_moment(TRY_CAST(t AS DOUBLE))
          WHEN TRY_CAST(t AS DOUBLE) BETWEEN 1e8 AND 1e10 THEN epoch_moment(TRY_CAST(t AS DOUBLE))
          WHEN TRY_CAST(t AS DOUBLE) BETWEEN 1e11 AND 1e13 THEN epoch_moment(TRY_CAST(t AS DOUBLE) / 1000)
