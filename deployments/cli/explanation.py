@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_DOWN, Decimal
+
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.syntax import Syntax
@@ -21,35 +23,47 @@ ROLES = {
 }
 
 
+def shown(e: Explanation) -> str:
+    """A figure with its unit; a rate cut off after two decimals, as it is published."""
+    if e.value is None:
+        return "无数据"
+    if e.unit == "%":
+        return f"{e.value.quantize(Decimal('0.01'), rounding=ROUND_DOWN)}%"
+    return f"{number(e.value)} {e.unit}".strip()
+
+
 def readable(e: Explanation, page: int, page_size: int) -> RenderableType:
     """Value, definition, article, SQL and one page of records."""
     head = Table.grid(padding=(0, 2))
     head.add_column(style="dim", no_wrap=True)
-    head.add_column()
-    value = "无数据" if e.value is None else f"{number(e.value)} {e.unit}"
-    head.add_row("数字", Text(value, style="bold"))
-    head.add_row("机关", f"{e.organ_name}({e.organ_id})")
+    head.add_column(overflow="fold")
+    head.add_row("数字", Text(shown(e), style="bold"))
+    head.add_row("机关", typeset(f"{e.organ_name}({e.organ_id})"))
     head.add_row("口径", typeset(e.definition))
     if e.article:
         head.add_row("依据", typeset(e.article))
     if e.rule:
         head.add_row("规则", typeset(e.rule))
     for role, part in e.parts:
-        shown = "无数据" if part.value is None else f"{number(part.value)} {part.unit}"
-        head.add_row(ROLES[role], f"{part.report_year} 年 {part.label}:{shown}({part.cell})")
-    head.add_row("快照", f"{e.snapshot}" + (f"(版次 {e.edition_id})" if e.edition_id else "(预览)"))
+        text = typeset(f"{part.report_year} 年{part.label}:{shown(part)}")
+        head.add_row(ROLES[role], f"{text} [dim]{part.cell}[/dim]")
+    pinned = f"版次 {e.edition_id}" if e.edition_id else "预览"
+    head.add_row("快照", typeset(f"{e.snapshot}({pinned})"))
     blocks: list[RenderableType] = [
         Panel(head, title=f"{e.report_year} 年 {e.cell}", title_align="left")
     ]
-    if e.sql:
-        blocks.append(Syntax(e.sql, "sql", word_wrap=True, background_color="default"))
     if e.records:
         blocks.append(_records(e))
         pages = -(-e.record_count // page_size)
         more = f";下一页加 --page {page + 1}" if page < pages else ""
-        blocks.append(Text(f"共 {e.record_count} 条记录,第 {page}/{pages} 页{more}", style="dim"))
+        blocks.append(
+            Text(typeset(f"共 {e.record_count} 条记录,第 {page}/{pages} 页{more}"), style="dim")
+        )
     else:
         blocks.append(Text("没有记录。" if not e.record_count else "这一页没有记录。", style="dim"))
+    if e.sql:
+        blocks.append(Text("\nSQL", style="dim"))
+        blocks.append(Syntax(e.sql, "sql", word_wrap=True, background_color="default"))
     return Group(*blocks)
 
 
