@@ -16,7 +16,8 @@ from tasks.render import figures as written
 if TYPE_CHECKING:
     from tasks.edition import CellValue
     from tasks.render.figures import Figures
-    from warehouse.layout import Axis, Block, Cell, Layout, Table
+    from warehouse.layout import Cell, Layout
+    from warehouse.layout_file import Axis, Block, Table
 
 Kind = Literal["corner", "header", "section", "label", "number"]
 Orientation = Literal["portrait", "landscape"]

@@ -12,7 +12,7 @@ from tasks.render.findings import check_text, gravity, table_label
 from tasks.render.overview import overview_lines
 from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_name
-from warehouse.layout import Axis
+from warehouse.layout_file import Axis
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from tasks.edition import Edition
     from tasks.render.figures import Figures
-    from warehouse.layout import Block, Layout, Table
+    from warehouse.layout import Layout
+    from warehouse.layout_file import Block, Table
 
 MOST_RECORDS = 20
 # Of a finding that blocks nothing.

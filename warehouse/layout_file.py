@@ -1,0 +1,151 @@
+"""What a layout file and a city's overview file may say: the vocabulary of declarations.
+
+`warehouse/layouts/2019.yaml` explains it by example; `warehouse/layout.py` makes cells and
+equations of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Relation = Literal["=", ">="]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Selection(_Declared):
+    """What picks a cell's records; given at any level, joined from the outside in."""
+
+    measure: str | None = None
+    where: str | None = None
+    sum: str | None = None
+    unit: str | None = None
+    decimals: int | None = None
+    signed: bool | None = None
+    article: str | None = None
+    meaning: str | None = None
+
+
+class Axis(Selection):
+    """A row or a column, or a labelled group of them.
+
+    `derived` on a group makes a subtotal of its members that the form does not print but
+    the narrative quotes, such as 不予公开.
+    """
+
+    key: str
+    label: str
+    derived: bool = False
+    rows: list[Axis] = Field(default_factory=list)
+    columns: list[Axis] = Field(default_factory=list)
+
+    @property
+    def members(self) -> list[Axis]:
+        return self.rows or self.columns
+
+    def leaves(self) -> Iterator[Axis]:
+        if not self.members:
+            yield self
+        for member in self.members:
+            yield from member.leaves()
+
+
+class Balance(_Declared):
+    """One rule of the form that holds for each row or each column of a table."""
+
+    code: str
+    each: Literal["row", "column"]
+    rows: list[str] | None = None
+    left: list[str]
+    relation: Relation = "="
+    right: list[str]
+    message: str
+
+
+class Block(Selection):
+    """A part of a table with columns of its own."""
+
+    key: str
+    label: str = ""
+    header: str = ""
+    columns: list[Axis]
+    rows: list[Axis]
+
+
+class Table(Selection):
+    """A statutory table. `print` says how its form is laid out on paper."""
+
+    key: str
+    title: str
+    print: Literal["blocks", "grid", "line"]
+    corner: str = ""
+    column_title: str = ""
+    blocks: list[Block] = Field(default_factory=list)
+    columns: list[Axis] = Field(default_factory=list)
+    rows: list[Axis] = Field(default_factory=list)
+    balance: list[Balance] = Field(default_factory=list)
+
+    def all_blocks(self) -> list[Block]:
+        """The table's blocks; a table without any is one block."""
+        return self.blocks or [Block(key=self.key, columns=self.columns, rows=self.rows)]
+
+
+class ReportYears(_Declared):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    first: int = Field(alias="from")
+    last: int | None = Field(default=None, alias="to")
+
+    def __contains__(self, year: int) -> bool:
+        return self.first <= year and (self.last is None or year <= self.last)
+
+
+class Ratio(_Declared):
+    """A rate in percent. Both sides are figures of their own, so both are always shown."""
+
+    numerator: str
+    denominator: str
+
+
+class Figure(Selection):
+    """A figure of the narrative (`overview.<key>`), for each city's own file.
+
+    Exactly one of `measure`, `sum_of`, `ratio`, `change_on_year`, `last_year` says where it
+    comes from.
+    """
+
+    key: str
+    label: str
+    source: str = ""
+    only_root: bool = False
+    sum_of: list[str] = Field(default_factory=list)
+    ratio: Ratio | None = None
+    change_on_year: str | None = None
+    last_year: str | None = None
+
+
+class AddedRow(_Declared):
+    """A local row that a province adds to a statutory table."""
+
+    table: str
+    block: str | None = None
+    after: str
+    row: Axis
+
+
+class LayoutFile(_Declared):
+    layout: str
+    title: str
+    notice: str
+    report_years: ReportYears
+    tables: list[Table]
+
+
+class OverviewFile(_Declared):
+    title: str = "一、总体情况"
+    figures: list[Figure]
+    added_rows: list[AddedRow] = Field(default_factory=list)
