@@ -132,11 +132,11 @@ def _validating(
 ) -> Iterator[tuple[EphemeralDataContext, BatchDefinition[Any]]]:
     """A context in memory and a batch over the lake; neither writes a file nor calls home."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    # It tells of every temporary folder it makes, into whatever log is set up.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It tells of every temporary folder it makes, into whatever log is set up.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     registry.register(DRIVER, __name__, LakeDialect.__name__)
     opened = uuid4().hex
     _OPEN[opened] = connection

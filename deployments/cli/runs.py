@@ -52,15 +52,16 @@ def nightly(
 
         state: Any = flow(full=full, return_state=True)
     _, lake = open_lake()
+    from tasks.render.typeset import typeset
     from tasks.runs import last_run
 
     kept = last_run(lake, "nightly")
     if kept is None or (state.is_failed() and state.name != "来源失败"):
         state.result()
         return
-    print(f"夜间取数{'有来源未取到' if kept[1] else '完成'}:{state.message}")
+    print(typeset(f"夜间取数{'有来源未取到' if kept[1] else '完成'}:{state.message}"))
     for failed in kept[1]:
-        print(f"  {failed.source} {failed.resource}:{failed.message}")
+        print(f"  {failed.source} {failed.resource}:{typeset(failed.message)}")
     print("各项资源的情况:nianbao status")
     if kept[1]:
         raise typer.Exit(Exit.SOURCE_FAILED)
