@@ -77,11 +77,22 @@ def main() -> None:
             raise
         from tasks.render.typeset import typeset
 
-        print(typeset(f"错误:{error}"), file=sys.stderr)
+        print(typeset(f"错误:{_told(error)}"), file=sys.stderr)
         sys.exit(known)
     except KeyboardInterrupt:
         print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)
         sys.exit(130)
+
+
+def _told(error: Exception) -> str:
+    """An error's message; a setting that cannot be used is named as the operator wrote it."""
+    if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
+        return str(error)
+    wrong = [
+        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”({one['msg']})"
+        for one in error.errors()  # type: ignore[attr-defined]
+    ]
+    return ";".join(wrong)
 
 
 def _known(error: Exception) -> int | None:

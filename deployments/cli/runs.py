@@ -9,6 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+
+class UsageError(ValueError):
+    """A command used where it cannot work; the message says how."""
+
+
 DemoOption = Annotated[
     bool, typer.Option("--demo", help="运行期间启动演示城市的四个系统(仅用于演示城市)")
 ]
@@ -29,6 +34,17 @@ def _demo_city(wanted: bool) -> Iterator[None]:
         yield
 
 
+def _tell_if_not_served() -> None:
+    """The demo city must be served by someone; say how before a source file complains."""
+    from tasks.settings import Settings
+
+    settings = Settings()
+    if settings.city_name == "demo_city" and "NIANBAO_CMS_URL" not in settings.environment:
+        raise UsageError(
+            "演示城市的四个系统没有启动。请加 --demo,或另开一个终端运行 nianbao demo-city"
+        )
+
+
 def _quiet_prefect() -> None:
     """Keep Prefect's own log lines off the terminal: the command says itself what happened.
     They stay in the run's log in the UI. Set PREFECT_LOGGING_LEVEL to see them."""
@@ -47,6 +63,8 @@ def nightly(
     _quiet_prefect()
     from deployments.cli import Exit, open_lake
 
+    if not demo:
+        _tell_if_not_served()
     with _demo_city(demo):
         from flows.nightly import nightly as flow
 
@@ -77,6 +95,8 @@ def year_end(
     _quiet_prefect()
     from deployments.cli import Exit, open_lake
 
+    if pull and not demo:
+        _tell_if_not_served()
     with _demo_city(demo):
         from flows.year_end import year_end as flow
 
