@@ -82,10 +82,12 @@ CREATE OR REPLACE TEMP MACRO written_moment(t, zone) AS
         zone);
 
 -- The common ways of writing a day or a moment, as Beijing time.
--- The two commonest forms are looked for first; they need no more care.
+-- The commonest forms are looked for first; they need no more care.
 CREATE OR REPLACE TEMP MACRO moment_of(t, zone) AS
     CASE WHEN t LIKE '____-__-__ __:__:__' OR t LIKE '____-__-__' OR t LIKE '____-__-__T__:__:__'
               THEN local_moment(t, zone)
+         WHEN length(t) = 13 AND TRY_CAST(t AS BIGINT) IS NOT NULL
+              THEN epoch_moment(TRY_CAST(t AS BIGINT) / 1000)
          WHEN NOT (unicode(t) BETWEEN 48 AND 57 OR unicode(t) BETWEEN 65296 AND 65305 OR unicode(t) = 12295)
               THEN NULL
          WHEN t[5] IN ('-', '/') THEN coalesce(iso_moment(t, zone), written_moment(t, zone))
