@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,28 @@ import pytest
 for name in [n for n in os.environ if n.startswith(("NIANBAO_", "PREFECT_"))]:
     if name != "NIANBAO_TEST_REQUIRE":
         del os.environ[name]
+
+
+IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
+"""CI: what is optional on a laptop is required, so nothing may skip."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if IS_REQUIRED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"may not skip here: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if IS_REQUIRED and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"may not skip here: {report.longrepr}"
+    return report
 
 
 @pytest.fixture

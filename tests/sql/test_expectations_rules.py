@@ -52,12 +52,17 @@ def test_rule_fails_on_what_breaks_it(world: duckdb.DuckDBPyConnection, rule: Ru
     assert all(r.detail and r.source_system and r.record_id for r in result.records)
 
 
-@pytest.mark.parametrize(
-    "rule", [r for r in load_rules() if table(r.table).is_pulled], ids=lambda rule: rule.code
-)
+def broken_by_rows() -> list[Rule]:
+    """Rules of pulled tables that added rows break; others are broken by changing clean rows."""
+    return [
+        rule
+        for rule in load_rules()
+        if table(rule.table).is_pulled and not isinstance(fixture()["broken"][rule.code][0], str)
+    ]
+
+
+@pytest.mark.parametrize("rule", broken_by_rows(), ids=lambda rule: rule.code)
 def test_removed_rows_are_not_checked(world: duckdb.DuckDBPyConnection, rule: Rule) -> None:
-    if isinstance(fixture()["broken"][rule.code][0], str):
-        pytest.skip("what breaks it is made from clean rows")
     break_rule(world, rule.code)
     world.execute(
         f"UPDATE {rule.table} SET removed_at = TIMESTAMP '2021-06-30' WHERE load_id = 'broken'"
