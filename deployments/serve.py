@@ -24,6 +24,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from deployments.server import HOST, server_environment
+from tasks.approve import approvers
 from tasks.settings import Settings, quiet_environment
 
 if TYPE_CHECKING:
@@ -136,8 +137,10 @@ def stop(child: subprocess.Popen[bytes]) -> None:
 def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; `ready` is told the page's address once everything answers.
 
-    Raises ServeError when the port is taken or another one serves the same data home.
+    Raises ApprovalRefused when the approvers are malformed, ServeError when the port is taken or another one serves the same data home.
     """
+    # A list of approvers that cannot be read must not end in forms without one.
+    approvers(settings)
     with only_one(settings):
         check_port(port)
         quiet_environment(settings)

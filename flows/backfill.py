@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import State
 from flows.artifacts import publish_sources
 from flows.form_defaults import form_defaults
 from flows.forms import ALL, WrongInput, choices, field, known, refused
+from flows.lost_runs import tell_lost_run
 from flows.nightly import end_of, new_run
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
@@ -34,6 +35,8 @@ RESOURCES = resource_choices(Settings().city)
     name="backfill",
     description="补取:把某个来源某段时间的记录重取一遍。重复补取不会重复计数。",
     flow_run_name=lambda: f"补取 {now():%Y-%m-%d %H:%M}",
+    on_crashed=[tell_lost_run],
+    on_failure=[tell_lost_run],
     task_runner=side_by_side(),
 )
 def backfill(

@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from flows.artifacts import publish_deadlines
 from flows.forms import WrongInput, done, field, refused
+from flows.lost_runs import tell_lost_run
 from tasks.clock import now
 from tasks.deadlines import is_working_day
 from tasks.notify import deadline_messages
@@ -25,6 +26,8 @@ from warehouse.lake import Lake, LakeError
     name="deadline-watch",
     description="期限查看:依申请公开、热线工单、新媒体账号、网站栏目与法定日期,逾期的在最前。",
     flow_run_name=lambda: f"期限查看 {now():%Y-%m-%d %H:%M}",
+    on_crashed=[tell_lost_run],
+    on_failure=[tell_lost_run],
 )
 def deadline_watch(
     on: Annotated[

@@ -11,6 +11,7 @@ from prefect.client.schemas.objects import State
 from flows.artifacts import publish_maintenance
 from flows.form_defaults import refresh_form_defaults
 from flows.forms import done, ended, refused
+from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.clock import now
 from tasks.settings import Settings
@@ -22,6 +23,8 @@ from warehouse.lake import Lake, LakeError
     name="maintenance",
     description="整理:合并小文件,清理没有版次引用的快照,核对已发布文件未被改动。",
     flow_run_name=lambda: f"整理 {now():%Y-%m-%d %H:%M}",
+    on_crashed=[tell_lost_run],
+    on_failure=[tell_lost_run],
 )
 def maintenance() -> State[None]:
     """整理数据湖。"""

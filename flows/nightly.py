@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import State
 
 from flows.artifacts import publish_findings, publish_sources
 from flows.forms import done, ended, field
+from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
 from tasks.clock import now
@@ -45,6 +46,8 @@ def end_of(run: Run) -> State[None]:
     name="nightly",
     description="夜间取数:从各系统取数、装载、对账并核对记录。",
     flow_run_name=lambda: f"夜间取数 {now():%Y-%m-%d %H:%M}",
+    on_crashed=[tell_lost_run],
+    on_failure=[tell_lost_run],
     task_runner=side_by_side(),
     validate_parameters=True,
 )

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
 from flows.forms import choices, done, field, refused
+from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.approve import ApprovalRefused, approvers
 from tasks.clock import now
@@ -35,6 +36,11 @@ def approver_names() -> list[str]:
         return []
 
 
+NAMES = approver_names()
+UNCHOSEN = "请选择" if NAMES else ""
+"""What the form shows before an approver is chosen; without a list the name is typed."""
+
+
 class Answer(BaseModel):
     """一项答复。"""
 
@@ -49,10 +55,14 @@ class Answer(BaseModel):
     name="publish",
     description="发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。",
     flow_run_name=lambda: f"发布 {now():%Y-%m-%d %H:%M}",
+    on_crashed=[tell_lost_run],
+    on_failure=[tell_lost_run],
 )
 def publish(
     edition: Annotated[str, field("版次编号", "年终编制结果中的编号,如 2020-1。")] = "",
-    approver: Annotated[str, field("批准人", "批准发布的人。", **choices(approver_names()))] = "",
+    approver: Annotated[
+        str, field("批准人", "批准发布的人。", **choices(NAMES, UNCHOSEN))
+    ] = UNCHOSEN,
     statement: Annotated[str, field("批准意见", "如:同意发布。")] = "",
     code: Annotated[
         str,
@@ -72,7 +82,7 @@ def publish(
     lake = Lake(settings.home, settings.memory_limit, settings.threads)
     request = Request(
         edition_id=edition.strip(),
-        approver=approver,
+        approver="" if approver == UNCHOSEN else approver,
         statement=statement,
         code=code,
         # The first word is the rule; the form shows its title after it.

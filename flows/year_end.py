@@ -26,6 +26,7 @@ from flows.forms import (
     read_moment,
     refused,
 )
+from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
 from flows.pulling import pull_sources, side_by_side
@@ -49,6 +50,8 @@ ORGANS = organ_choices(Settings().city)
     name="year-end",
     description="年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。",
     flow_run_name=lambda: f"年终编制 {now():%Y-%m-%d %H:%M}",
+    on_crashed=[tell_lost_run],
+    on_failure=[tell_lost_run],
     task_runner=side_by_side(),
 )
 def year_end(

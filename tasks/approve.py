@@ -42,7 +42,7 @@ def approvers(settings: Settings) -> Approvers:
     found: dict[str, str] = {}
     entries = settings.approvers.get_secret_value().replace("\n", ",").split(",")
     for position, entry in enumerate(filter(None, map(str.strip, entries)), start=1):
-        name, _, secret = entry.replace(":", ":").partition(":")
+        name, _, secret = entry.replace("\uff1a", ":").partition(":")
         try:
             pyotp.TOTP(secret.strip()).now()
             usable = bool(name.strip() and secret.strip())
@@ -50,7 +50,7 @@ def approvers(settings: Settings) -> Approvers:
             usable = False
         if not usable:
             raise ApprovalRefused(
-                f"NIANBAO_APPROVERS 第 {position} 项写法有误:应为 姓名:密钥,密钥为 BASE32 文字"
+                f"NIANBAO_APPROVERS 第 {position} 项写法有误:应为 姓名:密钥,密钥为至少 26 位的 BASE32 文字"
             )
         found[name.strip()] = secret.strip()
     return Approvers(found)

@@ -19,7 +19,7 @@ from tests.city import Installation
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 APPROVER = "王处长"
-SECRET = "JBSWY3DPEHPK3PXP"
+SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
 def free_port() -> int:
