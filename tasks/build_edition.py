@@ -17,7 +17,7 @@ from expectations.balance import number
 from expectations.rules import Rule, load_rules
 from expectations.runner import run_rules
 from tasks.edition import Edition, Finding, RecordReference, Series
-from tasks.edition_store import cell_hash, find, findings_hash, published_figures, save
+from tasks.edition_store import cell_hash, find, findings_hash, published_figures, restate, save
 from tasks.reconcile import RECORDS_KEPT, reconcile
 from tasks.tabulate import Tabulation, tabulate
 from warehouse.lake import Lake
@@ -76,8 +76,9 @@ def build_edition(
                 snapshot=newest[4],
                 data_as_of=newest[5],
                 built_at=newest[6],
-                reason=newest[10],
+                reason=reason or newest[10],
             )
+            restate(lake, kept.id, kept.reason, built_by)
             return Built(kept, is_new=False)
     number_ = last_number + 1
     edition = replace(edition, id=f"{year}-{number_}", number=number_, status="pending")

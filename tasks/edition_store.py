@@ -115,6 +115,25 @@ def save(lake: Lake, edition: Edition, definitions: str, software: str, built_by
         )
 
 
+def restate(lake: Lake, edition_id: str, reason: str, built_by: str) -> None:
+    """Keep why, and by whom, a pending edition was built that came out the same again. Whoever
+    was named as its builder stays so: a second name must not make the first an approver."""
+    with lake.read() as connection:
+        row = connection.execute(
+            "SELECT coalesce(reason, ''), coalesce(built_by, '') FROM yearly.edition "
+            "WHERE edition_id = ?",
+            [edition_id],
+        ).fetchone()
+    if row is None or row == (reason, row[1] or built_by):
+        return
+    with lake.write() as connection, transaction(connection):
+        connection.execute(
+            "UPDATE yearly.edition SET reason = ?, built_by = ? "
+            "WHERE edition_id = ? AND edition_status = 'pending'",
+            [reason or None, row[1] or built_by, edition_id],
+        )
+
+
 def _place(key: str) -> tuple[str, str, str]:
     table, row, *column = key.split(".")
     return table, row, column[0] if column else ""

@@ -1,0 +1,261 @@
+"""The year's work in the real page: build, read, publish; and what wrong entries answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.city import Installation
+from tests.operator_room import APPROVER, SECRET, Room, room
+from warehouse.lake import Lake
+
+sync_api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium")
+IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
+    pytest.mark.timeout(600),
+]
+
+SCALE = 0.01
+YEAR = 2020
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """The room over a city that was pulled once, with one approver and two persons required."""
+    from deployments.demo_city.service import running
+
+    home = tmp_path_factory.mktemp("room")
+    with running(home, scale=SCALE) as services:
+        Installation.at(home, services).run("nightly")
+    with room(
+        home,
+        services,
+        NIANBAO_APPROVERS=f"{APPROVER}:{SECRET}",
+        NIANBAO_TWO_PERSONS="true",
+    ) as served:
+        yield served
+
+
+@pytest.fixture
+def page(served: Room) -> Iterator[Any]:
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 1400}, locale="zh-CN", timezone_id="Asia/Shanghai"
+        )
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.foreign = []
+        host = served.address.removeprefix("http://")
+        context.on(
+            "request",
+            lambda r: (
+                page.foreign.append(r.url)
+                if r.url.startswith(("http", "ws")) and r.url.split("/")[2] != host
+                else None
+            ),
+        )
+        yield page
+        assert page.foreign == [], "the page asked for something elsewhere"
+        browser.close()
+
+
+def code_now() -> str:
+    import pyotp
+
+    return pyotp.TOTP(SECRET).now()
+
+
+def open_form(served: Room, page: Any, deployment: str) -> None:
+    """From the list of deployments to the form, as an operator goes."""
+    page.goto(f"{served.address}/deployments")
+    page.locator(f"a[href^='/deployments/deployment/']:text-is('{deployment}')").click()
+    page.locator(".run-menu__run-button").click()
+    page.get_by_text("Custom run").click()
+    page.locator("form").wait_for()
+
+
+def fields(page: Any, title: str) -> Any:
+    """The form's fields under a title; the page writes (Optional) behind it."""
+    label = page.locator(f"xpath=.//span[starts-with(normalize-space(), '{title} (Optional)')]")
+    return page.locator(
+        ".schema-form-property", has=page.locator("> .p-label__header").filter(has=label)
+    )
+
+
+def fill(page: Any, title: str, text: str) -> None:
+    """Fill every field under a title."""
+    found = fields(page, title).locator("> .p-label__body").locator("textarea, input")
+    found.first.wait_for()
+    for box in found.all():
+        box.fill(text)
+
+
+def choose(page: Any, title: str, option: str) -> None:
+    """Choose from a list."""
+    fields(page, title).locator(".p-select-button__control").focus()
+    page.keyboard.press("Space")
+    page.locator(".p-select-option", has_text=option).first.click()
+
+
+def submit(served: Room, page: Any) -> str:
+    """Submit the form; returns the run's id once it is on its way."""
+    page.get_by_role("button", name="Submit").click()
+    # The toast slides in; a click by position would chase it.
+    page.get_by_text("View run", exact=True).first.dispatch_event("click")
+    page.wait_for_url(re.compile("flow-run"))
+    return str(re.search(r"flow-run/([0-9a-f-]{36})", page.url).group(1))  # type: ignore[union-attr]
+
+
+def read_artifact(served: Room, page: Any, title: str) -> str:
+    """Follow a link of the page to an artifact, and read it."""
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name=title, exact=True).click()
+    shown = opened.value
+    shown.locator("h1").last.wait_for()
+    text = str(shown.locator("main, .p-content, body").last.inner_text())
+    shown.close()
+    return text
+
+
+def test_build_read_publish(served: Room, page: Any) -> None:
+    open_form(served, page, "year-end")
+    fill(page, "报告年度", str(YEAR))
+    fill(page, "编制人", "李科员")
+    run_id = submit(served, page)
+    state = served.until_ended(run_id)
+    assert state["name"] == "有阻断问题", state
+    edition = re.search(rf"{YEAR}-\d+", state["message"]).group()  # type: ignore[union-attr]
+    page.reload()
+    page.get_by_text("有阻断问题", exact=True).first.wait_for()
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text(f"result-{YEAR}", exact=True).first.click()
+    page.get_by_text("下一步").wait_for()
+
+    tables = read_artifact(served, page, "法定表格")
+    for text in (
+        "法定表格",
+        "规范性文件",
+        "行政许可",
+        "予以公开",
+        "不予公开",
+        "行政复议",
+        "演示数据",
+    ):
+        assert text in tables
+    assert "共核对" in read_artifact(served, page, "核对问题")
+    assert "增减" in read_artifact(served, page, "与上年比较")
+    assert "第一个版次" in read_artifact(served, page, "与上一版次比较")
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="网页报告").click()
+    report = opened.value
+    report.wait_for_load_state()
+    assert f"{YEAR}年政府信息公开工作年度报告" in report.title()
+    report.close()
+
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name=re.compile("打开发布表单")).click()
+    form = opened.value
+    form.locator("form").wait_for()
+    choose(form, "批准人", APPROVER)
+    fill(form, "批准意见", "同意发布")
+    fill(form, "理由", "已核实,记录正在补登")
+    fill(form, "一次性验证码", code_now())
+    run_id = submit(served, form)
+    state = served.until_ended(run_id)
+    assert state["type"] == "COMPLETED", state
+    form.reload()
+    form.get_by_text("Completed", exact=True).first.wait_for()
+    form.get_by_text("Artifacts", exact=True).first.click()
+    form.get_by_text(f"publication-{YEAR}", exact=True).first.click()
+    form.get_by_role("heading", name="已发布").wait_for()
+    shown = form.inner_text("body")
+    for text in (APPROVER, "同意发布", edition, "对阻断问题的答复", "edition.duckdb"):
+        assert text in shown
+    form.close()
+
+    with Lake(served.home).read() as connection:
+        row = connection.execute(
+            "SELECT edition_status, approved_by, built_by, statement, manifest_hash "
+            "FROM yearly.edition WHERE edition_id = ?",
+            [edition],
+        ).fetchone()
+        unanswered = connection.execute(
+            "SELECT count(*) FROM yearly.check_result WHERE edition_id = ? AND severity = 'block' "
+            "AND check_status IN ('fail', 'not_run') AND verdict IS NULL",
+            [edition],
+        ).fetchone()
+    assert row is not None
+    assert row[:4] == ("published", APPROVER, "李科员", "同意发布")
+    assert unanswered == (0,)
+    folder = served.home / "editions" / edition
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["approval"]["approver"] == APPROVER
+    assert (folder / "tables.xlsx").stat().st_mode & 0o222 == 0
+
+
+def answer_of(served: Room, run_id: str) -> str:
+    began = time.monotonic()
+    state = served.until_ended(run_id)
+    assert state["name"] == "输入有误", state
+    assert time.monotonic() - began < 60
+    return str(state["message"])
+
+
+def test_wrong_entries_are_answered(served: Room, page: Any) -> None:
+    open_form(served, page, "year-end")
+    fill(page, "报告年度", "1999")
+    run_id = submit(served, page)
+    assert "请填 2019 至" in answer_of(served, run_id)
+    page.reload()
+    page.get_by_text("报告年度 1999 不能编制").first.wait_for()
+    page.get_by_text("输入有误", exact=True).first.wait_for()
+
+    served.run("year-end", year=2019, built_by="李科员")
+    with Lake(served.home).read() as connection:
+        (edition,) = connection.execute(
+            "SELECT edition_id FROM yearly.edition WHERE report_year = 2019 AND edition_status = 'pending'"
+        ).fetchone()
+        codes = [
+            code
+            for (code,) in connection.execute(
+                "SELECT DISTINCT code FROM yearly.check_result WHERE edition_id = ? "
+                "AND severity = 'block' AND check_status IN ('fail', 'not_run')",
+                [edition],
+            ).fetchall()
+        ]
+    answers = [{"finding": code, "reason": "已核实"} for code in codes]
+
+    open_form(served, page, "publish")
+    fill(page, "版次编号", edition)
+    fill(page, "批准意见", "同意")
+    run_id = submit(served, page)
+    assert "请填写批准人" in answer_of(served, run_id)
+
+    wrong = {"edition": edition, "statement": "同意", "approver": APPROVER, "answers": answers}
+    state = served.run("publish", **{**wrong, "code": "000000"})
+    assert state["name"] == "输入有误"
+    assert "验证码不对" in state["message"]
+    if codes:
+        state = served.run("publish", **{**wrong, "answers": [], "code": code_now()})
+        assert "没有答复" in state["message"]
+    with Lake(served.home).read() as connection:
+        assert connection.execute(
+            "SELECT edition_status FROM yearly.edition WHERE edition_id = ?", [edition]
+        ).fetchone() == ("pending",)
