@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     )
     lag_hours: int = Field(30, ge=1, description="数据早于多少小时视为过期(nianbao status)")
     fetch_workers: int = Field(4, ge=1, le=32, description="同时拉取的来源窗口数")
+    retry_seconds: float = Field(
+        10, ge=0, description="来源无应答时,第一次重取前等待的秒数;其后加倍"
+    )
     memory_limit: str = Field("1GB", description="DuckDB 每个连接的内存上限")
     threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
     port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")

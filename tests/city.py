@@ -23,7 +23,16 @@ class Installation:
     def at(cls, home: Path, services: Mapping[str, str]) -> Installation:
         """`services` are the addresses and secrets of a running demo city."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIANBAO_", "PREFECT_"))}
-        return cls(home, {**kept, **services, "NIANBAO_HOME": str(home), "COLUMNS": "160"})
+        return cls(
+            home,
+            {
+                **kept,
+                **services,
+                "NIANBAO_HOME": str(home),
+                "NIANBAO_RETRY_SECONDS": "0.2",
+                "COLUMNS": "160",
+            },
+        )
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-c", "from deployments.cli import main; main()", *arguments]

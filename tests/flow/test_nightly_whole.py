@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -33,15 +35,25 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         yield dict(environment)
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """An installation after one whole run; seconds until it began to pull, and from then on."""
+
+    installation: Installation
+    starting: float
+    working: float
+
+
 @pytest.fixture(scope="module")
-def undisturbed(
-    services: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Installation, float]:
-    """An installation after one whole run, and how many seconds that took."""
+def undisturbed(services: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     installation = Installation.at(tmp_path_factory.mktemp("undisturbed"), services)
     began = time.monotonic()
-    installation.run("nightly")
-    return installation, time.monotonic() - began
+    process = installation.start("nightly")
+    while process.poll() is None and not (installation.home / "landing").exists():
+        time.sleep(0.05)
+    pulled = time.monotonic()
+    assert process.wait(timeout=300) == 0
+    return Undisturbed(installation, pulled - began, time.monotonic() - pulled)
 
 
 def contents(home: Path) -> dict[str, list[str]]:
@@ -59,40 +71,36 @@ def contents(home: Path) -> dict[str, list[str]]:
 
 
 def test_killed_at_ten_random_moments_the_tables_end_the_same(
-    services: dict[str, str],
-    undisturbed: tuple[Installation, float],
-    tmp_path: Path,
+    services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """Chains of killed runs, each on the home that the one before left behind."""
-    installation, whole = undisturbed
-    expected = contents(installation.home)
+    """Two chains of killed runs, each on the home that the one before left behind."""
+    expected = contents(undisturbed.installation.home)
     assert sum(map(len, expected.values())) > 5000
     moments = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "20201231"))
-    killed = 0
-    for chain in (4, 3, 3):
-        disturbed = Installation.at(tmp_path / f"chain-{chain}-{killed}", services)
-        for _ in range(chain):
+    for chain in range(2):
+        disturbed = Installation.at(tmp_path / f"chain-{chain}", services)
+        for _ in range(KILLS // 2):
             process = disturbed.start("nightly")
-            time.sleep(moments.uniform(0.15, 0.95) * whole)
-            os.killpg(process.pid, signal.SIGKILL)
+            # Most of a start is Python's and Prefect's; what matters comes after it.
+            time.sleep(0.9 * undisturbed.starting + moments.random() * undisturbed.working)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            killed += 1
         disturbed.run("nightly")
         assert contents(disturbed.home) == expected
-    assert killed == KILLS
 
 
 def test_run_again_with_nothing_changed_writes_nothing(
-    undisturbed: tuple[Installation, float],
+    undisturbed: Undisturbed,
 ) -> None:
-    installation, _ = undisturbed
+    installation = undisturbed.installation
     before = contents(installation.home)
     assert "写入 0 行" in installation.run("nightly")
     assert contents(installation.home) == before
 
 
 def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up(
-    services: dict[str, str], undisturbed: tuple[Installation, float], tmp_path: Path
+    services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     hotline = services["NIANBAO_HOTLINE_URL"]
     broken = Installation.at(
@@ -102,7 +110,7 @@ def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up
     assert "hotline" in told
     found = contents(broken.home)
     assert found["core.hotline_call"] == []
-    expected = contents(undisturbed[0].home)
+    expected = contents(undisturbed.installation.home)
     assert found["core.application"] == expected["core.application"]
     mended = Installation.at(tmp_path / "broken", {**services, "NIANBAO_HOTLINE_URL": hotline})
     mended.run("nightly")
@@ -110,12 +118,12 @@ def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up
 
 
 def test_a_withdrawn_and_a_changed_record_are_followed(
-    services: dict[str, str], undisturbed: tuple[Installation, float], tmp_path: Path
+    services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     from deployments.demo_city.service.client import Client
 
     installation = Installation.at(tmp_path / "copy", services)
-    shutil.copytree(undisturbed[0].home, installation.home)
+    shutil.copytree(undisturbed.installation.home, installation.home)
     article = next(iter(Client(services).cms("wenzhang")))
     url = f"{services['NIANBAO_CMS_URL']}/_control"
     try:
