@@ -134,7 +134,7 @@ def ours(url: str, folder: Path) -> int:
     file = folder / "bench.yaml"
     file.write_text(SOURCE, encoding="utf-8")
     source = load_source(file, {"BENCH_URL": url})
-    lake = Lake(folder / "data", memory_limit="512MB")
+    lake = Lake(folder / "data", memory_limit="256MB")
     written = 0
     for due in plan(source, lake):
         written += load(pull(due, folder / "landing"), source, lake).rows_written

@@ -131,7 +131,7 @@ class ListTyping:
         compression = "zstd" if files and files[0].endswith(".zst") else "auto_detect"
         return (
             f"SELECT *{missing} FROM read_json([{listed}], format = 'newline_delimited',"
-            f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 67108864)"
+            f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 8388608)"
         )
 
     def typed_sql(self, landing: str) -> str:

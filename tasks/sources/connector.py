@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.sources import address
-from tasks.sources.compiled import Context
+from tasks.sources.compiled import Context, Row
 from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import LandingWriter
 from tasks.sources.model import Child, ControlTotal, Detail, Resource, Source
@@ -25,6 +25,8 @@ from tasks.sources.windows import Window, write_moment, write_window
 
 Progress = Callable[[int, int | None], None]
 MOST_MISSING = 3
+MOST_COUNTED = 300_000
+MOST_PASSES = 3
 
 
 def base_request(
@@ -116,6 +118,33 @@ def few_collections() -> Iterator[None]:
                 gc.set_threshold(*_usual_threshold)
 
 
+class _Counted:
+    """Passes rows on and counts the records of one list among them, each once.
+
+    `different` is None for a list too long to be counted in memory.
+    """
+
+    def __init__(self, writer: LandingWriter, name: str) -> None:
+        self._writer = writer
+        self._name = name
+        self._seen: set[int] | None = set()
+        self.rows = 0
+
+    def add(self, name: str, rows: list[Row]) -> None:
+        if name == self._name:
+            self.rows += len(rows)
+            if self._seen is not None:
+                self._seen.update([hash(row["$id"]) for row in rows])
+                if len(self._seen) > MOST_COUNTED:
+                    self._seen = None
+        self._writer.add(name, rows)
+
+    @property
+    def different(self) -> int | None:
+        """How many different records came."""
+        return None if self._seen is None else len(self._seen)
+
+
 class ApiPull:
     """One pull of one resource, from the first request to the last landed row."""
 
@@ -128,7 +157,7 @@ class ApiPull:
     ) -> None:
         self._client = client
         self._resource = resource
-        self._writer = writer
+        self._writer = _Counted(writer, resource.name)
         self._progress = progress
         self.projector = Projector(resource)
         self.asked_children = [
@@ -177,6 +206,23 @@ class ApiPull:
             reader = self._reader(self._resource, executor)
             for page in reader.pages(request):
                 yield stream, page
+        if len(listed) == 1:
+            for _ in range(MOST_PASSES - 1):
+                if not self._has_slipped():
+                    return
+                # One page after the other this time, so that less can move in between.
+                for page in self._reader(self._resource, None).pages(listed[0][0]):
+                    yield 0, page
+
+    def _has_slipped(self) -> bool:
+        """Whether records came twice while others did not come at all.
+
+        That is how a list looks that grew and shrank between two pages: its totals agree.
+        """
+        different, total = self._writer.different, self._totals.get(0)
+        if different is None or total is None or self._writer.rows == different:
+            return False
+        return different + self.projector.not_selected < total
 
     def _side_by_side(
         self, listed: list[tuple[Request, Context]], concurrency: int
