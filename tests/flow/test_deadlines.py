@@ -1,0 +1,195 @@
+"""Deadlines by the working calendar, and the messages that are told of them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import pytest
+
+from tasks.deadlines import find_deadlines, is_working_day
+from tasks.notify import Message, deadline_messages, lost_run_message, notify, run_messages
+from tasks.runs import FailedResource, Run
+from tasks.settings import Settings
+from tests.small_city import SmallCity
+
+NOW = datetime(2020, 9, 28, 7, 30)
+
+
+@pytest.mark.parametrize(
+    ("received", "more", "events", "due"),
+    [
+        # 20 working days over the holidays of 1–8 October; 27 September and 10 October are made up.
+        ("2020-09-14", {}, [], "2020-10-16"),
+        # Received on a Saturday: counted from the Monday.
+        ("2020-09-12", {}, [], "2020-10-15"),
+        # A correction starts the clock again.
+        ("2020-08-03", {"corrected_on": date(2020, 9, 14)}, [], "2020-10-16"),
+        # An extension adds twenty.
+        ("2020-08-03", {"extended_on": date(2020, 8, 28)}, [], "2020-09-27"),
+        # Days of consultation do not count.
+        ("2020-09-14", {"consultation_working_days": 3}, [], "2020-10-21"),
+        # Nor do those of a consultation still going on (25, 27, 28 September).
+        ("2020-09-14", {}, [("consulted", "2020-09-24")], "2020-10-21"),
+        # While the applicant is asked for a correction there is no date.
+        ("2020-09-14", {}, [("correction_requested", "2020-09-16")], None),
+    ],
+)
+def test_due_dates(
+    small: SmallCity,
+    received: str,
+    more: dict[str, Any],
+    events: list[tuple[str, str]],
+    due: str | None,
+) -> None:
+    record = small.application(received, **more)
+    for kind, on in events:
+        small.add(
+            "application_event",
+            {"application_id": record, "event_kind": kind, "event_on": date.fromisoformat(on)},
+        )
+    (found,) = find_deadlines(small.lake, date(2020, 9, 28)).applications
+    assert found.due_on == (date.fromisoformat(due) if due else None)
+
+
+def test_overdue_ones_come_first_and_closed_ones_not_at_all(small: SmallCity) -> None:
+    small.application("2020-09-14")
+    late = small.application("2020-08-03")
+    small.application("2020-08-03", "2020-08-20")
+    small.application("2020-10-20")
+    found = find_deadlines(small.lake, date(2020, 9, 28))
+    assert found.applications[0].record_id == late
+    assert len(found.applications) == 2
+    assert [a.working_days_left for a in found.overdue] == [-21]
+
+
+def test_work_orders_accounts_channels(small: SmallCity) -> None:
+    small.add(
+        "work_order",
+        {"organ_id": "A1", "dispatched_at": datetime(2020, 9, 1), "due_at": datetime(2020, 9, 27)},
+        {"organ_id": "A1", "dispatched_at": datetime(2020, 9, 1), "due_at": datetime(2020, 9, 29)},
+        {"organ_id": "B", "dispatched_at": datetime(2020, 9, 1), "due_at": datetime(2020, 12, 1)},
+        {
+            "organ_id": "B",
+            "dispatched_at": datetime(2020, 9, 1),
+            "due_at": datetime(2020, 9, 2),
+            "closed_at": datetime(2020, 9, 2),
+        },
+    )
+    accounts = small.add(
+        "new_media_account",
+        {
+            "platform": "wechat",
+            "account_name": "静默",
+            "organ_id": "B",
+            "opened_on": date(2019, 1, 1),
+        },
+        {
+            "platform": "wechat",
+            "account_name": "活跃",
+            "organ_id": "B",
+            "opened_on": date(2019, 1, 1),
+        },
+    )
+    small.add(
+        "new_media_post",
+        {"account_id": accounts[0], "posted_at": datetime(2020, 9, 14, 8)},
+        {"account_id": accounts[1], "posted_at": datetime(2020, 9, 15, 8)},
+    )
+    channel, fresh = small.add(
+        "channel",
+        {"channel_name": "动态", "channel_kind": "government_news", "organ_id": "R"},
+        {"channel_name": "目录", "channel_kind": "disclosure_directory", "organ_id": "R"},
+    )
+    small.add(
+        "article",
+        {"channel_id": channel, "published_at": datetime(2020, 9, 10)},
+        {"channel_id": fresh, "published_at": datetime(2020, 9, 10)},
+    )
+    found = find_deadlines(small.lake, date(2020, 9, 28))
+    assert found.work_order_counts == (("甲县东镇", 1, 1),)
+    assert [(s.name, s.days) for s in found.accounts] == [("静默", 14)]
+    assert [(s.name, s.days) for s in found.channels] == [("动态", 18)]
+    assert [(f.on, f.is_published) for f in found.filings] == [
+        (date(2020, 1, 31), False),
+        (date(2020, 3, 31), False),
+    ]
+
+
+def test_make_up_days_are_working_days(small: SmallCity) -> None:
+    assert is_working_day(small.lake, date(2020, 9, 27))
+    assert not is_working_day(small.lake, date(2020, 10, 2))
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Titles that reach a channel; a channel named “broken” fails."""
+    from tasks import notify as module
+
+    titles: list[str] = []
+
+    def send(addresses: list[str], message: Message) -> str:
+        if "broken" in addresses[0]:
+            return "未能发出"
+        titles.append(message.title)
+        return ""
+
+    monkeypatch.setattr(module, "_send", send)
+    return titles
+
+
+def test_a_matter_is_told_once_and_again_when_it_changes(small: SmallCity, sent: list[str]) -> None:
+    settings = Settings(home=small.lake.home, notify="json://somewhere")
+
+    def tell(*messages: Message) -> None:
+        notify(small.lake, settings, messages, now=NOW, scope=["source/"])
+
+    failed = Message("source/a", "a 未取到", "原因", about="x")
+    tell(failed)
+    tell(failed)
+    assert sent == ["a 未取到"]
+    tell(Message("source/a", "a 未取到(两类)", "原因", about="x,y"))
+    assert len(sent) == 2
+    tell()
+    tell(failed)
+    assert len(sent) == 3
+
+
+def test_a_failing_channel_fails_nothing_and_is_tried_again(
+    small: SmallCity, sent: list[str]
+) -> None:
+    message = Message("source/a", "a 未取到", "原因")
+    broken = Settings(home=small.lake.home, notify="json://broken-token-123")
+    assert notify(small.lake, broken, [message], now=NOW) == []
+    with small.lake.read() as connection:
+        row = connection.execute("SELECT message_status, failure FROM ops.message").fetchone()
+    assert row == ("waiting", "未能发出")
+    good = Settings(home=small.lake.home, notify="json://somewhere")
+    assert notify(small.lake, good, [message], now=NOW) == [message]
+
+
+def test_a_channel_that_cannot_be_reached_raises_nothing_and_hides_its_address(
+    small: SmallCity, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings(home=small.lake.home, notify="json://127.0.0.1:9/token-123 nonsense")
+    assert notify(small.lake, settings, [Message("a/b", "t", "b")], now=NOW) == []
+    assert "token-123" not in "".join(
+        record.getMessage() for record in caplog.records if record.name.startswith("nianbao")
+    )
+    with small.lake.read() as connection:
+        (failure,) = connection.execute("SELECT failure FROM ops.message").fetchone() or ("",)
+    assert "token-123" not in failure
+
+
+def test_one_message_a_matter_without_records(small: SmallCity) -> None:
+    for _ in range(30):
+        small.application("2020-08-03")
+    messages = deadline_messages(find_deadlines(small.lake, date(2020, 9, 28)))
+    (applications,) = [m for m in messages if m.matter == "deadlines/applications"]
+    assert "逾期 30 件" in applications.title
+    assert "application-" not in applications.body
+    run = Run("1", "nightly", "夜间取数", NOW)
+    run.failed += [FailedResource("ledger", name, "没有应答") for name in ("a", "b")]
+    (message,) = run_messages(run, [], 50)
+    assert message.matter == "source/ledger"
+    assert "未按时开始" in lost_run_message("nightly", "夜间取数", "Late", NOW).title

@@ -1,0 +1,232 @@
+"""Publishing an edition: what is refused, what is frozen, what a later edition needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tasks.approve import LOCKED_FOR, MOST_WRONG, ApprovalRefused, approvers, check_code
+from tasks.build_edition import build_edition
+from tasks.clock import BEIJING
+from tasks.maintain import maintain
+from tasks.publish import Published, PublishRefused, Request, frozen_files_changed, publish
+from tasks.render import render_edition
+from tasks.settings import Settings
+from tests.operator_room import APPROVER, SECRET
+from tests.small_city import SmallCity
+
+NOW = datetime(2021, 1, 25, 9, 0)
+
+
+@pytest.fixture
+def settings(small: SmallCity) -> Settings:
+    return Settings(home=small.lake.home, city=small.folder)
+
+
+@pytest.fixture
+def build(small: SmallCity, settings: Settings) -> Callable[..., Any]:
+    def build_(**more: Any) -> Any:
+        built = build_edition(small.lake, small.folder, 2020, now=NOW, **more).edition
+        render_edition(built, settings.editions / built.id, lake=small.lake)
+        return built
+
+    return build_
+
+
+@pytest.fixture
+def ask(small: SmallCity, settings: Settings) -> Callable[..., Published]:
+    def ask_(edition: Any, changed: Settings | None = None, **more: Any) -> Published:
+        values = {"approver": "张三", "statement": "同意发布", **more}
+        now = values.pop("now", NOW)
+        return publish(
+            small.lake, changed or settings, Request(edition_id=edition.id, **values), now=now
+        )
+
+    return ask_
+
+
+def test_a_published_edition_is_kept_frozen_and_opens_anywhere(
+    small: SmallCity, settings: Settings, build: Any, ask: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    done = ask(edition)
+    assert {p.name for p in done.folder.iterdir()} >= {"manifest.json", "edition.duckdb"}
+    assert all(p.stat().st_mode & 0o222 == 0 for p in done.folder.iterdir())
+    manifest = json.loads((done.folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "published"
+    assert manifest["approval"]["approver"] == "张三"
+    with duckdb.connect(str(done.folder / "edition.duckdb"), read_only=True) as file:
+        value = file.execute(
+            "SELECT value FROM cell WHERE organ_id = 'R' AND scope = 'rolled_up' "
+            "AND cell = 't3.new_received.total'"
+        ).fetchone()
+        status = file.execute("SELECT edition_status FROM edition").fetchone()
+    assert (value, status) == ((1,), ("published",))
+    assert frozen_files_changed(small.lake, settings) == {}
+    with pytest.raises(PublishRefused, match="已经发布"):
+        ask(edition)
+    (done.folder / "cells.csv").chmod(0o644)
+    (done.folder / "cells.csv").write_text("x", encoding="utf-8")
+    assert frozen_files_changed(small.lake, settings) == {edition.id: ["cells.csv"]}
+
+
+def test_blocking_findings_need_a_reason_each(small: SmallCity, build: Any, ask: Any) -> None:
+    small.application("2020-03-02", "2020-03-20", applicant_kind=None)
+    edition = build()
+    codes = {f.code for f in edition.blocking_findings}
+    assert len(codes) > 1
+    with pytest.raises(PublishRefused, match="没有答复"):
+        ask(edition)
+    some = sorted(codes)[0]
+    with pytest.raises(PublishRefused, match="没有答复"):
+        ask(edition, answers={some: "已核实"})
+    with pytest.raises(PublishRefused, match="不存在"):
+        ask(edition, answers={**dict.fromkeys(codes, "已核实"), "B99": "?"})
+    done = ask(edition, answers=dict.fromkeys(codes, "已核实"))
+    assert len(done.answers) == len(edition.blocking_findings)
+    with small.lake.read() as connection:
+        verdicts = connection.execute(
+            "SELECT DISTINCT verdict, verdict_by FROM yearly.check_result WHERE verdict IS NOT NULL"
+        ).fetchall()
+    assert verdicts == [("已核实", "张三")]
+
+
+def test_a_stale_edition_is_refused_unless_accepted(small: SmallCity, build: Any, ask: Any) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    small.application("2020-05-06", "2020-05-20")
+    with pytest.raises(PublishRefused, match="数据有变"):
+        ask(edition)
+    done = ask(edition, stale_reason="已报送,下一版更正")
+    assert "数据已变仍按原数发布:已报送" in done.statement
+
+
+def test_records_of_another_year_do_not_make_an_edition_stale(
+    small: SmallCity, build: Any, ask: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    small.application("2021-01-06")
+    assert "不影响本版次" in ask(edition).staleness
+
+
+def test_a_published_year_needs_a_reason_and_shows_every_difference(
+    small: SmallCity, settings: Settings, build: Any, ask: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    first = ask(build()).edition
+    small.application("2020-05-06", "2020-05-20")
+    with pytest.raises(PublishRefused, match="须写明理由"):
+        ask(build())
+    done = ask(build(reason="补登一件申请"))
+    assert done.replaced == first.id
+    changed = {(d.organ_id, d.scope, d.cell) for d in done.differences}
+    assert ("R", "rolled_up", "t3.new_received.total") in changed
+    lines = (done.folder / "differences.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == len(done.differences) + 1
+    with small.lake.read() as connection:
+        found = connection.execute(
+            "SELECT edition_status FROM yearly.edition WHERE edition_id = ?", [first.id]
+        ).fetchone()
+    assert found == ("superseded",)
+    assert frozen_files_changed(small.lake, settings) == {}
+
+
+def test_two_persons(small: SmallCity, settings: Settings, build: Any, ask: Any) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    strict = settings.model_copy(update={"two_persons": True})
+    edition = build()
+    with pytest.raises(ApprovalRefused, match="没有写明编制人"):
+        ask(edition, strict)
+    edition = build(built_by="张三")
+    with pytest.raises(ApprovalRefused, match="不能同时批准"):
+        ask(edition, strict)
+    build(built_by="李四")
+    with pytest.raises(ApprovalRefused, match="不能同时批准"):
+        ask(edition, strict)
+    assert ask(edition, strict, approver="王五").approver == "王五"
+
+
+def code_at(moment: datetime) -> str:
+    import pyotp
+
+    return pyotp.TOTP(SECRET).at(int(moment.replace(tzinfo=BEIJING).timestamp()))
+
+
+def test_one_time_codes_serve_once_and_guessing_is_stopped(small: SmallCity) -> None:
+    known = approvers(Settings(approvers=f"{APPROVER}:{SECRET}"))
+
+    def check(code: str, now: datetime, name: str = APPROVER) -> None:
+        check_code(small.lake, known, name, code, "2020-1", now=now)
+
+    with pytest.raises(ApprovalRefused, match="不在批准人名单"):
+        check(code_at(NOW), NOW, "路人")
+    with pytest.raises(ApprovalRefused, match="请填写"):
+        check("", NOW)
+    check(code_at(NOW), NOW)
+    with pytest.raises(ApprovalRefused, match="已经用过"):
+        check(code_at(NOW), NOW + timedelta(seconds=5))
+    later = NOW + timedelta(minutes=5)
+    for _ in range(MOST_WRONG):
+        with pytest.raises(ApprovalRefused, match="不对"):
+            check("12345x", later)
+    with pytest.raises(ApprovalRefused, match="连续错误"):
+        check(code_at(later), later)
+    after = later + LOCKED_FOR + timedelta(minutes=1)
+    check(code_at(after), after)
+
+
+def test_malformed_approvers_are_refused_without_showing_them() -> None:
+    with pytest.raises(ApprovalRefused) as refused:
+        approvers(Settings(approvers=f"{APPROVER}:{SECRET},李四:not-a-secret"))
+    assert "第 2 项" in str(refused.value)
+    assert "not-a-secret" not in str(refused.value)
+
+
+def test_an_interrupted_publication_is_finished(
+    small: SmallCity, settings: Settings, build: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasks import publish as module
+
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+
+    def killed(*_: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_freeze", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ask(edition)
+    assert frozen_files_changed(small.lake, settings) != {}
+    with pytest.raises(PublishRefused, match="已经发布"):
+        ask(edition)
+    assert frozen_files_changed(small.lake, settings) == {}
+
+
+def test_maintenance_never_expires_what_an_edition_pins(
+    small: SmallCity, settings: Settings, build: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    for day in range(1, 6):
+        small.application(f"2020-06-0{day}")
+    # Snapshots are stamped with the real clock.
+    future = datetime.now(BEIJING).replace(tzinfo=None) + timedelta(days=400)
+    done = maintain(small.lake, settings, now=future)
+    assert done.snapshots_after < done.snapshots_before
+    with small.lake.read(edition.snapshot) as connection:
+        assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (1,)
+    with small.lake.read() as connection:
+        assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (6,)
+    again = build_edition(
+        small.lake, small.folder, 2020, now=NOW, snapshot=edition.snapshot
+    ).edition
+    assert again.cell_hash == edition.cell_hash
