@@ -100,11 +100,10 @@ class Lake:
 
     @contextmanager
     def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
-        with _instance(self.memory_limit, self.threads) as instance:
+        temporary = self.home / "lake" / "temporary"
+        with _instance(self.memory_limit, self.threads, temporary) as instance:
             connection = instance.cursor()
             try:
-                temporary = self.home / "lake" / "temporary"
-                connection.execute(f"SET temp_directory = {_quoted(temporary)}")
                 connection.execute(self.attach_sql(read_only=read_only, snapshot=snapshot))
                 connection.execute("USE lake")
                 yield connection
@@ -194,23 +193,25 @@ class Lake:
         return int(row[0])
 
 
-_idle: dict[tuple[str, int | None], list[Connection]] = defaultdict(list)
+_idle: dict[tuple[str, int | None, Path], list[Connection]] = defaultdict(list)
 _idle_lock = threading.Lock()
 
 
 @contextmanager
-def _instance(memory_limit: str, threads: int | None) -> Iterator[Connection]:
+def _instance(memory_limit: str, threads: int | None, temporary: Path) -> Iterator[Connection]:
     """A DuckDB with the extensions loaded, kept for the next use.
 
     Loading the extensions checks their signatures, which takes four times as long as all
     the rest of opening a lake. An instance serves one opening at a time; what it attached
-    or made is gone before the next, and one that cannot be cleaned is thrown away.
+    or made is gone before the next, and one that cannot be cleaned is thrown away. Where it
+    spills to (`temporary`) is set once: DuckDB refuses to change it after it was used.
     """
-    kind = (memory_limit, threads)
+    kind = (memory_limit, threads, temporary)
     with _idle_lock:
         instance = _idle[kind].pop() if _idle[kind] else None
     if instance is None:
-        instance = duckdb.connect(config=connection_config(memory_limit, threads))
+        config = {**connection_config(memory_limit, threads), "temp_directory": str(temporary)}
+        instance = duckdb.connect(config=config)
         prepare(instance)
     try:
         yield instance

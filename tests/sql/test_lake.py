@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,22 @@ def test_columns_of_a_newer_version_are_added_to_an_older_lake(small: SmallCity)
             "SELECT count(content_hash), count(*) > 10 FROM ops.load"
         ).fetchone() == (0, True)
         assert connection.execute("SELECT count(*) FROM ops.quarantine").fetchone() == (0,)
+
+
+def test_a_lake_is_opened_again_after_a_query_that_spilled(
+    small: SmallCity, tmp_path: Path
+) -> None:
+    tight = Lake(small.lake.home, memory_limit="40MB", threads=1)
+    sorting = (
+        "SELECT sum(x) FROM (SELECT hash(i) AS x FROM range(6000000) t(i) ORDER BY 1 OFFSET 1)"
+    )
+    with tight.read() as connection:
+        connection.execute(sorting).fetchall()
+    with tight.write() as connection:
+        assert connection.execute("SELECT count(*) FROM core.organ").fetchone() == (5,)
+    elsewhere = small.copied_to(tmp_path / "elsewhere").lake
+    with Lake(elsewhere.home, memory_limit="40MB", threads=1).read() as connection:
+        assert connection.execute("SELECT count(*) FROM core.organ").fetchone() == (5,)
 
 
 def test_city_files_are_registered_only_when_they_change(small: SmallCity) -> None:
