@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -52,6 +53,16 @@ def _quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 
 
+def _refuse_wrong_input(state: Any) -> None:
+    """End with the flow's own answer where it was asked for something that cannot be."""
+    from deployments.cli import Exit
+    from flows.forms import WRONG_INPUT
+
+    if state.name == WRONG_INPUT:
+        print(f"错误:{state.message}", file=sys.stderr)
+        raise typer.Exit(Exit.WRONG_USE)
+
+
 def nightly(
     full: Annotated[bool, typer.Option("--full", help="不按水位,全量重取")] = False,
     demo: DemoOption = False,
@@ -88,7 +99,11 @@ def nightly(
 def year_end(
     year: Annotated[int, typer.Argument(help="报告年度,如 2020", min=2019, max=2100)],
     pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="数据截至(北京时间),如 2021-01-20 18:00;默认现在")
+    ] = "",
     reason: Annotated[str, typer.Option("--reason", help="已发布过的年度再编新版的理由")] = "",
+    built_by: Annotated[str, typer.Option("--built-by", help="编制人")] = "",
     demo: DemoOption = False,
 ) -> None:
     """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
@@ -100,7 +115,15 @@ def year_end(
     with _demo_city(demo):
         from flows.year_end import year_end as flow
 
-        state: Any = flow(year=year, pull_first=pull, reason=reason, return_state=True)
+        state: Any = flow(
+            year=year,
+            pull_first=pull,
+            as_of=as_of,
+            reason=reason,
+            built_by=built_by,
+            return_state=True,
+        )
+    _refuse_wrong_input(state)
     if state.is_failed() and state.name != "有阻断问题":
         state.result()
         return

@@ -115,12 +115,18 @@ def choose(page: Any, title: str, option: str) -> None:
 
 
 def submit(served: Room, page: Any) -> str:
-    """Submit the form; returns the run's id once it is on its way."""
+    """Submit the form and go to the run's page; returns the run's id."""
+
+    def newest() -> set[str]:
+        found = served.ask("/flow_runs/filter", {"sort": "ID_DESC", "limit": 100})
+        return {run["id"] for run in found if not run["auto_scheduled"]}
+
+    before = newest()
     page.get_by_role("button", name="Submit").click()
-    # The toast slides in; a click by position would chase it.
-    page.get_by_text("View run", exact=True).first.dispatch_event("click")
-    page.wait_for_url(re.compile("flow-run"))
-    return str(re.search(r"flow-run/([0-9a-f-]{36})", page.url).group(1))  # type: ignore[union-attr]
+    page.get_by_text("scheduled to start").wait_for()
+    (run_id,) = newest() - before
+    page.goto(f"{served.address}/runs/flow-run/{run_id}")
+    return run_id
 
 
 def read_artifact(served: Room, page: Any, title: str) -> str:

@@ -164,6 +164,7 @@ def test_one_ctrl_c_stops_everything(services: dict[str, str], tmp_path: Path) -
         assert served.stop() == 0
         assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
         with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", int(served.address.rpartition(":")[2])))
 
 
