@@ -13,8 +13,8 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
 
+from flows.forms import field
 from tasks.audit.document import UnreadableDocument
 from tasks.audit.markdown import as_markdown
 from tasks.audit.page import render_page
@@ -39,26 +39,23 @@ def audit_step(paths: list[Path], year: int | None) -> list[AuditReport]:
 def report_audit(
     path: Annotated[
         str,
-        Field(
-            title="报告文件或文件夹",
-            description="HTML、Word(.docx)、PDF 或文本文件;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
-            json_schema_extra={"position": 1},
+        field(
+            "报告文件或文件夹",
+            "HTML、Word(.docx)、PDF 或文本文件;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
         ),
     ] = "",
     report_year: Annotated[
         int,
-        Field(
-            title="报告年度",
-            description="报告自己没有写明年度时填写,只用于单个文件;0 为由报告读出。",
-            json_schema_extra={"position": 2},
+        field(
+            "报告年度",
+            "报告自己没有写明年度时填写,只用于单个文件;0 为由报告读出。",
         ),
     ] = 0,
     page: Annotated[
         str,
-        Field(
-            title="网页输出",
-            description="可选:写出标明每个数核对结果的网页,填文件路径。",
-            json_schema_extra={"position": 3},
+        field(
+            "网页输出",
+            "可选:写出标明每个数核对结果的网页,填文件路径。",
         ),
     ] = "",
 ) -> State[None]:

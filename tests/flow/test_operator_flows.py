@@ -1,0 +1,150 @@
+"""The operator's flows on a real Prefect: final states, artifacts, answers to wrong entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.small_city import SmallCity
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One Prefect for all tests of a session."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NIANBAO_HOME", str(tmp_path_factory.mktemp("prefect")))
+        patched.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("home")))
+        patched.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        patched.setenv("DO_NOT_TRACK", "1")
+        from prefect.testing.utilities import prefect_test_harness
+
+        import flows  # noqa: F401
+
+        with prefect_test_harness(server_startup_timeout=90):
+            yield
+
+
+@pytest.fixture
+def city(prefect: None, small: SmallCity, monkeypatch: pytest.MonkeyPatch) -> SmallCity:
+    """The small city as the one the flows work on."""
+    monkeypatch.setenv("NIANBAO_HOME", str(small.lake.home))
+    monkeypatch.setenv("NIANBAO_CITY", str(small.folder))
+    return small
+
+
+def artifact(key: str) -> str:
+    from prefect.artifacts import Artifact
+
+    found = Artifact.get(key)
+    assert found is not None
+    return str(found.data)
+
+
+def test_year_end_then_publish(city: SmallCity) -> None:
+    from flows.publish import publish
+    from flows.year_end import year_end
+
+    city.application("2020-03-02", "2020-03-20")
+    built = year_end(year=2020, organs=[], built_by="李四", return_state=True)
+    assert built.is_completed(), built.message
+    assert "2020-1" in (built.message or "")
+    assert "下一步" in artifact("result-2020")
+    assert "予以公开" in artifact("tables-2020")
+    assert "第一个版次" in artifact("earlier-2020")
+    refused = publish(edition="2020-1", approver="", statement="同意", return_state=True)
+    assert (refused.name, refused.message) == ("输入有误", "请填写批准人姓名")
+    assert "请填写批准人姓名" in artifact("refused")
+    done = publish(edition="2020-1", approver="王五", statement="同意", return_state=True)
+    assert done.is_completed(), done.message
+    assert "王五" in artifact("publication-2020")
+    again = year_end(year=2020, return_state=True)
+    assert again.name == "输入有误"
+    assert "编制理由" in (again.message or "")
+    city.application("2020-05-06", "2020-05-20")
+    newer = year_end(year=2020, reason="补登一件", return_state=True)
+    assert newer.is_completed(), newer.message
+    assert "与已发布版次 2020-1 相比" in artifact("earlier-2020")
+
+
+def test_what_blocks_is_in_the_final_state(city: SmallCity) -> None:
+    from flows.year_end import year_end
+
+    city.application("2020-03-02", "2020-03-20", applicant_kind=None)
+    state = year_end(year=2020, return_state=True)
+    assert state.is_failed()
+    assert state.name == "有阻断问题"
+    assert "B3" in (state.message or "")
+
+
+@pytest.mark.parametrize(
+    ("entries", "answer"),
+    [
+        ({"year": 1999}, "请填 2019 至"),
+        ({"year": 2100}, "请填 2019 至"),
+        ({"year": 2020, "as_of": "昨天"}, "请写作 2021-01-20 18:00"),
+        ({"year": 2020, "as_of": "2099-01-01"}, "还没有到"),
+        ({"year": 2020, "as_of": "2020-12-31", "pull_first": True}, "不能同时用"),
+        ({"year": 2020, "as_of": "2001-01-01"}, "还没有数据"),
+        ({"year": 2020, "organs": ["没有的机关"]}, "请从列表中选择"),
+    ],
+)
+def test_wrong_entries_are_answered(city: SmallCity, entries: dict[str, Any], answer: str) -> None:
+    from flows.year_end import year_end
+
+    state = year_end(**entries, return_state=True)
+    assert state.name == "输入有误"
+    assert answer in (state.message or "")
+
+
+def test_backfill_refuses_what_cannot_be(city: SmallCity) -> None:
+    from flows.backfill import backfill
+
+    day = date(2020, 5, 1)
+    state = backfill(from_on=day, to_on=date(2020, 4, 1), return_state=True)
+    assert "早于" in (state.message or "")
+    state = backfill(from_on=date(2099, 1, 1), to_on=date(2099, 1, 2), return_state=True)
+    assert "还没有到" in (state.message or "")
+
+
+def test_deadline_watch_and_maintenance(city: SmallCity) -> None:
+    from flows.deadline_watch import deadline_watch
+    from flows.maintenance import maintenance
+
+    late = city.application("2020-08-03")
+    state = deadline_watch(on=date(2020, 9, 28), return_state=True)
+    assert state.is_completed()
+    assert "逾期 1 件" in (state.message or "")
+    assert late in artifact("deadlines")
+    assert maintenance(return_state=True).is_completed()
+    assert "快照" in artifact("maintenance")
+
+
+def test_the_form_asks_in_chinese_and_in_order(tmp_path: Path) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+
+    from deployments.serve import read_deployments
+
+    for entry in read_deployments():
+        path, _, name = entry["entrypoint"].partition(":")
+        flow = load_flow_from_entrypoint(f"{path[:-3].replace('/', '.')}.{name}")
+        fields = flow.parameters.properties.values()
+        assert flow.description
+        assert sorted(f["position"] for f in fields) == list(range(len(fields)))
+        for shown in fields:
+            assert not shown["title"].isascii(), (name, shown["title"])
+            assert not shown["description"].isascii()
+            assert "anyOf" not in shown
+            assert "default" in shown
+
+
+def test_default_year() -> None:
+    from flows.forms import default_year
+
+    assert default_year(date(2021, 3, 31)) == 2020
+    assert default_year(date(2021, 4, 1)) == 2021
