@@ -16,9 +16,12 @@ from tests.city import Installation
 from tests.operator_room import APPROVER, SECRET, Room, room
 from warehouse.lake import Lake
 
-sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium")
 IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
+if IS_REQUIRED:
+    from playwright import sync_api
+else:
+    sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
     pytest.mark.timeout(600),
