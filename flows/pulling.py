@@ -12,10 +12,11 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.progress import Meter, Progresses
 from tasks.clock import now
+from tasks.load import note_failure
 from tasks.pull import Difference, Pull, plan
 from tasks.runs import FailedResource, Run
 from tasks.settings import Settings
-from tasks.sources.errors import SourceError
+from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source, load_sources
 from tasks.steps import compare_step, load_step, pull_step
@@ -124,8 +125,11 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
     logger = get_run_logger()
     landed = future.result(raise_on_failure=False)
     error: Exception | None = landed if isinstance(landed, Exception) else None
+    if isinstance(error, SourceContractError):
+        # The source answered otherwise than its file says: `status` must show why it stands still.
+        note_failure(pull.source, pull.resource, lake, error, now=now(), run_id=run.id)
     if error is None:
-        state = load_step(landed, pull.source, lake, now(), return_state=True)
+        state = load_step(landed, pull.source, lake, now(), run.id, return_state=True)
         result = state.result(raise_on_failure=False)
         if isinstance(result, Exception):
             error = result

@@ -70,9 +70,9 @@ def pull_step(
     task_run_name="load {landed.manifest.source}.{landed.manifest.resource} 装载",
     cache_policy=NO_CACHE,
 )
-def load_step(landed: Landed, source: Source, lake: Lake, now: datetime) -> LoadResult:
+def load_step(landed: Landed, source: Source, lake: Lake, now: datetime, run_id: str) -> LoadResult:
     """Load one landing into the core tables, in one transaction."""
-    return load(landed, source, lake, now=now)
+    return load(landed, source, lake, now=now, run_id=run_id)
 
 
 @task(
