@@ -149,7 +149,7 @@ def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         os.environ["NIANBAO_CITY"] = str(settings.city)
         # Runs say in their log what they do; without this only what went wrong is kept.
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
-        with _terminated(), server(settings, port) as child:
+        with interruptible(), server(settings, port) as child:
             made = runner_deployments()
             asyncio.run(
                 _run(
@@ -159,7 +159,7 @@ def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _terminated() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """SIGTERM ends this process as Ctrl-C does; a Ctrl-C is heeded even where the shell that
     started it in the background ignores it."""
 

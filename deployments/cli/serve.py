@@ -25,7 +25,7 @@ def serve(
 
     started = time.monotonic()
     from deployments.cli import Exit
-    from deployments.serve import ServeError, check_port
+    from deployments.serve import ServeError, check_port, interruptible
     from deployments.serve import serve as run
     from tasks.settings import Settings
 
@@ -41,7 +41,7 @@ def serve(
 
     try:
         check_port(port)
-        with ExitStack() as stack:
+        with interruptible(), ExitStack() as stack:
             if demo:
                 from deployments.demo_city.service import running
 
