@@ -40,6 +40,10 @@ run: $(RUNTIME) ## the main job: pull the demo city's four systems, build the ta
 	@$(BIN)/nianbao nightly --demo
 	@$(BIN)/nianbao year-end $(YEAR) || [ $$? -eq 1 ]
 
+.PHONY: serve
+serve: $(RUNTIME) ## the operator's page (Prefect UI) with the demo city
+	@$(BIN)/nianbao serve --demo
+
 .PHONY: test
 test: $(DEVELOPMENT) ## every test that this machine can run (TESTS=tests/unit for some)
 	@$(BIN)/python -m pytest $(TESTS)

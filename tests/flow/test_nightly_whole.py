@@ -78,7 +78,7 @@ def test_killed_at_ten_random_moments_the_tables_end_the_same(
     assert sum(map(len, expected.values())) > 5000
     moments = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "20201231"))
     for chain in range(2):
-        disturbed = Installation.at(tmp_path / f"chain-{chain}", services)
+        disturbed = Installation.at(tmp_path / f"chain-{chain}", services, undisturbed.installation)
         for _ in range(KILLS // 2):
             process = disturbed.start("nightly")
             # Most of a start is Python's and Prefect's; what matters comes after it.
@@ -103,7 +103,9 @@ def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up
     services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     secret = "NIANBAO_HOTLINE_CLIENT_SECRET"
-    broken = Installation.at(tmp_path / "broken", {**services, secret: "not-the-secret"})
+    broken = Installation.at(
+        tmp_path / "broken", {**services, secret: "not-the-secret"}, undisturbed.installation
+    )
     told = broken.run("nightly", expect=3)
     assert "hotline" in told
     assert "not-the-secret" not in told
@@ -140,7 +142,7 @@ def test_a_withdrawn_and_a_changed_record_are_followed(
 
 
 def test_a_source_that_breaks_its_contract_stands_still_alone_and_says_why(
-    services: dict[str, str], tmp_path: Path
+    services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     """A required field vanishes: that resource stops, the rest loads, status tells it."""
     city = tmp_path / "demo_city"
@@ -152,7 +154,9 @@ def test_a_source_that_breaks_its_contract_stands_still_alone_and_says_why(
     renamed = text[start:].replace("copy_count: {path: copies", "copy_count: {path: elsewhere", 1)
     assert renamed != text[start:]
     gazette.write_text(text[:start] + renamed, encoding="utf-8")
-    installation = Installation.at(tmp_path / "home", {**services, "NIANBAO_CITY": str(city)})
+    installation = Installation.at(
+        tmp_path / "home", {**services, "NIANBAO_CITY": str(city)}, undisturbed.installation
+    )
     told = installation.run("nightly", expect=3)
     assert "gazette" in told
     status = {one["resource"]: one for one in installation.json("status", expect=1)}
