@@ -148,7 +148,10 @@ def corrected_tables(connection: Connection) -> dict[str, str]:
         "SELECT DISTINCT table_name, column_name FROM ops.correction ORDER BY ALL"
     ).fetchall():
         columns[name].append(column)
-    return {name: f"({table_as_corrected(table(name), given, False)})" for name, given in columns.items()}
+    return {
+        name: f"({table_as_corrected(table(name), given, False)})"
+        for name, given in columns.items()
+    }
 
 
 def _versions_as_corrected(
