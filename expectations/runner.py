@@ -120,7 +120,7 @@ def copy_small_tables(
 
 def relation_of(table_name: str) -> str:
     """What the copy of a table is called."""
-    return "memory.main.copy_of_" + table_name.replace(".", "_")
+    return "scratch.main.copy_of_" + table_name.replace(".", "_")
 
 
 def reason_of(error: BaseException) -> str:

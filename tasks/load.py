@@ -81,22 +81,27 @@ def load_batch(
     """Merge landing rows of one resource and its children; see `load`."""
     now = now or clock.now()
     with lake.write() as connection:
-        done = connection.execute(
-            f"SELECT load_status FROM ops.load WHERE load_id = {quoted(batch.load_id)}"
-        ).fetchone()
-        if done is not None and done[0] != "stopped":
-            return LoadResult(batch.load_id, source.name, resource.name, done[0], is_repeated=True)
         work = Work(connection, batch, source, resource, now, run_id)
-        if _says_what_the_last_said(work):
-            return _note_unchanged(work)
         stage = Stage(work)
         try:
-            stage.stage()
-            stage.judge()
+            # One transaction from the first look on: each would read the lake's state anew.
+            with transaction(connection):
+                return _repeated(work) or _unchanged(work) or _loaded(work, stage)
         except SourceContractError as error:
             Record(work, stage.lists).stop(str(error), stage.drift)
             raise
-        return _write(work, stage)
+
+
+def _repeated(work: Work) -> LoadResult | None:
+    """That this very load was made before."""
+    done = work.connection.execute(
+        f"SELECT load_status FROM ops.load WHERE load_id = {quoted(work.batch.load_id)}"
+    ).fetchone()
+    if done is None or done[0] == "stopped":
+        return None
+    return LoadResult(
+        work.batch.load_id, work.source.name, work.resource.name, done[0], is_repeated=True
+    )
 
 
 def content_hash(manifest: Manifest, source: Source) -> str:
@@ -128,20 +133,23 @@ def _says_what_the_last_said(work: Work) -> bool:
     return last is not None and last[0] == work.batch.content_hash
 
 
-def _note_unchanged(work: Work) -> LoadResult:
-    """Only the load record: the core tables hold all of it already."""
+def _unchanged(work: Work) -> LoadResult | None:
+    """Only the load record, when the core tables hold all of it already."""
+    if not _says_what_the_last_said(work):
+        return None
     result = LoadResult(work.batch.load_id, work.source.name, work.resource.name, "unchanged")
     lists = work.batch.manifest.lists if work.batch.manifest else {}
     for rule in work.rules:
         rows = sum(file.rows for file in lists.get(rule.name, []))
         result.lists.append(ListResult(rule.name, rule.table, rows, rows_unchanged=rows))
-    with transaction(work.connection):
-        Record(work, []).load(result)
+    Record(work, []).load(result)
     return result
 
 
-def _write(work: Work, stage: Stage) -> LoadResult:
-    """Everything in one transaction."""
+def _loaded(work: Work, stage: Stage) -> LoadResult:
+    """Type, judge, merge, and put on record. Raises SourceContractError."""
+    stage.stage()
+    stage.judge()
     result = LoadResult(work.batch.load_id, work.source.name, work.resource.name, "unchanged")
     # A list that brought nothing was looked at all the same.
     brought = {staged.rule.name: staged.result for staged in stage.lists}
@@ -151,14 +159,12 @@ def _write(work: Work, stage: Stage) -> LoadResult:
     write = Write(work)
     for staged in stage.lists:
         write.find_changed(staged)
-    with transaction(work.connection):
-        for staged in stage.lists:
-            write.merge(staged)
-            write.remove_absent(staged)
-            write.keep_rejects(staged)
-        if result.rows_written or result.rows_removed:
-            result.status = "loaded"
-        Record(work, stage.lists).write(result)
+        write.merge(staged)
+        write.remove_absent(staged)
+        write.keep_rejects(staged)
+    if result.rows_written or result.rows_removed:
+        result.status = "loaded"
+    Record(work, stage.lists).write(result)
     return result
 
 

@@ -20,6 +20,8 @@ from warehouse.tables import Column, Table, table
 MACROS = Path(__file__).with_suffix(".sql")
 # Columns of a landing row beside the fields.
 NOTES = ("$id", "$at", "$updated", "$cursor", "$removed", "$removed_at", "$parent")
+# Those of them that tell a moment.
+MOMENTS = ("$updated", "$removed_at")
 NOTHING = "∅"
 SEPARATOR = "␟"
 _TYPES = {
@@ -161,10 +163,14 @@ class ListTyping:
             typed.append(f"{self._cast(item, value)} AS {named(name)}")
             faults.append(self._fault(item))
         notes = ", ".join(named(note) for note in NOTES)
+        read += [
+            f"text_of({named(note)}) AS {named(note)}" if note in MOMENTS else named(note)
+            for note in NOTES
+        ]
         return (
             f'SELECT *, ({" OR ".join(faults)}) AS "$fault" FROM ('
             f"SELECT {', '.join([*typed, *(named(f'{n}$') for n in self.column_names), notes])}"
-            f" FROM (SELECT {', '.join([*read, notes])} FROM ({landing})) {' '.join(joins)})"
+            f" FROM (SELECT {', '.join(read)} FROM ({landing})) {' '.join(joins)})"
         )
 
     def _text(self, value: str) -> str:
@@ -233,8 +239,8 @@ class ListTyping:
         return f"md5(concat_ws({quoted(SEPARATOR)}, {', '.join([*values, removed])}))"
 
     def moment_sql(self, note: str, formats: tuple[str, ...] = ("auto",)) -> str:
-        """A note of the landing row as a moment."""
-        return moment_sql(f"text_of({named(note)})", formats, quoted(self.source.timezone))
+        """A note of a typed row as a moment."""
+        return moment_sql(named(note), formats, quoted(self.source.timezone))
 
     def faults_sql(self, faulty: str) -> str:
         """From faulty typed rows: a row a fault, with field, reason, found and expected."""

@@ -67,19 +67,28 @@ CREATE OR REPLACE TEMP MACRO number_moment(t, zone) AS
          WHEN TRY_CAST(t AS DOUBLE) BETWEEN 1e11 AND 1e13 THEN epoch_moment(TRY_CAST(t AS DOUBLE) / 1000)
     END;
 
--- 2020年3月5日 14时30分, 2020.3.5, 2020年3月5号
-CREATE OR REPLACE TEMP MACRO written_moment(t, zone) AS
-    iso_moment(
-        trim(regexp_replace(
+-- 2020年3月5日 14时30分, 2020.3.5, 2020年3月5号; `h` in half-width characters.
+CREATE OR REPLACE TEMP MACRO rewritten(h) AS
+    trim(regexp_replace(
+        regexp_replace(
             regexp_replace(
                 regexp_replace(
-                    regexp_replace(
-                        regexp_replace(half_width(t), '^([0-9]{4}) *[年./-] *([0-9]{1,2}) *[月./-] *([0-9]{1,2}) *[日号]?', '\1-\2-\3 '),
-                        '[时点]', ':'),
-                    '分([0-9]{1,2})秒', ':\1'),
-                '[分秒]', ''),
-            '[ T]+', ' ', 'g')),
-        zone);
+                    regexp_replace(h, '^([0-9]{4}) *[年./-] *([0-9]{1,2}) *[月./-] *([0-9]{1,2}) *[日号]?', '\1-\2-\3 '),
+                    '[时点]', ':'),
+                '分([0-9]{1,2})秒', ':\1'),
+            '[分秒]', ''),
+        '[ T]+', ' ', 'g'));
+
+-- A macro's argument is written out wherever the macro names it, and planning the whole would
+-- take longer than a small load. A lambda names it once.
+CREATE OR REPLACE TEMP MACRO written_moment(h, zone) AS
+    list_transform([rewritten(h)], lambda w: iso_moment(w, zone))[1];
+
+CREATE OR REPLACE TEMP MACRO uncommon_moment(h, zone) AS
+    CASE WHEN TRY_CAST(h AS DOUBLE) IS NOT NULL AND (length(h) < 10 OR h[5] <> '.')
+              THEN number_moment(h, zone)
+         ELSE coalesce(iso_moment(h, zone), written_moment(h, zone), number_moment(h, zone))
+    END;
 
 -- The common ways of writing a day or a moment, as Beijing time.
 -- The commonest forms are looked for first; they need no more care.
@@ -88,10 +97,6 @@ CREATE OR REPLACE TEMP MACRO moment_of(t, zone) AS
               THEN local_moment(t, zone)
          WHEN length(t) = 13 AND TRY_CAST(t AS BIGINT) IS NOT NULL
               THEN epoch_moment(TRY_CAST(t AS BIGINT) / 1000)
-         WHEN NOT (unicode(t) BETWEEN 48 AND 57 OR unicode(t) BETWEEN 65296 AND 65305 OR unicode(t) = 12295)
-              THEN NULL
-         WHEN t[5] IN ('-', '/') THEN coalesce(iso_moment(t, zone), written_moment(t, zone))
-         WHEN TRY_CAST(t AS DOUBLE) IS NOT NULL AND (length(t) < 10 OR t[5] <> '.')
-              THEN number_moment(t, zone)
-         ELSE coalesce(written_moment(t, zone), number_moment(half_width(t), zone))
+         WHEN unicode(t) BETWEEN 48 AND 57 OR unicode(t) BETWEEN 65296 AND 65305 OR unicode(t) = 12295
+              THEN list_transform([half_width(t)], lambda h: uncommon_moment(h, zone))[1]
     END;

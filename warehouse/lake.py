@@ -60,6 +60,9 @@ def _quoted(text: str | Path) -> str:
 class Lake:
     """A lake under `home`: `lake/catalog.sqlite`, `lake/files/`.
 
+    On each connection the lake is attached as `lake`; what is made for the connection's time
+    goes into the empty database `scratch`, or is temporary.
+
     `memory_limit` and `threads` apply to each connection. `write_timeout` is how many
     seconds a writer waits for another to finish.
     """
@@ -101,10 +104,15 @@ class Lake:
     @contextmanager
     def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
         temporary = self.home / "lake" / "temporary"
-        with _instance(self.memory_limit, self.threads, temporary) as instance:
-            connection = instance.cursor()
+        wanted = self.attach_sql(read_only=read_only, snapshot=snapshot)
+        with _instance((self.memory_limit, self.threads, temporary), wanted) as instance:
+            connection = instance.connection.cursor()
             try:
-                connection.execute(self.attach_sql(read_only=read_only, snapshot=snapshot))
+                if instance.attached != (wanted, _identity(self.catalog)):
+                    instance.detach()
+                    connection.execute(wanted)
+                    instance.attached = (wanted, _identity(self.catalog))
+                connection.execute("ATTACH ':memory:' AS scratch")
                 connection.execute("USE lake")
                 yield connection
             finally:
@@ -193,56 +201,79 @@ class Lake:
         return int(row[0])
 
 
-_idle: dict[tuple[str, int | None, Path], list[Connection]] = defaultdict(list)
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file this is: a catalog put in another's place is another."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@dataclass
+class _Instance:
+    """A DuckDB with the extensions loaded, and the lake that it still has attached, if any."""
+
+    connection: Connection
+    attached: tuple[str, tuple[int, int] | None] | None = None
+
+    def detach(self) -> None:
+        """Let go of the lake."""
+        if self.attached is not None:
+            self.attached = None
+            self.connection.execute("DETACH lake")
+
+    def clean(self) -> bool:
+        """Take away what an opening left but the lake itself; False when that fails."""
+        try:
+            for name, kind in self.connection.execute(
+                "SELECT database_name, type FROM duckdb_databases() "
+                "WHERE NOT internal AND database_name <> 'memory' "
+                "AND NOT starts_with(database_name, '__ducklake_metadata_')"
+            ).fetchall():
+                if name != "lake":
+                    self.connection.execute(f"DETACH {name}")
+                elif kind != "ducklake":
+                    return False
+        except duckdb.Error:
+            return False
+        return True
+
+
+_Kind = tuple[str, int | None, Path]
+_idle: dict[_Kind, list[_Instance]] = defaultdict(list)
 _idle_lock = threading.Lock()
 
 
 @contextmanager
-def _instance(memory_limit: str, threads: int | None, temporary: Path) -> Iterator[Connection]:
-    """A DuckDB with the extensions loaded, kept for the next use.
+def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
+    """A DuckDB for one opening at a time, kept for the next use; `kind` is memory limit,
+    threads and where it spills to, which DuckDB refuses to change after it was used.
 
-    Loading the extensions checks their signatures, which takes four times as long as all
-    the rest of opening a lake. An instance serves one opening at a time; what it attached
-    or made is gone before the next, and one that cannot be cleaned is thrown away. Where it
-    spills to (`temporary`) is set once: DuckDB refuses to change it after it was used.
+    Loading the extensions checks their signatures, which takes four times as long as all the
+    rest of opening a lake; attaching takes longer than a small load. So both are kept, and
+    one that has attached what is `wanted` is taken first. What else an opening made is gone
+    before the next; an instance that cannot be cleaned is thrown away.
     """
-    kind = (memory_limit, threads, temporary)
     with _idle_lock:
-        instance = _idle[kind].pop() if _idle[kind] else None
+        idle = _idle[kind]
+        fitting = (i for i in idle if i.attached is not None and i.attached[0] == wanted)
+        instance = next(fitting, idle[-1] if idle else None)
+        if instance is not None:
+            idle.remove(instance)
     if instance is None:
+        memory_limit, threads, temporary = kind
         config = {**connection_config(memory_limit, threads), "temp_directory": str(temporary)}
-        instance = duckdb.connect(config=config)
-        prepare(instance)
+        instance = _Instance(duckdb.connect(config=config))
+        prepare(instance.connection)
     try:
         yield instance
     finally:
-        if _clean(instance):
+        if instance.clean():
             with _idle_lock:
                 _idle[kind].append(instance)
         else:
-            instance.close()
-
-
-def _clean(instance: Connection) -> bool:
-    """Take away what an opening left; False when that fails."""
-    try:
-        for (name,) in instance.execute(
-            "SELECT database_name FROM duckdb_databases() "
-            "WHERE NOT internal AND database_name <> 'memory' "
-            "AND NOT starts_with(database_name, '__ducklake_metadata_')"
-        ).fetchall():
-            instance.execute(f"DETACH {name}")
-        for (schema,) in instance.execute(
-            "SELECT schema_name FROM duckdb_schemas() "
-            "WHERE NOT internal AND database_name = 'memory' AND schema_name <> 'main'"
-        ).fetchall():
-            instance.execute(f"DROP SCHEMA memory.{schema} CASCADE")
-        left = instance.execute(
-            "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND NOT temporary"
-        ).fetchone()
-    except duckdb.Error:
-        return False
-    return left == (0,)
+            instance.connection.close()
 
 
 def _making(table: Table) -> list[str]:

@@ -117,7 +117,7 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
     if snapshot is None:
         snapshot = lake.snapshot()
     with lake.read(snapshot) as connection:
-        connection.execute("USE memory")
+        connection.execute("USE scratch")
         connection.execute("CREATE SCHEMA core")
         quarantined = {
             name

@@ -85,7 +85,7 @@ def test_connection_that_breaks_on_the_way_is_not_run(
     clean_lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def losing(connection: Connection, *_: object) -> dict[str, str]:
-        connection.execute("USE memory")
+        connection.execute("USE scratch")
         connection.execute("DETACH lake")
         connection.execute("ATTACH ':memory:' AS lake")
         return {}
