@@ -10,6 +10,8 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-h
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --python-version 3.11
 YEAR ?= 2020
 TESTS ?= tests
+# A file's tests stay together, as they share what is dear to set up.
+WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help
 help: ## show this list
@@ -46,7 +48,7 @@ serve: $(RUNTIME) ## the operator's page (Prefect UI) with the demo city
 
 .PHONY: test
 test: $(DEVELOPMENT) ## every test that this machine can run (TESTS=tests/unit for some)
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
 .PHONY: lint
 lint: $(DEVELOPMENT) ## ruff and mypy

@@ -13,8 +13,9 @@ from datetime import date
 import duckdb
 
 from expectations.rules import BAD_ROW_COLUMNS, BadRow, Rule, RuleResult, result_of
+from warehouse.lake import Connection, stored_rows
+from warehouse.tables import table
 
-Connection = duckdb.DuckDBPyConnection
 FIRST_RECORDS = 20
 SMALL_TABLE_ROWS = 60_000
 
@@ -89,21 +90,12 @@ def small_table_copies(
     `relations` says what is read in place of a table.
     """
     wanted = {name for rule in rules for name in rule.depends_on}
-    try:
-        counts = connection.execute(
-            "SELECT s.schema_name || '.' || t.table_name, coalesce(n.record_count, 0) "
-            "FROM __ducklake_metadata_lake.ducklake_table AS t "
-            "JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id) "
-            "LEFT JOIN __ducklake_metadata_lake.ducklake_table_stats AS n USING (table_id) "
-            "WHERE t.end_snapshot IS NULL "
-            "AND t.begin_snapshot <= (SELECT id FROM ducklake_current_snapshot('lake'))"
-        ).fetchall()
-    except duckdb.Error:
-        return {}
     return {
         name: f"CREATE OR REPLACE TABLE {relation_of(name)} AS FROM {relations.get(name, name)}"
-        for name, count in counts
-        if name in wanted and count <= rows
+        if count is not None
+        else f"CREATE OR REPLACE TABLE {relation_of(name)} ({table(name).columns_sql})"
+        for name, count in stored_rows(connection).items()
+        if name in wanted and (count or 0) <= rows
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,15 +20,8 @@ class Installation:
     environment: Mapping[str, str]
 
     @classmethod
-    def at(
-        cls, home: Path, services: Mapping[str, str], like: Installation | None = None
-    ) -> Installation:
-        """`services` are the addresses and secrets of a running demo city.
-
-        Prefect's database is taken over from `like`, as making one takes ten seconds.
-        """
-        if like is not None and not (home / "prefect").exists():
-            shutil.copytree(like.home / "prefect", home / "prefect")
+    def at(cls, home: Path, services: Mapping[str, str]) -> Installation:
+        """`services` are the addresses and secrets of a running demo city."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIANBAO_", "PREFECT_"))}
         return cls(
             home,

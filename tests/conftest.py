@@ -36,6 +36,16 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
+SLOW_TIERS = ("flow", "backtest", "browser")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tiers with long files begin, so that no worker is left alone with one at the end.
+    Within them the order stays random."""
+    items.sort(key=lambda item: item.path.parent.name not in SLOW_TIERS)
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A data home of the test's own."""

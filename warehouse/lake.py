@@ -309,6 +309,28 @@ def current_snapshot(connection: Connection) -> int:
     return int(row[0])
 
 
+def stored_rows(connection: Connection) -> dict[str, int | None]:
+    """Rows of each table (`layer.name`) by the catalog's own newest count; None for a table
+    that never held any. Nothing is counted. Empty where no lake is attached.
+
+    Of a table that never held a row the catalog looks for statistics anew with every column
+    that a query names, so asking it costs more than asking a filled one.
+    """
+    try:
+        return dict(
+            connection.execute(
+                "SELECT s.schema_name || '.' || t.table_name, n.record_count "
+                "FROM __ducklake_metadata_lake.ducklake_table AS t "
+                "JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id) "
+                "LEFT JOIN __ducklake_metadata_lake.ducklake_table_stats AS n USING (table_id) "
+                "WHERE t.end_snapshot IS NULL "
+                "AND t.begin_snapshot <= (SELECT id FROM ducklake_current_snapshot('lake'))"
+            ).fetchall()
+        )
+    except duckdb.Error:
+        return {}
+
+
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """All or nothing: commit on success, roll back on any error."""

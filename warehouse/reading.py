@@ -14,7 +14,7 @@ from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
 
-from warehouse.lake import Connection, Lake, current_snapshot
+from warehouse.lake import Connection, Lake, current_snapshot, stored_rows
 from warehouse.tables import Table, all_tables
 
 MEASURES = Path(__file__).parent / "measures"
@@ -130,31 +130,24 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
             "SELECT DISTINCT table_name, column_name FROM lake.ops.correction"
         ).fetchall():
             corrected[name].append(column)
-        small = _small_tables(connection, copy_up_to)
+        stored = stored_rows(connection)
         for table in all_tables():
-            if table.layer == "core":
-                selected = table_as_corrected(
-                    table, corrected.get(table.full_name, []), table.full_name in quarantined
-                )
-                kind = "TABLE" if table.name in small else "VIEW"
-                connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
+            if table.layer != "core":
+                continue
+            rows = stored.get(table.full_name, 0)
+            if rows is None:
+                connection.execute(f"CREATE TABLE {table.full_name} ({table.columns_sql})")
+                continue
+            selected = table_as_corrected(
+                table, corrected.get(table.full_name, []), table.full_name in quarantined
+            )
+            kind = "TABLE" if copy_up_to and rows <= copy_up_to else "VIEW"
+            connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
         yield Reading(
             connection,
             current_snapshot(connection),
             is_as_stored=not quarantined and not corrected,
         )
-
-
-def _small_tables(connection: Connection, rows: int) -> set[str]:
-    """Core tables that have at most so many rows, told from the catalog alone."""
-    if not rows:
-        return set()
-    found = connection.execute(
-        "SELECT table_name FROM duckdb_tables() "
-        "WHERE database_name = 'lake' AND schema_name = 'core' AND estimated_size <= ?",
-        [rows],
-    ).fetchall()
-    return {name for (name,) in found}
 
 
 def table_as_corrected(table: Table, corrected: list[str], is_quarantined: bool) -> str:

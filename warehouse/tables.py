@@ -55,6 +55,11 @@ class Table:
         return f"{self.layer}.{self.name}"
 
     @property
+    def columns_sql(self) -> str:
+        """Names and types, for a table of the same shape elsewhere."""
+        return ", ".join(f"{column.name} {column.sql_type}" for column in self.columns)
+
+    @property
     def business_columns(self) -> tuple[Column, ...]:
         """What a source fills: neither the natural key nor the technical columns."""
         return tuple(c for c in self.columns if c.name not in (*self.key, *TECHNICAL_COLUMNS))

@@ -1,97 +1,111 @@
 """A published report against an edition of the warehouse, cell by cell.
 
-Both sides of every difference are shown with the definition that the edition counts by, so
-that a difference of meaning is not taken for a mistake.
+Each comparison says by which definition the edition counts, so that a difference of meaning
+is not taken for a mistake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from expectations.balance import number
 from tasks.audit.result import AuditReport, Check, Evidence
-from warehouse.layout import Cell, Layout, layout_names, load_layout
+from tasks.render.figures import definition
+from warehouse.layout import layout_names, load_layout
 
 CODE = "EDITION"
 
 
 def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[Check]:
-    """The report's cells and figures of the prose against an edition's.
+    """The report's cells and figures of the prose against an edition's, a check each.
 
     `edition` is what `nianbao tables YEAR --json` prints: `report_year`, `layout`, `cells`
-    (key to value) and `overview` (key, with or without `overview.`, to value).
+    (key to value), `overview` (key, with or without `overview.`, to value), and `definitions`
+    (key to label, definition and article), without which those of the layout are shown.
     """
-    checks: list[Check] = []
     year = edition.get("report_year")
     if year is not None and report.report_year is not None and int(year) != report.report_year:
         text = f"版本是 {year} 年的,报告是 {report.report_year} 年的,不能比较"
         return [Check(CODE, CODE, "not_assessable", text)]
-    layout = _layout(edition, report)
+    told = _definitions(edition, report)
+    checks = [
+        _compared(key, printed, value, told.get(key, {}), evidence)
+        for key, printed, value, evidence in _pairs(report, edition)
+    ]
+    return checks or [Check(CODE, CODE, "not_assessable", "报告与版本没有可比的数")]
+
+
+def _pairs(
+    report: AuditReport, edition: Mapping[str, Any]
+) -> Iterator[tuple[str, Decimal, Decimal, Evidence]]:
+    """Key, the report's figure, the edition's as exact as the report's, and where it stands."""
     cells = {
         **_decimals(edition.get("cells", {})),
         **_decimals(edition.get("overview", {}), "overview."),
     }
-    agreeing: dict[str, int] = {}
     for key, reading in report.tables.cells.items():
         value = cells.get(key)
-        if reading.value is None or value is None:
-            continue
-        if reading.value == value:
-            agreeing[key.split(".")[0]] = agreeing.get(key.split(".")[0], 0) + 1
-        else:
-            cell = layout.cells.get(key) if layout else None
-            evidence = (
-                Evidence(reading.value, cell=key),
-                Evidence(value, cell=key, source="edition"),
-            )
-            checks.append(_difference(key, reading.value, value, cell, evidence))
+        if reading.value is not None and value is not None:
+            yield key, reading.value, value, Evidence(reading.value, cell=key)
     for figure in report.narrative.figures:
-        overview = (
-            figure.meaning.overview if figure.meaning and figure.kind in ("amount", "rate") else ""
-        )
-        key = f"overview.{overview}"
-        value = cells.get(key) if overview else None
-        if value is None:
+        if figure.meaning is None or figure.kind not in ("amount", "rate"):
             continue
-        evidence = (
-            Evidence(figure.value, figure=figure),
-            Evidence(value, cell=key, source="edition"),
-        )
-        if figure.value == value.quantize(Decimal(1).scaleb(-figure.decimals)):
-            agreeing["overview"] = agreeing.get("overview", 0) + 1
-        else:
-            checks.append(
-                _difference(
-                    key, figure.value, value, layout.cells.get(key) if layout else None, evidence
-                )
-            )
-    for table, count in sorted(agreeing.items()):
-        checks.append(Check(CODE, f"{CODE}.{table}", "pass", f"{table}:{count} 个数与版本一致"))
-    if not checks:
-        checks.append(Check(CODE, CODE, "not_assessable", "报告与版本没有可比的数"))
-    return checks
+        key = f"overview.{figure.meaning.overview}"
+        value = cells.get(key) if figure.meaning.overview else None
+        if value is not None:
+            value = value.quantize(Decimal(1).scaleb(-figure.decimals))
+            yield key, figure.value, value, Evidence(figure.value, figure=figure)
 
 
-def _difference(
-    key: str, printed: Decimal, value: Decimal, cell: Cell | None, evidence: tuple[Evidence, ...]
+def _compared(
+    key: str, printed: Decimal, value: Decimal, told: Mapping[str, str], evidence: Evidence
 ) -> Check:
-    label = cell.full_label if cell else key
-    text = f"{label}:报告为 {number(printed)},版本为 {number(value)},相差 {number(abs(printed - value))}"
-    if cell and cell.meaning:
-        text += f"。版本的口径:{cell.meaning}"
-    if cell and cell.article:
-        text += f"({cell.article})"
+    label = "·".join(part for part in (told.get("label"), told.get("column_label")) if part) or key
+    quote = f"(“{evidence.figure.quote}”)" if evidence.figure is not None else ""
+    if printed == value:
+        text = f"{label}:报告与版本同为 {number(value)}{quote}"
+    else:
+        text = (
+            f"{label}:报告为 {number(printed)}{quote},版本为 {number(value)},"
+            f"相差 {number(abs(printed - value))}"
+        )
+    if told.get("definition"):
+        text += f"。版本的口径:{told['definition']}"
+    if told.get("article"):
+        text += f"({told['article']})"
     return Check(
         CODE,
         f"{CODE}.{key}",
-        "fail",
+        "pass" if printed == value else "fail",
         text,
-        f"{number(printed)} ≠ {number(value)}",
+        f"{number(printed)} {'=' if printed == value else '≠'} {number(value)}",
         printed - value,
-        evidence,
+        (evidence, Evidence(value, cell=key, source="edition")),
     )
+
+
+def _definitions(
+    edition: Mapping[str, Any], report: AuditReport
+) -> Mapping[str, Mapping[str, str]]:
+    """The edition's own definitions, else those of its layout, by key."""
+    own = edition.get("definitions")
+    if isinstance(own, Mapping):
+        return own
+    name = edition.get("layout")
+    layout = load_layout(name) if name in layout_names() else report.tables.layout
+    if layout is None:
+        return {}
+    return {
+        key: {
+            "label": cell.label,
+            "column_label": cell.column_label,
+            "article": cell.article,
+            "definition": definition(layout, cell),
+        }
+        for key, cell in layout.cells.items()
+    }
 
 
 def _decimals(values: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]:
@@ -100,8 +114,3 @@ def _decimals(values: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]
         for key, value in values.items()
         if value is not None
     }
-
-
-def _layout(edition: Mapping[str, Any], report: AuditReport) -> Layout | None:
-    name = edition.get("layout")
-    return load_layout(name) if name in layout_names() else report.tables.layout

@@ -13,7 +13,7 @@ from warehouse.layout import OVERVIEW
 
 if TYPE_CHECKING:
     from tasks.edition import CellValue, Edition, Finding, RecordReference
-    from warehouse.layout import Cell
+    from warehouse.layout import Cell, Layout
 
 CELL_COLUMNS = (
     "edition_id",
@@ -251,6 +251,22 @@ def tables_json(edition: Edition, organ_id: str | None = None) -> dict[str, Any]
         "derived": derived,
         "rates": rates,
         "is_synthetic": edition.is_synthetic,
+        "definitions": definitions_json(edition.layout),
+    }
+
+
+def definitions_json(layout: Layout) -> dict[str, dict[str, Any]]:
+    """What each figure counts, in words and with its article, by key."""
+    return {
+        key: {
+            "label": cell.label,
+            "column_label": cell.column_label,
+            "unit": cell.unit,
+            "article": cell.article,
+            "definition": written.definition(layout, cell),
+            "is_derived": cell.derived,
+        }
+        for key, cell in layout.cells.items()
     }
 
 
@@ -295,17 +311,7 @@ def write_cells_json(edition: Edition, path: Path) -> None:
             "layout": layout.name,
             "edition": head(edition) | {"cell_hash": edition.cell_hash},
             "is_synthetic": edition.is_synthetic,
-            "definitions": {
-                key: {
-                    "label": cell.label,
-                    "column_label": cell.column_label,
-                    "unit": cell.unit,
-                    "article": cell.article,
-                    "definition": written.definition(layout, cell),
-                    "is_derived": cell.derived,
-                }
-                for key, cell in layout.cells.items()
-            },
+            "definitions": definitions_json(layout),
             "organs": organs,
         },
     )

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.city import Installation
+from tests.prefect_server import prefect_server
 from warehouse.lake import Lake
 from warehouse.tables import all_tables
 
@@ -31,8 +32,12 @@ pytestmark = pytest.mark.timeout(600)
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     from deployments.demo_city.service import running
 
-    with running(tmp_path_factory.mktemp("services"), scale=SCALE) as environment:
-        yield dict(environment)
+    folder = tmp_path_factory.mktemp("services")
+    with (
+        running(folder / "city", scale=SCALE) as environment,
+        prefect_server(folder / "prefect") as server,
+    ):
+        yield {**environment, **server}
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def test_killed_at_ten_random_moments_the_tables_end_the_same(
     assert sum(map(len, expected.values())) > 5000
     moments = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "20201231"))
     for chain in range(2):
-        disturbed = Installation.at(tmp_path / f"chain-{chain}", services, undisturbed.installation)
+        disturbed = Installation.at(tmp_path / f"chain-{chain}", services)
         for _ in range(KILLS // 2):
             process = disturbed.start("nightly")
             # Most of a start is Python's and Prefect's; what matters comes after it.
@@ -91,9 +96,11 @@ def test_killed_at_ten_random_moments_the_tables_end_the_same(
 
 
 def test_run_again_with_nothing_changed_writes_nothing(
-    undisturbed: Undisturbed,
+    services: dict[str, str], undisturbed: Undisturbed
 ) -> None:
-    installation = undisturbed.installation
+    """On the embedded Prefect this time, as it is used where no server runs."""
+    without_server = {k: v for k, v in services.items() if not k.startswith("PREFECT_")}
+    installation = Installation.at(undisturbed.installation.home, without_server)
     before = contents(installation.home)
     assert "写入 0 行" in installation.run("nightly")
     assert contents(installation.home) == before
@@ -103,9 +110,7 @@ def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up
     services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     secret = "NIANBAO_HOTLINE_CLIENT_SECRET"
-    broken = Installation.at(
-        tmp_path / "broken", {**services, secret: "not-the-secret"}, undisturbed.installation
-    )
+    broken = Installation.at(tmp_path / "broken", {**services, secret: "not-the-secret"})
     told = broken.run("nightly", expect=3)
     assert "hotline" in told
     assert "not-the-secret" not in told
@@ -154,9 +159,7 @@ def test_a_source_that_breaks_its_contract_stands_still_alone_and_says_why(
     renamed = text[start:].replace("copy_count: {path: copies", "copy_count: {path: elsewhere", 1)
     assert renamed != text[start:]
     gazette.write_text(text[:start] + renamed, encoding="utf-8")
-    installation = Installation.at(
-        tmp_path / "home", {**services, "NIANBAO_CITY": str(city)}, undisturbed.installation
-    )
+    installation = Installation.at(tmp_path / "home", {**services, "NIANBAO_CITY": str(city)})
     told = installation.run("nightly", expect=3)
     assert "gazette" in told
     status = {one["resource"]: one for one in installation.json("status", expect=1)}

@@ -15,6 +15,7 @@ from tasks.audit.document import Block, Document
 from tasks.audit.page import render_page
 from tasks.audit.result import AuditReport, as_json
 from tasks.audit.run import audit_files, check_report, of_document
+from tasks.render.data_files import definitions_json
 from tests.audit_reports import Figures, balanced, write_report
 from warehouse.layout import load_layout
 
@@ -125,11 +126,25 @@ def test_against_an_edition(tmp_path: Path) -> None:
         "layout": "2021",
         "cells": dict(figures),
         "overview": {"disclosed_items": 16193},
+        "definitions": {
+            **definitions_json(LAYOUT),
+            "overview.disclosed_items": {
+                "label": "主动公开政府信息",
+                "definition": "本年首次发布的信息",
+                "article": "条例第十九条",
+            },
+        },
     }
     (report,) = audit_files([path], edition=edition)
     compared = [c for c in report.checks if c.code == "EDITION"]
     assert {c.status for c in compared} == {"pass"}
-    assert len(compared) == 4
+    assert {c.key for c in compared} == {
+        "EDITION.overview.disclosed_items",
+        *(f"EDITION.{key}" for key in figures),
+    }
+    told = {c.key: c.message for c in compared}["EDITION.overview.disclosed_items"]
+    assert "16193" in told
+    assert "版本的口径:本年首次发布的信息(条例第十九条)" in told
     edition["cells"] = {**figures, "t3.granted.total": figures["t3.granted.total"] + 2}
     edition["overview"] = {"overview.disclosed_items": 16200}
     (report,) = audit_files([path], edition=edition)
