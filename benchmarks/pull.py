@@ -34,6 +34,8 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 PAGE = 1000
+# What DuckDB may use.
+MEMORY = "256MB"
 RECORD = (
     '{"orderId":"GD%(n)08d","callId":"LD%(n)08d","handleUnit":{"code":"DW-%(unit)04d","name":"某某市某某局",'
     '"contact":{"name":"经办人","phone":"00000000000"}},"categoryCode":"C%(category)02d","status":"60",'
@@ -134,7 +136,7 @@ def ours(url: str, folder: Path) -> int:
     file = folder / "bench.yaml"
     file.write_text(SOURCE, encoding="utf-8")
     source = load_source(file, {"BENCH_URL": url})
-    lake = Lake(folder / "data", memory_limit="256MB")
+    lake = Lake(folder / "data", memory_limit=MEMORY)
     written = 0
     for due in plan(source, lake):
         written += load(pull(due, folder / "landing"), source, lake).rows_written
@@ -218,9 +220,14 @@ def with_dlt(url: str, folder: Path) -> int:
 def prepare(way: str, folder: Path) -> None:
     """What is there before on any night: modules imported, and for ours the lake's tables."""
     if way == "ours":
+        import tasks.load
+        import tasks.pull
+        import tasks.sources.connector  # noqa: F401
         from warehouse.lake import Lake
 
-        Lake(folder / "data").create()
+        Lake(folder / "data", memory_limit=MEMORY).create()
+    elif way == "bare":
+        import requests  # noqa: F401
     elif way == "dlt":
         import dlt.destinations
         import dlt.sources.rest_api  # noqa: F401

@@ -22,7 +22,6 @@ from tasks.sources.errors import PartlyLoaded, SourceContractError
 from tasks.sources.landing import Landed, Manifest
 from tasks.sources.model import Resource, Source
 from tasks.sources.windows import parse_moment
-from tasks.typed import quoted
 from warehouse.lake import Lake, transaction
 
 __all__ = ["Batch", "ListResult", "LoadResult", "load", "load_batch", "note_failure"]
@@ -94,13 +93,11 @@ def load_batch(
 
 def _repeated(work: Work) -> LoadResult | None:
     """That this very load was made before."""
-    done = work.connection.execute(
-        f"SELECT load_status FROM ops.load WHERE load_id = {quoted(work.batch.load_id)}"
-    ).fetchone()
-    if done is None or done[0] == "stopped":
+    status = work.history.status
+    if status is None or status == "stopped":
         return None
     return LoadResult(
-        work.batch.load_id, work.source.name, work.resource.name, done[0], is_repeated=True
+        work.batch.load_id, work.source.name, work.resource.name, status, is_repeated=True
     )
 
 
@@ -120,22 +117,12 @@ def content_hash(manifest: Manifest, source: Source) -> str:
     return sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _says_what_the_last_said(work: Work) -> bool:
-    """Whether the last load of the resource was of the very same content, read the same way:
-    the pulls of two quiet nights overlap by the lag and bring the same rows again."""
-    if work.batch.content_hash is None:
-        return False
-    last = work.connection.execute(
-        "SELECT content_hash FROM ops.load "
-        f"WHERE source_system = {quoted(work.source.name)} AND resource = {quoted(work.resource.name)} "
-        "ORDER BY started_at DESC, load_id DESC LIMIT 1"
-    ).fetchone()
-    return last is not None and last[0] == work.batch.content_hash
-
-
 def _unchanged(work: Work) -> LoadResult | None:
-    """Only the load record, when the core tables hold all of it already."""
-    if not _says_what_the_last_said(work):
+    """Only the load record, when the last load of the resource was of the very same content,
+    read the same way: the pulls of two quiet nights overlap by the lag and bring the same rows
+    again."""
+    said = work.batch.content_hash
+    if said is None or said != work.history.last_content_hash:
         return None
     result = LoadResult(work.batch.load_id, work.source.name, work.resource.name, "unchanged")
     lists = work.batch.manifest.lists if work.batch.manifest else {}

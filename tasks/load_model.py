@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from tasks.sources.landing import Manifest
@@ -129,6 +130,15 @@ class Staged:
 
 
 @dataclass(frozen=True)
+class History:
+    """How this very load ended, if it was made before, and the fingerprint of what the
+    resource's last load was made of."""
+
+    status: str | None
+    last_content_hash: str | None
+
+
+@dataclass(frozen=True)
 class Work:
     """What every step of a load needs: the writing connection, what is loaded, and when."""
 
@@ -143,6 +153,18 @@ class Work:
     def rules(self) -> list[Resource | Child]:
         """The resource and its kinds of children: a list each."""
         return [self.resource, *self.resource.children]
+
+    @cached_property
+    def history(self) -> History:
+        """What was loaded before."""
+        batch, source, resource = self.batch, self.source.name, self.resource.name
+        return History(
+            *self.row(
+                f"""SELECT max(load_status) FILTER (load_id = {literal(batch.load_id)}),
+                    arg_max_null(content_hash, (started_at, load_id)) FROM ops.load
+                WHERE source_system = {literal(source)} AND resource = {literal(resource)}"""
+            )
+        )
 
     @property
     def moment(self) -> str:
