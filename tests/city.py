@@ -39,15 +39,22 @@ class Installation:
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 300) -> str:
         """A command's standard output; its exit code must be `expect`."""
+        return self._run(self.command(*arguments), expect, timeout)
+
+    def python(self, code: str, timeout: float = 300) -> str:
+        """The standard output of a piece of Python, for what has no command."""
+        return self._run([sys.executable, "-c", code], 0, timeout)
+
+    def _run(self, command: list[str], expect: int, timeout: float) -> str:
         done = subprocess.run(
-            self.command(*arguments),
+            command,
             env=dict(self.environment),
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-        assert done.returncode == expect, (arguments, done.returncode, done.stdout, done.stderr)
+        assert done.returncode == expect, (command[2:], done.returncode, done.stdout, done.stderr)
         return done.stdout
 
     def json(self, *arguments: str, expect: int = 0) -> Any:

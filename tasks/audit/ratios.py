@@ -22,6 +22,9 @@ _LONGEST_BASE_RANGE = 1
 """More possible bases than this and the percentage says nothing about the figures."""
 
 
+EITHER = "四舍五入与截取均相符"
+
+
 def as_printed(exact: Fraction, decimals: int) -> tuple[Decimal, Decimal]:
     """An exact percentage rounded and cut off to the decimals printed."""
     value = Decimal(exact.numerator) / Decimal(exact.denominator)
@@ -33,7 +36,7 @@ def manner(exact: Fraction, printed: Decimal, decimals: int) -> str:
     """In which manner a percentage was printed, in Chinese; empty if in none."""
     rounded, cut = as_printed(exact, decimals)
     if rounded == cut == printed:
-        return "四舍五入与截取均相符"
+        return EITHER
     if cut == printed:
         return f"按截取相符(四舍五入为 {rounded}%)"
     if rounded == printed:
@@ -99,16 +102,17 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
     figure = narrative.figures[at]
     wholes = list(_wholes(narrative, of, passage))
     evidence = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
-    for name, value, figures in wholes:
-        if value <= 0 or of.value > value:
-            continue
-        exact = Fraction(of.value) / Fraction(value) * 100
-        how = manner(exact, figure.value, figure.decimals)
-        if how:
-            equation = f"{number(of.value)} / {number(value)} = {_percent(exact)}"
-            text = f"“{figure.quote}”:以{name} {number(value)} 为整体,{how}"
-            return Check("B10", key, "pass", text, equation, None, evidence + figures)
     usable = [w for w in wholes if w[1] >= of.value and w[1] > 0]
+    exacts = [Fraction(of.value) / Fraction(value) * 100 for _, value, _ in usable]
+    manners = [manner(exact, figure.value, figure.decimals) for exact in exacts]
+    agreeing = [at for at, how in enumerate(manners) if how]
+    if agreeing:
+        # The likeliest whole is first, but one that needs neither rounding nor cutting is likelier.
+        best = min(agreeing, key=lambda at: manners[at] != EITHER)
+        name, value, figures = usable[best]
+        equation = f"{number(of.value)} / {number(value)} = {_percent(exacts[best])}"
+        text = f"“{figure.quote}”:以{name} {number(value)} 为整体,{manners[best]}"
+        return Check("B10", key, "pass", text, equation, None, evidence + figures)
     if not usable or not of.step:
         return Check(
             "B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence

@@ -166,3 +166,34 @@ def test_a_source_that_breaks_its_contract_stands_still_alone_and_says_why(
     assert status["gazette"]["last_status"] == "stopped"
     assert status["gazette"]["message"]
     assert status["applications"]["last_status"] == "loaded"
+
+
+BACKFILL = """
+from datetime import date
+from flows.backfill import backfill
+state = backfill(
+    source="12345 政务服务便民热线平台",
+    from_on=date(2020, 5, 1),
+    to_on=date(2020, 5, 31),
+    return_state=True,
+)
+print(state.name, state.message)
+"""
+
+
+def test_backfill_brings_back_what_is_missing_and_doubles_nothing(
+    services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    """Rows lost behind the watermark, which no nightly run would ask for again."""
+    installation = Installation.at(tmp_path / "copy", services)
+    shutil.copytree(undisturbed.installation.home, installation.home)
+    expected = contents(installation.home)
+    with Lake(installation.home).write() as connection:
+        (lost,) = connection.execute(
+            "DELETE FROM core.hotline_call WHERE called_at >= DATE '2020-05-01' AND called_at < DATE '2020-05-20'"
+        ).fetchone() or (0,)
+    assert lost > 20
+    assert contents(installation.home) != expected
+    told = installation.python(BACKFILL)
+    assert f"写入 {lost} 行" in told
+    assert contents(installation.home) == expected

@@ -15,7 +15,8 @@ from tasks.approve import LOCKED_FOR, MOST_WRONG, ApprovalRefused, approvers, ch
 from tasks.build_edition import build_edition
 from tasks.clock import BEIJING
 from tasks.maintain import maintain
-from tasks.publish import Published, PublishRefused, Request, frozen_files_changed, publish
+from tasks.publish import Published, PublishRefused, Request, publish
+from tasks.publish_files import frozen_files_changed
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tests.operator_room import APPROVER, SECRET

@@ -127,10 +127,14 @@ def test_nightly_fires_twice_unattended_and_catches_up_after_a_kill(
                 "SELECT count(*), count(DISTINCT record_id) FROM core.application "
                 "WHERE source_system = 'ledger'"
             ).fetchone()
+            (changed,) = connection.execute(
+                "SELECT registered_number FROM core.application WHERE record_id = ?", [record]
+            ).fetchone()
             runs = connection.execute("SELECT run_status FROM ops.run").fetchall()
         assert loads is not None
         assert state is not None
         assert state[0] == state[1]
+        assert changed == "补取-1"
         assert {status for (status,) in runs} == {"done"}
         served.installation.run("status")
 
