@@ -57,8 +57,8 @@ lint: $(DEVELOPMENT) ## ruff and mypy
 	@$(BIN)/mypy
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## measure, and write docs/benchmarks.md
-	@$(BIN)/python -m benchmarks
+bench: $(DEVELOPMENT) ## measure, and write docs/benchmarks.md (DLT_PYTHON=... beside dlt as well)
+	@$(BIN)/python -m benchmarks $(if $(DLT_PYTHON),--dlt-python $(DLT_PYTHON))
 
 .PHONY: lock
 lock: $(DEVELOPMENT) ## solve the dependencies anew into requirements/*.lock

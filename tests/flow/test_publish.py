@@ -203,7 +203,7 @@ def test_an_interrupted_publication_is_finished(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(module, "_freeze", killed)
+        patched.setattr(module, "freeze", killed)
         with pytest.raises(KeyboardInterrupt):
             ask(edition)
     assert frozen_files_changed(small.lake, settings) != {}

@@ -22,7 +22,7 @@ from tests.city import Installation
 from tests.operator_room import Room, descendants, process_of, room
 from warehouse.lake import Lake
 
-SCALE = 0.01
+SCALE = 0.005
 SECONDS_BETWEEN_RUNS = 10
 
 pytestmark = pytest.mark.timeout(600)

@@ -31,6 +31,10 @@ def typed_date(day: date | None, office: str) -> str | None:
     return day.isoformat()
 
 
+# The scale below which only governments have filed tables.
+FEW_FILINGS_BELOW = 0.01
+
+
 @dataclass
 class _Clerk:
     """What every record of the ledger shares: the organ, the dates, the marks of its state."""
@@ -215,10 +219,14 @@ def _gazettes(clerk: _Clerk, books: Books) -> Iterator[Row]:
         yield clerk.row(record, g.day + timedelta(days=1), g.day)
 
 
-def _filed_cells(clerk: _Clerk, book: ApplicationBook, books: Books) -> Iterator[Row]:
+def _filed_cells(clerk: _Clerk, book: ApplicationBook, books: Books, scale: float) -> Iterator[Row]:
     name = clerk.people.anyone().name
+    governments = {organ.parent for organ in clerk.organs.rows}
     touched: dict[tuple[str, int], tuple[int, dict[str, str]]] = {}
     for organ_id, year, cell, value in filed_tables(clerk.organs, book.all, books):
+        # A table has as many cells at any scale; the smallest cities get those of a few organs.
+        if scale < FEW_FILINGS_BELOW and organ_id not in governments:
+            continue
         if (organ_id, year) not in touched:
             filed_on = date(year + 1, 1, clerk.rng.randint(11, 28))
             updated = office_hours(clerk.rng, filed_on)
@@ -256,7 +264,7 @@ def generate(folder: Path, seed: int, scale: float) -> None:
     write_store(folder, "fees", _fees(clerk, books))
     write_store(folder, "procurements", _procurements(clerk, books))
     write_store(folder, "gazette", _gazettes(clerk, books))
-    write_store(folder, "filed-cells", _filed_cells(clerk, book, books))
+    write_store(folder, "filed-cells", _filed_cells(clerk, book, books, scale))
     keeping_paper: dict[str, Organ] = {o.organ_id: o for o in organs.rows if not o.has_system}
     townships = list(keeping_paper.values())
     workbooks = folder / "workbooks"
