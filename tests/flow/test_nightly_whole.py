@@ -102,19 +102,41 @@ def test_run_again_with_nothing_changed_writes_nothing(undisturbed: Undisturbed)
     assert contents(installation.home) == before
 
 
-def test_one_failing_source_leaves_the_others_loaded_and_the_next_run_catches_up(
+def without_required_field(city: Path) -> Path:
+    """The demo city's folder, its gazette asked for a required field that no record has."""
+    shutil.copytree("deployments/demo_city", city, ignore=shutil.ignore_patterns("*.py", "service"))
+    ledger = city / "sources" / "ledger.yaml"
+    text = ledger.read_text(encoding="utf-8")
+    start = text.index("table: gazette_issue")
+    renamed = text[start:].replace("copy_count: {path: copies", "copy_count: {path: elsewhere", 1)
+    assert renamed != text[start:]
+    ledger.write_text(text[:start] + renamed, encoding="utf-8")
+    return city
+
+
+def test_a_failing_source_and_a_broken_contract_leave_the_others_loaded_and_are_caught_up(
     services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
+    """A system refuses the sign-in, a resource of another lost a required field: both stand
+    still alone and say why, the rest is loaded, and the next run catches up."""
     secret = "NIANBAO_HOTLINE_CLIENT_SECRET"
-    broken = Installation.at(tmp_path / "broken", {**services, secret: "not-the-secret"})
+    city = without_required_field(tmp_path / "demo_city")
+    broken = Installation.at(
+        tmp_path / "home", {**services, secret: "not-the-secret", "NIANBAO_CITY": str(city)}
+    )
     told = broken.run("nightly", expect=3)
     assert "hotline" in told
+    assert "gazette" in told
     assert "not-the-secret" not in told
+    status = {one["resource"]: one for one in broken.json("status", expect=1)}
+    assert status["gazette"]["last_status"] == "stopped"
+    assert status["gazette"]["message"]
+    assert status["applications"]["last_status"] == "loaded"
     found = contents(broken.home)
-    assert found["core.hotline_call"] == []
+    assert found["core.hotline_call"] == found["core.gazette_issue"] == []
     expected = contents(undisturbed.installation.home)
     assert found["core.application"] == expected["core.application"]
-    mended = Installation.at(tmp_path / "broken", services)
+    mended = Installation.at(tmp_path / "home", services)
     mended.run("nightly")
     assert contents(mended.home) == expected
 
@@ -140,28 +162,6 @@ def test_a_withdrawn_and_a_changed_record_are_followed(
         assert row[0] is not None
     finally:
         requests.post(f"{url}/reset", timeout=10)
-
-
-def test_a_source_that_breaks_its_contract_stands_still_alone_and_says_why(
-    services: dict[str, str], undisturbed: Undisturbed, tmp_path: Path
-) -> None:
-    """A required field vanishes: that resource stops, the rest loads, status tells it."""
-    city = tmp_path / "demo_city"
-    shutil.copytree("deployments/demo_city", city, ignore=shutil.ignore_patterns("*.py", "service"))
-    gazette = city / "sources" / "ledger.yaml"
-    text = gazette.read_text(encoding="utf-8")
-    assert "table: gazette_issue" in text
-    start = text.index("table: gazette_issue")
-    renamed = text[start:].replace("copy_count: {path: copies", "copy_count: {path: elsewhere", 1)
-    assert renamed != text[start:]
-    gazette.write_text(text[:start] + renamed, encoding="utf-8")
-    installation = Installation.at(tmp_path / "home", {**services, "NIANBAO_CITY": str(city)})
-    told = installation.run("nightly", expect=3)
-    assert "gazette" in told
-    status = {one["resource"]: one for one in installation.json("status", expect=1)}
-    assert status["gazette"]["last_status"] == "stopped"
-    assert status["gazette"]["message"]
-    assert status["applications"]["last_status"] == "loaded"
 
 
 BACKFILL = """
