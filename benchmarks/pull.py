@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import os
 import resource
@@ -219,20 +220,19 @@ def with_dlt(url: str, folder: Path) -> int:
 
 def prepare(way: str, folder: Path) -> None:
     """What is there before on any night: modules imported, and for ours the lake's tables."""
+    for name in MODULES[way]:
+        importlib.import_module(name)
     if way == "ours":
-        import tasks.load
-        import tasks.pull
-        import tasks.sources.connector  # noqa: F401
         from warehouse.lake import Lake
 
         Lake(folder / "data", memory_limit=MEMORY).create()
-    elif way == "bare":
-        import requests  # noqa: F401
-    elif way == "dlt":
-        import dlt.destinations
-        import dlt.sources.rest_api  # noqa: F401
 
 
+MODULES = {
+    "ours": ("tasks.load", "tasks.pull", "tasks.sources.connector"),
+    "bare": ("duckdb", "requests"),
+    "dlt": ("dlt.destinations", "dlt.sources.rest_api"),
+}
 WAYS = {"ours": ours, "bare": bare, "dlt": with_dlt}
 
 

@@ -178,7 +178,7 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     with lake.read() as connection:
         held = dict(
             connection.execute(
-                f"SELECT resource, sha256 FROM ops.resource_file WHERE source_system = '{CITY}'"
+                "SELECT resource, sha256 FROM ops.resource_file WHERE source_system = ?", [CITY]
             ).fetchall()
         )
     stale = [name for name, mark in fingerprints.items() if held.get(name) != mark]

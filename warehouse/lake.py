@@ -225,19 +225,21 @@ class _Instance:
 
     def clean(self) -> bool:
         """Take away what an opening left but the lake itself; False when that fails."""
+        found = None
         try:
             for name, kind in self.connection.execute(
                 "SELECT database_name, type FROM duckdb_databases() "
                 "WHERE NOT internal AND database_name <> 'memory' "
                 "AND NOT starts_with(database_name, '__ducklake_metadata_')"
             ).fetchall():
-                if name != "lake":
+                if name == "lake":
+                    found = kind
+                else:
                     self.connection.execute(f"DETACH {name}")
-                elif kind != "ducklake":
-                    return False
         except duckdb.Error:
             return False
-        return True
+        # The lake itself may have been detached, or something else put in its place.
+        return found == (None if self.attached is None else "ducklake")
 
 
 _Kind = tuple[str, int | None, Path]

@@ -134,7 +134,8 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
         for table in all_tables():
             if table.layer != "core":
                 continue
-            rows = stored.get(table.full_name, 0)
+            # What the catalog does not count is not copied.
+            rows = stored.get(table.full_name, copy_up_to + 1)
             if rows is None:
                 connection.execute(f"CREATE TABLE {table.full_name} ({table.columns_sql})")
                 continue

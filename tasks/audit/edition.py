@@ -12,7 +12,7 @@ from typing import Any
 
 from expectations.balance import number
 from tasks.audit.result import AuditReport, Check, Evidence
-from tasks.render.figures import definition
+from tasks.render.data_files import definitions_json
 from warehouse.layout import layout_names, load_layout
 
 CODE = "EDITION"
@@ -92,20 +92,10 @@ def _definitions(
     """The edition's own definitions, else those of its layout, by key."""
     own = edition.get("definitions")
     if isinstance(own, Mapping):
-        return own
+        return {key: told for key, told in own.items() if isinstance(told, Mapping)}
     name = edition.get("layout")
     layout = load_layout(name) if name in layout_names() else report.tables.layout
-    if layout is None:
-        return {}
-    return {
-        key: {
-            "label": cell.label,
-            "column_label": cell.column_label,
-            "article": cell.article,
-            "definition": definition(layout, cell),
-        }
-        for key, cell in layout.cells.items()
-    }
+    return definitions_json(layout) if layout else {}
 
 
 def _decimals(values: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]:

@@ -175,17 +175,20 @@ def test_organs_roll_up_to_their_parent(full_city: FullCity, tables: Any) -> Non
 
 
 def test_two_builds_from_one_snapshot_are_one_edition(full_city: FullCity) -> None:
-    from tasks.build_edition import preview
+    from tasks.build_edition import build_edition, preview
     from tasks.clock import now
     from tasks.edition_store import load
     from warehouse.lake import Lake
 
-    lake = Lake(full_city.installation.home)
+    lake, city = Lake(full_city.installation.home), Path("deployments/demo_city")
     kept = load(lake, 2020)
-    again, _ = preview(lake, Path("deployments/demo_city"), 2020, now=now(), snapshot=kept.snapshot)
+    again, _ = preview(lake, city, 2020, now=now(), snapshot=kept.snapshot)
     assert again.cell_hash == kept.cell_hash
     assert again.definition_hash == kept.definition_hash
     assert again.cells == kept.cells
+    built = build_edition(lake, city, 2020, now=now())
+    assert not built.is_new
+    assert full_city.installation.json("tables", "2020")["edition"]["id"] == "2020-1"
 
 
 def test_output_files_are_there_and_hashed(full_city: FullCity) -> None:

@@ -54,6 +54,8 @@ def test_year_end_then_publish(city: SmallCity) -> None:
     built = year_end(year=2020, organs=[], built_by="李四", return_state=True)
     assert built.is_completed(), built.message
     assert "2020-1" in (built.message or "")
+    repeated = year_end(year=2020, organs=[], built_by="李四", return_state=True)
+    assert "完全相同" in (repeated.message or "")
     assert "下一步" in artifact("result-2020")
     assert "予以公开" in artifact("tables-2020")
     assert "第一个版次" in artifact("earlier-2020")
