@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import orjson
+import msgspec
 
 from tasks import clock
 from tasks.load import Batch, load, load_batch
@@ -220,6 +220,6 @@ def _write_payloads(source: Source, name: str, lake: Lake, reason: str | None, p
         ).fetchall()
     with path.open("wb") as stream:
         for payload, origin in rows:
-            row = {**orjson.loads(payload), "$at": origin}
-            stream.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            row = {**msgspec.json.decode(payload), "$at": origin}
+            stream.write(msgspec.json.encode(row) + b"\n")
     return len(rows)

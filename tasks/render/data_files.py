@@ -163,9 +163,9 @@ def _exact(value: Any) -> str:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    import orjson
+    import msgspec
 
-    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
 
 
 def head(edition: Edition) -> dict[str, Any]:

@@ -111,9 +111,9 @@ def overview_groups(edition: Edition) -> list[tuple[str, list[OverviewLine]]]:
 
 def embedded(edition: Edition) -> str:
     """The data for the script as JSON that is safe inside a script element."""
-    import orjson
+    import msgspec
 
-    text = orjson.dumps(report_data(edition)).decode()
+    text = msgspec.json.encode(report_data(edition)).decode()
     # "</script>" or "<!--" in a text must not end the element.
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 

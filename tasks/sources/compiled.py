@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tasks.sources.declared import Shape
+
 Row = dict[str, Any]
 Context = Mapping[str, Any]
 Read = Callable[[Any, Context], Any]
@@ -38,11 +40,12 @@ def _scalars(row: Row) -> None:
 class RowCode:
     """Puts together the loop that makes rows; `build` gives the function.
 
-    Objects on the way to nested fields are looked up once a record, and shown to `watch`
-    together with the record itself.
+    Objects on the way to nested fields are looked up once a record. With a `shape`, the records
+    are objects of that shape instead of dicts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shape: Shape | None = None) -> None:
+        self._shape = shape
         self._values: dict[str, Any] = {
             "SCALARS": SCALARS,
             "scalars": _scalars,
@@ -55,7 +58,12 @@ class RowCode:
 
     def value(self, parts: tuple[str, ...]) -> str:
         """The expression for a dotted path."""
-        return f"{self._object(parts[:-1])}.get({parts[-1]!r})"
+        return self._part(self._object(parts[:-1]), parts)
+
+    def _part(self, owner: str, parts: tuple[str, ...]) -> str:
+        if self._shape is None:
+            return f"{owner}.get({parts[-1]!r})"
+        return f"{owner}.{self._shape.attribute(parts)}"
 
     def called(self, read: Read) -> str:
         """The expression for anything that is not simple."""
@@ -92,8 +100,12 @@ class RowCode:
         if known is not None:
             return known
         name = f"object{len(self._objects)}"
-        self._body.append(f"{name} = {self._object(parts[:-1])}.get({parts[-1]!r})")
-        self._body.append(f"if {name}.__class__ is not dict: {name} = NOTHING")
+        self._body.append(f"{name} = {self._part(self._object(parts[:-1]), parts)}")
+        if self._shape is None:
+            self._body.append(f"if {name}.__class__ is not dict: {name} = NOTHING")
+        else:
+            empty = self.named("empty", self._shape.empty(parts))
+            self._body.append(f"if {name} is None: {name} = {empty}")
         self._objects[parts] = name
         return name
 
@@ -108,7 +120,10 @@ class RowCode:
         lines.append("    for index, record in enumerate(records):")
         lines += [_INDENT + line for line in self._body]
         lines.append(f"{_INDENT}row = {{{', '.join(self._row)}}}")
-        lines.append(f"{_INDENT}if not SCALARS.issuperset(map(type, row.values())): scalars(row)")
+        if self._shape is None:
+            lines.append(
+                f"{_INDENT}if not SCALARS.issuperset(map(type, row.values())): scalars(row)"
+            )
         lines += [_INDENT + line for line in after]
         lines += [f"{_INDENT}made.append(row)", "    return made"]
         # Literals of the source file's own names are all that the text holds beside the above.

@@ -163,14 +163,19 @@ class ApiPull:
         self.asked_children = [
             (child, Projector(child)) for child in resource.children if child.path is not None
         ]
+        self._declared = (
+            self.projector.declared(_around(client.source, resource))
+            if resource.format == "json" and resource.detail is None and not self.asked_children
+            else None
+        )
         self.expected_rows: int | None = None
         self._totals: dict[int, int] = {}
 
     @property
     def projectors(self) -> list[Projector]:
         """Of the resource and all its children."""
-        nested = [child for child, _ in self.projector.children]
-        return [self.projector, *nested, *(projector for _, projector in self.asked_children)]
+        asked = [projector for _, projector in self.asked_children]
+        return [self.projector, *self.projector.children, *asked]
 
     def run(self, listed: list[tuple[Request, Context]]) -> None:
         """Fetch every request's list and land it. Raises SourceError."""
@@ -203,7 +208,7 @@ class ApiPull:
         self, listed: list[tuple[Request, Context]], executor: Executor
     ) -> Iterator[tuple[int, Page]]:
         for stream, (request, _) in enumerate(listed):
-            reader = self._reader(self._resource, executor)
+            reader = self._lister(executor)
             for page in reader.pages(request):
                 yield stream, page
         if len(listed) == 1:
@@ -211,7 +216,7 @@ class ApiPull:
                 if not self._has_slipped():
                     return
                 # One page after the other this time, so that less can move in between.
-                for page in self._reader(self._resource, None).pages(listed[0][0]):
+                for page in self._lister(None).pages(listed[0][0]):
                     yield 0, page
 
     def _has_slipped(self) -> bool:
@@ -247,7 +252,7 @@ class ApiPull:
                     if following is None:
                         break
                     stream, (request, _) = following
-                    for page in self._reader(self._resource, None).pages(request):
+                    for page in self._lister(None).pages(request):
                         put(stream, page)
                         if stop.is_set():
                             return
@@ -276,6 +281,11 @@ class ApiPull:
             stop.set()
             for worker in workers:
                 worker.join()
+
+    def _lister(self, executor: Executor | None) -> Reader:
+        """A reader of the resource's own list."""
+        rule = self._resource
+        return Reader(self._client, rule.paginator, rule.records, executor, self._declared)
 
     def _reader(self, rule: Resource | Child, executor: Executor | None) -> Reader:
         return Reader(self._client, rule.paginator, rule.records, executor)
@@ -335,6 +345,18 @@ class ApiPull:
                     f"记录中有:{'、'.join(projector.names_seen())}。"
                     "请与系统厂商核实接口是否变动,并修改来源文件的 path;本资源未写入任何数据"
                 )
+
+
+def _around(source: Source, resource: Resource) -> list[str]:
+    """Paths in an answer, beside the records, by which it is judged and the next one found."""
+    paginator, success = resource.paginator, source.success
+    paths = [
+        getattr(paginator, name, None) for name in ("total", "total_pages", "next", "has_more")
+    ]
+    paths += [success.path, success.message] if success else []
+    expired = getattr(source.auth, "expired", None)
+    paths += [expired.path] if expired else []
+    return [path for path in paths if path]
 
 
 def control_count(client: Client, source: Source, rule: ControlTotal, window: Window | None) -> int:

@@ -7,10 +7,11 @@ import io
 import re
 from typing import Any
 
-import orjson
+import msgspec
 
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _XML_HEAD = re.compile(rb"^\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", re.IGNORECASE)
+_BYTE = re.compile(r"\(byte (\d+)\)")
 _ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "cp936": "gb18030"}
 
 
@@ -47,12 +48,23 @@ def _json(content: bytes, encoding: str | None) -> Any:
     try:
         if encoding is None or encoding.lower() in ("utf-8", "utf8"):
             try:
-                return orjson.loads(content)
-            except orjson.JSONDecodeError:
-                return orjson.loads(decode_text(content))
-        return orjson.loads(decode_text(content, encoding))
-    except orjson.JSONDecodeError as error:
-        raise Undecodable(f"不是合法的 JSON(第 {error.lineno} 行第 {error.colno} 列)") from None
+                return msgspec.json.decode(content)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                content = decode_text(content).encode()
+        else:
+            content = decode_text(content, encoding).encode()
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError as error:
+        line, column = _place(content, str(error))
+        raise Undecodable(f"不是合法的 JSON(第 {line} 行第 {column} 列)") from None
+
+
+def _place(content: bytes, error: str) -> tuple[int, int]:
+    """Line and column, from 1, of the byte that an error names; the end where it names none."""
+    named = _BYTE.search(error)
+    before = content[: int(named[1])] if named else content
+    line_start = before.rfind(b"\n") + 1
+    return before.count(b"\n") + 1, len(before[line_start:].decode(errors="ignore")) + 1
 
 
 def decode_xml(content: bytes, encoding: str | None = None) -> Any:

@@ -11,13 +11,13 @@ import hashlib
 import os
 import secrets
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-import orjson
+import msgspec
 import zstandard
 
 from tasks.sources.compiled import Row
@@ -26,6 +26,7 @@ MANIFEST = "manifest.json"
 # Files are read side by side, one by each core.
 ROWS_A_FILE = 25_000
 COMPRESSION_LEVEL = 1
+_ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class LandingWriter:
         )
         temporary = self.folder / f"{MANIFEST}.part"
         with temporary.open("wb") as stream:
-            stream.write(orjson.dumps(asdict(manifest), option=orjson.OPT_INDENT_2))
+            stream.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
             stream.flush()
             os.fsync(stream.fileno())
         temporary.rename(self.folder / MANIFEST)
@@ -162,23 +163,18 @@ class _ListWriter:
         self._part = ""
 
     def add(self, rows: list[Row]) -> None:
-        dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
         while rows:
             if self._stream is None:
                 self._open()
             room = ROWS_A_FILE - self._rows
-            part, number = self._part, self._rows
-            block = []
-            for row in rows[:room]:
-                number += 1
+            block, rows = rows[:room], rows[room:]
+            for number, row in enumerate(block, self._rows + 1):
                 if "$at" not in row:
-                    row["$at"] = f"{part}:{number}"
-                block.append(dumps(row, option=newline))
-            self._write(self._compressor.compress(b"".join(block)))
-            self._rows = number
+                    row["$at"] = f"{self._part}:{number}"
+            self._write(self._compressor.compress(_ENCODER.encode_lines(block)))
+            self._rows += len(block)
             if self._rows >= ROWS_A_FILE:
                 self.close()
-            rows = rows[room:]
 
     def _open(self) -> None:
         self._part = f"{self._name}-{len(self._files) + 1:04d}"
@@ -209,9 +205,4 @@ class _ListWriter:
 
 def read_landing(folder: Path) -> Landed:
     """A finished landing folder. Raises FileNotFoundError when it was never finished."""
-    raw = orjson.loads((folder / MANIFEST).read_bytes())
-    raw["lists"] = {
-        name: [LandedFile(**file) for file in files] for name, files in raw["lists"].items()
-    }
-    raw["workbooks"] = [WorkbookVersion(**workbook) for workbook in raw["workbooks"]]
-    return Landed(folder, Manifest(**raw))
+    return Landed(folder, msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest))

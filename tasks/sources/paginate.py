@@ -12,11 +12,12 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
+import msgspec
 from requests.structures import CaseInsensitiveDict
 from requests.utils import parse_header_links
 
 from tasks.sources import address
+from tasks.sources.declared import Declared
 from tasks.sources.errors import RefusedRequest, SourceContractError
 from tasks.sources.model.paginator import (
     Cursor,
@@ -51,7 +52,10 @@ def parameters(paginator: Paginator) -> set[str]:
 
 
 class Reader:
-    """Reads one list: the client, the way of paging, and where the records are."""
+    """Reads one list: the client, the way of paging, and where the records are.
+
+    With `declared` only what it declares is read of each answer in JSON.
+    """
 
     def __init__(
         self,
@@ -59,7 +63,9 @@ class Reader:
         paginator: Paginator,
         records: str | None,
         executor: Executor | None = None,
+        declared: Declared | None = None,
     ) -> None:
+        self._declared = declared
         self._client = client
         self._paginator = paginator
         self._path = records
@@ -70,6 +76,7 @@ class Reader:
     def pages(self, request: Request) -> Iterator[Page]:
         """Every page of the list, in order. Raises SourceError."""
         paginator = self._paginator
+        request = replace(request, declared=self._declared)
         match paginator:
             case PageNumber() | Offset():
                 yield from self._numbered(request, paginator)
@@ -287,6 +294,10 @@ class Reader:
         body = self._client.body(answer)
         total = self._total(answer, body)
         value = self._select(body)
+        if not isinstance(value, list):
+            # What stands in the place of the list is told by all of the answer.
+            body = answer.whole
+            value = self._select(body)
         if isinstance(value, list):
             return Page(value, answer, total)
         if isinstance(value, dict) and (
@@ -346,7 +357,7 @@ def _link_header(headers: CaseInsensitiveDict[str]) -> str | None:
 
 
 def _fingerprint(page: Page) -> int:
-    return hash(orjson.dumps(page.records)) if page.records else 0
+    return hash(msgspec.json.encode(page.records)) if page.records else 0
 
 
 def _leads_to_nothing(body: Any, path: str | None) -> bool:

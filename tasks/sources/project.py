@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
+
 from tasks.sources.compiled import NOT_SCALAR, Context, Read, Row, RowCode, scalar
+from tasks.sources.declared import Declared, Shape
 from tasks.sources.errors import SourceContractError
-from tasks.sources.model.fields import Condition, FieldRule, Removed
+from tasks.sources.model.fields import Condition, Removed
 from tasks.sources.model.resource import Child, Resource
 from tasks.sources.paginate import select_list
 from tasks.sources.select import Get, compile_path, simple_parts, text
@@ -26,6 +30,17 @@ class RowSink(Protocol):
 
     def add(self, name: str, rows: list[Row]) -> None:
         """Rows of the list of that name."""
+
+
+@dataclass(frozen=True)
+class _Access:
+    """How records of one kind (dicts, or objects of a shape) are read."""
+
+    rows: Callable[[Any, Context], list[Row]]
+    selects: Callable[[Any, Context], bool]
+    identify: Callable[[Any, Context, int], str | None]
+    lists: list[Get]
+    """The list of each nested child."""
 
 
 class Projector:
@@ -44,15 +59,10 @@ class Projector:
         self.watch = FieldWatch(rule) if watch else None
         self._seen: dict[str, None] = {}
         self._lacking = {c: f.path for c, f in rule.fields.items() if f.required and f.path}
-        self._identify = _compile_key(rule.key, self._read)
-        self._where = [compile_condition(condition, self._read) for condition in rule.where]
-        self._rows = self._compile()
         children = rule.children if isinstance(rule, Resource) else ()
-        self.children = [
-            (Projector(child), compile_path(child.records))
-            for child in children
-            if child.path is None
-        ]
+        self.children = [Projector(child) for child in children if child.path is None]
+        self._plain = self._compile(None)
+        self._shaped: _Access | None = None
         self.read = 0
         self.not_selected = 0
 
@@ -61,8 +71,11 @@ class Projector:
 
         Raises SourceContractError for a record that is no object.
         """
+        access = self._plain
+        if self._shaped is not None and records and isinstance(records[0], msgspec.Struct):
+            access = self._shaped
         try:
-            rows = self._rows(records, context)
+            rows = access.rows(records, context)
         except AttributeError:
             wrong = next((r for r in records if r.__class__ is not dict), None)
             if wrong is None:
@@ -75,8 +88,10 @@ class Projector:
         if self._lacking:
             self._note_present(rows, records)
         if self.children:
-            kept = records if not self._where else [r for r in records if self.selects(r, context)]
-            for child, select in self.children:
+            kept = (
+                [r for r in records if access.selects(r, context)] if self.rule.where else records
+            )
+            for child, select in zip(self.children, access.lists, strict=True):
                 for record, row in zip(kept, rows, strict=True):
                     nested = select_list(select, record)
                     if nested:
@@ -86,7 +101,7 @@ class Projector:
 
     def selects(self, record: Any, context: Context) -> bool:
         """Whether the record meets the conditions of `where`."""
-        return all(test(record, context) for test in self._where)
+        return self._plain.selects(record, context)
 
     def leave_out(self, number: int) -> None:
         """Count records that were left out before they came here."""
@@ -95,7 +110,26 @@ class Projector:
 
     def identity(self, record: Any, context: Context) -> str | None:
         """The record's id."""
-        return self._identify(record, context, 0)
+        return self._plain.identify(record, context, 0)
+
+    def declared(self, around: Iterable[str]) -> Declared | None:
+        """A decoder for answers to this list, of which nothing is read but what is declared
+        here and the paths `around` the records; None where these are not all simple.
+
+        Whoever reads with it may hand its records to `project`.
+        """
+        rule = self.rule
+        inner = [path for child in self.children for path in _paths(child.rule)]
+        if any(path.startswith("$parent.") for path in inner):
+            return None
+        lists = [child.rule.records or "" for child in self.children]
+        try:
+            shape = Shape([p for p in _paths(rule) if not p.startswith("$")], lists)
+            declared = Declared(shape, rule.records, around, self.watch)
+        except ValueError:
+            return None
+        self._shaped = self._compile(shape)
+        return declared
 
     @property
     def landed(self) -> int:
@@ -112,20 +146,13 @@ class Projector:
 
     def _note_present(self, rows: list[Row], records: list[Any]) -> None:
         for record in records[:10]:
-            self._seen.update(dict.fromkeys(str(name) for name in record))
+            if record.__class__ is dict:
+                self._seen.update(dict.fromkeys(str(name) for name in record))
         for row in rows:
             for column in [c for c in self._lacking if row.get(c) not in (None, "")]:
                 del self._lacking[column]
             if not self._lacking:
                 return
-
-    def _read(self, path: str) -> Read:
-        """A scalar of the record, or for a path that begins with `$` of what is around it."""
-        if path.startswith("$"):
-            around = compile_path(path)
-            return lambda record, context: scalar(around(context))
-        get = self._get(path)
-        return lambda record, context: scalar(get(record))
 
     def _get(self, path: str) -> Get:
         parts = self._parts_of(path)
@@ -134,60 +161,77 @@ class Projector:
             return lambda record: record.get(name)
         return compile_path(path)
 
-    def _compile(self) -> Callable[[Any, Context], list[Row]]:
-        code, rule = RowCode(), self.rule
-        if self._where:
-            code.before(f"if not {code.named('selects', self.selects)}(record, context): continue")
+    def _compile(self, shape: Shape | None) -> _Access:
+        rule = self.rule
+        get = self._get if shape is None else shape.get
+
+        def read(path: str) -> Read:
+            """A scalar of the record, or for a path that begins with `$` of what is around it."""
+            if path.startswith("$"):
+                around = compile_path(path)
+                return lambda record, context: scalar(around(context))
+            value = get(path)
+            return lambda record, context: scalar(value(record))
+
+        where = [compile_condition(condition, read) for condition in rule.where]
+        identify = _compile_key(rule.key, read)
+
+        def selects(record: Any, context: Context) -> bool:
+            return all(test(record, context) for test in where)
+
+        def expression(path: str) -> str:
+            if path.startswith("$"):
+                return code.constant(read(path))
+            parts = self._parts_of(path)
+            return code.value(parts) if parts is not None else code.called(read(path))
+
+        code = RowCode(shape)
+        after: list[str] = []
+        if where:
+            code.before(f"if not {code.named('selects', selects)}(record, context): continue")
         for column, field in rule.fields.items():
             if field.path:
-                code.column(column, self._field(code, field))
-        after: list[str] = []
-        self._add_key(code, after)
+                value = code.first([expression(path) for path in field.path])
+                if field.pattern is not None:
+                    value = f"{code.named('match', _matcher(field.pattern))}({value})"
+                code.column(column, value)
+        self._add_key(code, after, expression, identify)
         updated = rule.updated_path if isinstance(rule, Resource) else rule.updated
         if updated is not None:
-            code.column("$updated", self._expression(code, updated))
+            code.column("$updated", expression(updated))
         if isinstance(rule, Resource) and rule.cursor and rule.cursor.kind == "number":
-            code.column("$cursor", self._expression(code, rule.cursor.field))
+            code.column("$cursor", expression(rule.cursor.field))
         if isinstance(rule, Child):
             code.column("$parent", code.constant(lambda record, context: context["$parent_id"]))
         if rule.removed is not None:
-            self._add_removed(code, rule.removed, after)
-        if self.watch is not None:
+            _add_removed(code, rule.removed, after, read)
+        if self.watch is not None and shape is None:
             self._add_watch(code, self.watch)
-        return code.build(after)
+        lists = [
+            compile_path(child.rule.records)
+            if shape is None
+            else shape.get(child.rule.records or "")
+            for child in self.children
+        ]
+        return _Access(code.build(after), selects, identify, lists)
 
-    def _expression(self, code: RowCode, path: str) -> str:
-        if path.startswith("$"):
-            return code.constant(self._read(path))
-        parts = self._parts_of(path)
-        return code.value(parts) if parts is not None else code.called(self._read(path))
-
-    def _field(self, code: RowCode, field: FieldRule) -> str:
-        expression = code.first([self._expression(code, path) for path in field.path])
-        if field.pattern is not None:
-            return f"{code.named('match', _matcher(field.pattern))}({expression})"
-        return expression
-
-    def _add_key(self, code: RowCode, after: list[str]) -> None:
+    def _add_key(
+        self,
+        code: RowCode,
+        after: list[str],
+        expression: Callable[[str], str],
+        identify: Callable[[Any, Context, int], str | None],
+    ) -> None:
         key = self.rule.key
         if len(key) == 1 and not key[0].startswith(("$", "=")):
-            code.column("$id", self._expression(code, key[0]))
+            code.column("$id", expression(key[0]))
             clean = code.named("clean", _clean_key)
             after.append("key = row['$id']")
             after.append(
                 f"if key.__class__ is not str or not key or key[0] <= ' ' or key[-1] <= ' ': row['$id'] = {clean}(key)"
             )
         else:
-            code.column("$id", f"{code.named('identify', self._identify)}(record, context, index)")
-
-    def _add_removed(self, code: RowCode, removed: Removed, after: list[str]) -> None:
-        test = code.named("removed", compile_condition(removed, self._read))
-        after.append(f"if {test}(record, context):")
-        after.append("    row['$removed'] = True")
-        if removed.at is not None:
-            after.append(
-                f"    row['$removed_at'] = {code.named('at', self._read(removed.at))}(record, context)"
-            )
+            code.column("$id", f"{code.named('identify', identify)}(record, context, index)")
 
     def _add_watch(self, code: RowCode, watch: FieldWatch) -> None:
         top = code.named("top", watch.top)
@@ -199,6 +243,18 @@ class Projector:
                 code.before(
                     f"if not {variable}.keys() <= {code.named('known', known)}: {note}({name!r}, {variable})"
                 )
+
+
+def _add_removed(
+    code: RowCode, removed: Removed, after: list[str], read: Callable[[str], Read]
+) -> None:
+    test = code.named("removed", compile_condition(removed, read))
+    after.append(f"if {test}(record, context):")
+    after.append("    row['$removed'] = True")
+    if removed.at is not None:
+        after.append(
+            f"    row['$removed_at'] = {code.named('at', read(removed.at))}(record, context)"
+        )
 
 
 def _matcher(pattern: str) -> Callable[[Any], str | None]:
@@ -253,6 +309,22 @@ def compile_condition(
     return lambda record, context: text(read(record, context)).strip() in allowed
 
 
+def _paths(rule: Resource | Child) -> list[str]:
+    """Every path in a record by which a rule reads it, its nested lists among them."""
+    paths = [path for field in rule.fields.values() for path in field.path]
+    paths += [part for part in rule.key if not part.startswith("=")]
+    paths += [condition.path for condition in rule.where]
+    if rule.removed is not None:
+        paths += [rule.removed.path, *([rule.removed.at] if rule.removed.at else [])]
+    if isinstance(rule, Resource):
+        paths += [rule.updated_path] if rule.updated_path else []
+        paths += [rule.cursor.field] if rule.cursor else []
+        paths += [child.records for child in rule.children if child.records and not child.path]
+    elif rule.updated is not None:
+        paths.append(rule.updated)
+    return paths
+
+
 class FieldWatch:
     """Names of fields that the source sends and the source file does not declare."""
 
@@ -260,16 +332,7 @@ class FieldWatch:
         self.found: set[str] = set()
         self.top: set[str] = set()
         self.inner: dict[str, set[str]] = {}
-        paths = [path for field in rule.fields.values() for path in field.path]
-        paths += [part for part in rule.key if not part.startswith("=")]
-        paths += [condition.path for condition in rule.where]
-        if rule.removed is not None:
-            paths += [rule.removed.path, *([rule.removed.at] if rule.removed.at else [])]
-        if isinstance(rule, Resource):
-            paths += [rule.updated_path] if rule.updated_path else []
-            paths += [rule.cursor.field] if rule.cursor else []
-            paths += [child.records for child in rule.children if child.records and not child.path]
-        for path in paths:
+        for path in _paths(rule):
             self._declare(path)
 
     def _declare(self, path: str) -> None:
@@ -279,7 +342,7 @@ class FieldWatch:
             self.top.update(re.findall(r"[^\s.\[\]{}()|&*?'\"`,:@!=<>]+", path))
         elif not path.startswith("$"):
             self.top.add(parts[0])
-            if len(parts) == 2:
+            if len(parts) > 1:
                 self.inner.setdefault(parts[0], set()).add(parts[1])
 
     def note_top(self, record: Mapping[str, Any]) -> None:

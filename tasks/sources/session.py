@@ -16,13 +16,14 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-import orjson
+import msgspec
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 
 from tasks.sources import address
+from tasks.sources.declared import Declared
 from tasks.sources.decode import Undecodable, decode
 from tasks.sources.errors import (
     Passing,
@@ -56,12 +57,13 @@ class Request:
     body_type: str = "json"
     form: str = "json"
     encoding: str | None = None
+    declared: Declared | None = field(default=None, compare=False)
 
     def with_values(self, values: dict[str, str | int], place: str = "query") -> Request:
         """The same request with more values, in the query or (dotted names) in the body."""
         if place == "query":
             return replace(self, params={**self.params, **{k: str(v) for k, v in values.items()}})
-        body: dict[str, Any] = orjson.loads(orjson.dumps(self.body or {}))
+        body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.body or {}))
         for name, value in values.items():
             *parents, last = name.split(".")
             inner = body
@@ -76,7 +78,7 @@ class Request:
         if self.body is None:
             return b""
         if self.body_type == "json":
-            return orjson.dumps(self.body)
+            return msgspec.json.encode(self.body)
         return urlencode({name: text(value) for name, value in self.body.items()}).encode()
 
 
@@ -89,17 +91,30 @@ class Answer:
     status: int
     headers: CaseInsensitiveDict[str]
     content: bytes
-    _body: Any = None
+    _declared: Any = None
+    _whole: Any = None
     _is_decoded: bool = False
 
     @property
     def body(self) -> Any:
-        """The decoded answer. Raises Undecodable."""
+        """The decoded answer, or of it what the request says is declared. Raises Undecodable."""
+        if self._declared is None and not self._is_decoded:
+            declared = self.request.declared
+            if declared is not None and self._encoding in (None, "utf-8", "utf8"):
+                self._declared = declared.decode(self.content)
+        return self.whole if self._declared is None else self._declared
+
+    @property
+    def whole(self) -> Any:
+        """All of the decoded answer. Raises Undecodable."""
         if not self._is_decoded:
-            encoding = self.request.encoding or _charset(self.headers.get("Content-Type", ""))
-            self._body = decode(self.content, self.request.form, encoding)
+            self._whole = decode(self.content, self.request.form, self._encoding)
             self._is_decoded = True
-        return self._body
+        return self._whole
+
+    @property
+    def _encoding(self) -> str | None:
+        return self.request.encoding or _charset(self.headers.get("Content-Type", ""))
 
 
 def _charset(content_type: str) -> str | None:

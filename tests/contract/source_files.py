@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 import yaml
 import zstandard
 
@@ -169,7 +169,7 @@ def rows(landed: Landed, name: str = "articles") -> list[dict[str, Any]]:
         content = zstandard.ZstdDecompressor().stream_reader(
             io.BytesIO((landed.folder / file.name).read_bytes())
         )
-        found += [orjson.loads(line) for line in content.read().splitlines()]
+        found += [msgspec.json.decode(line) for line in content.read().splitlines()]
     return found
 
 

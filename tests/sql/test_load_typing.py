@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import orjson
+import msgspec
 import pytest
 import yaml
 
@@ -123,7 +123,8 @@ def _typed(
     landing = folder / "r.ndjson"
     landing.write_bytes(
         b"\n".join(
-            orjson.dumps({"$id": str(n), "$at": f"r:{n}", **row}) for n, row in enumerate(rows)
+            msgspec.json.encode({"$id": str(n), "$at": f"r:{n}", **row})
+            for n, row in enumerate(rows)
         )
     )
     typing = ListTyping(source, rule)

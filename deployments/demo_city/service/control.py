@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
+import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -136,8 +136,8 @@ def _control_routes(controlled: Controlled) -> list[Route]:
             controlled.faults.clear()
             return answer(b"{}")
         try:
-            fault = Fault(**orjson.loads(await request.body()))
-        except (TypeError, orjson.JSONDecodeError) as error:
+            fault = Fault(**msgspec.json.decode(await request.body()))
+        except (TypeError, msgspec.DecodeError) as error:
             raise BadParameter(f"故障写法不对:{error}") from error
         if fault.kind not in _KINDS:
             raise BadParameter(f"kind 须为 {'、'.join(_KINDS)} 之一")
@@ -155,7 +155,7 @@ def _control_routes(controlled: Controlled) -> list[Route]:
         current = store.get(record_id)
         if request.method == "GET":
             return answer(b"{}", 404) if current is None else answer(as_json(current))
-        given: Record = orjson.loads(await request.body())
+        given: Record = msgspec.json.decode(await request.body())
         if request.method == "PATCH":
             if current is None:
                 return answer(b"{}", 404)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -134,7 +134,7 @@ class HotlineService(Service):
     @staticmethod
     def _read_cursor(text: str) -> tuple[int | None, int, str]:
         try:
-            until, updated, record_id = orjson.loads(base64.urlsafe_b64decode(text))
+            until, updated, record_id = msgspec.json.decode(base64.urlsafe_b64decode(text))
             return until, int(updated), str(record_id)
         except (binascii.Error, ValueError, TypeError) as error:
             raise BadParameter("cursor 无效") from error
@@ -156,7 +156,7 @@ class HotlineService(Service):
             end = min(last, first + limit)
             following: str | None = None
             if end < last:
-                mark = orjson.dumps([until, *store.mark(end - 1)])
+                mark = msgspec.json.encode([until, *store.mark(end - 1)])
                 following = base64.urlsafe_b64encode(mark).decode()
             paging = as_json({"nextCursor": following, "hasMore": following is not None})
             return answer(b'{"data":[' + store.page(first, end) + b'],"paging":' + paging + b"}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -53,7 +53,7 @@ class LedgerService(Service):
         self._read_listing()
 
     def _read_listing(self) -> None:
-        listing = orjson.loads((self.folder / "workbooks" / "listing.json").read_bytes())
+        listing = msgspec.json.decode((self.folder / "workbooks" / "listing.json").read_bytes())
         self._files: dict[str, dict[str, Any]] = {entry["name"]: entry for entry in listing}
         self._put_files: dict[str, bytes] = {}
 

@@ -16,15 +16,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import orjson
+import msgspec
 
 Row = tuple[int, str, int, bool, bytes]
 """update time (ms), id, business time (ms), withdrawn, JSON"""
 
 
 def as_json(record: dict[str, Any]) -> bytes:
-    """A record's JSON, in no more memory than it needs: orjson's own bytes keep their buffer."""
-    return memoryview(orjson.dumps(record)).tobytes()
+    """A record's JSON."""
+    return msgspec.json.encode(record)
 
 
 def write_store(folder: Path, name: str, rows: Iterable[Row]) -> int:
@@ -148,7 +148,7 @@ class Store:
         except ValueError:
             return None
         slot = at if self._slots is None else self._slots[at]
-        record: dict[str, Any] = orjson.loads(self._one(slot))
+        record: dict[str, Any] = msgspec.json.decode(self._one(slot))
         return record
 
     def put(self, row: Row) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import orjson
+import msgspec
 import xlsxwriter
 
 from deployments.demo_city.service.applications import Application
@@ -190,4 +190,4 @@ def write_workbooks(
                     }
                 )
     listing.sort(key=lambda entry: (str(entry["modified"]), str(entry["name"])))
-    (folder / "listing.json").write_bytes(orjson.dumps(listing))
+    (folder / "listing.json").write_bytes(msgspec.json.encode(listing))
