@@ -3,14 +3,17 @@
     python -m benchmarks.main_job
 
 In a temporary data home: the demo city generated, a first nightly run, nightly runs with
-nothing changed and empty flows in turn, the build of 2020, and the readers. Each is a process
-of its own, as an operator would start it; peak memory is that of its largest process.
+nothing changed and empty flows in turn, the build of 2020, the readers, and the operator's
+page until it is ready and until it has stopped. Each is a process of its own, as an operator
+would start it; peak memory is that of its largest process.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -59,6 +62,30 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
     return Measured(seconds, usage.ru_maxrss / 1024)
 
 
+def serve(environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds that `nianbao serve` takes until it is ready, and to stop after one Ctrl-C."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    began = time.monotonic()
+    child = subprocess.Popen(
+        [*NIANBAO, "serve", "--port", port],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert child.stdout is not None
+    while not child.stdout.readline().startswith("已就绪"):
+        if child.poll() is not None:
+            raise SystemExit(f"serve ended with {child.returncode}")
+    ready = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    child.communicate()
+    return ready - began, time.monotonic() - ready
+
+
 def main() -> None:
     """Measure and print a Markdown table."""
     from deployments.demo_city.service import running
@@ -87,6 +114,7 @@ def main() -> None:
                 for _ in range(ROUNDS)
             ]
             year_end = measure([*NIANBAO, "year-end", "2020"], environment)
+            ready, stopped = serve(environment)
         empty = sorted((pair[0] for pair in pairs), key=lambda m: m.seconds)[ROUNDS // 2]
         rows = [
             ("an empty Prefect flow (median)", empty),
@@ -98,7 +126,8 @@ def main() -> None:
             ("year-end 2020", year_end),
         ]
         rows += [(name, measure([*NIANBAO, *words], environment)) for name, words in READERS]
-        print(f"The demo city was generated and serving in {generated:.1f} s.\n")
+        print(f"The demo city was generated and serving in {generated:.1f} s;")
+        print(f"`nianbao serve` was ready after {ready:.1f} s and stopped in {stopped:.1f} s.\n")
         print("| | seconds | beside the empty flow | peak memory (MB) |")
         print("|---|---:|---:|---:|")
         for name, measured in rows:

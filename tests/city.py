@@ -11,16 +11,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.warm import Command, Server
+
 
 @dataclass(frozen=True)
 class Installation:
-    """A data home with the environment in which its commands run."""
+    """A data home with the environment in which its commands run.
+
+    With `warm`, commands are forked from a process that has imported what they need.
+    """
 
     home: Path
     environment: Mapping[str, str]
+    warm: Server | None = None
 
     @classmethod
-    def at(cls, home: Path, services: Mapping[str, str]) -> Installation:
+    def at(
+        cls, home: Path, services: Mapping[str, str], warm: Server | None = None
+    ) -> Installation:
         """`services` are the addresses and secrets of a running demo city."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("NIANBAO_", "PREFECT_"))}
         return cls(
@@ -32,13 +40,18 @@ class Installation:
                 "NIANBAO_RETRY_SECONDS": "0.2",
                 "COLUMNS": "160",
             },
+            warm,
         )
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-c", "from deployments.cli import main; main()", *arguments]
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 300) -> str:
-        """A command's standard output; its exit code must be `expect`."""
+        """What a command printed; its exit code must be `expect`."""
+        if self.warm is not None:
+            command = self.start(*arguments)
+            assert command.wait(timeout) == expect, (arguments, command.code, command.output)
+            return command.output
         return self._run(self.command(*arguments), expect, timeout)
 
     def python(self, code: str, timeout: float = 300) -> str:
@@ -60,12 +73,7 @@ class Installation:
     def json(self, *arguments: str, expect: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", expect=expect))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A command in a process group of its own, so that all of it can be killed."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            env=dict(self.environment),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+    def start(self, *arguments: str) -> Command:
+        """A command that runs beside the test."""
+        assert self.warm is not None
+        return self.warm.start(arguments, self.environment)

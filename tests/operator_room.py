@@ -30,12 +30,11 @@ def free_port() -> int:
 
 @dataclass
 class Room:
-    """A running `nianbao serve`. `ready_seconds` is how long it took to be ready."""
+    """A running `nianbao serve`."""
 
     process: subprocess.Popen[str]
     address: str
     installation: Installation
-    ready_seconds: float
 
     @property
     def home(self) -> Path:
@@ -108,7 +107,6 @@ def room(home: Path, services: Mapping[str, str], **settings: str) -> Iterator[R
     installation = Installation.at(home, {**services, **settings})
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
     process = subprocess.Popen(
         installation.command("serve", "--port", str(port)),
         env=dict(installation.environment),
@@ -125,7 +123,7 @@ def room(home: Path, services: Mapping[str, str], **settings: str) -> Iterator[R
             if line.startswith("已就绪"):
                 break
         assert "已就绪" in said, said
-        yield Room(process, f"http://127.0.0.1:{port}", installation, time.monotonic() - began)
+        yield Room(process, f"http://127.0.0.1:{port}", installation)
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from tests.city import Installation
+from tests.warm import warm
 
 
 @dataclass(frozen=True)
@@ -28,4 +29,5 @@ def full_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullCity]:
         installation = Installation.at(home, services)
         nightly = installation.run("nightly", timeout=600)
         year_end = installation.run("year-end", "2020", expect=1, timeout=300)
-        yield FullCity(installation, nightly, year_end)
+        with warm(services) as commands:
+            yield FullCity(replace(installation, warm=commands), nightly, year_end)

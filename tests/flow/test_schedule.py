@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 import urllib.error
@@ -139,32 +138,18 @@ def test_nightly_fires_twice_unattended_and_catches_up_after_a_kill(
         served.installation.run("status")
 
 
-def test_one_ctrl_c_stops_everything(services: dict[str, str], tmp_path: Path) -> None:
-    with room(tmp_path / "home", services) as served:
-        assert served.ready_seconds < 40
+def test_one_room_is_guarded_and_one_ctrl_c_stops_everything(
+    services: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    (home / "editions" / "2020-1").mkdir(parents=True)
+    (home / "editions" / "2020-1" / "report.html").write_text("报表", encoding="utf-8")
+    (home / "editions" / ".hidden").write_text("x", encoding="utf-8")
+    with room(home, services, NIANBAO_AUTH="operator:secret-word") as served:
+        assert_sign_in_guards_server_and_files(served)
+        assert_neither_port_nor_home_is_served_twice(served, services, tmp_path / "other")
         below = descendants(served.process.pid)
         assert below
-        taken = subprocess.run(
-            Installation.at(tmp_path / "other", services).command(
-                "serve", "--port", served.address.rpartition(":")[2]
-            ),
-            env=dict(Installation.at(tmp_path / "other", services).environment),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert taken.returncode == 2
-        assert "已被占用" in taken.stdout
-        second = subprocess.run(
-            served.installation.command("serve", "--port", "1"),
-            env=dict(served.installation.environment),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert second.returncode == 2
         assert served.stop() == 0
         assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
         with socket.socket() as probe:
@@ -172,25 +157,27 @@ def test_one_ctrl_c_stops_everything(services: dict[str, str], tmp_path: Path) -
             probe.bind(("127.0.0.1", int(served.address.rpartition(":")[2])))
 
 
-def test_sign_in_guards_server_and_files(services: dict[str, str], tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    (home / "editions" / "2020-1").mkdir(parents=True)
-    (home / "editions" / "2020-1" / "report.html").write_text("报表", encoding="utf-8")
-    (home / "editions" / ".hidden").write_text("x", encoding="utf-8")
-    with room(home, services, NIANBAO_AUTH="operator:secret-word") as served:
-        for path in ("/api/deployments/filter", "/editions/2020-1/report.html"):
-            with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(
-                    f"{served.address}{path}", data=b"{}" if "api" in path else None
-                )
-            assert refused.value.code == 401
-        manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
-        manager.add_password(None, served.address, "operator", "secret-word")
-        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager))
-        answer = opener.open(f"{served.address}/editions/2020-1/report.html")
-        assert answer.read().decode() == "报表"
-        for path in ("/editions/.hidden", "/editions/", "/editions/../serve.lock"):
-            with pytest.raises(urllib.error.HTTPError):
-                opener.open(f"{served.address}{path}")
-        for log in (home / "logs").glob("*.log"):
-            assert "secret-word" not in log.read_text(encoding="utf-8")
+def assert_neither_port_nor_home_is_served_twice(
+    served: Room, services: dict[str, str], other_home: Path
+) -> None:
+    other = Installation.at(other_home, services)
+    port = served.address.rpartition(":")[2]
+    assert "已被占用" in other.run("serve", "--port", port, expect=2)
+    served.installation.run("serve", "--port", "1", expect=2)
+
+
+def assert_sign_in_guards_server_and_files(served: Room) -> None:
+    for path in ("/api/deployments/filter", "/editions/2020-1/report.html"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{served.address}{path}", data=b"{}" if "api" in path else None)
+        assert refused.value.code == 401
+    manager = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    manager.add_password(None, served.address, "operator", "secret-word")
+    opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(manager))
+    answer = opener.open(f"{served.address}/editions/2020-1/report.html")
+    assert answer.read().decode() == "报表"
+    for path in ("/editions/.hidden", "/editions/", "/editions/../serve.lock"):
+        with pytest.raises(urllib.error.HTTPError):
+            opener.open(f"{served.address}{path}")
+    for log in (served.home / "logs").glob("*.log"):
+        assert "secret-word" not in log.read_text(encoding="utf-8")
