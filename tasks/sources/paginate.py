@@ -18,7 +18,7 @@ from requests.utils import parse_header_links
 
 from tasks.sources import address
 from tasks.sources.declared import Declared
-from tasks.sources.errors import RefusedRequest, SourceContractError
+from tasks.sources.errors import RefusedRequest, SourceContractError, SourceError
 from tasks.sources.model.paginator import (
     Cursor,
     LinkHeader,
@@ -90,7 +90,7 @@ class Reader:
     # ---- page numbers and offsets
 
     def _numbered(self, request: Request, paginator: PageNumber | Offset) -> Iterator[Page]:
-        first, size = self._first(request, paginator)
+        first, size, asked = self._first(request, paginator)
         yield first
         count = _pages(paginator, size, first)
         if count is None:
@@ -111,15 +111,23 @@ class Reader:
                 before = self._at(request, paginator, size, number - 1)
                 yield before
                 page = self._at(request, paginator, size, number)
+            if number == 1 and _is_same(page, first):
+                raise self._standing_still(page)
             if isinstance(paginator, Offset) and 0 < len(page.records) < size:
                 yield from self._gap(request, paginator, size, number, page)
             yield page
             before, number = page, number + 1
             newest = _pages(paginator, size, page)
             count = count if newest is None else newest
+        # Some systems count only so far, or keep their count apart from the list. A last page
+        # that is full may have one behind it, whatever the count says.
+        if len(before.records) >= (size if number > 1 else asked):
+            yield from self._until_empty(
+                request, paginator, size, before, number, is_counted=True
+            )
 
-    def _first(self, request: Request, paginator: PageNumber | Offset) -> tuple[Page, int]:
-        """The first page, and the page size that the source really gives."""
+    def _first(self, request: Request, paginator: PageNumber | Offset) -> tuple[Page, int, int]:
+        """The first page, the page size that the source really gives, and the one it was asked."""
         size = paginator.size
         smaller = [s for s in SMALLER_SIZES if s < size] if paginator.size_param else []
         while True:
@@ -132,7 +140,7 @@ class Reader:
                 size = smaller.pop(0)
         # A system may cap the size or know only one; the whole list may also be shorter.
         # Asking on with the number that came is right in each case.
-        return page, len(page.records) or size
+        return page, len(page.records) or size, size
 
     def _numbered_request(
         self, request: Request, paginator: PageNumber | Offset, size: int, number: int
@@ -174,11 +182,20 @@ class Reader:
             start += len(rest.records)
 
     def _until_empty(
-        self, request: Request, paginator: PageNumber | Offset, size: int, first: Page
+        self,
+        request: Request,
+        paginator: PageNumber | Offset,
+        size: int,
+        page: Page,
+        number: int = 1,
+        *,
+        is_counted: bool = False,
     ) -> Iterator[Page]:
-        """One after the other until a page is empty, says it is the last, or repeats itself."""
+        """One after the other from `number` on, until a page is empty, says it is the last, or
+        repeats itself. `page` is the one before; with `is_counted` it should be the last.
+        """
         has_more = compile_path(paginator.has_more) if paginator.has_more else None
-        page, number, same, position = first, 1, 0, len(first.records)
+        same, position = 0, (number - 1) * size + len(page.records)
         seen = _fingerprint(page)
         while page.records and (has_more is None or text(has_more(page.answer.body)) in _YES):
             self._guard(number, paginator.max_pages)
@@ -189,17 +206,48 @@ class Reader:
                 wanted = request.with_values(values, paginator.send_in)
             else:
                 wanted = self._numbered_request(request, paginator, size, number)
-            page = self._page(self._client.get(wanted))
+            following = self._beyond(wanted, paginator, is_counted=is_counted)
+            if following is None:
+                return
+            page = following
             # Some systems give the last page again for every number beyond it.
             mark = _fingerprint(page)
             same = same + 1 if mark == seen else 0
-            if same >= SAME_PAGES:
+            if same >= (1 if is_counted else SAME_PAGES):
                 return
+            is_counted = False
             seen = mark
             position += len(page.records)
             number += 1
             if page.records:
                 yield page
+
+    def _beyond(
+        self, wanted: Request, paginator: PageNumber | Offset, *, is_counted: bool
+    ) -> Page | None:
+        """The page after the last one read; None when the system says that there is none.
+
+        Raises what `Client.get` raises, except when the list should have ended already.
+        """
+        if is_counted:
+            try:
+                return self._page(self._client.get(wanted, retries=0))
+            except SourceError:
+                return None
+        refusals = 0
+        while True:
+            try:
+                return self._page(self._client.get(wanted))
+            except RefusedRequest as refusal:
+                if refusal.status not in paginator.past_end:
+                    raise RefusedRequest(
+                        f"{refusal}。若系统以此表示已无更多页,在 paginator 中写 past_end: {refusal.status}",
+                        refusal.status,
+                    ) from None
+                # Once may be a slip of the system; a list must not end on one.
+                refusals += 1
+                if refusals > 1:
+                    return None
 
     def _ahead(self, request_of: Callable[[int], Request]) -> Callable[[int, int], Answer]:
         """Answers by page number, a few fetched ahead side by side."""
@@ -318,6 +366,13 @@ class Reader:
             return None
         return _count(paginator.total, paginator.total_header, body, answer.headers)
 
+    def _standing_still(self, page: Page) -> SourceContractError:
+        return SourceContractError(
+            f"{self._client.source.title}的第二页与第一页相同,翻页参数没有起作用:"
+            f"{self._client.shown(page.answer.request)}。"
+            "请核对 paginator 的参数名与 send_in;本资源未写入任何数据"
+        )
+
     def _guard(self, number: int, most: int) -> None:
         if number > most:
             raise SourceContractError(
@@ -354,6 +409,10 @@ def _link_header(headers: CaseInsensitiveDict[str]) -> str | None:
         if "next" in link.get("rel", "").split():
             return link.get("url")
     return None
+
+
+def _is_same(page: Page, other: Page) -> bool:
+    return bool(page.records) and _fingerprint(page) == _fingerprint(other)
 
 
 def _fingerprint(page: Page) -> int:

@@ -6,7 +6,7 @@ Simple dotted paths, by far the most, become plain look-ups; anything else is JM
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jmespath
@@ -15,7 +15,11 @@ from jmespath.exceptions import JMESPathError
 from tasks.sources.errors import SourceContractError
 
 Get = Callable[[Any], Any]
-_SIMPLE = re.compile(r"[^\s.\[\]{}()|&*?'\"`,:@!=<>]+(\.[^\s.\[\]{}()|&*?'\"`,:@!=<>]+)*")
+# A name of a path: as it is, also @attribute and prefix:name, which JMESPath cannot mean; or
+# in double quotes, whatever it holds.
+_NAME = r"""(?:@(?=\w))?[^\s.\[\]{}()|&*?'"`,:@!=<>][^\s.\[\]{}()|&*?'"`,@!=<>]*"""
+_PART = re.compile(rf"""({_NAME})|"([^"\\]+)\"""")
+_SIMPLE = re.compile(rf"""(?:{_PART.pattern})(?:\.(?:{_PART.pattern}))*""")
 
 
 def compile_path(path: str | None) -> Get:
@@ -25,11 +29,11 @@ def compile_path(path: str | None) -> Get:
     """
     if path is None or path == "@":
         return lambda value: value
-    if not _SIMPLE.fullmatch(path):
+    parts = simple_parts(path)
+    if parts is None:
         return _jmespath(path)
-    parts = path.split(".")
     if len(parts) == 1:
-        return _one(path)
+        return _one(parts[0])
     if len(parts) == 2:
         return _two(*parts)
     return _many(parts)
@@ -71,7 +75,7 @@ def _two(first: str, second: str) -> Get:
     return get
 
 
-def _many(names: list[str]) -> Get:
+def _many(names: tuple[str, ...]) -> Get:
     def get(value: Any) -> Any:
         for name in names:
             if value.__class__ is not dict:
@@ -84,7 +88,14 @@ def _many(names: list[str]) -> Get:
 
 def simple_parts(path: str) -> tuple[str, ...] | None:
     """The names of a simple dotted path; None for a JMESPath expression."""
-    return tuple(path.split(".")) if _SIMPLE.fullmatch(path) else None
+    if not _SIMPLE.fullmatch(path):
+        return None
+    return tuple(plain or quoted for plain, quoted in _PART.findall(path))
+
+
+def path_of(names: Iterable[str]) -> str:
+    """The path that goes by these names, each in quotes where it must be."""
+    return ".".join(name if _PART.fullmatch(name) else f'"{name}"' for name in names)
 
 
 def text(value: Any) -> str:
@@ -97,12 +108,15 @@ def text(value: Any) -> str:
 
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
+# Braces within braces, or around blanks, marks and quotes, are not ours.
+_PLACES_ONLY = re.compile(r"[^{}]*(\{[^{}\s\"':,]+\}[^{}]*)+")
 
 
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
     """`{path}` in texts (also inside dicts and lists) replaced by what `values` has there.
 
-    Raises SourceContractError for a place that nothing fills.
+    A text of a query language, or of JSON, has braces of its own: there, what names nothing in
+    `values` stays as it is. Raises SourceContractError for any other place that nothing fills.
     """
     if isinstance(template, dict):
         return {key: fill(item, values) for key, item in template.items()}
@@ -110,9 +124,13 @@ def fill(template: Any, values: Mapping[str, Any]) -> Any:
         return [fill(item, values) for item in template]
     if not isinstance(template, str) or "{" not in template:
         return template
+    has_own_braces = not _PLACES_ONLY.fullmatch(template)
 
     def replace(match: re.Match[str]) -> str:
-        found = compile_path(match[1])(values)
+        is_path = not has_own_braces or _SIMPLE.fullmatch(match[1])
+        found = compile_path(match[1])(values) if is_path else None
+        if found is None and has_own_braces:
+            return match[0]
         if found is None:
             raise SourceContractError(
                 f"请求中的占位 {match[0]} 没有值;请检查 for_each 或上级记录的字段名"

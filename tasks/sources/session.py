@@ -178,18 +178,18 @@ class Client:
         """The request for a message: method, address, only harmless values."""
         return f"{request.method} {address.shown(request.url, self.visible, request.params)}"
 
-    def get(self, request: Request) -> Answer:
-        """The answer to a request, after sign-in, pacing and retries.
+    def get(self, request: Request, retries: int | None = None) -> Answer:
+        """The answer to a request, after sign-in, pacing and retries (as many as the source has).
 
         Raises SourceUnavailable, SourceDenied or SourceContractError.
         """
         failures = 0
+        retries = self.source.http.retries if retries is None else retries
         while True:
             try:
                 return self._attempt(request)
             except Passing as failure:
                 failures += 1
-                retries = self.source.http.retries
                 if failures > (retries if failure.most is None else min(failure.most, retries)):
                     raise self._given_up(request, failure) from None
                 self._pause(failure.wait, failures, request)
@@ -387,7 +387,7 @@ class Client:
         if answer.status in (401, 403):
             return self._denied(request, answer)
         if answer.status == 404:
-            return SourceContractError(where + "没有这个地址;请核对 base_url 与 path")
+            return RefusedRequest(where + "没有这个地址;请核对 base_url 与 path", answer.status)
         return RefusedRequest(where + "请核对参数名、参数写法与每页条数上限", answer.status)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from tasks.sources.model.base import Part, Says
 
@@ -28,6 +28,14 @@ class _Sized(_Paged):
     total_header: Annotated[
         str | None, Says("总条数所在的响应头", "header with the record count")
     ] = None
+    past_end: Annotated[
+        tuple[int, ...],
+        BeforeValidator(lambda value: [value] if isinstance(value, int) else value),
+        Says(
+            "越过末页时系统返回的 HTTP 状态码(不知道总数时,读到它即为读完)",
+            "HTTP statuses that answer a page beyond the last",
+        ),
+    ] = (404,)
 
 
 class PageNumber(_Sized):

@@ -53,13 +53,18 @@ def _value(
     file: str,
 ) -> Any:
     if isinstance(node, yaml.MappingNode):
+        written = [key_node for key_node, _ in node.value]
+        # What `<<: *name` brings comes first, so that the mapping's own keys override it.
         loader.flatten_mapping(node)
         mapping: dict[str, Any] = {}
+        own: set[str] = set()
         for key_node, value_node in node.value:
             key = str(key_node.value)
             line = key_node.start_mark.line + 1
-            if key in mapping:
-                problems.append(Problem(file, line, dotted((*path, key)), "同一个键写了两次"))
+            if key_node in written:
+                if key in own:
+                    problems.append(Problem(file, line, dotted((*path, key)), "同一个键写了两次"))
+                own.add(key)
             lines[(*path, key)] = line
             mapping[key] = _value(loader, value_node, (*path, key), lines, problems, file)
         return mapping
