@@ -67,17 +67,42 @@ CREATE OR REPLACE TEMP MACRO number_moment(t, zone) AS
          WHEN TRY_CAST(t AS DOUBLE) BETWEEN 1e11 AND 1e13 THEN epoch_moment(TRY_CAST(t AS DOUBLE) / 1000)
     END;
 
--- 2020年3月5日 14时30分, 2020.3.5, 2020年3月5号; `h` in half-width characters.
+-- /Date(1577808000000+0800)/: an instant in milliseconds; the zone only says where it was written.
+CREATE OR REPLACE TEMP MACRO script_moment(t) AS
+    epoch_moment(TRY_CAST(regexp_extract(t, '^/Date\((-?[0-9]+)', 1) AS BIGINT) / 1000);
+
+-- Thu, 05 Mar 2020 10:00:00 GMT; Mar 5, 2020 10:00:00 AM; Thu Mar 05 10:00:00 CST 2020, where CST
+-- is what Java calls Beijing time.
+CREATE OR REPLACE TEMP MACRO english_moment(t, zone) AS
+    coalesce(
+        beijing(try_strptime(regexp_replace(t, ' (?:GMT|UTC?|Z)$', ' +0000'), '%a, %d %b %Y %H:%M:%S %z')),
+        local_moment(strftime(try_strptime(replace(t, ' CST ', ' '),
+            ['%b %d, %Y %I:%M:%S %p', '%b %d, %Y, %I:%M:%S %p', '%a %b %d %H:%M:%S %Y']),
+            '%Y-%m-%d %H:%M:%S'), zone));
+
+-- 二〇二〇年三月十八日 with digits.
+CREATE OR REPLACE TEMP MACRO with_digits(t) AS
+    translate(
+        regexp_replace(regexp_replace(regexp_replace(regexp_replace(t,
+            '([二三])十([一二三四五六七八九])', '\1\2', 'g'),
+            '([二三])十', '\1零', 'g'),
+            '十([一二三四五六七八九])', '一\1', 'g'),
+            '十', '一零', 'g'),
+        '〇零○一二三四五六七八九', '000123456789');
+
+-- 2020年3月5日 14时30分, 2020.3.5, 2020年3月5号, 2020-03-05.14:30:00; `h` in half-width characters.
 CREATE OR REPLACE TEMP MACRO rewritten(h) AS
     trim(regexp_replace(
         regexp_replace(
             regexp_replace(
                 regexp_replace(
-                    regexp_replace(h, '^([0-9]{4}) *[年./-] *([0-9]{1,2}) *[月./-] *([0-9]{1,2}) *[日号]?', '\1-\2-\3 '),
-                    '[时点]', ':'),
-                '分([0-9]{1,2})秒', ':\1'),
-            '[分秒]', ''),
-        '[ T]+', ' ', 'g'));
+                    regexp_replace(
+                        regexp_replace(h, '^([0-9]{4}) *[年./-] *([0-9]{1,2}) *[月./-] *([0-9]{1,2}) *[日号]?', '\1-\2-\3 '),
+                        '[时点]', ':'),
+                    '分([0-9]{1,2})秒', ':\1'),
+                '[分秒]', ''),
+            '[ T]+\.?', ' ', 'g'),
+        '( [0-9]{1,2}:[0-9]{2})(Z|[+-][0-9:]+)$', '\1:00\2'));
 
 -- A macro's argument is written out wherever the macro names it, and planning the whole would
 -- take longer than a small load. A lambda names it once.
@@ -87,6 +112,8 @@ CREATE OR REPLACE TEMP MACRO written_moment(h, zone) AS
 CREATE OR REPLACE TEMP MACRO uncommon_moment(h, zone) AS
     CASE WHEN TRY_CAST(h AS DOUBLE) IS NOT NULL AND (length(h) < 10 OR h[5] <> '.')
               THEN number_moment(h, zone)
+         -- Of 20/3/5 nobody knows which is the year.
+         WHEN regexp_matches(h, '^[0-9]{1,3}[/-]') THEN NULL
          ELSE coalesce(iso_moment(h, zone), written_moment(h, zone), number_moment(h, zone))
     END;
 
@@ -99,4 +126,9 @@ CREATE OR REPLACE TEMP MACRO moment_of(t, zone) AS
               THEN epoch_moment(TRY_CAST(t AS BIGINT) / 1000)
          WHEN unicode(t) BETWEEN 48 AND 57 OR unicode(t) BETWEEN 65296 AND 65305 OR unicode(t) = 12295
               THEN list_transform([half_width(t)], lambda h: uncommon_moment(h, zone))[1]
+         WHEN unicode(t) = 47 THEN script_moment(t)
+         WHEN unicode(t) BETWEEN 65 AND 90
+              THEN list_transform([t], lambda h: english_moment(h, zone))[1]
+         WHEN unicode(t) IN (unicode('一'), unicode('二'))
+              THEN list_transform([with_digits(t)], lambda h: uncommon_moment(h, zone))[1]
     END;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import threading
 import time
@@ -15,6 +16,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+import msgspec
 from pydantic import SecretStr
 
 from tasks.sources import address
@@ -31,6 +33,7 @@ from tasks.sources.model.auth import (
     OAuth2Password,
     SessionLogin,
     Signed,
+    SignInPage,
 )
 from tasks.sources.select import compile_path, fill, text
 
@@ -41,9 +44,13 @@ BEIJING = timezone(timedelta(hours=8))
 
 
 class SignIn(ABC):
-    """Puts what proves who we are on each request. `generation` counts the sign-ins."""
+    """Puts what proves who we are on each request.
+
+    `generation` counts the sign-ins; `proven` is the last of them that was let in.
+    """
 
     generation = 0
+    proven = -1
 
     @abstractmethod
     def sign(self, request: Request) -> Request:
@@ -92,10 +99,12 @@ class RequestSignature(SignIn):
             "timestamp": _timestamp(auth.timestamp),
             "nonce": secrets.token_hex(16),
         }
-        # Parameters are signed with the rest, the signature itself cannot be.
-        unsigned = {
-            name: _plain(t, own) for name, t in auth.params.items() if "{signature}" not in t
-        }
+        # What is sent beside is signed with the rest; the signature itself cannot be.
+        unsigned = _without_signature(auth.params, own)
+        body = request.body
+        if auth.body:
+            body = {**(body or {}), **_without_signature(auth.body, own)}
+        request = replace(request, body=body)
         pairs = sorted(
             [
                 *parse_qsl(parts.query, keep_blank_values=True),
@@ -103,52 +112,51 @@ class RequestSignature(SignIn):
                 *unsigned.items(),
             ]
         )
-        form = list((request.body or {}).items()) if request.body_type == "form" else []
+        # Keys of a body are signed like parameters where a form is sent, or where the
+        # signature itself goes into the body.
+        is_form = request.body_type == "form" or bool(auth.body)
+        sent = [(n, _written(v)) for n, v in (body or {}).items()] if is_form else []
+        plain = [(n, v) for n, v in sorted([*pairs, *sent]) if v != ""]
+        content = request.content
         values = {
             **own,
             "secret": auth.secret.get_secret_value(),
             "method": request.method,
             "path": parts.path,
             "query": "&".join(f"{_encoded(n)}={_encoded(v)}" for n, v in pairs),
-            "params": "&".join(
-                f"{n}={text(v)}" for n, v in sorted([*pairs, *form]) if text(v) != ""
-            ),
-            "body": request.content.decode("utf-8", errors="replace"),
-            "body_digest": hashlib.new(_digest(auth.algorithm), request.content).hexdigest(),
+            "params": "&".join(f"{n}={v}" for n, v in plain),
+            "joined": "".join(f"{n}{v}" for n, v in plain),
+            "values": "".join(v for _, v in plain),
+            "body": content.decode("utf-8", errors="replace"),
+            "body_digest": hashlib.new(_digest(auth.algorithm), content).hexdigest(),
+            "body_md5": hashlib.md5(content).hexdigest(),
+            "body_md5_base64": base64.b64encode(hashlib.md5(content).digest()).decode(),
+            "body_sha256": hashlib.sha256(content).hexdigest(),
         }
-        own["signature"] = self._signature(_plain(auth.canonical, values))
+        values["signature"] = self._signature(values)
+        signature = {"signature": values["signature"], **own}
+        query = [*pairs, *_with_signature(auth.params, signature)]
         return replace(
             request,
             # The query goes out exactly as it was signed.
             url=urlunsplit(
-                parts._replace(
-                    query="&".join(
-                        f"{_encoded(n)}={_encoded(v)}"
-                        for n, v in [
-                            *pairs,
-                            *(
-                                (n, _plain(t, own))
-                                for n, t in auth.params.items()
-                                if n not in unsigned
-                            ),
-                        ]
-                    )
-                )
+                parts._replace(query="&".join(f"{_encoded(n)}={_encoded(v)}" for n, v in query))
             ),
             params={},
-            headers={**request.headers, **{n: _plain(t, own) for n, t in auth.headers.items()}},
+            headers={**request.headers, **{n: _plain(t, values) for n, t in auth.headers.items()}},
+            body=body and {**body, **dict(_with_signature(auth.body, signature))},
         )
 
-    def _signature(self, canonical: str) -> str:
-        digest = _digest(self._auth.algorithm)
-        secret = self._auth.secret.get_secret_value().encode()
-        if self._auth.algorithm.startswith("hmac_"):
-            raw = hmac.new(secret, canonical.encode(), digest).digest()
+    def _signature(self, values: Mapping[str, str]) -> str:
+        auth, digest = self._auth, _digest(self._auth.algorithm)
+        canonical = _plain(auth.canonical, values).encode()
+        if auth.algorithm.startswith("hmac_"):
+            raw = hmac.new(_plain(auth.hmac_key, values).encode(), canonical, digest).digest()
         else:
-            raw = hashlib.new(digest, canonical.encode()).digest()
-        if self._auth.encoding == "base64":
+            raw = hashlib.new(digest, canonical).digest()
+        if auth.encoding == "base64":
             return base64.b64encode(raw).decode()
-        return raw.hex().upper() if self._auth.encoding == "hex_upper" else raw.hex()
+        return raw.hex().upper() if auth.encoding == "hex_upper" else raw.hex()
 
 
 class _Renewed(SignIn):
@@ -162,6 +170,8 @@ class _Renewed(SignIn):
 
     def is_signed_out(self, answer: Answer) -> bool:
         if answer.status in self._expired.status:
+            return True
+        if self._expired.contains is not None and self._expired.contains in answer.text:
             return True
         if self._code is None:
             return False
@@ -207,8 +217,7 @@ class TokenGrant(_Renewed):
             if self._token is None or time.monotonic() >= self._ends_at:
                 self.renew()
             token = self._token
-        value = f"{self._grant.prefix} {token}".strip()
-        return replace(request, headers={**request.headers, self._grant.header: value})
+        return _carrying(request, self._grant, text(token))
 
     def renew(self) -> bool:
         grant = self._grant
@@ -256,8 +265,7 @@ class Session(_Renewed):
             token = self._token
         if token is None:
             return request
-        value = f"{self._login.prefix} {token}".strip()
-        return replace(request, headers={**request.headers, self._login.header: value})
+        return _carrying(request, self._login, token)
 
     def is_signed_out(self, answer: Answer) -> bool:
         location = answer.headers.get("Location", "")
@@ -272,11 +280,13 @@ class Session(_Renewed):
     def renew(self) -> bool:
         login = self._login
         body = {name: value.get_secret_value() for name, value in login.body.items()}
-        request = _request(self._client, login.login_path, body, login.body_type, {})
-        if login.method == "GET":
-            request = replace(request, method="GET", params=body, body=None)
         with self._lock:
             self._client.forget_cookies()
+            if login.page is not None:
+                body[login.page.field] = self._from_page(login.page)
+            request = _request(self._client, login.login_path, body, login.body_type, {})
+            if login.method == "GET":
+                request = replace(request, method="GET", params=body, body=None)
             answer = self._ask(request, "登录接口")
             self._token = text(_value(answer, login.token)) or None if login.token else None
             has_proof = (self._token is not None if login.token else True) and (
@@ -287,6 +297,20 @@ class Session(_Renewed):
             self._is_signed_in = True
             self.generation += 1
         return True
+
+    def _from_page(self, page: SignInPage) -> str:
+        """The hidden value of the page before the sign-in; its cookies are kept too."""
+        from tasks.sources.session import Request
+
+        request = Request(address.join(self._client.base_url, page.path))
+        answer = self._ask(request, "登录页")
+        found = re.search(page.pattern, answer.text)
+        if answer.status >= 400 or found is None:
+            raise SourceDenied(
+                f"{self._client.source.title}的登录页中没有找到 auth.page.pattern 所指的值"
+                f"(HTTP {answer.status}):{self._client.shown(request)}。请核对地址与正则表达式"
+            )
+        return str(found[1])
 
 
 def sign_in(auth: Auth, client: Client) -> SignIn:
@@ -321,6 +345,20 @@ def secret_values(auth: Auth) -> list[str]:
     return [value for value in found if value]
 
 
+def _carrying(
+    request: Request, auth: OAuth2ClientCredentials | OAuth2Password | SessionLogin, token: str
+) -> Request:
+    """The request with the token where the system looks for it."""
+    value = f"{auth.prefix} {token}".strip()
+    if auth.token_param is None:
+        return replace(request, headers={**request.headers, auth.header: value})
+    return replace(
+        request,
+        url=address.without(request.url, [auth.token_param]),
+        params={**request.params, auth.token_param: token},
+    )
+
+
 def _basic(username: str, password: str) -> dict[str, str]:
     proof = base64.b64encode(f"{username}:{password}".encode()).decode()
     return {"Authorization": f"Basic {proof}"}
@@ -352,6 +390,21 @@ def _plain(template: str, values: Mapping[str, str]) -> str:
     return str(fill(template, values))
 
 
+def _without_signature(templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    return {n: _plain(t, values) for n, t in templates.items() if "{signature}" not in t}
+
+
+def _with_signature(
+    templates: Mapping[str, str], values: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    return [(n, _plain(t, values)) for n, t in templates.items() if "{signature}" in t]
+
+
+def _written(value: Any) -> str:
+    """A value of a body as it is signed; what is nested as compact JSON."""
+    return msgspec.json.encode(value).decode() if isinstance(value, dict | list) else text(value)
+
+
 def _encoded(value: str) -> str:
     return quote(value, safe="-._~")
 
@@ -368,4 +421,4 @@ def _timestamp(kind: str) -> str:
         return str(int(now.timestamp() * 1000))
     if kind == "iso":
         return now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return now.astimezone(BEIJING).strftime("%Y%m%d%H%M%S")
+    return now.astimezone(BEIJING).strftime("%Y%m%d%H%M%S" if kind == "compact" else kind)

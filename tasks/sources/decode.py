@@ -12,6 +12,8 @@ import msgspec
 _BOMS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _XML_HEAD = re.compile(rb"^\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", re.IGNORECASE)
 _BYTE = re.compile(r"\(byte (\d+)\)")
+# callback({...}); as systems answer that were made for pages of another host.
+_JSONP = re.compile(rb"(?:/\*.*?\*/)?\s*[\w$.]+\((.*)\)\s*;?", re.DOTALL)
 _ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "cp936": "gb18030"}
 
 
@@ -55,6 +57,9 @@ def _json(content: bytes, encoding: str | None) -> Any:
             content = decode_text(content, encoding).encode()
         return msgspec.json.decode(content)
     except msgspec.DecodeError as error:
+        wrapped = _JSONP.fullmatch(content.strip())
+        if wrapped:
+            return _json(wrapped[1], None)
         line, column = _place(content, str(error))
         raise Undecodable(f"不是合法的 JSON(第 {line} 行第 {column} 列)") from None
 

@@ -6,6 +6,7 @@ that shift while they are read are caught by their total: see `_numbered`.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -122,9 +123,7 @@ class Reader:
         # Some systems count only so far, or keep their count apart from the list. A last page
         # that is full may have one behind it, whatever the count says.
         if len(before.records) >= (size if number > 1 else asked):
-            yield from self._until_empty(
-                request, paginator, size, before, number, is_counted=True
-            )
+            yield from self._until_empty(request, paginator, size, before, number, is_counted=True)
 
     def _first(self, request: Request, paginator: PageNumber | Offset) -> tuple[Page, int, int]:
         """The first page, the page size that the source really gives, and the one it was asked."""
@@ -353,6 +352,14 @@ class Reader:
         ):
             return Page([value], answer, total)
         if value is None and (not is_first or total == 0 or _leads_to_nothing(body, self._path)):
+            code = business_code(body) if is_first and total is None else None
+            if code is not None and self._client.source.success is None:
+                raise SourceContractError(
+                    f"{self._client.source.title}的响应中没有记录,而有业务状态码 {code}:"
+                    f"{self._client.shown(answer.request)}。"
+                    f"请在来源文件写明怎样算成功,如 success: {{path: {code.partition('=')[0]}, values: [200]}},"
+                    "以免把出错当作没有记录"
+                )
             return Page([], answer, total)
         found = "、".join(list(body)[:20]) if isinstance(body, dict) else _kind(body)
         raise SourceContractError(
@@ -419,13 +426,42 @@ def _fingerprint(page: Page) -> int:
     return hash(msgspec.json.encode(page.records)) if page.records else 0
 
 
+_FIRST_NAMES = re.compile(r"[\w$-]+(?:\.[\w$-]+)*(?=$|[\[\s.|)])")
+_CODES = (
+    "code",
+    "errcode",
+    "errorcode",
+    "resultcode",
+    "retcode",
+    "ret",
+    "errno",
+    "success",
+    "error",
+)
+
+
+def business_code(body: Any) -> str | None:
+    """The business code of an answer as `name=value`, by the names that systems use for it."""
+    if not isinstance(body, dict):
+        return None
+    for name, value in body.items():
+        said = str(name).replace("_", "").lower()
+        if said in _CODES and isinstance(value, str | int | bool) and len(str(value)) < 20:
+            return f"{name}={text(value)}"
+    return None
+
+
 def _leads_to_nothing(body: Any, path: str | None) -> bool:
     """Whether the path stops at a null or an empty value, as systems write an empty list."""
-    parts = simple_parts(path) if path else ()
     if body is None or body == "":
         return True
+    # Of an expression its first name: `data.list[*].{…}`, `from_json(data).list`.
+    parts = simple_parts(path) if path else ()
     if parts is None:
-        return isinstance(body, dict)
+        first = _FIRST_NAMES.search(path or "")
+        parts = simple_parts(first[0]) if first else ()
+        if parts is None or not isinstance(body, dict):
+            return False
     value = body
     for part in parts:
         if not isinstance(value, dict) or part not in value:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jmespath
+import msgspec
+from jmespath import functions
 from jmespath.exceptions import JMESPathError
 
 from tasks.sources.errors import SourceContractError
@@ -39,6 +41,21 @@ def compile_path(path: str | None) -> Get:
     return _many(parts)
 
 
+class _Functions(functions.Functions):
+    """What the paths of a source file can call beside the functions of JMESPath."""
+
+    @functions.signature({"types": ["string", "null"]})
+    def _func_from_json(self, written: str | None) -> Any:
+        """The value of a JSON text, as systems put one into a field of another."""
+        try:
+            return msgspec.json.decode(written or "null")
+        except msgspec.DecodeError:
+            return None
+
+
+_OPTIONS = jmespath.Options(custom_functions=_Functions())
+
+
 def _jmespath(path: str) -> Get:
     try:
         expression = jmespath.compile(path)
@@ -50,7 +67,7 @@ def _jmespath(path: str) -> Get:
 
     def get(value: Any) -> Any:
         try:
-            return expression.search(value)
+            return expression.search(value, _OPTIONS)
         except JMESPathError:
             return None
 

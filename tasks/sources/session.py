@@ -24,7 +24,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tasks.sources import address
 from tasks.sources.declared import Declared
-from tasks.sources.decode import Undecodable, decode
+from tasks.sources.decode import Undecodable, decode, decode_text
 from tasks.sources.errors import (
     Passing,
     RefusedRequest,
@@ -40,6 +40,7 @@ from tasks.sources.select import compile_path, text
 RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_REDIRECTS = 5
 MOST_SIGN_INS = 3
+MOST_RENEWALS = 12
 MOST_BROKEN = 2
 SHORTEST_REST = 0.25
 CHUNK = 1 << 22
@@ -115,6 +116,14 @@ class Answer:
     @property
     def _encoding(self) -> str | None:
         return self.request.encoding or _charset(self.headers.get("Content-Type", ""))
+
+    @property
+    def text(self) -> str:
+        """The answer as text, whatever its format."""
+        try:
+            return decode_text(self.content, _charset(self.headers.get("Content-Type", "")))
+        except Undecodable:
+            return ""
 
 
 def _charset(content_type: str) -> str | None:
@@ -196,12 +205,16 @@ class Client:
 
     def _attempt(self, request: Request) -> Answer:
         """One answer that counts. Raises Passing when another try may help."""
-        for _ in range(MOST_SIGN_INS):
+        refused = 0
+        for _ in range(MOST_RENEWALS):
             generation = self._auth.generation
             answer = self.exchange(request, signed=True)
             if not self._auth.is_signed_out(answer):
+                self._auth.proven = max(self._auth.proven, generation)
                 break
-            if not self._renew(generation):
+            # A sign-in that has served others has run out; one that served nobody was refused.
+            refused += self._auth.proven < generation
+            if refused >= MOST_SIGN_INS or not self._renew(generation):
                 raise self._denied(request, answer)
         else:
             raise self._denied(request, answer)

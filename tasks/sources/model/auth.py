@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from tasks.sources.model.base import Part, Says, Text, Texts
+
+NAMED_TIMESTAMPS = ("seconds", "milliseconds", "iso", "compact")
 
 
 class Expired(Part):
@@ -23,6 +26,13 @@ class Expired(Part):
         ),
     ] = None
     values: Annotated[Texts, Says("表示失效的业务状态码", "codes that mean signed out")] = ()
+    contains: Annotated[
+        str | None,
+        Says(
+            "响应中含有此文字即为失效(登录失效后以 HTTP 200 返回登录页的系统)",
+            "an answer with this text means signed out (systems that answer with their sign-in page)",
+        ),
+    ] = None
 
 
 class _Renewable(Part):
@@ -94,6 +104,13 @@ class _Token(_Renewable):
         "Authorization"
     )
     prefix: Annotated[str, Says("令牌前的词;没有则写空", "word before the token")] = "Bearer"
+    token_param: Annotated[
+        str | None,
+        Says(
+            "以查询参数携带令牌时的参数名,代替请求头",
+            "query parameter that carries the token, instead of the header",
+        ),
+    ] = None
 
 
 class OAuth2ClientCredentials(_Token):
@@ -149,17 +166,24 @@ class Signed(Part):
     canonical: Annotated[
         str,
         Says(
-            "被签名的字符串模板:{method} {path} {query}(按名排序并编码){params}(按名排序不编码){timestamp} {nonce} {body} {body_digest} {key} {secret}",
-            "template of what is signed: {method} {path} {query} (sorted, encoded) {params} (sorted, plain) {timestamp} {nonce} {body} {body_digest} {key} {secret}",
+            "被签名的字符串模板:{method} {path} {query}(按名排序并编码){params}(按名排序不编码,a=1&b=2){joined}(同上,连写作 a1b2){values}(只有值){timestamp} {nonce} {body} {body_digest} {body_md5} {body_md5_base64} {body_sha256} {key} {secret}",
+            "template of what is signed: {method} {path} {query} (sorted, encoded) {params} (sorted, plain, a=1&b=2) {joined} (the same as a1b2) {values} (values only) {timestamp} {nonce} {body} {body_digest} {body_md5} {body_md5_base64} {body_sha256} {key} {secret}",
         ),
     ] = "{timestamp}\n{nonce}\n{query}"
+    hmac_key: Annotated[
+        str,
+        Says(
+            "hmac_ 所用的密钥模板,如 {secret}&", "template of the key of hmac_…, such as {secret}&"
+        ),
+    ] = "{secret}"
     encoding: Annotated[
         Literal["hex", "hex_upper", "base64"], Says("签名的写法", "how the signature is written")
     ] = "hex"
     timestamp: Annotated[
-        Literal["seconds", "milliseconds", "iso", "compact"],
+        str,
         Says(
-            "时间戳的写法:秒、毫秒、ISO(UTC)、yyyyMMddHHmmss(北京时间)", "how the time is written"
+            "时间戳的写法:seconds 秒、milliseconds 毫秒、iso(UTC)、compact(yyyyMMddHHmmss,北京时间),或 strftime 格式如 %Y-%m-%d %H:%M:%S(北京时间)",
+            "how the time is written: seconds, milliseconds, iso (UTC), compact (yyyyMMddHHmmss, Beijing time) or a strftime format (Beijing time)",
         ),
     ] = "seconds"
     headers: Annotated[
@@ -173,6 +197,46 @@ class Signed(Part):
             "query parameters sent; all but the signature are signed",
         ),
     ] = Field(default_factory=dict)
+    body: Annotated[
+        dict[str, str],
+        Says(
+            "随请求写入请求体的键,占位同上;除含 {signature} 的外都计入签名",
+            "keys written into the body; all but the signature are signed",
+        ),
+    ] = Field(default_factory=dict)
+
+    @field_validator("timestamp")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in NAMED_TIMESTAMPS and "%" not in value:
+            raise ValueError(
+                f"时间戳的写法 {value} 不认识;允许:{'、'.join(NAMED_TIMESTAMPS)} 或含 % 的 strftime 格式"
+            )
+        return value
+
+
+class SignInPage(Part):
+    """The page before a sign-in, whose hidden value must be sent along."""
+
+    path: Annotated[str, Says("页面的地址", "address of the page")]
+    pattern: Annotated[
+        str,
+        Says("正则表达式;第一个分组即所取的值", "regular expression; its first group is the value"),
+    ]
+    field: Annotated[
+        str, Says("提交登录时以此名带上所取的值", "name under which the value is submitted")
+    ]
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_a_group(cls, value: str) -> str:
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"正则表达式有误:{error}") from error
+        if not groups:
+            raise ValueError('正则表达式须有一个分组,如 name="_csrf" value="([^"]+)"')
+        return value
 
 
 class SessionLogin(_Renewable):
@@ -197,6 +261,17 @@ class SessionLogin(_Renewable):
         "Authorization"
     )
     prefix: Annotated[str, Says("令牌前的词;没有则写空", "word before the token")] = ""
+    token_param: Annotated[
+        str | None,
+        Says(
+            "以查询参数携带令牌时的参数名,代替请求头",
+            "query parameter that carries the token, instead of the header",
+        ),
+    ] = None
+    page: Annotated[
+        SignInPage | None,
+        Says("登录前先取的页面(取其中的一次性令牌与 Cookie)", "page to fetch before signing in"),
+    ] = None
     signed_out_location: Annotated[
         str | None,
         Says(
