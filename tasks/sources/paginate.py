@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from typing import Any
@@ -72,6 +72,7 @@ class Reader:
         self._path = records
         self._select = compile_path(records)
         self._executor = executor
+        self._is_short_by_nature = False
         client.visible |= parameters(paginator)
 
     def pages(self, request: Request) -> Iterator[Page]:
@@ -117,6 +118,8 @@ class Reader:
             if isinstance(paginator, Offset) and 0 < len(page.records) < size:
                 yield from self._gap(request, paginator, size, number, page)
             yield page
+            if len(page.records) < _awaited(page, size, number, count):
+                page = yield from self._once_more(request, paginator, size, number, page)
             before, number = page, number + 1
             newest = _pages(paginator, size, page)
             count = count if newest is None else newest
@@ -138,8 +141,10 @@ class Reader:
                     raise
                 size = smaller.pop(0)
         # A system may cap the size or know only one; the whole list may also be shorter.
-        # Asking on with the number that came is right in each case.
-        return page, len(page.records) or size, size
+        # Asking on with the number that came is right in each case. More than was asked for may
+        # be records that came twice: they are no reason to leave any out.
+        given = len(page.records) or size
+        return page, min(given, size) if isinstance(paginator, Offset) else given, size
 
     def _numbered_request(
         self, request: Request, paginator: PageNumber | Offset, size: int, number: int
@@ -150,7 +155,7 @@ class Reader:
         else:
             values[paginator.offset_param] = paginator.start + number * size
         if paginator.size_param:
-            values[paginator.size_param] = size
+            values[paginator.size_param] = min(size, paginator.size)
         return request.with_values(values, paginator.send_in)
 
     def _at(
@@ -164,6 +169,27 @@ class Reader:
     ) -> Page:
         wanted = self._numbered_request(request, paginator, size, number)
         return self._page(self._client.get(wanted), is_first=is_first)
+
+    def _once_more(
+        self,
+        request: Request,
+        paginator: PageNumber | Offset,
+        size: int,
+        number: int,
+        page: Page,
+    ) -> Generator[Page, None, Page]:
+        """A page that came short, asked for again; a system may slip once.
+
+        One that hides records from us always gives short pages: it is asked only once.
+        """
+        if self._is_short_by_nature and page.records:
+            return page
+        again = self._at(request, paginator, size, number)
+        if len(again.records) <= len(page.records):
+            self._is_short_by_nature = self._is_short_by_nature or bool(page.records)
+            return page
+        yield again
+        return again
 
     def _gap(
         self, request: Request, paginator: Offset, size: int, number: int, page: Page
@@ -206,8 +232,14 @@ class Reader:
             else:
                 wanted = self._numbered_request(request, paginator, size, number)
             following = self._beyond(wanted, paginator, is_counted=is_counted)
+            if following is not None and not following.records and not is_counted:
+                # Nothing may be a slip as well; a list must not end on one.
+                following = self._beyond(wanted, paginator, is_counted=False)
             if following is None:
                 return
+            if following.records and len(page.records) < size and isinstance(paginator, PageNumber):
+                # The page before was not the last after all.
+                yield from self._once_more(request, paginator, size, number - 1, page)
             page = following
             # Some systems give the last page again for every number beyond it.
             mark = _fingerprint(page)
@@ -416,6 +448,13 @@ def _link_header(headers: CaseInsensitiveDict[str]) -> str | None:
         if "next" in link.get("rel", "").split():
             return link.get("url")
     return None
+
+
+def _awaited(page: Page, size: int, number: int, count: int) -> int:
+    """How many records the page should have: all but the last are full."""
+    if number < count - 1:
+        return size
+    return max(page.total - number * size, 0) if page.total is not None else 0
 
 
 def _is_same(page: Page, other: Page) -> bool:

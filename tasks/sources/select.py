@@ -41,10 +41,10 @@ def compile_path(path: str | None) -> Get:
     return _many(parts)
 
 
-class _Functions(functions.Functions):
+class _Functions(functions.Functions):  # type: ignore[misc]
     """What the paths of a source file can call beside the functions of JMESPath."""
 
-    @functions.signature({"types": ["string", "null"]})
+    @functions.signature({"types": ["string", "null"]})  # type: ignore[untyped-decorator]
     def _func_from_json(self, written: str | None) -> Any:
         """The value of a JSON text, as systems put one into a field of another."""
         try:
