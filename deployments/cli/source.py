@@ -121,10 +121,13 @@ def _show(console: Console, found: ListCheck) -> None:
         console.print(f"来源有而未声明(不会保存):{'、'.join(found.not_mapped)}", markup=False)
     if found.empty:
         console.print(f"本页都没有值:{'、'.join(found.empty)}", markup=False)
+    for hint in found.hints:
+        console.print(f"! {hint}", markup=False)
     for fault in found.faults:
         console.print(f"✗ {fault}", markup=False)
     if found.is_good:
-        console.print("✓ 没有发现问题" if found.records else "✓ 请求成功,但没有记录")
+        said = "没有发现问题" if found.records else "请求成功,但没有记录"
+        console.print(f"✓ {said}" + (";以 ! 开头的各行请核对" if found.hints else ""))
 
 
 @app.command("fields")

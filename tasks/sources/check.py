@@ -23,7 +23,9 @@ from tasks.sources.connector import ApiPull, control_count, cursor_text, request
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.folder import open_folder, projector_of, wanted_of
 from tasks.sources.landing import LandingWriter
-from tasks.sources.model import Child, Resource, Source
+from tasks.sources.model import Child, Resource, Single, Source
+from tasks.sources.paginate import Page, business_code, is_same
+from tasks.sources.propose import paging_of
 from tasks.sources.session import Client
 from tasks.sources.windows import Window, parse_moment, split
 from tasks.sources.workbook import UnreadableWorkbook, read_workbook
@@ -61,7 +63,7 @@ class ListCheck:
     """What was found of a resource, or of one kind of its children.
 
     `not_mapped` are fields of the source that nothing declares, `empty` columns for which no
-    record of the page has a value.
+    record of the page has a value, `hints` what is no fault and should be looked at.
     """
 
     name: str
@@ -74,6 +76,7 @@ class ListCheck:
     not_mapped: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
+    hints: list[str] = field(default_factory=list)
     control_total: int | None = None
     error: SourceError | None = None
 
@@ -144,12 +147,30 @@ def _look_at_api(
             found.request = _shown(client.shown(page.answer.request), sent)
             found.records_on_page, found.total = len(page.records), page.total
             if page.records:
+                found.hints = list(_hints(source, rule, page, run.second_page(request)))
                 break
         if rule.control_total is not None:
             found.control_total = control_count(client, source, rule.control_total, None)
         if run.projector.watch is None:
             return []
         return sorted(run.projector.watch.found)
+
+
+def _hints(source: Source, rule: Resource, first: Page, second: Page | None) -> Iterator[str]:
+    """What in an answer does not go with what the file says of it."""
+    body = first.answer.body
+    code = business_code(body)
+    if code is not None and source.success is None:
+        yield (
+            f"响应中有业务状态码 {code},而没有写 success:出错时可能被当作没有记录。"
+            f"可写 success: {{path: {code.partition('=')[0]}, values: [{code.partition('=')[2]}]}}"
+        )
+    if isinstance(rule.paginator, Single):
+        seen = paging_of(first.answer, len(first.records))
+        if seen["type"] != "single":
+            yield f"响应像是分页的,而没有写 paginator:可能只取到第一页。可从这里写起:{seen}"
+    if second is not None and is_same(first, second):
+        yield "第二页与第一页相同:翻页参数可能没有起作用,请核对 paginator 的参数名"
 
 
 def _shown(request: str, sent: list[requests.PreparedRequest]) -> str:

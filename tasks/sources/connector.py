@@ -16,7 +16,15 @@ from tasks.sources import address
 from tasks.sources.compiled import Context, Row
 from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import LandingWriter
-from tasks.sources.model import Child, ControlTotal, Detail, Resource, Source
+from tasks.sources.model import (
+    Child,
+    ControlTotal,
+    Detail,
+    Offset,
+    PageNumber,
+    Resource,
+    Source,
+)
 from tasks.sources.paginate import Page, Reader
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, fill
@@ -203,6 +211,16 @@ class ApiPull:
             page = next(self._reader(self._resource, None).pages(request))
             self._land(replace(page, records=page.records[:most]), context, executor)
         return page
+
+    def second_page(self, request: Request) -> Page | None:
+        """The page after the first, of a list whose pages are asked for by number.
+
+        None when there is none. Raises SourceError.
+        """
+        if not isinstance(self._resource.paginator, PageNumber | Offset):
+            return None
+        pages = self._reader(self._resource, None).pages(request)
+        return next(itertools.islice(pages, 1, None), None)
 
     def _one_by_one(
         self, listed: list[tuple[Request, Context]], executor: Executor

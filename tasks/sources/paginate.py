@@ -113,7 +113,7 @@ class Reader:
                 before = self._at(request, paginator, size, number - 1)
                 yield before
                 page = self._at(request, paginator, size, number)
-            if number == 1 and _is_same(page, first):
+            if number == 1 and is_same(page, first):
                 raise self._standing_still(page)
             if isinstance(paginator, Offset) and 0 < len(page.records) < size:
                 yield from self._gap(request, paginator, size, number, page)
@@ -457,7 +457,8 @@ def _awaited(page: Page, size: int, number: int, count: int) -> int:
     return max(page.total - number * size, 0) if page.total is not None else 0
 
 
-def _is_same(page: Page, other: Page) -> bool:
+def is_same(page: Page, other: Page) -> bool:
+    """Whether two pages hold the same records."""
     return bool(page.records) and _fingerprint(page) == _fingerprint(other)
 
 

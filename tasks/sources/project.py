@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from html import unescape
 from typing import Any, Protocol
 
 import msgspec
@@ -192,6 +193,8 @@ class Projector:
         for column, field in rule.fields.items():
             if field.path:
                 value = code.first([expression(path) for path in field.path])
+                if field.html:
+                    value = f"{code.named('plain', _without_marks)}({value})"
                 if field.pattern is not None:
                     value = f"{code.named('match', _matcher(field.pattern))}({value})"
                 code.column(column, value)
@@ -255,6 +258,13 @@ def _add_removed(
         after.append(
             f"    row['$removed_at'] = {code.named('at', read(removed.at))}(record, context)"
         )
+
+
+_MARKS = re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL)
+
+
+def _without_marks(value: Any) -> Any:
+    return unescape(_MARKS.sub("", value)).strip() if value.__class__ is str else value
 
 
 def _matcher(pattern: str) -> Callable[[Any], str | None]:

@@ -15,11 +15,13 @@ from urllib.parse import parse_qsl, urlsplit
 import duckdb
 import yaml
 
+from tasks.sources import address
 from tasks.sources.decode import Undecodable, decode
 from tasks.sources.errors import SourceContractError
 from tasks.sources.model.auth import Auth
 from tasks.sources.model.source import Source
-from tasks.sources.select import text
+from tasks.sources.paginate import business_code
+from tasks.sources.select import path_of, text
 from tasks.sources.session import Answer, Client, Request
 from tasks.typed import prepare
 from warehouse.tables import Table, table
@@ -32,10 +34,24 @@ PERSONAL_NAMES = re.compile(
     re.IGNORECASE,
 )
 PERSONAL_VALUES = re.compile(r"1[3-9]\d{9}|\d{17}[\dXx]|[\w.+-]+@[\w-]+\.[\w.]+")
-_PAGE = {"page", "pageno", "pagenum", "pagenumber", "pageindex", "current", "p", "curpage"}
+_PAGE = {
+    "page",
+    "page_index",
+    "page_no",
+    "page_num",
+    "page_number",
+    "pageno",
+    "pagenum",
+    "pagenumber",
+    "pageindex",
+    "current",
+    "p",
+    "curpage",
+}
 _OFFSET = {"offset", "start", "skip", "begin"}
 _SIZE = {"size", "limit", "pagesize", "page_size", "per_page", "perpage", "rows", "count", "num"}
 _TOTAL = re.compile(r"total|count|zongshu|zongtiaoshu|totalelements|records?num", re.IGNORECASE)
+_SECRET_NAMES = re.compile(r"key|token|secret|sign|passw|pwd|ticket|nonce|timestamp", re.IGNORECASE)
 _NEXT = re.compile(r"next", re.IGNORECASE)
 _UPDATED = re.compile(r"updat|modif|lastchange|gxsj|xgsj|gengxin|xiugai", re.IGNORECASE)
 _IDENTITY = re.compile(r"(^|[._])(id|guid|uuid|no|code|bh|bianhao)$|id$|编号|序号", re.IGNORECASE)
@@ -64,6 +80,7 @@ class Proposal:
     table: str | None
     fields: list[FieldProposal] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    params: dict[str, str] = field(default_factory=dict)
 
     def resource(self) -> dict[str, Any]:
         """The resource as it would stand in a source file."""
@@ -73,8 +90,10 @@ class Proposal:
             "title": "(中文名称)",
             "table": self.table or "(核心表)",
             "path": urlsplit(self.url).path,
-            "paginator": self.paginator,
         }
+        if self.params:
+            resource["params"] = self.params
+        resource["paginator"] = self.paginator
         if self.records:
             resource["records"] = self.records
         resource["key"] = self.key or "(编号的路径)"
@@ -130,21 +149,29 @@ def propose_from(url: str, answer: Answer, table_name: str | None = None) -> Pro
         body = decode(answer.content, form)
     except Undecodable as error:
         raise SourceContractError(
-            f"{url} 的响应{error}。请确认地址返回的是数据而不是网页"
+            f"{address.shown(url)} 的响应{error}。请确认地址返回的是数据而不是网页"
         ) from None
     lists = sorted(_lists(body, ""), key=lambda found: len(found[1]), reverse=True)
     if not lists:
-        raise SourceContractError(f"{url} 的响应中没有记录列表。请核对地址与参数")
+        found = "、".join(map(str, body)) if isinstance(body, dict) else "(无)"
+        code = business_code(body)
+        raise SourceContractError(
+            f"{address.shown(url)} 的响应中没有记录列表,有:{found}"
+            + (f";业务状态码 {code}" if code else "")
+            + "。请核对地址、参数与登录方式(--source)"
+        )
     path, records = lists[0]
     records = records[:SAMPLE]
     columns = _columns(records)
     target = table(f"core.{table_name}") if table_name else None
+    paginator = _paginator(url, answer, body, len(lists[0][1]))
     proposal = Proposal(
         url=url,
+        params=_fixed_params(url, paginator),
         records=path or None,
         count=len(records),
         key=_key(columns, len(records)),
-        paginator=_paginator(url, answer, body, len(lists[0][1])),
+        paginator=paginator,
         cursor=next((name for name in columns if _UPDATED.search(name)), None),
         table=table_name,
     )
@@ -179,7 +206,8 @@ def _lists(value: Any, path: str) -> Iterator[tuple[str, list[Any]]]:
             yield path, value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield from _lists(inner, f"{path}.{name}" if path else name)
+            own = path_of([str(name)])
+            yield from _lists(inner, f"{path}.{own}" if path else own)
 
 
 def _columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
@@ -188,7 +216,7 @@ def _columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
     def look(value: dict[str, Any], prefix: str) -> None:
         for name, inner in value.items():
-            path = f"{prefix}{name}"
+            path = f"{prefix}{path_of([str(name)])}"
             if isinstance(inner, dict):
                 look(inner, f"{path}.")
             elif not isinstance(inner, list):
@@ -206,27 +234,40 @@ def _key(columns: dict[str, list[Any]], count: int) -> str | None:
     return next((n for n in unique if _IDENTITY.search(n)), unique[0] if unique else None)
 
 
+def paging_of(answer: Answer, count: int) -> dict[str, Any]:
+    """The paging that an answer of so many records suggests. Raises Undecodable."""
+    return _paginator(answer.url, answer, answer.body, count)
+
+
 def _paginator(url: str, answer: Answer, body: Any, count: int) -> dict[str, Any]:
-    given = {n.lower(): n for n, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    given = {
+        n.lower().lstrip("_@$"): n
+        for n, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    }
     size = next((given[n] for n in given if n in _SIZE), None)
     total = next(
+        (p for p, v in _scalars(body, "") if _TOTAL.search(p) and _is_count(v) and int(v) >= count),
+        None,
+    )
+    header = next(
         (
-            p
-            for p, v in _scalars(body, "")
-            if _TOTAL.search(p) and isinstance(v, int) and v >= count
+            n
+            for n, v in answer.headers.items()
+            if _TOTAL.search(n) and _is_count(v) and int(v) >= count
         ),
         None,
     )
     sized: dict[str, Any] = {"size_param": size} if size else {}
-    if total:
-        sized["total"] = total
     if 'rel="next"' in answer.headers.get("Link", ""):
-        return {"type": "link_header", **({"size_param": size} if size else {})}
+        return {"type": "link_header", **sized}
     for path, value in _scalars(body, ""):
         if _NEXT.search(path) and isinstance(value, str) and value:
-            if value.startswith(("http", "/")):
-                return {"type": "next_link", "next": path}
-            return {"type": "cursor", "next": path, **({"size_param": size} if size else {})}
+            kind = "next_link" if value.startswith(("http", "/", "?")) else "cursor"
+            return {"type": kind, "next": path, **sized}
+    if total:
+        sized["total"] = total
+    elif header:
+        sized["total_header"] = header
     for names, kind, param in (
         (_OFFSET, "offset", "offset_param"),
         (_PAGE, "page_number", "page_param"),
@@ -234,16 +275,39 @@ def _paginator(url: str, answer: Answer, body: Any, count: int) -> dict[str, Any
         found = next((given[n] for n in given if n in names), None)
         if found:
             return {"type": kind, param: found, **sized}
-    return {"type": "page_number", **sized} if total else {"type": "single"}
+    # Nothing of paging in the address: the answer may tell in which words the system counts.
+    said = {p.rpartition(".")[2].lower() for p, _ in _scalars(body, "")}
+    kind = "offset" if said & _OFFSET else "page_number"
+    return {"type": kind, **sized} if total or header else {"type": "single"}
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int | str) and not isinstance(value, bool) and str(value).isdigit()
+
+
+def _fixed_params(url: str, paginator: dict[str, Any]) -> dict[str, str]:
+    """The parameters of the sample's address that are neither paging nor a proof of who asks."""
+    paging = set(map(str, paginator.values()))
+    return {
+        name: value
+        for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)
+        if name not in paging
+        and name.lower().lstrip("_@$") not in _PAGE | _OFFSET | _SIZE
+        and not _SECRET_NAMES.search(name)
+    }
 
 
 def _scalars(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Every single value of an answer with its path; of a list that of its only item."""
     if isinstance(value, dict):
         for name, inner in value.items():
+            path = f"{prefix}{path_of([str(name)])}"
             if isinstance(inner, dict):
-                yield from _scalars(inner, f"{prefix}{name}.")
+                yield from _scalars(inner, f"{path}.")
             elif not isinstance(inner, list):
-                yield f"{prefix}{name}", inner
+                yield path, inner
+            elif len(inner) == 1:
+                yield from _scalars(inner[0], f"{path}[0].")
 
 
 def _is_personal(name: str, values: list[Any]) -> bool:
@@ -285,8 +349,10 @@ def _column(name: str, kind: str, target: Table | None) -> str | None:
     """A column of the table whose name says the same."""
     if target is None:
         return None
-    said = re.sub(r"[^a-z]", "", re.sub(r"([A-Z])", r"_\1", name.rpartition(".")[2]).lower())
-    for column in target.business_columns:
-        if re.sub(r"[^a-z]", "", column.name) == said:
-            return column.name
+    # The last name that says it: `title.rendered` is the title.
+    for part in reversed(name.split(".")):
+        said = re.sub(r"[^a-z]", "", part.lower())
+        for column in target.business_columns:
+            if re.sub(r"[^a-z]", "", column.name) == said:
+                return column.name
     return None

@@ -19,6 +19,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from tasks.sources.decode import Undecodable, decode_text
+from tasks.sources.disguised import is_disguised, tables_of
 from tasks.sources.model import Workbook
 
 MOST_HEADER_ROWS = 3
@@ -157,7 +158,18 @@ def _grids(
     content: bytes, name: str, rule: Workbook
 ) -> Iterator[tuple[str, Grid, list[Range] | None]]:
     """Name, cells from A1 on, and merged ranges of every visible sheet."""
-    if PurePosixPath(name).suffix.lower() in (".csv", ".txt", ".tsv"):
+    is_text = PurePosixPath(name).suffix.lower() in (".csv", ".txt", ".tsv")
+    if not is_text and is_disguised(content) and content.strip():
+        try:
+            tables = tables_of(content)
+        except Undecodable:
+            tables = []
+        yield from tables
+        if tables:
+            return
+        # What is no markup either may be lines of text under the name of a workbook.
+        is_text = b"\0" not in content[:1024]
+    if is_text:
         try:
             text = decode_text(content, rule.encoding)
         except Undecodable as error:
@@ -197,14 +209,18 @@ def _find_header(
 ) -> tuple[int, list[str], dict[str, int]] | str:
     """First data row, the label of each column, and where each wanted label is; or what lacks."""
     depths = [rule.header_rows] if rule.header_rows else list(range(1, MOST_HEADER_ROWS + 1))
-    best: tuple[int, int, list[str], dict[str, int]] | None = None
+    best: tuple[tuple[int, int], int, list[str], dict[str, int]] | None = None
     for top in range(min(rule.header_within, len(grid))):
         for depth in depths:
             rows = grid[top : top + depth]
             labels = _labels(rows, _has_groups(rows, top, merged))
             columns = match_labels(labels, wanted.labels)
-            if columns and (best is None or len(columns) > best[0]):
-                best = (len(columns), top + depth, labels, columns)
+            # Of two that have as many of the labels, the one without a line of something else
+            # above it: there more of them are whole.
+            whole = sum(labels[index] == label_of(path) for path, index in columns.items())
+            fit = (len(columns), whole)
+            if columns and (best is None or fit > best[0]):
+                best = (fit, top + depth, labels, columns)
     if best is None:
         return f"的前 {rule.header_within} 行中没有找到表头({'、'.join(wanted.labels[:8])}…)"
     _, first_row, labels, columns = best
@@ -249,7 +265,7 @@ def match_labels(labels: list[str], wanted: Collection[str]) -> dict[str, int]:
     columns: dict[str, int] = {}
     bare = [_BRACKETS.sub("", label) for label in labels]
     for path in wanted:
-        sought = "/".join(normal(part) for part in path.split("/"))
+        sought = label_of(path)
         for candidates in (labels, bare):
             whole = [i for i, label in enumerate(candidates) if label == sought]
             ending = [i for i, label in enumerate(candidates) if label.endswith("/" + sought)]
@@ -257,6 +273,11 @@ def match_labels(labels: list[str], wanted: Collection[str]) -> dict[str, int]:
                 columns[path] = (whole or ending)[0]
                 break
     return columns
+
+
+def label_of(path: str) -> str:
+    """A path of the source file as labels are compared: its levels joined by `/`."""
+    return "/".join(normal(part) for part in path.split("/"))
 
 
 def normal(value: Cell) -> str:

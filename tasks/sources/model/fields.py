@@ -91,6 +91,13 @@ class FieldRule(Part):
             "regular expression; its first group is taken",
         ),
     ] = None
+    html: Annotated[
+        bool,
+        Says(
+            "值为 HTML 片段:去掉标记,还原 &amp; 等字符",
+            "the value is a piece of HTML: its marks are dropped, &amp; and the like resolved",
+        ),
+    ] = False
     multiply: Annotated[
         float | None, Says("数值乘以(如单位为万元时写 10000)", "factor, such as 10000 for 万元")
     ] = None

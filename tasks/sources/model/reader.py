@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tasks.sources.errors import Problem, SourceFileError
+from tasks.sources.errors import Problem, SourceContractError, SourceFileError
 from tasks.sources.model.fields import CodeMap, Fields
 from tasks.sources.model.resource import Child, Resource
 from tasks.sources.model.source import Source
 from tasks.sources.model.yaml_lines import KeyPath, dotted, nearest_line, read_yaml
+from tasks.sources.select import compile_path
 from warehouse.tables import Table, all_tables
 
 TOO_SHORT = "至少要有一项"
@@ -291,6 +292,38 @@ def _check_records(
         report((*path, "table"), f"没有核心表 {records.table}。{hint}允许:{'、'.join(tables)}")
         return
     _check_fields(source, records.fields, table, (*path, "fields"), report)
+    # In a workbook a path is a label, whatever it holds.
+    if isinstance(records, Child) or records.workbook is None:
+        for key, written in _paths(records):
+            try:
+                compile_path(written)
+            except SourceContractError as error:
+                report((*path, *key), str(error))
+
+
+def _paths(records: Resource | Child) -> Iterator[tuple[KeyPath, str]]:
+    """Every path of a list with the keys it stands under."""
+    for column, rule in records.fields.items():
+        for written in rule.path:
+            yield ("fields", column), written
+    for written in records.key:
+        if not written.startswith("="):
+            yield ("key",), written
+    for index, condition in enumerate(records.where):
+        yield ("where", index, "path"), condition.path
+    if records.removed is not None:
+        yield ("removed", "path"), records.removed.path
+    parts: list[tuple[str, Any]] = [("paginator", records.paginator)]
+    if isinstance(records, Resource):
+        parts += [("cursor", records.cursor), ("detail", records.detail)]
+        parts += [("control_total", records.control_total)]
+    for key, part in parts:
+        for name in ("total", "total_pages", "has_more", "next", "field", "records"):
+            if getattr(part, name, None):
+                yield (key, name), getattr(part, name)
+    for name in ("records", "updated"):
+        if getattr(records, name) is not None:
+            yield (name,), getattr(records, name)
 
 
 def _check_fields(source: Source, fields: Fields, table: Table, path: KeyPath, report: Any) -> None:
