@@ -125,10 +125,11 @@ CREATE OR REPLACE TEMP MACRO moment_of(t, zone) AS
          WHEN length(t) = 13 AND TRY_CAST(t AS BIGINT) IS NOT NULL
               THEN epoch_moment(TRY_CAST(t AS BIGINT) / 1000)
          WHEN unicode(t) BETWEEN 48 AND 57 OR unicode(t) BETWEEN 65296 AND 65305 OR unicode(t) = 12295
-              THEN list_transform([half_width(t)], lambda h: uncommon_moment(h, zone))[1]
+              OR unicode(t) IN (unicode('一'), unicode('二'))
+              THEN list_transform(
+                  [half_width(CASE WHEN unicode(t) IN (unicode('一'), unicode('二')) THEN with_digits(t) ELSE t END)],
+                  lambda h: uncommon_moment(h, zone))[1]
          WHEN unicode(t) = 47 THEN script_moment(t)
          WHEN unicode(t) BETWEEN 65 AND 90
               THEN list_transform([t], lambda h: english_moment(h, zone))[1]
-         WHEN unicode(t) IN (unicode('一'), unicode('二'))
-              THEN list_transform([with_digits(t)], lambda h: uncommon_moment(h, zone))[1]
     END;

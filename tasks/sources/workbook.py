@@ -168,7 +168,7 @@ def _grids(
         if tables:
             return
         # What is no markup either may be lines of text under the name of a workbook.
-        is_text = b"\0" not in content[:1024]
+        is_text = b"\t" in content and b"\0" not in content
     if is_text:
         try:
             text = decode_text(content, rule.encoding)

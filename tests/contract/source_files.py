@@ -14,7 +14,7 @@ from tasks.pull import Pull, pull
 from tasks.sources.landing import Landed
 from tasks.sources.model import Source, load_source
 from tests.contract.vendor import Vendor
-from tests.contract.vendor.server import KEY, PASSWORD, SECRET, USER
+from tests.contract.vendor.server import KEY, PASSWORD, SECRET, SIGN_IN_TITLE, USER
 
 ENVIRONMENT = {"VENDOR_KEY": KEY, "VENDOR_SECRET": SECRET, "VENDOR_PASSWORD": PASSWORD}
 
@@ -100,6 +100,51 @@ AUTHS: dict[str, dict[str, Any]] = {
         "params": {"appId": "{key}", "timestamp": "{timestamp}", "sign": "{signature}"},
     },
 }
+RARER_AUTHS: dict[str, dict[str, Any]] = {
+    "sign_in_page": {
+        "type": "session",
+        "page": {
+            "path": "/login.jsp",
+            "pattern": 'name="_csrf" value="([^"]+)"',
+            "field": "_csrf",
+        },
+        "login_path": "/login",
+        "body": {"user": USER, "pass": "${VENDOR_PASSWORD}"},
+        "cookie": "SID",
+        "expired": {"contains": SIGN_IN_TITLE},
+    },
+    "token_param": {
+        "type": "session",
+        "login_path": "/token",
+        "method": "GET",
+        "body": {
+            "grant_type": "client_credentials",
+            "client_id": "${VENDOR_KEY}",
+            "client_secret": "${VENDOR_SECRET}",
+        },
+        "token": "access_token",
+        "token_param": "access_token",
+        "expired": {"path": "errcode", "values": [42001]},
+    },
+    "body_signature": {
+        "type": "signed",
+        "algorithm": "md5",
+        "key": "${VENDOR_KEY}",
+        "secret": "${VENDOR_SECRET}",
+        "timestamp": "%Y-%m-%d %H:%M:%S",
+        "canonical": "{params}&key={secret}",
+        "body": {"appId": "{key}", "timestamp": "{timestamp}", "sign": "{signature}"},
+    },
+    "joined_params": {
+        "type": "signed",
+        "algorithm": "hmac_sha1",
+        "hmac_key": "{secret}&",
+        "secret": "${VENDOR_SECRET}",
+        "encoding": "hex_upper",
+        "canonical": "{joined}",
+        "params": {"timestamp": "{timestamp}", "sign": "{signature}"},
+    },
+}
 FIELDS: dict[str, Any] = {
     "title": "title",
     "organ_id": {"path": "organ.code", "required": True},
@@ -132,7 +177,7 @@ def raw_source(vendor: Vendor, paging: str = "page_number", **changes: Any) -> d
         "name": "vendor",
         "title": "测试系统",
         "base_url": vendor.url,
-        "auth": AUTHS[vendor.auth],
+        "auth": {**AUTHS, **RARER_AUTHS}[vendor.auth],
         "http": {"retries": 3, "concurrency": 4},
         "resources": [
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tasks.sources import session
 from tasks.sources.errors import SourceContractError, SourceDenied, SourceUnavailable
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
-from tests.contract.vendor.server import cut_short, drop, fail
+from tests.contract.vendor.server import cut_short, drop, fail, slip
 
 SERVED = 53
 
@@ -30,6 +31,29 @@ def test_every_paging_with_every_sign_in(tmp_path: Path, paging: str, auth: str)
     vendor = Vendor(files.records(SERVED), paging=paging, auth=auth, token_requests=3)
     with vendor.serving():
         landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, paging)))
+    assert files.ids(landed) == _all(vendor.records)
+
+
+@pytest.mark.parametrize("auth", sorted(files.RARER_AUTHS))
+def test_rarer_ways_to_sign_in(tmp_path: Path, auth: str) -> None:
+    """Tokens that run out after a few requests among them, with more requests side by side."""
+    vendor = Vendor(files.records(SERVED), auth=auth, token_requests=3)
+    changes: dict[str, Any] = {}
+    if auth == "body_signature":
+        changes = {"method": "POST", "body": {"kind": "通知"}}
+    with vendor.serving():
+        raw = files.raw_source(vendor, **changes)
+        raw["resources"][0]["paginator"]["size"] = 3
+        if auth == "body_signature":
+            raw["resources"][0]["paginator"]["send_in"] = "body"
+        landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+    assert files.ids(landed) == _all(vendor.records)
+
+
+def test_an_answer_wrapped_for_a_page_of_another_host(tmp_path: Path) -> None:
+    vendor = Vendor(files.records(SERVED), form="jsonp")
+    with vendor.serving():
+        landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor)))
     assert files.ids(landed) == _all(vendor.records)
 
 
@@ -98,6 +122,78 @@ def test_a_server_that_repeats_its_last_page(tmp_path: Path) -> None:
             tmp_path, files.written(tmp_path, files.raw_source(vendor, "until_empty"))
         )
     assert sorted(set(files.ids(landed))) == _all(vendor.records)
+
+
+@pytest.mark.parametrize("paging", ["page_number", "total_pages", "total_header", "offset"])
+@pytest.mark.parametrize("clamps", [False, True])
+def test_a_count_that_is_too_small(tmp_path: Path, paging: str, clamps: bool) -> None:
+    """Some systems count to a limit and serve on; some repeat their last page beyond it."""
+    for served in (SERVED, 56):
+        vendor = Vendor(files.records(served), paging=paging, total_told=14, clamps_page=clamps)
+        with vendor.serving():
+            raw = files.raw_source(vendor, paging)
+            landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+        assert sorted(set(files.ids(landed))) == _all(vendor.records)
+
+
+@pytest.mark.parametrize(("status", "past_end"), [(404, None), (400, 400), (422, [400, 422])])
+@pytest.mark.parametrize("served", [SERVED, 49])
+def test_a_page_beyond_the_last_that_is_refused(
+    tmp_path: Path, status: int, past_end: Any, served: int
+) -> None:
+    vendor = Vendor(files.records(served), paging="until_empty", past_end_status=status)
+    with vendor.serving():
+        raw = files.raw_source(vendor, "until_empty")
+        if past_end is not None:
+            raw["resources"][0]["paginator"]["past_end"] = past_end
+        landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+    assert files.ids(landed) == _all(vendor.records)
+
+
+def test_a_refusal_that_is_not_declared_as_the_end_is_none(tmp_path: Path) -> None:
+    vendor = Vendor(files.records(SERVED), paging="until_empty", past_end_status=400)
+    with vendor.serving(), pytest.raises(SourceContractError, match="past_end: 400"):
+        files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, "until_empty")))
+
+
+@pytest.mark.parametrize("paging", ["page_number", "total_pages", "until_empty"])
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_page_that_comes_short_once(tmp_path: Path, paging: str, kept: int) -> None:
+    vendor = Vendor(files.records(SERVED), paging=paging)
+    body = {"data": {"list": vendor.records[14 : 14 + kept], "total": SERVED}, "pages": 8}
+    vendor.faults = [slip(3, body)]
+    with vendor.serving():
+        landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, paging)))
+    assert not vendor.faults
+    assert sorted(set(files.ids(landed))) == _all(vendor.records)
+
+
+@pytest.mark.parametrize("paging", ["page_number", "until_empty", "offset"])
+def test_records_that_come_twice_on_a_page(tmp_path: Path, paging: str) -> None:
+    vendor = Vendor(files.records(SERVED), paging=paging, doubled=2)
+    with vendor.serving():
+        landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, paging)))
+    assert sorted(set(files.ids(landed))) == _all(vendor.records)
+
+
+def test_a_page_parameter_without_effect(tmp_path: Path) -> None:
+    vendor = Vendor(files.records(SERVED))
+    with vendor.serving():
+        raw = files.raw_source(vendor)
+        raw["resources"][0]["paginator"]["page_param"] = "pageNo"
+        source = files.written(tmp_path, raw)
+        with pytest.raises(SourceContractError, match="翻页参数没有起作用"):
+            files.pulled(tmp_path, source)
+
+
+@pytest.mark.parametrize("records", ["data.list", "data.list[*].{id: id}", "from_json(data).list"])
+def test_an_error_with_http_200_is_no_empty_list(tmp_path: Path, records: str) -> None:
+    vendor = Vendor(files.records(SERVED))
+    with vendor.serving():
+        source = files.written(tmp_path, files.raw_source(vendor, records=records))
+        vendor.faults = [slip(1, {"code": 500, "msg": "系统异常", "data": None})]
+        with pytest.raises(SourceContractError, match=r"业务状态码 code=500.*写明怎样算成功"):
+            files.pulled(tmp_path, source)
 
 
 @pytest.mark.parametrize("paging", ["next_link", "link_header"])

@@ -12,8 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import yaml
+from requests.structures import CaseInsensitiveDict
 
 from tasks.load import load
 from tasks.pull import Pull, compare_control_totals, plan, pull
@@ -21,9 +23,11 @@ from tasks.sources import session
 from tasks.sources.check import check_source
 from tasks.sources.errors import PartlyLoaded, SourceContractError
 from tasks.sources.landing import read_landing
-from tasks.sources.propose import propose
+from tasks.sources.propose import propose, propose_from
+from tasks.sources.session import Answer, Request
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
+from tests.contract.vendor.server import envelope
 from tests.unit.test_source_workbook import MERGED, REGISTER, book
 from warehouse.lake import Lake
 
@@ -308,6 +312,66 @@ def test_a_check_of_a_wrong_path_says_so(tmp_path: Path, vendor: Vendor) -> None
     raw = files.raw_source(vendor, fields={"title": "titel"})
     found = next(iter(check_source(files.written(tmp_path, raw))))
     assert found.faults == ["title ← titel:7 条都没有值。路径可能写错,相近的字段:title"]
+
+
+def test_a_check_hints_at_what_the_file_leaves_out(tmp_path: Path) -> None:
+    vendor = Vendor(files.records(60), paging="until_empty")
+    vendor.faults = [envelope]
+    with vendor.serving():
+        raw = files.raw_source(vendor, paginator={"type": "single"})
+        found = next(iter(check_source(files.written(tmp_path, raw))))
+        assert found.is_good
+        assert [hint.partition(",")[0] for hint in found.hints] == [
+            "响应中有业务状态码 code=0",
+            "响应像是分页的",
+        ]
+        raw = files.raw_source(vendor, "until_empty")
+        assert next(iter(check_source(files.written(tmp_path, raw)))).hints == []
+        raw["resources"][0]["paginator"]["page_param"] = "pageNo"
+        found = next(iter(check_source(files.written(tmp_path, raw))))
+    assert found.hints[0].startswith("第二页与第一页相同")
+
+
+def test_a_proposal_keeps_the_address_and_quotes_what_it_must() -> None:
+    body = {
+        "data": {
+            "@total": "40",
+            "@links": {"next": [{"uri": "http://x.example/issue?@page_index=2"}]},
+            "collection": [{"@id": n, "title": {"rendered": f"T{n}"}, "a.b": n} for n in range(3)],
+        }
+    }
+    url = "http://x.example/issue?type=通知&@page_index=1&apikey=s3cret"
+    answer = Answer(Request(url), url, 200, CaseInsensitiveDict(), orjson.dumps(body))
+    proposal = propose_from(url, answer, "article")
+    assert proposal.params == {"type": "通知"}
+    assert proposal.paginator == {"type": "next_link", "next": "data.@links.next[0].uri"}
+    assert (proposal.key, proposal.records) == ("@id", "data.collection")
+    assert {f.path: f.column for f in proposal.fields} == {
+        "@id": None,
+        "title.rendered": "title",
+        '"a.b"': None,
+    }
+    listed = Answer(
+        Request(url),
+        url,
+        200,
+        CaseInsensitiveDict({"X-WP-Total": "400"}),
+        orjson.dumps(body["data"]["collection"]),
+    )
+    assert propose_from(url, listed).paginator == {
+        "type": "page_number",
+        "page_param": "@page_index",
+        "total_header": "X-WP-Total",
+    }
+
+
+def test_a_proposal_from_something_else_says_what_came() -> None:
+    url = "http://x.example/list?key=s3cret"
+    body = orjson.dumps({"code": 500, "msg": "x", "data": None})
+    answer = Answer(Request(url), url, 200, CaseInsensitiveDict(), body)
+    with pytest.raises(SourceContractError, match="code、msg、data;业务状态码 code=500") as error:
+        propose_from(url, answer)
+    assert "s3cret" not in str(error.value)
 
 
 def test_a_proposal_from_a_sample(vendor: Vendor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,62 @@ def test_a_register_with_merged_header_totals_and_notes() -> None:
 
 def test_the_same_without_merged_ranges() -> None:
     assert _dates(records(book(("登记表", REGISTER, [])))) == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["register.xls", "register.ods"])
+def test_the_same_in_the_other_forms_of_office_programs(name: str) -> None:
+    """The files are `book` above as LibreOffice 7.4 converts it (`--convert-to xls`, `ods`; of
+    the .ods only mimetype, manifest and content.xml are kept)."""
+    content = (Path(__file__).parent / "workbooks" / name).read_bytes()
+    assert _dates(records(content, name)) == EXPECTED
+    sheet = read_workbook(content, name, RULE, replace(WANTED, beside=("填报单位",)))[0]
+    assert sheet.beside == {"填报单位": "东涌镇"}
+
+
+HTML_TABLE = """<html xmlns:x="urn:schemas-microsoft-com:office:excel"><head>
+<meta http-equiv="Content-Type" content="text/html; charset=gb2312"></head><body><table border=1>
+<tr><th colspan=5>登记表</th></tr>
+<tr><th rowspan=2>序号</th><th rowspan=2>登记编号</th><th colspan=2>申请人</th><th rowspan=2>收到<br>日期</th></tr>
+<tr><th>姓名</th><th>类别</th></tr>
+<tr><td>1&nbsp;</td><td>H-1</td><td>王某</td><td>自然人</td><td>2020-03-05</td></tr>
+<tr><td>合计</td><td></td><td></td><td></td><td></td></tr></table></body></html>"""
+XML_SHEET = """<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
+<Worksheet ss:Name="登记表"><Table>
+<Row><Cell ss:MergeDown="1"><Data ss:Type="String">登记编号</Data></Cell>
+<Cell ss:MergeAcross="1"><Data ss:Type="String">申请人</Data></Cell>
+<Cell ss:MergeDown="1"><Data ss:Type="String">收到日期</Data></Cell></Row>
+<Row><Cell ss:Index="2"><Data ss:Type="String">姓名</Data></Cell><Cell><Data ss:Type="String">类别</Data></Cell></Row>
+<Row ss:Index="4"><Cell><Data ss:Type="String">H-1</Data></Cell>
+<Cell ss:Index="3"><Data ss:Type="String">自然人</Data></Cell><Cell><Data ss:Type="DateTime">2020-03-05</Data></Cell></Row>
+</Table></Worksheet></Workbook>"""
+TABBED = "登记编号\t申请人/类别\t收到日期\nH-1\t自然人\t2020-03-05\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sheet", "row"),
+    [
+        (HTML_TABLE.encode("gb18030"), "", 4),
+        (b"\xef\xbb\xbf" + HTML_TABLE.encode(), "", 4),
+        (XML_SHEET.encode(), "登记表", 4),
+        (TABBED.encode("gb18030"), "", 2),
+    ],
+)
+def test_exports_that_are_only_called_workbooks(content: bytes, sheet: str, row: int) -> None:
+    record = {"登记编号": "H-1", "申请人/类别": "自然人", "收到日期": "2020-03-05"}
+    assert records(content, "export.xls") == [(sheet, row, record)]
+
+
+def test_a_line_above_the_header_is_no_part_of_it() -> None:
+    rows = [
+        ["登记表", None, None, None],
+        ["单位代码:", "0755", None, None],
+        ["序号", "登记编号", "收到日期", "类别"],
+        [1, "A-1", "2020-03-05", "自然人"],
+    ]
+    content = book(("登记表", rows, ["A1:D1"]))
+    sheet = read_workbook(content, "a.xlsx", RULE, WANTED)[0]
+    assert sheet.undeclared == ["序号", "类别"]
 
 
 def test_names_of_undeclared_columns_but_not_their_values() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 Record = dict[str, Any]
+SIGN_IN_TITLE = "用户登录"
 KEY, SECRET, USER, PASSWORD = "the-key", "the-secret", "reader", "pass word/3"
 
 
@@ -23,7 +24,9 @@ class Vendor:
     """What the server serves and how; change the attributes between requests.
 
     `paging` is one of the names in `_page`; `size_cap` is the most records it gives a page,
-    `refuses_over` a size it answers with 400. `before_page(number)` is called before each list
+    `refuses_over` a size it answers with 400, `total_told` a count that is wrong,
+    `past_end_status` its answer to a page beyond the last, `doubled` how many records of a page
+    come twice on it. `before_page(number)` is called before each list
     answer, so that a test can insert or delete records while they are read.
     """
 
@@ -39,6 +42,9 @@ class Vendor:
         self.repeats_page = False
         self.clamps_page = False
         self.tells_total = True
+        self.total_told: int | None = None
+        self.past_end_status: int | None = None
+        self.doubled = 0
         self.start = 1
         self.updated_filter = "since"
         self.window_field = "day"
@@ -158,6 +164,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._token()
         if path == "/login":
             return self._login()
+        if path == "/login.jsp":
+            return self._login_page()
         refusal = self._refusal(path)
         if refusal is not None:
             return refusal()
@@ -212,7 +220,17 @@ class _Handler(BaseHTTPRequestHandler):
             return self.answer({"error": "invalid_client"}, 400)
         return self.answer({"access_token": self.vendor.issue(), "expires_in": 3600})
 
+    def _login_page(self) -> None:
+        """A form with a hidden value that is good for one sign-in of the same visitor."""
+        hidden = self.vendor.issue()
+        page = f'<title>{SIGN_IN_TITLE}</title><input name="_csrf" value="{hidden}">'
+        self.raw(page.encode("gb18030"), "text/html;charset=GBK", {"Set-Cookie": f"V={hidden}"})
+
     def _login(self) -> None:
+        if self.vendor.auth == "sign_in_page" and (
+            f"V={self.given.get('_csrf')}" not in self.headers.get("Cookie", "")
+        ):
+            return self._login_page()
         if (self.given.get("user"), self.given.get("pass")) != (USER, PASSWORD):
             return self.answer({"ok": False}, 200)
         return self.raw(
@@ -254,6 +272,24 @@ class _Handler(BaseHTTPRequestHandler):
             if not vendor.spend(cookies.get("SID", "")):
                 return lambda: self.raw(b"", "text/html", {"Location": "/login.html"}, 302)
             allowed = True
+        elif auth == "sign_in_page":
+            cookies = self.headers.get("Cookie", "")
+            if not vendor.spend(cookies.partition("SID=")[2].partition(";")[0]):
+                return self._login_page
+            allowed = True
+        elif auth == "token_param":
+            if not vendor.spend(self.given.get("access_token", "")):
+                return lambda: self.answer({"errcode": 42001, "errmsg": "expired"})
+            allowed = True
+        elif auth == "body_signature":
+            sent = {k: v for k, v in self.given.items() if k != "sign"}
+            text = "&".join(f"{n}={v}" for n, v in sorted(sent.items())) + f"&key={SECRET}"
+            allowed = self.given.get("sign") == hashlib.md5(text.encode()).hexdigest()
+        elif auth == "joined_params":
+            sent = {k: v for k, v in self.given.items() if k != "sign"}
+            text = "".join(f"{n}{v}" for n, v in sorted(sent.items()))
+            secret = hmac.new(f"{SECRET}&".encode(), text.encode(), "sha1").hexdigest()
+            allowed = self.given.get("sign") == secret.upper()
         elif auth == "hmac_header":
             allowed = self._is_signed(path)
         elif auth == "md5_query":
@@ -294,6 +330,8 @@ class _Handler(BaseHTTPRequestHandler):
         vendor.before_page(len(vendor.requests))
         records = vendor.selected(given)
         body, headers = self._page(records, size)
+        if vendor.past_end_status is not None and not body["data"]["list"]:
+            return self.answer({"detail": "Invalid page."}, vendor.past_end_status)
         return self.answer(body, headers=headers)
 
     def _page(self, records: list[Record], size: int) -> tuple[Any, dict[str, str]]:
@@ -312,7 +350,10 @@ class _Handler(BaseHTTPRequestHandler):
             if vendor.clamps_page:
                 number = min(number, max(pages - 1, 0))
             found = records[number * size : (number + 1) * size]
+            found = found + found[: vendor.doubled]
             body: dict[str, Any] = {"data": {"list": found}}
+            if vendor.total_told is not None:
+                total, pages = vendor.total_told, -(-vendor.total_told // size)
             if paging == "page_number" and vendor.tells_total:
                 body["data"]["total"] = total
             if paging == "total_pages":
@@ -327,6 +368,8 @@ class _Handler(BaseHTTPRequestHandler):
         if paging == "offset":
             offset = int(given.get("offset", "0"))
             found = records[offset : offset + size]
+            found = found + found[: vendor.doubled]
+            total = total if vendor.total_told is None else vendor.total_told
             return {
                 "data": {"list": found, **({"total": total} if vendor.tells_total else {})}
             }, headers
@@ -370,6 +413,8 @@ class _Handler(BaseHTTPRequestHandler):
         if vendor.form == "json" or status != 200 or (found is None and not isinstance(body, list)):
             text = json.dumps(body, ensure_ascii=False)
             kind = "application/json"
+        elif vendor.form == "jsonp":
+            text, kind = f"/**/back({json.dumps(body)});", "application/javascript"
         elif vendor.form == "ndjson":
             text, kind = (
                 "\n".join(
@@ -436,6 +481,26 @@ def fail(status: int, headers: dict[str, str] | None = None) -> Callable[[_Handl
         return True
 
     return fault
+
+
+def slip(page: int, body: Any) -> Callable[[_Handler], bool]:
+    """A fault: this page says something else, once."""
+
+    def fault(handler: _Handler) -> bool:
+        if handler.given.get("page") != str(page):
+            return False
+        handler.answer(body)
+        return True
+
+    return fault
+
+
+def envelope(handler: _Handler) -> bool:
+    """No fault: the first page with a business code and a count around it, once."""
+    with handler.vendor.lock:
+        found = handler.vendor.records[:20]
+        handler.answer({"code": 0, "data": {"list": found, "total": len(handler.vendor.records)}})
+    return True
 
 
 def drop(handler: _Handler) -> bool:
