@@ -38,6 +38,7 @@ PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("auth: signed", "auth: signed", auth.Signed),
     ("auth: session", "auth: session", auth.SessionLogin),
     ("auth.expired 登录失效", "auth.expired", auth.Expired),
+    ("auth.page 登录前的页面", "auth.page", auth.SignInPage),
     ("code_maps 代码表", "code_maps", fields.CodeMap),
     ("resources 资源", "resources", resource.Resource),
     ("fields 字段", "fields", fields.FieldRule),
