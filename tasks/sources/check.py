@@ -158,8 +158,7 @@ def _look_at_api(
 
 def _hints(source: Source, rule: Resource, first: Page, second: Page | None) -> Iterator[str]:
     """What in an answer does not go with what the file says of it."""
-    body = first.answer.body
-    code = business_code(body)
+    code = business_code(first.answer.whole)
     if code is not None and source.success is None:
         yield (
             f"响应中有业务状态码 {code},而没有写 success:出错时可能被当作没有记录。"
@@ -169,7 +168,7 @@ def _hints(source: Source, rule: Resource, first: Page, second: Page | None) -> 
         seen = paging_of(first.answer, len(first.records))
         if seen["type"] != "single":
             yield f"响应像是分页的,而没有写 paginator:可能只取到第一页。可从这里写起:{seen}"
-    if second is not None and is_same(first, second):
+    if second is not None and is_same(first, second, rule.records):
         yield "第二页与第一页相同:翻页参数可能没有起作用,请核对 paginator 的参数名"
 
 

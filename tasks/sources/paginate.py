@@ -113,7 +113,7 @@ class Reader:
                 before = self._at(request, paginator, size, number - 1)
                 yield before
                 page = self._at(request, paginator, size, number)
-            if number == 1 and is_same(page, first):
+            if number == 1 and is_same(page, first, self._path):
                 raise self._standing_still(page)
             if isinstance(paginator, Offset) and 0 < len(page.records) < size:
                 yield from self._gap(request, paginator, size, number, page)
@@ -240,13 +240,14 @@ class Reader:
             if following.records and len(page.records) < size and isinstance(paginator, PageNumber):
                 # The page before was not the last after all.
                 yield from self._once_more(request, paginator, size, number - 1, page)
-            page = following
             # Some systems give the last page again for every number beyond it.
+            if is_counted and is_same(following, page, self._path):
+                return
+            page, is_counted = following, False
             mark = _fingerprint(page)
             same = same + 1 if mark == seen else 0
-            if same >= (1 if is_counted else SAME_PAGES):
+            if same >= SAME_PAGES:
                 return
-            is_counted = False
             seen = mark
             position += len(page.records)
             number += 1
@@ -457,9 +458,12 @@ def _awaited(page: Page, size: int, number: int, count: int) -> int:
     return max(page.total - number * size, 0) if page.total is not None else 0
 
 
-def is_same(page: Page, other: Page) -> bool:
-    """Whether two pages hold the same records."""
-    return bool(page.records) and _fingerprint(page) == _fingerprint(other)
+def is_same(page: Page, other: Page, records: str | None) -> bool:
+    """Whether two pages hold the same records, however much of each has been decoded."""
+    if not page.records or len(page.records) != len(other.records):
+        return False
+    select = compile_path(records)
+    return bool(select(page.answer.whole) == select(other.answer.whole))
 
 
 def _fingerprint(page: Page) -> int:
