@@ -369,7 +369,11 @@ def _request(
 ) -> Request:
     from tasks.sources.session import Request
 
-    return Request(address.join(client.base_url, url), "POST", {}, headers, body, body_type)
+    request = Request(address.join(client.base_url, url), "POST", {}, headers, {}, body_type)
+    if body_type == "json":
+        # Dotted names lead into objects, as those of page parameters do.
+        return request.with_values(body, "body")
+    return replace(request, body=body)
 
 
 def _value(answer: Answer, path: str | None) -> Any:

@@ -19,11 +19,15 @@ from tasks.sources.landing import LandingWriter
 from tasks.sources.model import (
     Child,
     ControlTotal,
+    Cursor,
     Detail,
+    LinkHeader,
+    NextLink,
     Offset,
     PageNumber,
     Resource,
     Source,
+    WindowRule,
 )
 from tasks.sources.paginate import Page, Reader
 from tasks.sources.project import Projector
@@ -83,20 +87,26 @@ def requests_of(
         rule = resource.windows
         for window in windows:
             assert rule is not None
-            client.visible |= {rule.from_param, rule.to_param}
-            start, end = write_window(
-                window,
-                rule.format,
-                rule.timezone or source.timezone,
-                to_is_inclusive=rule.to_is_inclusive,
-            )
-            listed.append(
-                (
-                    request.with_values({rule.from_param: start, rule.to_param: end}, rule.send_in),
-                    context,
-                )
-            )
+            ends = _window_values(client, source, rule, window)
+            listed.append((request.with_values(ends, rule.send_in), context))
     return listed
+
+
+def _window_values(
+    client: Client, source: Source, rule: WindowRule | ControlTotal, window: Window
+) -> dict[str, str | int]:
+    """The parameters that ask for a window; messages may show them."""
+    start, end = write_window(
+        window,
+        rule.format,
+        rule.timezone or source.timezone,
+        to_is_inclusive=rule.to_is_inclusive,
+    )
+    assert rule.from_param is not None
+    client.visible |= {rule.from_param, rule.to_param or rule.from_param}
+    if rule.to_param is None:
+        return {rule.from_param: fill(rule.both, {"from": start, "to": end})}
+    return {rule.from_param: start, rule.to_param: end}
 
 
 _pulls = 0
@@ -231,19 +241,26 @@ class ApiPull:
                 yield stream, page
         if len(listed) == 1:
             for _ in range(MOST_PASSES - 1):
+                before = self._writer.different
                 if not self._has_slipped():
                     return
                 # One page after the other this time, so that less can move in between.
                 for page in self._lister(None).pages(listed[0][0]):
                     yield 0, page
+                if self._writer.different == before:
+                    return
 
     def _has_slipped(self) -> bool:
         """Whether records came twice while others did not come at all.
 
-        That is how a list looks that grew and shrank between two pages: its totals agree.
+        That is how a list looks that grew and shrank between two pages: its totals agree. A
+        chain of pages has been cut where fewer records came than it says it has.
         """
         different, total = self._writer.different, self._totals.get(0)
-        if different is None or total is None or self._writer.rows == different:
+        if different is None or total is None:
+            return False
+        is_chain = isinstance(self._resource.paginator, Cursor | NextLink | LinkHeader)
+        if self._writer.rows == different and not is_chain:
             return False
         return different + self.projector.not_selected < total
 
@@ -381,12 +398,7 @@ def control_count(client: Client, source: Source, rule: ControlTotal, window: Wi
     """The source's own count, of one window or of all. Raises SourceError."""
     request = base_request(client, rule, {})
     if window is not None:
-        assert rule.from_param is not None
-        assert rule.to_param is not None
-        client.visible |= {rule.from_param, rule.to_param}
-        zone = rule.timezone or source.timezone
-        start, end = write_window(window, rule.format, zone, to_is_inclusive=rule.to_is_inclusive)
-        request = request.with_values({rule.from_param: start, rule.to_param: end})
+        request = request.with_values(_window_values(client, source, rule, window))
     answer = client.get(request)
     if rule.total_header is not None:
         found = answer.headers.get(rule.total_header)

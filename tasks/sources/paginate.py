@@ -402,7 +402,7 @@ class Reader:
 
     def _total(self, answer: Answer, body: Any) -> int | None:
         paginator = self._paginator
-        if not isinstance(paginator, PageNumber | Offset):
+        if isinstance(paginator, Single):
             return None
         return _count(paginator.total, paginator.total_header, body, answer.headers)
 

@@ -113,6 +113,13 @@ RARER_AUTHS: dict[str, dict[str, Any]] = {
         "cookie": "SID",
         "expired": {"contains": SIGN_IN_TITLE},
     },
+    "nested_login": {
+        "type": "session",
+        "login_path": "/login",
+        "body_type": "json",
+        "body": {"account.user": USER, "account.pass": "${VENDOR_PASSWORD}"},
+        "cookie": "SID",
+    },
     "token_param": {
         "type": "session",
         "login_path": "/token",

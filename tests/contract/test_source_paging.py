@@ -11,7 +11,7 @@ from tasks.sources import session
 from tasks.sources.errors import SourceContractError, SourceDenied, SourceUnavailable
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
-from tests.contract.vendor.server import cut_short, drop, fail, slip
+from tests.contract.vendor.server import cut_chain, cut_short, drop, fail, slip
 
 SERVED = 53
 
@@ -174,6 +174,18 @@ def test_records_that_come_twice_on_a_page(tmp_path: Path, paging: str) -> None:
     with vendor.serving():
         landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, paging)))
     assert sorted(set(files.ids(landed))) == _all(vendor.records)
+
+
+@pytest.mark.parametrize("paging", ["cursor_body", "cursor_header", "next_link", "link_header"])
+def test_a_chain_of_pages_that_is_cut_once(tmp_path: Path, paging: str) -> None:
+    vendor = Vendor(files.records(SERVED), paging=paging, faults=[cut_chain])
+    with vendor.serving():
+        raw = files.raw_source(vendor, paging)
+        raw["resources"][0]["paginator"]["total"] = "data.total"
+        landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+    assert not vendor.faults
+    assert sorted(set(files.ids(landed))) == _all(vendor.records)
+    assert landed.manifest.expected_rows == SERVED
 
 
 def test_a_page_parameter_without_effect(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import pytest
@@ -134,6 +135,21 @@ def test_windows_are_split_and_fetched_side_by_side(
     again = plan(source, lake, now=NOW)
     # What ended more than two days before it was pulled is settled.
     assert all(window.end > datetime(2021, 1, 13) for due in again for window in due.windows)
+
+
+def test_windows_whose_ends_are_one_parameter(tmp_path: Path, vendor: Vendor, lake: Lake) -> None:
+    windows = {
+        "from_param": "span",
+        "both": "{from}~{to}",
+        "split": "month",
+        "start": "2020-01-01",
+        "column": "published_at",
+    }
+    raw = files.raw_source(vendor, windows=windows)
+    raw["name"] = "one_parameter"
+    results = _run(tmp_path, files.written(tmp_path, raw), lake)
+    assert sum(result.lists[0].rows_written for result in results) == 40
+    assert any("span=2020-02-01~2020-02-29" in unquote(path) for path in vendor.requests)
 
 
 def test_a_window_that_is_asked_for(tmp_path: Path, vendor: Vendor, lake: Lake) -> None:

@@ -103,6 +103,16 @@ def test_a_good_file(tmp_path: Path) -> None:
         ("    table: application\n", "", "9 resources[0].table: 缺少这个键"),
         ("${LEDGER_URL}", "127.0.0.1", "3 base_url: 地址须以 http:// 或 https:// 开头并带主机名"),
         ("type: basic", "type: basik", "4 auth.type: 类型 basik 不认识。允许:none、api_key、basic"),
+        (
+            "    key: id",
+            "    key: id\n    windows: {from_param: span, both: '{from}', start: 2020-01-01}",
+            "15 resources[0].windows: both 中须有 {from} 与 {to}",
+        ),
+        (
+            "    key: id",
+            "    key: id\n    windows: {from_param: span, start: 2020-01-01}",
+            "15 resources[0].windows: to_param(终点的参数)与 both",
+        ),
         ("    key: id", "    key: a..b", "14 resources[0].key: 路径 a..b 不是合法的 JMESPath"),
         (
             "received_on: receivedDate",

@@ -245,7 +245,13 @@ class SessionLogin(_Renewable):
     type: Literal["session"]
     login_path: Annotated[str, Says("登录地址", "where to sign in")]
     method: Annotated[Literal["POST", "GET"], Says("登录请求的方法", "method")] = "POST"
-    body: Annotated[dict[str, SecretStr], Says("登录时提交的内容", "what is submitted")]
+    body: Annotated[
+        dict[str, SecretStr],
+        Says(
+            "登录时提交的内容;JSON 中的内层写作 user.name",
+            "what is submitted; inside objects of a JSON body as user.name",
+        ),
+    ]
     body_type: Annotated[
         Literal["form", "json"], Says("登录请求体的格式", "format of the body")
     ] = "form"

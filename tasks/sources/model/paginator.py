@@ -14,6 +14,10 @@ class _Paged(Part):
         Literal["query", "body"],
         Says("翻页参数放在查询参数还是请求体", "where page parameters are sent"),
     ] = "query"
+    total: Annotated[str | None, Says("响应体中总条数的路径", "path of the record count")] = None
+    total_header: Annotated[
+        str | None, Says("总条数所在的响应头", "header with the record count")
+    ] = None
     max_pages: Annotated[
         int, Says("页数上限;超过即停止并报错,防止无尽翻页", "more pages than this is an error")
     ] = Field(100_000, ge=1)
@@ -24,10 +28,6 @@ class _Sized(_Paged):
         int,
         Says("每页条数;来源有上限时自动降低", "records a page; lowered when the server caps it"),
     ] = Field(500, ge=1)
-    total: Annotated[str | None, Says("响应体中总条数的路径", "path of the record count")] = None
-    total_header: Annotated[
-        str | None, Says("总条数所在的响应头", "header with the record count")
-    ] = None
     past_end: Annotated[
         tuple[int, ...],
         BeforeValidator(lambda value: [value] if isinstance(value, int) else value),

@@ -88,11 +88,21 @@ class CursorRule(Part):
     send_in: Annotated[Literal["query", "body"], Says("参数放在哪里", "where it is sent")] = "query"
 
 
+Both = Annotated[
+    str | None,
+    Says(
+        "起止写在同一个参数(from_param)里的写法,代替 to_param,如 ><{from}|{to}",
+        "how both ends are written into from_param, instead of to_param, such as ><{from}|{to}",
+    ),
+]
+
+
 class WindowRule(Part):
     """From/to parameters; a long range is split and fetched side by side."""
 
     from_param: Annotated[str, Says("请求中窗口起点的参数", "parameter for the beginning")]
-    to_param: Annotated[str, Says("请求中窗口终点的参数", "parameter for the end")]
+    to_param: Annotated[str | None, Says("请求中窗口终点的参数", "parameter for the end")] = None
+    both: Both = None
     format: Annotated[
         str,
         Says(
@@ -125,6 +135,14 @@ class WindowRule(Part):
         "query"
     )
 
+    @model_validator(mode="after")
+    def _two_ends(self) -> WindowRule:
+        if (self.to_param is None) == (self.both is None):
+            raise ValueError("to_param(终点的参数)与 both(起止写在一个参数里)必须且只能写一个")
+        if self.both is not None and not all(end in self.both for end in ("{from}", "{to}")):
+            raise ValueError("both 中须有 {from} 与 {to}")
+        return self
+
 
 class Detail(_Request):
     """One more request for each record of the list."""
@@ -150,6 +168,7 @@ class ControlTotal(Part):
     total_header: Annotated[str | None, Says("条数所在的响应头", "header with the count")] = None
     from_param: Annotated[str | None, Says("窗口起点的参数", "parameter for the beginning")] = None
     to_param: Annotated[str | None, Says("窗口终点的参数", "parameter for the end")] = None
+    both: Both = None
     format: Annotated[str, Says("参数中时间的写法", "how the parameters write times")] = "%Y-%m-%d"
     timezone: Annotated[str | None, Says("参数中时间的时区", "zone of the parameters")] = None
     to_is_inclusive: Annotated[bool, Says("终点是否包括在内", "whether the end is included")] = True
@@ -168,9 +187,9 @@ class ControlTotal(Part):
     def _complete(self) -> ControlTotal:
         if (self.total is None) == (self.total_header is None):
             raise ValueError("total(响应体路径)与 total_header(响应头)必须且只能写一个")
-        parts = (self.from_param, self.to_param, self.start, self.column)
+        parts = (self.from_param, self.to_param or self.both, self.start, self.column)
         if any(part is not None for part in parts) and not all(part is not None for part in parts):
-            raise ValueError("按窗口核对时 from_param、to_param、start、column 要一起写")
+            raise ValueError("按窗口核对时 from_param、to_param(或 both)、start、column 要一起写")
         return self
 
     @property
