@@ -20,8 +20,13 @@ def new(
     name: Annotated[str, typer.Option(prompt="名称(小写字母,如 hotline)", help="来源名称")],
     title: Annotated[str, typer.Option(prompt="中文名称", help="中文名称")],
     base_url: Annotated[
-        str, typer.Option("--base-url", prompt="接口的根地址(可写 ${环境变量})", help="根地址")
-    ],
+        str,
+        typer.Option(
+            "--base-url",
+            prompt="接口的根地址(可写 ${环境变量};只读本机工作簿时留空)",
+            help="根地址;空白即读本机工作簿",
+        ),
+    ] = "",
     auth: Annotated[
         str,
         typer.Option(
@@ -30,7 +35,10 @@ def new(
         ),
     ] = "none",
     table: Annotated[str, typer.Option(prompt="写入的核心表", help="写入的核心表")] = "article",
-    path: Annotated[str, typer.Option(prompt="列表接口的路径", help="列表接口的路径")] = "/records",
+    path: Annotated[
+        str,
+        typer.Option(prompt="列表接口的路径(工作簿:所在目录)", help="列表接口的路径;工作簿的目录"),
+    ] = "/records",
     paginator: Annotated[
         str,
         typer.Option(

@@ -38,7 +38,10 @@ PAGINATORS = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What is asked: name and title of the system, address, sign-in, and one list."""
+    """What is asked: name and title of the system, address, sign-in, and one list.
+
+    Without an address the source is a folder of workbooks, and `path` says where.
+    """
 
     name: str
     title: str
@@ -58,32 +61,39 @@ def starting_file(answers: Answers) -> str:
     target = table(f"core.{answers.table}")
     auth = AUTHS[answers.auth].replace("@", prefix)
     width = max(len(column.name) for column in target.business_columns) + 12
-    fields = "\n".join(
-        f"      {f'# {column.name}: 路径':<{width}}  # {column.sql_type} {column.meaning}"
-        for column in target.business_columns
-    )
-    return f"""# {answers.title}。各键的说明见 docs/connect.zh.md;写完运行 nianbao source check 本文件
-name: {answers.name}
-title: {answers.title}
-base_url: {answers.base_url}
+    connection = f"""base_url: {answers.base_url}
 # 密钥等写在环境变量或 <数据目录>/<城市>.env 中,不写在本文件里
 auth: {auth}
 http: {{timeout_seconds: 30, retries: 5, concurrency: 4}}
-timezone: Asia/Shanghai
-# code_maps:                      # 代码表:来源代码 → 本库代码
-#   outcome: {{values: {{"01": granted}}, unknown: reject}}
-resources:
-  - name: {answers.table}s
-    title: {target.title}
-    table: {answers.table}
-    path: {answers.path}
+"""
+    request = f"""    path: {answers.path}
     paginator: {PAGINATORS[answers.paginator]}
     records: data.list            # 响应体中记录列表的路径
     key: id                       # 记录编号的路径
     # cursor: {{field: updatedAt, param: updated_since, format: "%Y-%m-%dT%H:%M:%S", lag: 2d}}
     # removed: {{path: status, equals: deleted, at: deletedAt}}
     # control_total: {{path: {answers.path}/count, total: count}}
-    # 允许保存的字段:列: 路径。去掉行首的 # 并写上路径;没有声明的字段不会被保存
+"""
+    folder = f"""    workbook: {{folder: "{answers.path}"}}   # 目录,相对本文件;可写 sheets: [登记表]
+    key: 编号                     # 编号一列的标题;各单位会重号时写 [$file, 编号]
+    # where: [{{path: 编号, present: true}}]
+"""
+    path = "路径" if answers.base_url else "列标题"
+    fields = "\n".join(
+        f"      {f'# {column.name}: {path}':<{width}}  # {column.sql_type} {column.meaning}"
+        for column in target.business_columns
+    )
+    return f"""# {answers.title}。各键的说明见 docs/connect.zh.md;写完运行 nianbao source check 本文件
+name: {answers.name}
+title: {answers.title}
+{connection if answers.base_url else ""}timezone: Asia/Shanghai
+# code_maps:                      # 代码表:来源代码 → 本库代码
+#   outcome: {{values: {{"01": granted}}, unknown: reject}}
+resources:
+  - name: {answers.table}s
+    title: {target.title}
+    table: {answers.table}
+{request if answers.base_url else folder}    # 允许保存的字段:列: {path}。去掉行首的 # 并写上{path};没有声明的字段不会被保存
     fields:
 {fields}
 """
