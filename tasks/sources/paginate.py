@@ -353,7 +353,7 @@ class Reader:
             page = self._page(answer, is_first=number == 0)
             number += 1
             self._guard(number, most)
-            following = step(answer)
+            following = step(page.answer)
             if following is None:
                 yield page
                 return
@@ -371,7 +371,8 @@ class Reader:
     # ---- what a page holds
 
     def _page(self, answer: Answer, *, is_first: bool = False) -> Page:
-        body = self._client.body(answer)
+        answer = self._client.readable(answer)
+        body = answer.body
         total = self._total(answer, body)
         value = self._select(body)
         if not isinstance(value, list):

@@ -6,6 +6,7 @@ address without secrets and says what to do.
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -41,7 +42,7 @@ RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_REDIRECTS = 5
 MOST_SIGN_INS = 3
 MOST_RENEWALS = 12
-MOST_BROKEN = 2
+MOST_BROKEN = 3
 SHORTEST_REST = 0.25
 CHUNK = 1 << 22
 
@@ -234,16 +235,25 @@ class Client:
 
         Raises UnreadableAnswer, and what `get` raises.
         """
-        try:
-            return answer.body
-        except Undecodable as error:
-            for attempt in range(1, MOST_BROKEN + 1):
-                self.rest(attempt)
-                try:
-                    return self.get(answer.request).body
-                except Undecodable:
-                    continue
-            raise self._given_up(answer.request, Passing(f"响应{error}", most=0)) from None
+        return self.readable(answer).body
+
+    def readable(self, answer: Answer) -> Answer:
+        """The answer, or one in its place that can be decoded.
+
+        Raises UnreadableAnswer, and what `get` raises.
+        """
+        for attempt in itertools.count(1):
+            try:
+                _ = answer.body
+            except Undecodable as error:
+                if attempt > MOST_BROKEN:
+                    reason = Passing(f"响应{error}", most=0)
+                    raise self._given_up(answer.request, reason) from None
+            else:
+                break
+            self.rest(attempt)
+            answer = self.get(answer.request)
+        return answer
 
     def _given_up(self, request: Request, failure: Passing) -> Exception:
         if failure.most is not None:

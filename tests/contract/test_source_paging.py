@@ -11,7 +11,14 @@ from tasks.sources import session
 from tasks.sources.errors import SourceContractError, SourceDenied, SourceUnavailable
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
-from tests.contract.vendor.server import cut_chain, cut_short, drop, fail, slip
+from tests.contract.vendor.server import (
+    cut_chain,
+    cut_short,
+    drop,
+    fail,
+    from_request,
+    slip,
+)
 
 SERVED = 53
 
@@ -174,6 +181,18 @@ def test_records_that_come_twice_on_a_page(tmp_path: Path, paging: str) -> None:
     with vendor.serving():
         landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, paging)))
     assert sorted(set(files.ids(landed))) == _all(vendor.records)
+
+
+@pytest.mark.parametrize("paging", sorted(files.PAGINATORS))
+def test_answers_that_are_cut_short(tmp_path: Path, paging: str) -> None:
+    """The first page, and one after it: what they say of paging is asked for again as well."""
+    vendor = Vendor(files.records(SERVED), paging=paging, faults=[cut_short])
+    if paging != "single":
+        vendor.faults.append(from_request(3, cut_short))
+    with vendor.serving():
+        landed = files.pulled(tmp_path, files.written(tmp_path, files.raw_source(vendor, paging)))
+    assert not vendor.faults
+    assert files.ids(landed) == _all(vendor.records)
 
 
 @pytest.mark.parametrize("paging", ["cursor_body", "cursor_header", "next_link", "link_header"])

@@ -507,6 +507,11 @@ def cut_chain(handler: _Handler) -> bool:
     return True
 
 
+def from_request(number: int, fault: Callable[[_Handler], bool]) -> Callable[[_Handler], bool]:
+    """The fault, not before so many requests have come."""
+    return lambda handler: len(handler.vendor.requests) >= number and fault(handler)
+
+
 def envelope(handler: _Handler) -> bool:
     """No fault: the first page with a business code and a count around it, once."""
     with handler.vendor.lock:
