@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tasks.sources.compiled import Row
@@ -94,6 +94,8 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
+# How long an example may take says nothing about it on a busy machine.
+@settings(deadline=None)
 @given(st.lists(st.lists(RECORDS, max_size=3), max_size=6))
 def test_rows_and_new_names_are_the_same_however_a_page_is_read(
     pages: list[list[dict[str, Any]]],
