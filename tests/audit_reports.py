@@ -264,9 +264,28 @@ def _cut(rows: list[list[Span]], at: int) -> tuple[list[list[Span]], list[list[S
     return upper, lower
 
 
+def _split(rows: list[list[Span]], at: int) -> list[list[Span]]:
+    """A row in two, as a page cuts it: the rest of its label goes on without its figures."""
+    above = [[(t, w, h + (r + h > at)) for t, w, h in row] for r, row in enumerate(rows[:at])]
+    first = [
+        (t if t.isdigit() or h > 1 else t[: len(t) // 2], w, h + (h > 1)) for t, w, h in rows[at]
+    ]
+    rest = [("" if t.isdigit() else t[len(t) // 2 :], w, 1) for t, w, h in rows[at] if h == 1]
+    return [*above, first, rest, *rows[at + 1 :]]
+
+
 def as_pdf(
-    layout: Layout, figures: Figures, *, ruled: bool = True, cut_at: int | None = None
+    layout: Layout,
+    figures: Figures,
+    *,
+    ruled: bool = True,
+    cut_at: int | None = None,
+    cuts_rows: bool = False,
 ) -> bytes:
+    """A PDF; with `cut_at` every table goes on over the page behind that many rows.
+
+    `cuts_rows` lets the page cut the last of these rows in two.
+    """
     from reportlab.lib.pagesizes import A3
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.pdfbase import pdfmetrics
@@ -301,7 +320,7 @@ def as_pdf(
     for title, rows in tables(layout, figures):
         story.append(Paragraph(title, style))
         if cut_at is not None and cut_at < len(rows) - 1:
-            upper, lower = _cut(rows, cut_at)
+            upper, lower = _cut(_split(rows, cut_at - 1) if cuts_rows else rows, cut_at)
             story += [table(upper), PageBreak(), table(lower)]
         else:
             story.append(table(rows))

@@ -41,18 +41,16 @@ def cell_sum(expression: str, figures: Figures) -> _Sum | None:
         columns = APPLICANTS[1:-1] if column == "legal_person" else (column,)
         rows = [row]
         if row in _GROUPS and f"{table}.{row}.{columns[0]}" not in figures:
-            rows = [
-                k.split(".")[1]
-                for k in figures
-                if k.startswith(f"{table}.{row}_") and k.endswith(f".{columns[0]}")
-            ]
+            rows = list(
+                dict.fromkeys(k.split(".")[1] for k in figures if k.startswith(f"{table}.{row}_"))
+            )
         if not rows:
             return None
         for one in (f"{table}.{r}.{c}" for r in rows for c in columns):
-            # A total left blank is what its row adds up to.
+            # A total left blank, or a form without that column, is what the row adds up to.
             members = [one.replace(".total", f".{c}") for c in APPLICANTS[:-1]]
-            is_blank = table == "t3" and one in figures and figures[one] is None
-            keys += members if is_blank and column == "total" else [one]
+            is_lost = table == "t3" and column == "total" and figures.get(one) is None
+            keys += members if is_lost and all(m in figures for m in members) else [one]
     values = [figures.get(key) for key in keys]
     # One blank among the members of a group is read as nothing there; a lone blank is not.
     if any(key not in figures for key in keys) or all(v is None for v in values):

@@ -24,6 +24,7 @@ from tasks.audit.document import (
     holds_prose,
     plain,
 )
+from tasks.audit.labels import match, written
 
 _PAGE_NUMBER = re.compile(
     r"^[\s\-—–―·.]*(第\s*)?\d{1,3}(\s*页)?([\s,/]*共\s*\d+\s*页)?[\s\-—–―·.]*$"
@@ -31,12 +32,15 @@ _PAGE_NUMBER = re.compile(
 _STARTS_NEW = re.compile(
     r"^\s*([一二三四五六七八九十]{1,3}[、.]|\([一二三四五六七八九十]{1,3}\)|第[一二三四五六七八九十]+[章节部])"
 )
+_STARTS_LABEL = re.compile(r"^\s*(\d{1,2}[.、]|\([一二三四五六七八九十]\)|[一二三四]、)")
 _FIGURES = re.compile(r"(\s+[-+]?[\d,.]+){3,}\s*$")
 _SHORT = 36
 """Points before the margin (two characters) at which a line that ends a sentence ends its
 paragraph too. Other lines end early where a figure did not fit; they end their paragraph only
 if they reach less than `_FAR` across the text."""
 _FAR = 0.6
+_RULE = 3
+"""Points; a filled rectangle thinner than this is a rule."""
 _EDGE = 0.09
 """The part of a page at its head and foot in which running heads stand."""
 _SENTENCE = ("。", ";", ":", "!", "?")
@@ -62,18 +66,74 @@ def read_pdf(raw: bytes, name: str) -> Document:
     except Exception as error:
         # pdfminer raises whatever the damaged place leads to.
         raise UnreadableDocument(f"不是有效的 PDF 文件,或已加密({error})") from error
-    return Document(name, "pdf", tuple(_blocks(_without_running_heads(pages))), title)
+    return Document(name, "pdf", tuple(_blocks(_rejoined(_without_running_heads(pages)))), title)
 
 
-def _without_running_heads(pages: list[list[_Placed]]) -> list[str | Grid]:
-    """The pages in one, without lines that stand in the same place of several pages.
+def _rejoined(pages: list[list[str | Grid]]) -> list[str | Grid]:
+    """The pages in one, a table row that a page cuts in two put together again."""
+    pieces: list[str | Grid] = []
+    for page in pages:
+        upper, lower = pieces[-1:], page[:1]
+        if upper and lower and isinstance(upper[0], Grid) and isinstance(lower[0], Grid):
+            joined = _one_row(upper[0], lower[0])
+            if joined is not None:
+                pieces[-1:] = joined
+                pieces.extend(page[1:])
+                continue
+        pieces.extend(page)
+    return pieces
 
-    Page heads and feet would cut sentences that go on over the page.
+
+def _one_row(upper: Grid, lower: Grid) -> list[str | Grid] | None:
+    """Two tables whose last and first row are one row, with that row whole; else None.
+
+    A row cut by a page has its figures on one side, and on the other only the rest of its
+    label, which names no other row.
+    """
+    last, first = upper.rows[-1], lower.rows[0]
+    merged = set(upper.rows[-2]) if len(upper.rows) > 1 else set()
+    above = [c.text if c and c not in merged else "" for c in last]
+    below = [c.text if c else "" for c in first]
+    if len(last) != len(first) or len(lower.rows) < 2:
+        return None
+    figures = [[written(t).value is not None for t in texts] for texts in (above, below)]
+    if any(figures[0]) == any(figures[1]):
+        return None
+    held, other = (figures[0], below) if any(figures[0]) else (figures[1], above)
+    labels = [[t for t in texts if t and written(t).value is None] for texts in (above, below)]
+    if any(o.strip() for h, o in zip(held, other, strict=True) if h) or not all(labels):
+        return None
+    known = [match("rows", texts[-1]) for texts in labels]
+    if _STARTS_LABEL.match(plain(labels[1][-1])) or (all(known) and known[0] != known[1]):
+        return None
+    row = max(cell.row for cell in last if cell)
+    # A place that is only merged over keeps its cell.
+    cells = tuple(
+        old
+        if old in merged and not b.strip()
+        else GridCell("\n".join(t for t in (a, b) if t.strip()), row, column)
+        for column, (old, a, b) in enumerate(zip(last, above, below, strict=True))
+    )
+    return [Grid((*upper.rows[:-1], cells)), Grid(lower.rows[1:])]
+
+
+def _without_running_heads(pages: list[list[_Placed]]) -> list[list[str | Grid]]:
+    """The pages without lines that stand in the same place of several, and without numbers.
+
+    Page heads and feet would cut sentences and tables that go on over the page.
     """
     counted = Counter(
         _same(placed) for page in pages for placed in {_same(p): p for p in page}.values()
     )
-    return [p.piece for page in pages for p in page if not (p.at_edge and counted[_same(p)] > 1)]
+    return [
+        [
+            p.piece
+            for p in page
+            if not (p.at_edge and counted[_same(p)] > 1)
+            and not (isinstance(p.piece, str) and _PAGE_NUMBER.match(plain(p.piece)))
+        ]
+        for page in pages
+    ]
 
 
 def _same(placed: _Placed) -> tuple[int, str]:
@@ -93,8 +153,9 @@ class _Placed:
 
 def _page(page: Any) -> list[_Placed]:
     """Lines and tables of a page from top to bottom."""
+    page = page.filter(_is_no_shade)
     tables = [
-        t
+        _over_the_edge(page, t)
         for t in page.find_tables(_closing_rules(page))
         if len(t.rows) > 1 or len(t.rows[0].cells) > 2
     ]
@@ -119,6 +180,29 @@ def _page(page: Any) -> list[_Placed]:
         edge = min(line["top"], page.height - line["bottom"]) < page.height * _EDGE
         found.append(_Placed(line["top"], line["text"].translate(RADICALS) + end, edge))
     return sorted(found, key=lambda f: f.top)
+
+
+def _is_no_shade(item: dict[str, Any]) -> bool:
+    """Whether an object is anything but a shaded area, whose edges are no rules."""
+    is_area = item["object_type"] == "rect" and min(item["width"], item["height"]) > _RULE
+    return not (is_area and item.get("fill") and not item.get("stroke"))
+
+
+def _over_the_edge(page: Any, table: Any) -> Any:
+    """The table with its last column as wide as its text, where it is wider than the page.
+
+    Rules end at the edge of the page, text goes on: a figure would lose its last digits.
+    """
+    reach = max((c["x1"] for c in page.chars), default=0)
+    if table.bbox[2] < page.width - _RULE or reach <= page.width:
+        return table
+    return type(table)(
+        table.page,
+        [
+            (x0, top, reach + 1 if x1 >= page.width - _RULE else x1, bottom)
+            for x0, top, x1, bottom in table.cells
+        ],
+    )
 
 
 def _closing_rules(page: Any) -> dict[str, Any]:
@@ -175,10 +259,16 @@ def _covering(
 
 
 def _is_table_line(line: str) -> bool:
-    """A line of a table without rules: figures at its end, or words set apart."""
+    """A line of a table without rules: figures at its end, words set apart, or known labels."""
     words = line.split()
-    return _FIGURES.search(line) is not None or (
-        len(words) > 2 and not re.search(r"[。,;]", plain(line))
+    if _FIGURES.search(line) is not None:
+        return True
+    if not words or re.search(r"[。,;]", plain(line)):
+        return False
+    return len(words) > 2 or all(
+        any(match(kind, word) for kind in ("rows", "columns", "sections"))
+        or (at > 0 and written(word).value is not None)
+        for at, word in enumerate(words)
     )
 
 
@@ -201,7 +291,7 @@ def _blocks(pieces: list[str | Grid]) -> list[Block]:
                 blocks += [Block(text="".join(c.text.split("\n"))) for c in cells if c.text.strip()]
             else:
                 blocks.append(Block(grid=piece))
-        elif piece.strip() and not _PAGE_NUMBER.match(plain(piece)):
+        elif piece.strip():
             if paragraph.endswith("\n") or _STARTS_NEW.match(plain(piece)) or _is_table_line(piece):
                 end()
             latin = paragraph[-1:].isascii() and paragraph[-1:].isalpha() and piece[:1].isascii()

@@ -19,10 +19,10 @@ from warehouse.layout import Layout, layout_names, load_layout
 
 TABLES = ("t2", "t3", "t4")
 TABLE_NAMES = {"t2": "表二", "t3": "表三", "t4": "表四"}
-APPLICANTS = (
+APPLICANTS = [
     "natural_person", "commercial_enterprise", "research_institution", "public_welfare_organization",
     "legal_service_organization", "other_organization", "total",
-)  # fmt: skip
+]  # fmt: skip
 REVIEWS = ("reconsideration", "litigation_direct", "litigation_after_reconsideration")
 ENDINGS = ("upheld", "corrected", "other", "pending", "total")
 
@@ -153,11 +153,14 @@ class _Reader:
         """One row: a header, a line of figures, or none of ours."""
         self._is_text = is_text
         texts = [c for c in row if not _is_value(c)]
-        own_values = [c for c in row if _is_value(c) and c.own]
+        # A figure left of every label is the row's serial number.
+        labelled_from = min((c.column for c in texts), default=-1)
+        own_values = [c for c in row if _is_value(c) and c.own and c.column > labelled_from]
         has_figures = any(written(c.text).value is not None for c in own_values)
         if not has_figures and self._take_header(row, texts):
             return
-        table, key, label_at = self._row_key(texts, len(own_values))
+        # What is merged down from above into the figures labels no row.
+        table, key, label_at = self._row_key([c for c in texts if c.own], len(own_values))
         if key is not None:
             values = [c for c in own_values if c.column > label_at]
             if values:
@@ -254,12 +257,7 @@ class _Reader:
         if table == "t2":
             columns = self._header.get("t2") or list(enumerate(_default_columns(key, len(values))))
         elif table == "t3":
-            columns = sorted(set(self._header.get("t3", [])))
-            # Heads in lines of text do not stand above their figures; the form's order holds.
-            # Nor do they where merged cells lost their spans, and two heads share a column.
-            is_clear = len({at for at, _ in columns}) == len(columns)
-            if self._is_text or not is_clear or sorted(c for _, c in columns) != sorted(APPLICANTS):
-                columns = list(enumerate(APPLICANTS))
+            columns = self._applicant_columns(values)
         else:
             columns = list(enumerate(ENDINGS))
         matched = _align(
@@ -278,9 +276,29 @@ class _Reader:
         for column, cell in matched:
             self._keep(f"{table}.{key}.{column}", cell)
 
+    def _applicant_columns(self, values: list[RowCell]) -> list[tuple[int, str]]:
+        """The columns of table 三 as its heads stand, else in the form's order.
+
+        Heads in lines of text do not stand above their figures, nor do they where merged cells
+        lost their spans: then two share a column, one stands where there is no figure, or
+        总计 stands among the applicants.
+        """
+        heads = sorted(set(self._header.get("t3", [])))
+        named = [key for _, key in heads]
+        form = APPLICANTS
+        if set(named) == set(APPLICANTS[:-1]) and len(values) == len(APPLICANTS[:-1]):
+            form = APPLICANTS[:-1]
+        places = {at for at, _ in heads}
+        is_clear = len(places) == len(heads) and places <= {v.column for v in values}
+        is_ordered = named in (form, ["total", *form[:-1]])
+        return heads if is_clear and is_ordered and not self._is_text else list(enumerate(form))
+
     def _take_review_line(self, values: list[RowCell]) -> None:
         """Table 四 prints its fifteen figures in one row under two or three rows of heads."""
         self._header_open = False
+        headed = [v for v in values if self._heads_of(v.column)]
+        if len(values) > 15 and len(headed) == 15:
+            values = headed
         by_heads: dict[tuple[str, str], RowCell] = {}
         review = ""
         for cell in sorted(values, key=lambda c: c.column):

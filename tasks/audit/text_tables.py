@@ -17,6 +17,9 @@ _DIVIDER = re.compile(r"[|\t]")
 _FIGURE = re.compile(
     r"(?<![\d.])(?!\d{1,2}[.、)]\s*[一-龥])[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:万元|元)?"
 )
+_NUMBERED = re.compile(r"\d{1,2}[.、]|\([一二三四五六七八九十]\)|[一二三四]、")
+_MOST_LINES = 12
+"""A label set four characters wide takes no more lines."""
 _BETWEEN = re.compile(r"[\s,;/\[\]=、]*")
 _TABLE_NAME = re.compile(r"^\s*(?:附?表[一二三四]?|[一二三四]、)\s*:\s*")
 _LONGEST = 70
@@ -27,10 +30,11 @@ def text_rows(lines: Sequence[tuple[int, str]]) -> Iterator[list[RowCell]]:
     """Table rows in consecutive lines, each line with its block number."""
     open_row: list[RowCell] = []
     before: list[str] = []
-    for block, line in lines:
+    for at, (block, line) in enumerate(lines):
         rows = _rows(block, line)
         if rows is None:
-            rows = _wrapped(block, line, before)
+            after = [text for _, text in lines[at + 1 : at + 1 + _MOST_LINES]]
+            rows = _wrapped(block, line, before, after)
         if rows is None and _is_rest(line):
             # The figures of the row above go on here: better no figure than half of one.
             open_row = []
@@ -63,14 +67,14 @@ def _has_figures(rows: list[list[RowCell]]) -> bool:
     return any(written(cell.text).value is not None for row in rows for cell in row)
 
 
-def _wrapped(block: int, line: str, before: list[str]) -> list[list[RowCell]] | None:
-    """A row whose label began in the lines above, with the name of its group in between."""
+def _wrapped(
+    block: int, line: str, before: list[str], after: list[str]
+) -> list[list[RowCell]] | None:
+    """A row whose label began in the lines above or goes on in those below its figures."""
     figure = _FIGURE.search(_masked(plain(line)))
-    if figure is None or not before or len(line) > 2 * _LONGEST:
+    if figure is None or len(line) > 2 * _LONGEST:
         return None
-    words = [w for w in line[: figure.start()].split() if match("sections", w) is None]
-    for count in range(1, len(before) + 1):
-        label = "".join(before[-count:]) + "".join(words)
+    for label in _wrapped_labels(line[: figure.start()].split(), before, after):
         if len(label) <= _LONGEST and (known := match("rows", label)) and not known.general:
             rows = _runs(block, line[figure.start() :], figure.start())
             if rows is not None and len(rows) == 1:
@@ -80,10 +84,31 @@ def _wrapped(block: int, line: str, before: list[str]) -> list[list[RowCell]] | 
     return None
 
 
+def _wrapped_labels(words: list[str], before: list[str], after: list[str]) -> Iterator[str]:
+    """Labels that the words left of some figures may be a part of, the shortest first.
+
+    A numbered word begins a label: what stands above is the rest of another one. The names of
+    groups stand beside a label, in front of it or in between.
+    """
+    begins = [at for at, word in enumerate(words) if _NUMBERED.match(plain(word))]
+    if not begins:
+        own = "".join(w for w in words if match("sections", w) is None)
+        for count in range(1, len(before) + 1):
+            yield "".join(before[-count:]) + own
+        return
+    label = "".join(words[begins[-1] :])
+    for line in after:
+        more = line.split()[-1:]
+        if not more or _NUMBERED.match(plain(more[0])) or _FIGURE.search(_masked(plain(line))):
+            return
+        label += more[0]
+        yield label
+
+
 def _rows(block: int, line: str) -> list[list[RowCell]] | None:
     """The rows that one line holds, or None for a line that belongs to no table."""
     text = plain(line)
-    if "|" in line or "\t" in line.strip():
+    if "|" in line or "\t" in line.lstrip():
         cells = _divided(block, line)
         if all(_is_known(c.text) for c in cells):
             return [cells]
@@ -112,10 +137,11 @@ def _cell(block: int, column: int, text: str, start: int) -> RowCell:
 
 
 def _divided(block: int, line: str) -> list[RowCell]:
+    """The cells of a line. A stroke at its end closes the last cell, a tab opens an empty one."""
     cells: list[RowCell] = []
     start = 0
     for end in [m.start() for m in _DIVIDER.finditer(line)] + [len(line)]:
-        if end < len(line) or line[start:].strip():
+        if end < len(line) or "|" not in line or line[start:].strip():
             cells.append(_cell(block, len(cells), line[start:end], start))
         start = end + 1
     return cells

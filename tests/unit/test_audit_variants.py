@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from tasks.audit.agreement import cell_sum
 from tasks.audit.document import (
     Block,
     Document,
@@ -64,6 +65,44 @@ def _same(reading: TableReading, figures: Figures) -> bool:
 def test_merged_cells_that_lost_their_spans(form: Form) -> None:
     _, figures, rows = form
     assert _same(read("".join(laid(r, spans=False) for r in rows.values())), figures)
+
+
+def test_merged_cells_that_lost_one_kind_of_span(form: Form) -> None:
+    _, figures, rows = form
+    tall = [[(t, 1, h) for t, _, h in row] for r in rows.values() for row in r]
+    wide = [[(t, w, 1) for t, w, _ in row] for r in rows.values() for row in r]
+    assert _same(read(laid(tall)), figures)
+    assert _same(read(laid(wide)), figures)
+
+
+def test_serial_numbers_before_the_rows(form: Form) -> None:
+    _, figures, rows = form
+    numbered = [laid([[(str(n), 1, 1), *row] for n, row in enumerate(r, 1)]) for r in rows.values()]
+    reading = read("".join(numbered))
+    assert _same(reading, figures)
+    assert reading.extra_rows == []
+
+
+def test_applicants_without_their_total(form: Form) -> None:
+    layout, figures, rows = form
+    narrow: Rows = [[rows["t3"][0][0], ("申请人情况", 6, 1)], rows["t3"][1][:-1], rows["t3"][2]]
+    narrow += [row[:-1] for row in rows["t3"][3:]]
+    reading = read(laid(rows["t2"]) + laid(narrow) + laid(rows["t4"]))
+    lost = {k for k in figures if k.startswith("t3.") and k.endswith(".total")}
+    assert reading.figures == {k: v for k, v in figures.items() if k not in lost}
+    denied = cell_sum("t3.denied.total", reading.figures)
+    by_applicant = [
+        v for k, v in reading.figures.items() if v is not None and k.startswith("t3.denied_")
+    ]
+    assert denied is not None and denied.value == sum(by_applicant)
+
+
+def test_text_merged_down_into_the_figures_labels_no_row(form: Form) -> None:
+    _, figures, rows = form
+    lines = [*rows["t3"][:3], [*rows["t3"][3][:2], ("总计", 1, 2), *rows["t3"][3][2:]]]
+    reading = read(laid(rows["t2"]) + laid([*lines, *rows["t3"][4:]]) + laid(rows["t4"]))
+    carried_in = {k: v for k, v in figures.items() if k.startswith("t3.carried_in.")}
+    assert carried_in.items() <= reading.figures.items()
 
 
 def test_header_cells_and_page_design_around_the_tables(form: Form) -> None:
@@ -176,6 +215,87 @@ def test_page_of_a_pdf_without_its_closing_rule() -> None:
     figures = balanced(layout, random.Random(5))
     document = read_pdf(as_pdf(layout, figures, cut_at=7), "r.pdf")
     assert _same(read_tables(document), figures)
+
+
+def test_row_that_the_page_cuts_in_two() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(5))
+    for at in (8, 9, 20):
+        document = read_pdf(as_pdf(layout, figures, cut_at=at, cuts_rows=True), "r.pdf")
+        reading = read_tables(document)
+        assert _same(reading, figures)
+        assert reading.problems == [] == reading.extra_rows
+
+
+def test_table_wider_than_the_page_keeps_its_last_digits() -> None:
+    from reportlab.lib.pagesizes import A4
+    from reportlab.pdfgen.canvas import Canvas
+
+    stream = io.BytesIO()
+    canvas = Canvas(stream, pagesize=A4)
+    # Rules end with the page, text does not: so LibreOffice writes it.
+    canvas.grid([400, 500, 570, A4[0]], [600, 630, 660])
+    for row, y in enumerate((610, 640)):
+        for at, x in enumerate((410, 510, 580)):
+            canvas.drawString(x, y, f"{row}{at}4810")
+    canvas.save()
+    (block,) = read_pdf(stream.getvalue(), "r.pdf").blocks
+    assert block.grid is not None
+    assert [[c.text for c in row if c] for row in block.grid.rows] == [
+        ["104810", "114810", "124810"],
+        ["004810", "014810", "024810"],
+    ]
+
+
+def test_shaded_rows_are_no_ruled_table() -> None:
+    from reportlab.pdfgen.canvas import Canvas
+
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    for row in range(6):
+        canvas.setFillGray(0.8)
+        for column in range(3) if row % 2 else ():
+            canvas.rect(60 + 80 * column, 600 - 20 * row, 80, 20, stroke=0, fill=1)
+        canvas.setFillGray(0)
+        for column in range(3):
+            canvas.drawString(70 + 80 * column, 606 - 20 * row, str(10 * row + column))
+    canvas.save()
+    blocks = read_pdf(stream.getvalue(), "r.pdf").blocks
+    assert [b.text for b in blocks] == [f"{10 * r} {10 * r + 1} {10 * r + 2}" for r in range(6)]
+
+
+def test_labels_wrapped_beside_their_figures() -> None:
+    lines = [
+        "(三)不予 1.属于国 265 0 0 0 61 0 326",
+        "公开 家秘密",
+        "2.其他法 0 0 493 0 0 317 810",
+        "律行政法",
+        "规禁止公",
+        "开",
+        "3.危 0 0 0 0 0 227 227",
+        "及“三安",
+        "全一稳定”",
+        "(七)总计 265 0 493 0 61 544 1363",
+    ]
+    reading = read_tables(Document("r.txt", "text", tuple(Block(text=line) for line in lines)))
+    totals = {k.split(".")[1]: v for k, v in reading.figures.items() if k.endswith(".total")}
+    assert totals == {
+        "denied_state_secret": 326,
+        "denied_law_prohibits": 810,
+        "denied_safety_stability": 227,
+        "results_total": 1363,
+    }
+
+
+def test_a_row_of_blanks_between_tabs(form: Form) -> None:
+    _, figures, rows = form
+    lines = [
+        "\t".join("" if t == "0" else t.replace("\n", "") for t, _, _ in row)
+        for r in rows.values()
+        for row in r
+    ]
+    reading = read_tables(Document("r.txt", "text", tuple(Block(text=line) for line in lines)))
+    assert {k: v or 0 for k, v in reading.figures.items()} == figures
 
 
 def test_running_heads_do_not_cut_sentences() -> None:
