@@ -16,6 +16,18 @@ from tasks.audit.tables import APPLICANTS
 from warehouse.layout import layout_names, load_layout
 
 _GROUPS = ("denied", "unavailable", "unprocessed", "other")
+_ENDINGS = {
+    "review_upheld": "upheld",
+    "review_corrected": "corrected",
+    "review_other": "other",
+    "review_pending": "pending",
+}
+_REVIEWS = {
+    "review_received": ["reconsideration"],
+    "litigation_direct": ["litigation_direct"],
+    "litigation_after_reconsideration": ["litigation_after_reconsideration"],
+    "litigation_received": ["litigation_direct", "litigation_after_reconsideration"],
+}
 _TELLING = 10
 """Smaller figures agree with some cell by chance."""
 Figures = Mapping[str, Decimal | None]
@@ -75,29 +87,46 @@ def agreement_checks(narrative: Narrative, figures: Figures, organ: str = "") ->
     `organ` is the report's: an office that reports on itself alone is no narrower scope.
     """
     told = [
-        f
-        for f in narrative.figures
-        if f.kind == "amount" and f.meaning and f.meaning.cells and f.step
+        (f, cells)
+        for at, f in enumerate(narrative.figures)
+        if f.kind == "amount" and f.meaning and f.step
+        if (cells := f.meaning.cells or _of_review(narrative, at))
     ]
     if not figures:
         return (
             [Check("B7", "B7", "not_assessable", "没有找到表格,正文与表格无法互核")] if told else []
         )
     sums: list[tuple[Figure, list[_Sum]]] = []
-    for figure in told:
-        assert figure.meaning is not None
-        found = [
-            s
-            for expression in figure.meaning.cells
-            if (s := cell_sum(expression, figures)) is not None
-        ]
+    for figure, expressions in told:
+        found = [s for e in expressions if (s := cell_sum(e, figures)) is not None]
         if found:
             sums.append((figure, found))
-    agreeing = {id(f) for f, found in sums if any(s.value == f.value for s in found)}
+    agreeing = {
+        id(f) for f, found in sums if any(abs(s.value - f.value) < max(f.step, 1) for s in found)
+    }
     main = _main_passage([f for f, _ in sums], agreeing)
     matched = {f.meaning.label for f, _ in sums if id(f) in agreeing and f.meaning}
     around = _Around(narrative, figures, main, matched, organ)
     return [_check(f, found, around) for f, found in sums]
+
+
+def _of_review(narrative: Narrative, at: int) -> tuple[str, ...]:
+    """The cells that an ending (维持6件) may agree with: of the case named last before it in the
+    sentence, and of all that the sentence names."""
+    figure = narrative.figures[at]
+    ending = _ENDINGS.get(figure.role)
+    named = [
+        f
+        for f in narrative.figures[:at]
+        if f.role in _REVIEWS
+        and f.block == figure.block
+        and not re.search("[。!?]", narrative.between(f, figure))
+    ]
+    if ending is None or not named:
+        return ()
+    every = list(dict.fromkeys(row for f in named for row in _REVIEWS[f.role]))
+    readings = [_REVIEWS[named[-1].role], every]
+    return tuple(dict.fromkeys(" + ".join(f"t4.{r}.{ending}" for r in rows) for rows in readings))
 
 
 @dataclass(frozen=True)
@@ -126,14 +155,15 @@ def _check(figure: Figure, found: list[_Sum], around: _Around) -> Check:
     assert meaning is not None
     key = f"B7.{figure.block}.{figure.start}"
     for same in found:
-        if same.value == figure.value:
-            text = f"“{figure.quote}”与表格一致({named(same.written)})"
+        if abs(same.value - figure.value) < max(figure.step, Decimal(1)):
+            rest = "" if same.value == figure.value else ",按所写位数"
+            text = f"“{figure.quote}”与表格一致({named(same.written)}{rest})"
             return Check(
                 "B7",
                 key,
                 "pass",
                 text,
-                f"{number(figure.value)} = {number(same.value)}",
+                f"{number(figure.value)} {'≈' if rest else '='} {number(same.value)}",
                 Decimal(0),
                 (Evidence(figure.value, figure=figure), *same.cells),
             )

@@ -98,6 +98,14 @@ class Narrative:
         """The words between two figures of one paragraph."""
         return self.texts[one.block][one.end : other.start] if one.block == other.block else ""
 
+    def joined(self, one: Figure, other: Figure) -> bool:
+        """Whether two figures of a kind stand side by side: 66.5%、4.6%."""
+        return (
+            one.block == other.block
+            and one.kind == other.kind
+            and _JOINT.fullmatch(self.between(one, other)) is not None
+        )
+
 
 @cache
 def _rules() -> list[
@@ -120,6 +128,15 @@ def _rules() -> list[
 
 
 @cache
+def _others() -> dict[str, Meaning]:
+    """What 其他 means at the end of an enumeration, by what is enumerated."""
+    return {
+        kind: Meaning(entry["label"], entry.get("role", ""), cells=tuple(entry.get("cells", ())))
+        for kind, entry in phrases()["others"].items()
+    }
+
+
+@cache
 def _number_pattern() -> re.Pattern[str]:
     units = "|".join(re.escape(u) for u in sorted(phrases()["units"], key=len, reverse=True))
     return re.compile(
@@ -134,6 +151,9 @@ def _not_figures() -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{p})" for p in phrases()["not_figures"]))
 
 
+OPENING = ("received", "new_received", "handled")
+"""Roles that begin an account of applications."""
+_JOINT = re.compile(r"\s*(?:[、,和及与]|以及)\s*")
 _HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
 _SENTENCE_END = re.compile(r"[。!?\n]")
 _EDGES = " ,\uff0c、;\uff1b:\uff1a\u3000"
@@ -162,6 +182,8 @@ class _Reader:
         self._enumerated = ""
         # The last amount at every depth of brackets: block, start of its clause, its words.
         self._last: dict[int, tuple[int, int, str]] = {}
+        self._before: Figure | None = None
+        self._row_from = 0
 
     def read(self, number: int, original: str) -> Iterator[Figure]:
         text = plain(original)
@@ -197,32 +219,42 @@ class _Reader:
         )
         step = Decimal(0) if is_about else Decimal(times).scaleb(-max(len(fraction) - 1, 0))
         kind, sign = self._kind(clause, unit, match, before, text, start)
+        row = self._row_of(number, text, start, unit)
+        if row is not None:
+            kind, sign = row.kind, -1 if row.value < 0 else 1
         if match["sign"] == "-" or sign < 0:
             value = -value
         stop = end if end <= len(text) else len(text)
         words = _words(before, after, sentence, unit)
         own = text[previous.end() : start] if previous and previous.end() > first else before
-        is_free = _subject_free(kind, own.strip())
+        is_free = _subject_free(kind, own.strip(" )")) or (row is not None and row.is_subject_free)
         depth = bracket_depth(text, start)
         of = max(
             (last for d, last in self._last.items() if d <= depth and last[0] == number),
             default=None,
         )
-        if kind not in ("amount", "rate") and is_free and of and "。" not in text[of[1] : start]:
+        if row is not None:
+            first = self._row_from
+        elif "分别" in own:
+            # One of several: its quote leaves out the last of what they speak of.
+            first = max(first, previous.end() if previous else 0)
+        elif kind not in ("amount", "rate") and is_free and of and "。" not in text[of[1] : start]:
             first, words = of[1], of[2]
+        self._row_from = first
         quote = _quote(original, first, start, stop, after)
         meaning = (
             self._meaning(number, clause, text[:start], sentence)
             if kind in ("amount", "rate")
             else None
         )
-        if meaning and meaning.role == "other" and self._enumerated in ("channel", "applicant"):
+        if meaning and meaning.role == "other" and self._enumerated:
             # 其他 belongs to what is being enumerated.
-            meaning = (
-                Meaning("其他提交方式", "channel")
-                if self._enumerated == "channel"
-                else Meaning("其他申请人")
-            )
+            meaning = _others()[self._enumerated]
+        if meaning and meaning.role in self._roles and number <= self._open_until:
+            whole = sentence[: -len(before)] if before else sentence
+            if meaning.role in OPENING and pattern("parts").search(whole + before[:2]):
+                # 其中街道收到申请38件: a part of what was received, no account of its own.
+                meaning = Meaning(f"其中{meaning.label}")
         if kind == "amount":
             self._enumerate(meaning)
             self._last[depth] = (number, first, meaning.label if meaning else words)
@@ -233,6 +265,7 @@ class _Reader:
             max(len(fraction) - 1, 0), step, meaning, words,
             self._passage if number <= self._open_until else 0, is_free,
         )  # fmt: skip
+        self._before = figure
         yield figure
         if (
             meaning
@@ -246,15 +279,24 @@ class _Reader:
                 figure, meaning=closed, quote=_quote(original, first, start, end, text[end:][:6])
             )
 
+    def _row_of(self, number: int, text: str, start: int, unit: str) -> Figure | None:
+        """The percentage that this one is joined to: 分别占 66.5%、4.6%."""
+        before = self._before
+        is_joined = (
+            unit == "%"
+            and before is not None
+            and before.unit == "%"
+            and before.block == number
+            and _JOINT.fullmatch(text[before.end : start]) is not None
+        )
+        return before if is_joined else None
+
     def _enumerate(self, meaning: Meaning | None) -> None:
         """Note what the sentence counts up: ways of submission, applicants, or something else."""
         role = meaning.role if meaning else ""
-        if role == "channel" or (
-            role and role in (*phrases()["applicants"], "commercial_enterprise")
-        ):
-            self._enumerated = "channel" if role == "channel" else "applicant"
-        elif role:
-            self._enumerated = ""
+        kinds = [kind for kind in _others() if role == kind or role in phrases().get(kind, ())]
+        if role:
+            self._enumerated = kinds[0] if kinds else ""
 
     def _kind(
         self, clause: str, unit: str, match: re.Match[str], before: str, text: str, start: int
@@ -282,6 +324,9 @@ class _Reader:
             return "difference", -1 if way["way"] in phrases()["downward"] else 1
         other = re.search(r"((?:19|20)\d{2})年", before)
         is_earlier = other and self._year and int(other[1]) < self._year and "截至" not in before
+        bracket = pattern("prior_year_bracket").search(text[:start])
+        if bracket and (not bracket["year"] or (self._year and int(bracket["year"]) < self._year)):
+            return "other_year", 1
         carries = re.search("结转|转结", clause) is not None
         if (pattern("prior_year").search(clause) or is_earlier) and not carries:
             return "other_year", 1
@@ -309,7 +354,7 @@ class _Reader:
     def _follow(self, number: int, meaning: Meaning) -> None:
         """Open, keep or close the passage about applications."""
         role = meaning.role
-        if role in ("received", "new_received", "handled"):
+        if role in OPENING:
             if number > self._open_until or role in self._roles:
                 self._passage += 1
                 self._roles = set()

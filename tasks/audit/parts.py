@@ -13,7 +13,7 @@ from decimal import Decimal
 from expectations.balance import number
 from tasks.audit.narrative import Figure, Narrative, bracket_depth, pattern
 from tasks.audit.passages import compatible
-from tasks.audit.result import Check, Evidence
+from tasks.audit.result import Check, Evidence, coarse
 from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
@@ -31,7 +31,7 @@ def part_checks(narrative: Narrative) -> list[Check]:
             checks.extend(_closed(narrative, amounts, at))
         if figure.role in ("review_received", "litigation_received"):
             checks.extend(_reviewed(narrative, amounts, at))
-    return checks
+    return [coarse(check) for check in checks]
 
 
 def _evidence(*figures: Figure) -> tuple[Evidence, ...]:
@@ -49,7 +49,19 @@ def _same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
 def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
     """其中/包括 behind a whole: the parts up to the end of the sentence."""
     whole = amounts[at]
-    first = amounts[at + 1] if at + 1 < len(amounts) else None
+    # What stands in brackets behind the whole is said beside it.
+    inner = _depth(narrative, whole)
+    following = (f for f in amounts[at + 1 :] if _depth(narrative, f) <= inner)
+    beside = amounts[at + 1] if at + 1 < len(amounts) else None
+    firsts = [beside, next(following, None)]
+    for first in dict.fromkeys(firsts):
+        yield from _divided(narrative, amounts, whole, first)
+
+
+def _divided(
+    narrative: Narrative, amounts: list[Figure], whole: Figure, first: Figure | None
+) -> Iterator[Check]:
+    """The whole against the parts that begin with `first`, if that is one of them."""
     # The parts may stand in the next sentence, if that begins with 其中.
     if (
         first is None
@@ -61,16 +73,21 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
     ):
         return
     joint = narrative.between(whole, first)
+    depth = _depth(narrative, first)
+    if depth < _depth(narrative, whole):
+        return
+    if depth == _depth(narrative, whole):
+        joint = re.sub(r"\([^()]*\)", "", joint)
     if (
         not pattern("parts").search(joint)
         or (first.passage and first.role)
         or first.role in _REVIEW_ENDINGS
     ):
         return
-    depth = _depth(narrative, first)
     parts: list[Figure] = []
+    others: list[Figure] = []
     previous = whole
-    for figure in amounts[at + 1 :]:
+    for figure in amounts[amounts.index(first) :]:
         words = narrative.between(previous, figure)
         if not _same_sentence(narrative, first, figure) or _depth(narrative, figure) < depth:
             break
@@ -81,6 +98,8 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
                 parts.append(figure)
         elif re.search(r"[,;]", words) and parts:
             break
+        elif _depth(narrative, figure) == depth:
+            others.append(figure)
         previous = figure
     if not parts:
         return
@@ -117,9 +136,22 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
                 _evidence(whole, *parts[:count]),
             )
             return
-    # Figures given in 万 leave room for the digits they do not show.
-    if any(p.step > 1 for p in [whole, *parts]):
-        return
+    wholes = _wholes_before(narrative, amounts, whole)
+    everything = sorted([*parts, *others], key=lambda p: p.start)
+    for listed, held in [(everything, [whole]), *((parts, w) for w in wholes)]:
+        if sum(p.value for p in listed) == sum(w.value for w in held):
+            quotes = "、".join(f"“{w.quote}”" for w in held)
+            text = f"{quotes}等于所列 {len(listed)} 项之和"
+            yield Check(
+                "B10",
+                key,
+                "pass",
+                text,
+                f"{_plus(held)} = {_plus(listed)}",
+                Decimal(0),
+                _evidence(*held, *listed),
+            )
+            return
     # 其他 takes in all the rest, so a list that ends with it is complete.
     rest = next(
         (
@@ -133,9 +165,10 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
         parts = parts[: rest + 1]
     total = sum((p.value for p in parts), Decimal(0))
     gap = total - whole.value
+    is_all = rest is not None and not others
     note = (
         "所列含“其他”,应为全部"
-        if rest is not None
+        if is_all
         else "所列各项可能不是全部,不能判定"
         if gap < 0
         else "所列各项可能有重复或不都属于这一整体,不能判定"
@@ -147,7 +180,7 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
     yield Check(
         "B10",
         key,
-        "uncertain" if rest is None else "fail",
+        "fail" if is_all else "uncertain",
         text,
         equation,
         gap,
@@ -155,6 +188,20 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Ch
         (),
         slips([whole, *parts], [-1] + [1] * len(parts), gap),
     )
+
+
+def _wholes_before(
+    narrative: Narrative, amounts: list[Figure], whole: Figure
+) -> Iterator[list[Figure]]:
+    """Other wholes of the same sentence that the parts may belong to: one of them, or several."""
+    at = amounts.index(whole)
+    before: list[Figure] = []
+    for figure in reversed(amounts[:at]):
+        if not _same_sentence(narrative, figure, whole) or not compatible(figure.unit, whole.unit):
+            return
+        before.insert(0, figure)
+        yield [figure]
+        yield [*before, whole]
 
 
 def _plus(figures: list[Figure]) -> str:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from expectations.balance import Status, number
 from tasks.audit.narrative import Figure, phrases
 from tasks.audit.passages import APPLICATION_WHOLES, Passage
-from tasks.audit.result import Check, Evidence, Reading
+from tasks.audit.result import Check, Evidence, Reading, coarse
 from tasks.audit.suggestions import slips
 
 _FEW = 4
@@ -29,7 +29,7 @@ def passage_checks(passage: Passage) -> list[Check]:
         _outcomes(passage),
         _closing(passage),
     ]
-    return [check for check in checks if check is not None]
+    return [coarse(check) for check in checks if check is not None]
 
 
 def _plus(figures: list[Figure]) -> str:

@@ -74,8 +74,8 @@ class Passage:
         ]  # fmt: skip
         return groups + rows
 
-    def wholes(self) -> Iterator[tuple[str, Decimal, tuple[Evidence, ...]]]:
-        """Totals that a share in this passage may refer to: (name, value, figures)."""
+    def wholes(self, of: Figure) -> Iterator[tuple[str, Decimal, tuple[Evidence, ...]]]:
+        """Totals that the share of a figure may refer to: (name, value, figures)."""
         given = [self.figures[r] for r in APPLICATION_WHOLES if r in self.figures]
         for figure in given:
             assert figure.meaning is not None
@@ -89,7 +89,7 @@ class Passage:
                 )
                 yield "本年收到与上年结转之和", figure.value + carried.value, both
         outcomes = self.outcomes()
-        if len(outcomes) > 2:
+        if len(outcomes) > 2 and of in outcomes:
             yield (
                 "各项结果之和",
                 sum((f.value for f in outcomes), Decimal(0)),

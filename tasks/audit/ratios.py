@@ -16,7 +16,7 @@ from expectations.balance import number
 from tasks.audit.narrative import Figure, Narrative, bracket_depth, phrases
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
 from tasks.audit.result import Check, Evidence, Suggestion
-from tasks.audit.suggestions import slip
+from tasks.audit.suggestions import slip, slips
 
 _LONGEST_BASE_RANGE = 1
 """More possible bases than this and the percentage says nothing about the figures."""
@@ -51,6 +51,8 @@ def ratio_checks(
     checks = []
     by_passage = {p.number: p for p in passages}
     for at, figure in enumerate(narrative.figures):
+        if figure.kind == "difference":
+            checks += _difference(narrative, at)
         if figure.kind not in ("share", "change"):
             continue
         of = _counted(narrative, at)
@@ -75,9 +77,42 @@ def ratio_checks(
     return checks
 
 
+def _difference(narrative: Narrative, at: int) -> list[Check]:
+    """收到100件,比上年(80件)增加20件: both years and the difference are printed."""
+    figure, of = narrative.figures[at], _counted(narrative, at)
+    before = narrative.figures[at - 1] if at else figure
+    if (
+        of is None
+        or before.kind != "other_year"
+        or not of.start < before.start
+        or not of.unit == before.unit == figure.unit
+        or any(f.step != 1 for f in (of, before, figure))
+        or re.search("[。;]", narrative.between(before, figure))
+    ):
+        return []
+    gap = of.value - before.value - figure.value
+    text = f"“{figure.quote}”:{number(of.value)} 与文中所写上年数 {number(before.value)} 相差 {number(of.value - before.value)}"
+    equation = f"{number(of.value)} - {number(before.value)} {'≠' if gap else '='} {number(figure.value)}"
+    return [
+        Check(
+            "B10",
+            f"B10.difference.{figure.block}.{figure.start}",
+            "fail" if gap else "pass",
+            text + (f",文中为 {number(figure.value)}" if gap else ""),
+            equation,
+            gap,
+            tuple(Evidence(f.value, figure=f) for f in (of, before, figure)),
+            (),
+            slips([of, before, figure], [1, -1, -1], gap) if gap else (),
+        )
+    ]
+
+
 def _counted(narrative: Narrative, at: int) -> Figure | None:
     """The amount that a percentage belongs to: the last one before it in its sentence."""
     figure = narrative.figures[at]
+    if (row := _row(narrative, at)) is not None:
+        return _respective(narrative, *row, at)
     if not figure.is_subject_free:
         return None
     # 申请量 names what was received, however many figures stand between.
@@ -94,13 +129,56 @@ def _counted(narrative: Narrative, at: int) -> Figure | None:
         if before.kind == "amount" and (
             not of_received or before.role in ("received", "new_received")
         ):
-            return before if "分别" not in narrative.between(before, figure) else None
+            return before
     return None
+
+
+def _row(narrative: Narrative, at: int) -> tuple[int, int] | None:
+    """First and last of the percentages that one 分别 joins, by number; None without it."""
+    figures = narrative.figures
+    first = last = at
+    while first > 0 and narrative.joined(figures[first - 1], figures[first]):
+        first -= 1
+    while last + 1 < len(figures) and narrative.joined(figures[last], figures[last + 1]):
+        last += 1
+    lead = (
+        narrative.between(figures[first - 1], figures[first])
+        if first > 0 and figures[first - 1].block == figures[first].block
+        else figures[first].before
+    )
+    return (first, last) if "分别" in re.split("[。;!?]", lead)[-1] else None
+
+
+def _respective(narrative: Narrative, first: int, last: int, at: int) -> Figure | None:
+    """The amount that one of a row of percentages belongs to: as many amounts stand before.
+
+    公开 966 件、部分公开 67 件,分别占 66.5%、4.6%. The amounts have one unit and stand together.
+    """
+    count = last - first + 1
+    amounts = narrative.figures[max(first - count, 0) : first]
+    if count < 2 or len(amounts) < count:
+        return None
+    follows = [*amounts[1:], narrative.figures[first]]
+    is_row = all(
+        a.kind == "amount"
+        and a.step
+        and compatible(a.unit, amounts[0].unit)
+        and a.block == b.block
+        and not re.search("[。;!?]", narrative.between(a, b))
+        for a, b in zip(amounts, follows, strict=True)
+    )
+    return amounts[at - first] if is_row else None
 
 
 def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str) -> Check:
     figure = narrative.figures[at]
-    wholes = list(_wholes(narrative, of, passage))
+    row = _row(narrative, at)
+    beside = narrative.figures[max(2 * row[0] - row[1] - 1, 0) : row[0]] if row else []
+    wholes = [
+        whole
+        for whole in _wholes(narrative, of, passage)
+        if not any(e.figure is one for e in whole[2] for one in beside)
+    ]
     evidence = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
     usable = [w for w in wholes if w[1] >= of.value and w[1] > 0]
     exacts = [Fraction(of.value) / Fraction(value) * 100 for _, value, _ in usable]
@@ -117,6 +195,9 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
         return Check(
             "B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence
         )
+    if any(_may_be(figure, of, value, figures) for _, value, figures in usable):
+        text = f"“{figure.quote}”:所依据的数以万计,末位以下没有写出,在其范围内相符,不能精确核对"
+        return Check("B10", key, "not_assessable", text, "", None, evidence)
     name, value, figures = min(usable, key=lambda w: abs(of.value / w[1] * 100 - figure.value))
     exact = Fraction(of.value) / Fraction(value) * 100
     rounded, cut = as_printed(exact, figure.decimals)
@@ -126,7 +207,7 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
     )
     # Only a percentage right behind its part, with a whole that the text names, is certain.
     certain = passage is not None or _names_whole(narrative, of, figures)
-    text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {rounded}%(四舍五入)或 {cut}%(截取),文中为 {figure.value}%"
+    text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {_either(rounded, cut)},文中为 {figure.value}%"
     offers = tuple(
         Suggestion(f"百分数疑为 {p}%({why})", "", figure.value, p)
         for p in dict.fromkeys((rounded, cut))
@@ -145,6 +226,22 @@ def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, k
     )
 
 
+def _either(rounded: Decimal, cut: Decimal) -> str:
+    """A percentage as it may be printed, once where both manners agree."""
+    return f"{rounded}%" if rounded == cut else f"{rounded}%(四舍五入)或 {cut}%(截取)"
+
+
+def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Evidence, ...]) -> bool:
+    """Whether digits that a part or whole in 万 does not show could give the percentage."""
+    rest = sum((e.figure.step for e in figures if e.figure and e.figure.step > 1), Decimal(0))
+    own = of.step if of.step > 1 else Decimal(0)
+    if not (rest or own) or whole <= rest:
+        return False
+    unit = Decimal(1).scaleb(-figure.decimals)
+    low, high = (of.value - own) / (whole + rest) * 100, (of.value + own) / (whole - rest) * 100
+    return low - unit <= figure.value <= high + unit
+
+
 def _percent(exact: Fraction) -> str:
     value = Decimal(exact.numerator) / Decimal(exact.denominator)
     shown = value.quantize(Decimal("0.0001"), ROUND_DOWN)
@@ -156,7 +253,7 @@ def _wholes(
 ) -> Iterable[tuple[str, Decimal, tuple[Evidence, ...]]]:
     """What a part may be a share of: (name, value, figures), the likeliest first."""
     if passage is not None and of.role not in APPLICATION_WHOLES:
-        yield from passage.wholes()
+        yield from passage.wholes(of)
         return
     for before in reversed(narrative.figures):
         is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"
@@ -199,7 +296,7 @@ def _change(
                 (*evidence, base),
             )
         rounded, cut = as_printed(exact, figure.decimals)
-        text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {rounded}% 或 {cut}%,文中为 {figure.value}%"
+        text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {_either(rounded, cut)},文中为 {figure.value}%"
         return Check("B10", key, "fail", text, equation, figure.value - rounded, (*evidence, base))
     return _implied(figure, of, key, evidence)
 
@@ -216,9 +313,11 @@ def _base(
             *sorted((near, figure), key=lambda f: f.start)
         ):
             continue
-        if near.unit == of.unit and near.kind == "difference" and near.is_subject_free:
+        if near.unit != of.unit or near.step != 1:
+            continue
+        if near.kind == "difference" and near.is_subject_free:
             return Evidence(of.value - near.value, figure=near), "文中差额推得的上年数"
-        if near.unit == of.unit and near.kind == "other_year" and near.start > of.start:
+        if near.kind == "other_year" and near.start > of.start:
             return Evidence(near.value, figure=near), "文中所写上年数"
     return None, ""
 

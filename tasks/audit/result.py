@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,18 @@ class AuditReport:
 
     def count(self, status: Status) -> int:
         return sum(1 for check in self.checks if check.status == status)
+
+
+def coarse(check: Check) -> Check:
+    """A check that does not hold, but might with the digits that figures in 万 do not show."""
+    slack = sum((e.figure.step for e in check.evidence if e.figure and e.figure.step > 1), Decimal(0))
+    gaps = [reading.gap for reading in check.readings] or [check.gap or Decimal(0)]
+    if check.status not in ("fail", "uncertain") or not min(map(abs, gaps)) <= slack:
+        return check
+    note = "(以万计的数没有写出末几位,差额在其范围内,不能精确核对)"
+    return replace(
+        check, status="not_assessable", message=check.message + note, suggestions=()
+    )
 
 
 def of_balance(result: CheckResult) -> Check:

@@ -199,6 +199,52 @@ def test_pending_reviews_left_out_are_named() -> None:
     assert str(pending) in check.message
 
 
+@pytest.mark.parametrize(
+    ("sentence", "key"),
+    [
+        ("政府信息公开行政复议{}件", "t4.reconsideration.total"),
+        ("政府信息公开行政复议案件若干,结案后未经复议直接起诉{}件", "t4.litigation_direct.total"),
+        ("因政府信息公开复议后起诉{}件", "t4.litigation_after_reconsideration.total"),
+        ("政府信息公开行政复议500件,其中维持{}件", "t4.reconsideration.upheld"),
+        ("政府信息公开行政复议500件,被纠错{}件", "t4.reconsideration.corrected"),
+        ("行政事业性收费{}万元", "t2.administrative_fee.amount_10k_yuan"),
+        ("清理规范性文件,现行有效{}件", "t2.normative_document.in_force"),
+        (
+            "收到政府信息公开申请900件,自然人200件,科研机构{}件",
+            "t3.new_received.research_institution",
+        ),
+        (
+            "收到政府信息公开申请900件,法律服务机构2件,其他{}件",
+            "t3.new_received.other_organization",
+        ),
+        ("收到政府信息公开申请900件,结转{}件到下年度", "t3.carried_out.total"),
+    ],
+)
+def test_figures_are_compared_with_their_cells(sentence: str, key: str) -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    for value, holds in ((figures[key], True), (figures[key] + 3333, False)):
+        audit = audited(layout, figures, f"2022年,{sentence.format(value)}。")
+        checks = [
+            c
+            for c in audit.checks
+            if c.code == "B7" and any(e.figure and e.figure.value == value for e in c.evidence)
+        ]
+        assert [c.status == "pass" for c in checks] == [holds]
+
+
+def test_figures_in_ten_thousands_agree_by_the_digits_they_show() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    total = figures["t3.new_received.total"]
+    for shown, status in (
+        (Decimal(total).quantize(Decimal(100), ROUND_DOWN), "pass"),
+        (Decimal(total + 400).quantize(Decimal(100), ROUND_DOWN), "fail"),
+    ):
+        audit = audited(layout, figures, f"2022年,共收到政府信息公开申请{shown / 10000}万件。")
+        assert [c.status for c in audit.checks if c.code == "B7"] == [status]
+
+
 # A sentence and what becomes of its checks of B10, by kind of check.
 SENTENCES: list[tuple[str, dict[str, str]]] = [
     (
@@ -209,8 +255,52 @@ SENTENCES: list[tuple[str, dict[str, str]]] = [
         "收到政府信息公开申请85件(其中:自然人80件、商业企业5件),较2021年增加20件,增幅30.77%。",
         {"change": "pass"},
     ),
-    ("收到政府信息公开申请58件,比2021年的45件增加13件,增长28.9%。", {"change": "pass"}),
-    ("收到政府信息公开申请58件,比2021年的45件增加13件,增长29.8%。", {"change": "fail"}),
+    (
+        "收到政府信息公开申请58件,比2021年的45件增加13件,增长28.9%。",
+        {"change": "pass", "difference": "pass"},
+    ),
+    (
+        "收到政府信息公开申请58件,比2021年的45件增加13件,增长29.8%。",
+        {"change": "fail", "difference": "pass"},
+    ),
+    (
+        "收到政府信息公开申请58件,比上年(54件)增加13件,增长28.9%。",
+        {"change": "fail", "difference": "fail"},
+    ),
+    (
+        "收到政府信息公开申请1453件,公开966件、部分公开67件,分别占66.5%、4.6%。",
+        {"share": "pass"},
+    ),
+    (
+        "收到政府信息公开申请1000件,当面提交200件、网络提交500件、信函提交300件,分别占20%、50%和30%。",
+        {"channels": "pass", "share": "pass"},
+    ),
+    ("收到政府信息公开申请1453件,公开966件、部分公开67件,分别占65.6%、6.4%。", {"share": "fail"}),
+    ("当面提交200件、网络提交500件、信函提交900件,分别占12.5%、31.3%、56.3%。", {"share": "not_assessable"}),
+    ("发布信息100条、解读30篇,分别同比增长25%、50%。", {"change": "pass"}),
+    (
+        "新收申请5.23万件,上年结转1530件;办结5.2万件,其中予以公开1.83万件,占35.3%,结转下年度1874件。",
+        {"closing": "not_assessable", "share": "not_assessable"},
+    ),
+    ("受理诉求18.6万件,已办结18.5万件,办理中1200件。", {"closed": "not_assessable"}),
+    ("受理诉求18.6万件,已办结15.5万件,办理中1200件。", {"closed": "fail"}),
+    (
+        "共收到政府信息公开申请312件。其中,区政府本级收到申请98件,部门收到申请176件,街道收到申请38件。已答复305件,结转下年13件,上年结转6件。",
+        {"parts": "pass", "closing": "pass"},
+    ),
+    (
+        "共办理依申请公开件6件(含上年结转3件),其中5件按期答复,1件未收到补正材料。",
+        {"parts": "pass"},
+    ),
+    (
+        "公开信息2698条,其中:工作动态1201条、通知公告251条、政策解读89条、征集调查16期、其他类信息1141条。",
+        {"parts": "pass"},
+    ),
+    (
+        "公开信息2700条,其中:工作动态1201条、通知公告251条、政策解读89条、征集调查16期、其他类信息1141条。",
+        {"parts": "uncertain"},
+    ),
+    ("办理人大建议132件、政协提案158件,其中A类196件,B类58件,C类36件。", {"parts": "pass"}),
     (
         "政府信息公开申请共计10件,其中9件为自然人申请。其中3件予以公开,2件部分公开,5件为本机关不掌握。",
         {"outcomes": "pass"},

@@ -84,7 +84,7 @@ def test_serial_numbers_before_the_rows(form: Form) -> None:
 
 
 def test_applicants_without_their_total(form: Form) -> None:
-    layout, figures, rows = form
+    _, figures, rows = form
     narrow: Rows = [[rows["t3"][0][0], ("申请人情况", 6, 1)], rows["t3"][1][:-1], rows["t3"][2]]
     narrow += [row[:-1] for row in rows["t3"][3:]]
     reading = read(laid(rows["t2"]) + laid(narrow) + laid(rows["t4"]))
@@ -94,7 +94,8 @@ def test_applicants_without_their_total(form: Form) -> None:
     by_applicant = [
         v for k, v in reading.figures.items() if v is not None and k.startswith("t3.denied_")
     ]
-    assert denied is not None and denied.value == sum(by_applicant)
+    assert denied is not None
+    assert denied.value == sum(by_applicant)
 
 
 def test_text_merged_down_into_the_figures_labels_no_row(form: Form) -> None:
