@@ -25,9 +25,13 @@ from tasks.settings import Settings
 
 
 @task(name="核对报告")
-def audit_step(paths: list[Path], year: int | None) -> list[AuditReport]:
-    """Read and check the reports; years of one organ are checked against each other."""
-    return audit_files(paths, year)
+def audit_step(paths: list[Path], year: int | None) -> tuple[list[AuditReport], list[str]]:
+    """Read and check the reports; years of one organ are checked against each other.
+
+    Out: the reports, and what is wrong with files that cannot be read.
+    """
+    unread: list[str] = []
+    return audit_files(paths, year, unread=unread), unread
 
 
 @flow(
@@ -62,11 +66,11 @@ def report_audit(
     """核对年度报告。"""
     folder = Path(path) if path else Settings().home / "reports"
     try:
-        reports = audit_step(report_files(folder), report_year or None)
+        reports, unread = audit_step(report_files(folder), report_year or None)
     except UnreadableDocument as error:
         return Failed(name="读不了", message=str(error))
     create_markdown_artifact(
-        key="report-audit", markdown=as_markdown(reports), description="年度报告核对结果"
+        key="report-audit", markdown=as_markdown(reports, unread), description="年度报告核对结果"
     )
     if page:
         Path(page).write_text(render_page(reports), encoding="utf-8")
@@ -74,5 +78,9 @@ def report_audit(
     if failed:
         return Failed(
             name="有不符", message=f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果"
+        )
+    if unread:
+        return Failed(
+            name="读不了", message=f"{len(reports)} 份报告没有不符之处;" + ";".join(unread)
         )
     return Completed(message=f"{len(reports)} 份报告没有不符之处")

@@ -82,7 +82,8 @@ def audit(
         paths = [found for file in files for found in report_files(file)]
         if year is not None and len(paths) > 1:
             _stop("--year 只能用于单个文件")
-        reports = audit_files(paths, year, edition, child or [])
+        unread: list[str] = []
+        reports = audit_files(paths, year, edition, child or [], unread)
     except UnreadableDocument as error:
         _stop(str(error))
     if html is not None:
@@ -99,8 +100,12 @@ def audit(
         typer.echo(json.dumps(out[0] if len(out) == 1 else out, ensure_ascii=False, indent=2))
     else:
         _print(reports, html, everything)
+    for message in unread:
+        typer.echo(message, err=True)
     if any(report.fails for report in reports):
         raise typer.Exit(1)
+    if unread:
+        raise typer.Exit(2)
 
 
 def _stop(message: str) -> NoReturn:
@@ -149,19 +154,11 @@ def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
     from tasks.audit.tables import TABLE_NAMES
     from tasks.render.typeset import typeset
 
-    year = f" {report.report_year} 年" if report.report_year else ""
-    console.print(
-        f"{report.organ or report.document.name}{year}政府信息公开工作年度报告", style="bold"
-    )
+    console.print(report.title, style="bold")
     figures = report.narrative.figures
     lost = [f for f in figures if not f.is_understood]
-    read = (
-        f"{report.layout} 年格式,读到 {len(report.tables.cells)} 个单元格"
-        if report.layout
-        else "没有找到可读的表格"
-    )
     console.print(
-        f"{report.document.name} · {typeset(read)} · 正文识别 {len(figures) - len(lost)} 个数",
+        f"{report.document.name} · {typeset(report.tables_read)} · 正文识别 {len(figures) - len(lost)} 个数",
         style="dim",
     )
     for check in report.checks:
@@ -180,7 +177,12 @@ def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
         f"{STATUS_LABELS[s]} {report.count(s)}"
         for s in ("fail", "uncertain", "pass", "not_assessable")
     ]
-    console.print(" · ".join(counts), style="bold red" if report.fails else "bold green")
+    held = "bold green" if report.count("pass") else "bold yellow"
+    console.print(" · ".join(counts), style="bold red" if report.fails else held)
+    if len(report.checks) == report.count("not_assessable"):
+        console.print(
+            "没有一项能够核对:请确认文件是政府信息公开工作年度报告,表格不是图片", style="yellow"
+        )
 
 
 def _print_check(console: Any, check: Check) -> None:

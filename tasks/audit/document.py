@@ -8,7 +8,7 @@ again; comparisons go through `plain`, which keeps every position.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,7 +157,7 @@ def decode(raw: bytes) -> str:
 
 
 def read_document(path: Path) -> Document:
-    """A report from a file: an HTML page, .docx, .pdf, or plain text.
+    """A report from a file: an HTML page or web archive, .docx, .pdf, or plain text.
 
     What the file holds decides, not its name: pages saved as .doc or .aspx are common.
 
@@ -168,37 +168,15 @@ def read_document(path: Path) -> Document:
         raw = path.read_bytes()
     except OSError as error:
         raise UnreadableDocument(f"{path}:打不开文件({error.strerror})") from error
+    from tasks.audit.kinds import reader_of
+
     try:
-        name, reader = _reader(raw)
+        name, reader = reader_of(raw)
         document = reader(raw, path.name)
     except UnreadableDocument as error:
         raise UnreadableDocument(f"{path}:{error}") from error
     if not any(block.grid or block.text.strip() for block in document.blocks):
-        raise UnreadableDocument(f"{path}:没有可读的文字(扫描件或图片?请提供带文字的文件)")
+        raise UnreadableDocument(
+            f"{path}:没有可读的文字,多半是扫描件或图片:请提供带文字的网页、Word(.docx)或 PDF,或先做文字识别(OCR)"
+        )
     return Document(document.name, name, document.blocks, document.title)
-
-
-def _reader(raw: bytes) -> tuple[str, Callable[[bytes, str], Document]]:
-    if not raw.strip():
-        raise UnreadableDocument("文件是空的")
-    if raw.startswith(b"%PDF"):
-        from tasks.audit.read_pdf import read_pdf
-
-        return "pdf", read_pdf
-    if raw.startswith(b"PK\x03\x04"):
-        from tasks.audit.read_docx import read_docx
-
-        return "docx", read_docx
-    if raw.startswith(b"\xd0\xcf\x11\xe0"):
-        raise UnreadableDocument("是旧版 Word 文件(.doc):请另存为 .docx 后再核对")
-    head = decode(raw)[:20000].lower()
-    if any(
-        mark in head
-        for mark in ("<html", "<!doctype html", "<body", "<table", "<div", "<p>", "<p ")
-    ):
-        from tasks.audit.read_html import read_html
-
-        return "html", read_html
-    from tasks.audit.read_text import read_text
-
-    return "text", read_text

@@ -13,21 +13,26 @@ from tasks.render.typeset import typeset
 _SHOWN: tuple[Status, ...] = ("fail", "uncertain", "pass", "not_assessable")
 
 
-def as_markdown(reports: Sequence[AuditReport]) -> str:
-    """One section a report: counts, then what does not add up, what is uncertain, what was not read."""
-    return "\n".join(part for report in reports for part in _report(report))
+def as_markdown(reports: Sequence[AuditReport], unread: Sequence[str] = ()) -> str:
+    """One section a report: counts, then what does not add up, what is uncertain, what was not read.
+
+    `unread` says what is wrong with files that could not be read at all.
+    """
+    parts = [part for report in reports for part in _report(report)]
+    if unread:
+        parts.append("## 读不了的文件\n\n" + "\n".join(f"- {escaped(text)}" for text in unread))
+    return "\n".join(parts)
 
 
 def _report(report: AuditReport) -> list[str]:
-    year = f" {report.report_year} 年" if report.report_year else ""
-    parts = [f"## {escaped(report.organ or report.document.name)}{year}\n"]
-    read = (
-        f"{report.layout} 年格式,{len(report.tables.cells)} 个单元格"
-        if report.layout
-        else "没有找到可读的表格"
-    )
+    parts = [f"## {escaped(report.title)}\n"]
     understood = sum(1 for f in report.narrative.figures if f.is_understood)
-    parts.append(typeset(f"{escaped(report.document.name)}:{read},正文 {understood} 个数。") + "\n")
+    parts.append(
+        typeset(
+            f"{escaped(report.document.name)}:{report.tables_read};正文识别 {understood} 个数。"
+        )
+        + "\n"
+    )
     parts.append(
         table(
             [STATUS_LABELS[s] for s in _SHOWN], [[str(report.count(s)) for s in _SHOWN]], numbers=4

@@ -73,9 +73,7 @@ def _view(report: AuditReport, at: int) -> dict[str, Any]:
     return {
         "id": at,
         "name": report.document.name,
-        "year": report.report_year,
-        "organ": report.organ,
-        "layout": report.layout,
+        "title": report.title,
         "counts": {
             status: report.count(status)
             for status in ("fail", "uncertain", "pass", "not_assessable")
@@ -86,7 +84,7 @@ def _view(report: AuditReport, at: int) -> dict[str, Any]:
         "blocks": list(_blocks(report, cells, figures)),
         "understood": sum(1 for f in report.narrative.figures if f.is_understood),
         "unknown": sum(1 for f in report.narrative.figures if not f.is_understood),
-        "cells": len(report.tables.cells),
+        "tables_read": typeset(report.tables_read),
     }
 
 

@@ -92,7 +92,9 @@ def _difference(narrative: Narrative, at: int) -> list[Check]:
         return []
     gap = of.value - before.value - figure.value
     text = f"“{figure.quote}”:{number(of.value)} 与文中所写上年数 {number(before.value)} 相差 {number(of.value - before.value)}"
-    equation = f"{number(of.value)} - {number(before.value)} {'≠' if gap else '='} {number(figure.value)}"
+    equation = (
+        f"{number(of.value)} - {number(before.value)} {'≠' if gap else '='} {number(figure.value)}"
+    )
     return [
         Check(
             "B10",

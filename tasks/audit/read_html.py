@@ -7,10 +7,18 @@ comments, XML islands, empty spans) is passed over.
 
 from __future__ import annotations
 
+import email
 import re
 from typing import TYPE_CHECKING
 
-from tasks.audit.document import Block, Document, decode, holds_prose, unfold
+from tasks.audit.document import (
+    Block,
+    Document,
+    UnreadableDocument,
+    decode,
+    holds_prose,
+    unfold,
+)
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -51,6 +59,19 @@ def read_html(raw: bytes, name: str) -> Document:
     reader.flow(root)
     reader.end_paragraph()
     return Document(name, "html", tuple(reader.blocks), title)
+
+
+def read_web_archive(raw: bytes, name: str) -> Document:
+    """A page that a browser saved with all its parts in one file (.mht): its first HTML part.
+
+    Raises:
+        UnreadableDocument: no part of it is a page.
+    """
+    for part in email.message_from_bytes(raw).walk():
+        payload = part.get_payload(decode=True)
+        if part.get_content_type() == "text/html" and isinstance(payload, bytes):
+            return read_html(payload, name)
+    raise UnreadableDocument("网页存档(.mht)里没有网页:请把网页另存为 HTML 后再核对")
 
 
 def _tag(element: HtmlElement) -> str:

@@ -39,6 +39,8 @@ _SHORT = 36
 paragraph too. Other lines end early where a figure did not fit; they end their paragraph only
 if they reach less than `_FAR` across the text."""
 _FAR = 0.6
+_UNMAPPED = re.compile(r"\(cid:\d+\)|[\ue000-\uf8ff\ufffd]")
+_MOST_UNMAPPED = 0.3
 _RULE = 3
 """Points; a filled rectangle thinner than this is a rule."""
 _EDGE = 0.09
@@ -65,8 +67,27 @@ def read_pdf(raw: bytes, name: str) -> Document:
                 page.close()
     except Exception as error:
         # pdfminer raises whatever the damaged place leads to.
-        raise UnreadableDocument(f"不是有效的 PDF 文件,或已加密({error})") from error
+        if "PDFPasswordIncorrect" in repr(error) or "PDFEncryptionError" in repr(error):
+            raise UnreadableDocument("设有打开密码:请去掉密码后另存,再核对") from error
+        raise UnreadableDocument(f"不是有效的 PDF 文件,可能没有下载完整({error})") from error
+    if _unmapped(pages) > _MOST_UNMAPPED:
+        raise UnreadableDocument(
+            "文字没有编码对照,复制出来也是乱码:请提供 Word(.docx)或网页,或从原稿重新导出 PDF"
+        )
     return Document(name, "pdf", tuple(_blocks(_rejoined(_without_running_heads(pages)))), title)
+
+
+def _unmapped(pages: list[list[_Placed]]) -> float:
+    """The part of all characters for which the file does not say which they are."""
+    text = "".join(
+        "".join(c.text for row in p.piece.rows for c in row if c)
+        if isinstance(p.piece, Grid)
+        else p.piece
+        for page in pages
+        for p in page
+    )
+    known, unknown = _UNMAPPED.subn("", text)
+    return unknown / max(unknown + len(known), 1)
 
 
 def _rejoined(pages: list[list[str | Grid]]) -> list[str | Grid]:

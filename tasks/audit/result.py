@@ -80,6 +80,19 @@ class AuditReport:
         return self.tables.layout.name if self.tables.layout else None
 
     @property
+    def title(self) -> str:
+        """The report's name: its organ and year, as far as it says them, or the file's."""
+        year = f" {self.report_year} 年" if self.report_year else ""
+        return f"{self.organ}{year}政府信息公开工作年度报告" if self.organ else self.document.name + year
+
+    @property
+    def tables_read(self) -> str:
+        """What was read of the tables, in Chinese."""
+        if self.layout is None:
+            return "没有找到现行格式的表格(可能是图片,或是 2019 年以前的格式),只核对正文"
+        return f"{self.layout} 年格式,读到 {len(self.tables.cells)} 个单元格"
+
+    @property
     def fails(self) -> list[Check]:
         return [check for check in self.checks if check.status == "fail"]
 
@@ -89,14 +102,14 @@ class AuditReport:
 
 def coarse(check: Check) -> Check:
     """A check that does not hold, but might with the digits that figures in 万 do not show."""
-    slack = sum((e.figure.step for e in check.evidence if e.figure and e.figure.step > 1), Decimal(0))
+    slack = sum(
+        (e.figure.step for e in check.evidence if e.figure and e.figure.step > 1), Decimal(0)
+    )
     gaps = [reading.gap for reading in check.readings] or [check.gap or Decimal(0)]
     if check.status not in ("fail", "uncertain") or not min(map(abs, gaps)) <= slack:
         return check
     note = "(以万计的数没有写出末几位,差额在其范围内,不能精确核对)"
-    return replace(
-        check, status="not_assessable", message=check.message + note, suggestions=()
-    )
+    return replace(check, status="not_assessable", message=check.message + note, suggestions=())
 
 
 def of_balance(result: CheckResult) -> Check:

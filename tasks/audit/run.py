@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
 
-SUFFIXES = (".html", ".htm", ".shtml", ".docx", ".pdf", ".txt")
+SUFFIXES = (".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".pdf", ".txt")
+UNREAD = (".doc", ".wps", ".rtf", ".odt", ".ofd")
+"""Suffixes of reports that cannot be read: in a folder they are named, not passed over."""
 
 
 def report_files(path: Path) -> list[Path]:
@@ -32,10 +35,16 @@ def report_files(path: Path) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    if re.match(r"https?:", str(path)):
+        raise UnreadableDocument(
+            f"{path}:是网址,核对不联网:请先在浏览器里把网页另存为 HTML 或 PDF,再给出文件"
+        )
+    if not path.exists():
+        raise UnreadableDocument(f"{path}:没有这个文件或文件夹")
+    wanted = SUFFIXES + UNREAD
+    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
     if not found:
-        kinds = "、".join(SUFFIXES)
-        raise UnreadableDocument(f"{path}:没有这个文件,或文件夹里没有报告({kinds})")
+        raise UnreadableDocument(f"{path}:文件夹里没有报告({'、'.join(SUFFIXES)})")
     return found
 
 
@@ -90,16 +99,27 @@ def audit_files(
     year: int | None = None,
     edition: Mapping[str, Any] | None = None,
     children: Sequence[Path] = (),
+    unread: list[str] | None = None,
 ) -> list[AuditReport]:
     """Audit several reports side by side: those of one organ's years are checked across years.
 
     In: report files; `year` for a single file whose year cannot be read; an edition's cells;
-    reports of the organ's direct children. Out: the reports by year.
+    reports of the organ's direct children. Out: the reports by year. What is wrong with files
+    that cannot be read goes into `unread`, if that is given, and the others are audited.
 
     Raises:
-        UnreadableDocument: one of the files cannot be read.
+        UnreadableDocument: one of the files cannot be read, and `unread` is not given, or none can.
     """
-    reports = [read_report(path, year) for path in paths]
+    reports = []
+    for path in paths:
+        try:
+            reports.append(read_report(path, year))
+        except UnreadableDocument as error:
+            if unread is None or len(paths) == 1:
+                raise
+            unread.append(str(error))
+    if not reports:
+        raise UnreadableDocument("\n".join(unread or ()))
     below = [read_report(path) for path in children]
     for report in reports:
         others = [r for r in reports if r is not report]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import io
 import random
 import re
+import zipfile
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +26,7 @@ from tasks.audit.identify import identify
 from tasks.audit.read_docx import read_docx
 from tasks.audit.read_html import read_html
 from tasks.audit.read_pdf import read_pdf
+from tasks.audit.run import audit_files, report_files
 from tasks.audit.tables import TableReading, read_tables
 from tests.audit_reports import Figures, Span, as_pdf, balanced, tables
 from warehouse.layout import Layout, load_layout
@@ -356,6 +361,64 @@ def test_spans_that_run_over_each_other_are_cut_short() -> None:
     assert grid.rows[1][2] is not None
 
 
+def zipped(name: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(name, "")
+    return stream.getvalue()
+
+
+def locked() -> bytes:
+    from reportlab.lib.pdfencrypt import StandardEncryption
+    from reportlab.pdfgen.canvas import Canvas
+
+    stream = io.BytesIO()
+    canvas = Canvas(stream, encrypt=StandardEncryption("secret"))
+    canvas.drawString(50, 50, "12")
+    canvas.save()
+    return stream.getvalue()
+
+
+def blank_page() -> bytes:
+    from reportlab.pdfgen.canvas import Canvas
+
+    stream = io.BytesIO()
+    canvas = Canvas(stream)
+    canvas.rect(50, 50, 9, 9)
+    canvas.save()
+    return stream.getvalue()
+
+
+def test_page_saved_with_all_its_parts_in_one_file(tmp_path: Path) -> None:
+    message = MIMEMultipart("related")
+    message.attach(MIMEText("<html><body><p>收到申请12件</p></body></html>", "html", "utf-8"))
+    path = tmp_path / "report.mht"
+    path.write_bytes(message.as_bytes())
+    document = read_document(path)
+    assert (document.format, [b.text for b in document.blocks]) == ("html", ["收到申请12件"])
+
+
+def test_address_and_missing_file_say_what_to_do(tmp_path: Path) -> None:
+    for path, says in (
+        (Path("https://example.gov.cn/2022.html"), "另存为 HTML"),
+        (tmp_path / "none.html", "没有这个文件"),
+        (tmp_path, "文件夹里没有报告"),
+    ):
+        with pytest.raises(UnreadableDocument, match=says):
+            report_files(path)
+
+
+def test_files_that_cannot_be_read_do_not_keep_the_others_from_it(tmp_path: Path) -> None:
+    (tmp_path / "a.doc").write_bytes(b"\xd0\xcf\x11\xe0")
+    (tmp_path / "b.txt").write_text("某市2022年政府信息公开工作年度报告", encoding="utf-8")
+    unread: list[str] = []
+    reports = audit_files(report_files(tmp_path), unread=unread)
+    assert [r.report_year for r in reports] == [2022]
+    assert [text for text in unread if "a.doc" in text and "另存为 .docx" in text] == unread != []
+    with pytest.raises(UnreadableDocument):
+        audit_files(report_files(tmp_path))
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_encodings(encoding: str) -> None:
     assert decode("年度报告".encode(encoding)) == "年度报告"
@@ -366,14 +429,23 @@ def test_encodings(encoding: str) -> None:
     [
         (b"", "空"),
         (b"\xd0\xcf\x11\xe0" + b"0" * 99, "另存为 .docx"),
+        (b"\xd0\xcf\x11\xe0" + "Workbook".encode("utf-16-le"), "Excel"),
+        (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "密码"),
         (b"PK\x03\x04junk", "Word"),
+        (zipped("xl/workbook.xml"), "Excel"),
+        (zipped("OFD.xml"), "OFD"),
+        (zipped("content.xml"), "另存为 Word"),
+        (zipped("report.html"), "解压"),
         (b"%PDF-1.4 junk", "PDF"),
+        (locked(), "密码"),
+        (blank_page(), "扫描件"),
+        (b"\x89PNG\r\n", "图片"),
+        (b"\xff\xd8\xff\xe0", "图片"),
+        (b"{\\rtf1\\ansi }", "RTF"),
     ],
 )
-def test_files_that_cannot_be_read_say_why(
-    raw: bytes, says: str, tmp_path: pytest.TempPathFactory
-) -> None:
-    path = tmp_path / "r.bin"  # type: ignore[operator]
+def test_files_that_cannot_be_read_say_why(raw: bytes, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.bin"
     path.write_bytes(raw)
     with pytest.raises(UnreadableDocument, match=says):
         read_document(path)
