@@ -212,10 +212,11 @@ def _certainty(figure: Figure, around: _Around) -> tuple[Status, str]:
     if meaning.label in around.matched:
         return "uncertain", "另一处同一事项的数与表格一致"
     if figure.role.startswith(("review", "litigation")):
+        # In a passage about applications the reviews are of these, unless all are spoken of.
+        sentence = re.split(r"[。!?\n]", text)[-1]
+        own = sentence if pattern("any_review").search(sentence) else text
         return (
-            ("fail", "")
-            if "信息公开" in text or "依申请" in text
-            else ("uncertain", "正文可能包括与政府信息公开无关的案件")
+            ("fail", "") if "公开" in own else ("uncertain", "正文可能包括与政府信息公开无关的案件")
         )
     if meaning.role:
         if figure.passage != around.main:

@@ -153,6 +153,8 @@ def _not_figures() -> re.Pattern[str]:
 
 OPENING = ("received", "new_received", "handled")
 """Roles that begin an account of applications."""
+_BESIDE = ("case", "review", "litigation")
+"""Roles of other matters, which figures have whatever a sentence speaks of."""
 _JOINT = re.compile(r"\s*(?:[、,和及与]|以及)\s*")
 _HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
 _SENTENCE_END = re.compile(r"[。!?\n]")
@@ -183,12 +185,18 @@ class _Reader:
         # The last amount at every depth of brackets: block, start of its clause, its words.
         self._last: dict[int, tuple[int, int, str]] = {}
         self._before: Figure | None = None
+        self._last_amount: Figure | None = None
         self._row_from = 0
 
     def read(self, number: int, original: str) -> Iterator[Figure]:
         text = plain(original)
-        if _HEADING.match(text) and "申请" not in text[:40]:
+        if _HEADING.match(text):
+            # A heading opens the account that it names, any other one closes it.
             self._open_until = -1
+            if pattern("applications").search(text[:40]):
+                self._open_until = number + 1
+                self._passage += 1
+                self._roles = set()
         # Full-width commas divide clauses; only half-width ones divide thousands.
         kept = "".join(
             "\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True)
@@ -250,6 +258,12 @@ class _Reader:
         if meaning and meaning.role == "other" and self._enumerated:
             # 其他 belongs to what is being enumerated.
             meaning = _others()[self._enumerated]
+        elif (
+            meaning
+            and meaning.role == "other"
+            and not self._is_outcome(number, clause, text, start)
+        ):
+            meaning = None
         if meaning and meaning.role in self._roles and number <= self._open_until:
             whole = sentence[: -len(before)] if before else sentence
             if meaning.role in OPENING and pattern("parts").search(whole + before[:2]):
@@ -266,6 +280,8 @@ class _Reader:
             self._passage if number <= self._open_until else 0, is_free,
         )  # fmt: skip
         self._before = figure
+        if kind == "amount":
+            self._last_amount = figure
         yield figure
         if (
             meaning
@@ -278,6 +294,15 @@ class _Reader:
             yield replace(
                 figure, meaning=closed, quote=_quote(original, first, start, end, text[end:][:6])
             )
+
+    def _is_outcome(self, number: int, clause: str, text: str, start: int) -> bool:
+        """Whether 其他 means 其他处理: by its full name, or behind another outcome."""
+        last = self._last_amount
+        if pattern("other_in_full").search(clause) or last is None:
+            return True
+        if last.block != number or "。" in text[last.end : start]:
+            return False
+        return last.role == "leaf" or last.role in phrases()["outcomes"]
 
     def _row_of(self, number: int, text: str, start: int, unit: str) -> Figure | None:
         """The percentage that this one is joined to: 分别占 66.5%、4.6%."""
@@ -334,8 +359,11 @@ class _Reader:
 
     def _meaning(self, number: int, clause: str, ahead: str, sentence: str) -> Meaning | None:
         in_group = number <= self._open_until
+        is_other = _is_other_matter(sentence, clause)
         for entry, wanted, context, excluded, meaning in _rules():
             if not wanted.search(clause) or (excluded and excluded.search(clause)):
+                continue
+            if is_other and meaning.role and not meaning.role.startswith(_BESIDE):
                 continue
             if entry.get("group") and not in_group:
                 continue
@@ -364,6 +392,17 @@ class _Reader:
             self._open_until = -1 if number >= self._open_until else self._open_until
         elif role and number <= self._open_until:
             self._open_until = number + 1
+
+
+def _is_other_matter(sentence: str, clause: str) -> bool:
+    """Whether a sentence up to a figure's clause speaks of something else than applications."""
+    is_other = False
+    for part in re.split("[,;:]", sentence + clause.split("§", 1)[-1]):
+        if pattern("applications").search(part):
+            is_other = False
+        elif pattern("other_matters").search(part):
+            is_other = True
+    return is_other
 
 
 def bracket_depth(text: str, at: int) -> int:

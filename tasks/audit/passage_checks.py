@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from expectations.balance import Status, number
+from tasks.audit.agreement import Figures, cell_sum, named
 from tasks.audit.narrative import Figure, phrases
 from tasks.audit.passages import APPLICATION_WHOLES, Passage
 from tasks.audit.result import Check, Evidence, Reading, coarse
@@ -18,15 +19,18 @@ _FEW = 4
 """Fewer outcomes than this are examples, not an account of all."""
 
 
-def passage_checks(passage: Passage) -> list[Check]:
-    """The sums within one passage: applicants, ways of submission, outcomes."""
+def passage_checks(passage: Passage, cells: Figures | None = None) -> list[Check]:
+    """The sums within one passage: applicants, ways of submission, outcomes.
+
+    `cells` are those of the form: what the text leaves out may stand there.
+    """
     if not all(f.step for f in [*passage.figures.values(), *passage.leaves.values()]):
         return []
     checks = [
         _intake(passage),
         _applicants(passage),
         _channels(passage),
-        _outcomes(passage),
+        _outcomes(passage, cells or {}),
         _closing(passage),
     ]
     return [coarse(check) for check in checks if check is not None]
@@ -173,7 +177,7 @@ def _channels(passage: Passage) -> Check | None:
     )
 
 
-def _outcomes(passage: Passage) -> Check | None:
+def _outcomes(passage: Passage, cells: Figures) -> Check | None:
     """The outcomes against what was received, in every reading that the words allow."""
     parts = passage.outcomes()
     wholes = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
@@ -195,6 +199,17 @@ def _outcomes(passage: Passage) -> Check | None:
                 Decimal(0),
                 evidence,
             )
+    form = cell_sum("t3.results_total.total", cells)
+    if form is not None and form.value == total:
+        return Check(
+            "B10",
+            key,
+            "pass",
+            f"各项办理结果之和相符:按表中{named(form.written)} {number(total)}",
+            f"{_plus(parts)} = {number(total)}",
+            Decimal(0),
+            (*evidence, *form.cells),
+        )
     best = min(made, key=lambda r: abs(r.gap))
     rows = set(phrases()["outcomes"]) - {"granted_or_partially"}
     given = set(passage.figures) | (

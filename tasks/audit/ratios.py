@@ -13,11 +13,17 @@ from fractions import Fraction
 from math import ceil, floor
 
 from expectations.balance import number
+from tasks.audit.agreement import Figures, cell_sum, named
 from tasks.audit.narrative import Figure, Narrative, bracket_depth, phrases
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
 from tasks.audit.result import Check, Evidence, Suggestion
 from tasks.audit.suggestions import slip, slips
 
+_FORM_WHOLES = (
+    "t3.results_total.total",
+    "t3.new_received.total",
+    "t3.new_received.total + t3.carried_in.total",
+)
 _LONGEST_BASE_RANGE = 1
 """More possible bases than this and the percentage says nothing about the figures."""
 
@@ -45,9 +51,16 @@ def manner(exact: Fraction, printed: Decimal, decimals: int) -> str:
 
 
 def ratio_checks(
-    narrative: Narrative, passages: list[Passage], last_year: dict[str, Decimal] | None = None
+    narrative: Narrative,
+    passages: list[Passage],
+    last_year: dict[str, Decimal] | None = None,
+    cells: Figures | None = None,
 ) -> list[Check]:
-    """A check for every share and every change. `last_year` maps meanings to last year's figures."""
+    """A check for every share and every change.
+
+    `last_year` maps meanings to last year's figures; `cells` are those of the form, whose totals
+    a text need not repeat.
+    """
     checks = []
     by_passage = {p.number: p for p in passages}
     for at, figure in enumerate(narrative.figures):
@@ -70,7 +83,14 @@ def ratio_checks(
             )
         elif figure.kind == "share":
             checks.append(
-                _share(narrative, at, of, by_passage.get(of.passage if of.role else 0), key)
+                _share(
+                    narrative,
+                    at,
+                    of,
+                    by_passage.get(of.passage if of.role else 0),
+                    key,
+                    cells or {},
+                )
             )
         else:
             checks.append(_change(narrative, at, of, last_year or {}, key))
@@ -172,13 +192,15 @@ def _respective(narrative: Narrative, first: int, last: int, at: int) -> Figure 
     return amounts[at - first] if is_row else None
 
 
-def _share(narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str) -> Check:
+def _share(
+    narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str, cells: Figures
+) -> Check:
     figure = narrative.figures[at]
     row = _row(narrative, at)
     beside = narrative.figures[max(2 * row[0] - row[1] - 1, 0) : row[0]] if row else []
     wholes = [
         whole
-        for whole in _wholes(narrative, of, passage)
+        for whole in _wholes(narrative, of, passage, cells)
         if not any(e.figure is one for e in whole[2] for one in beside)
     ]
     evidence = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
@@ -251,11 +273,15 @@ def _percent(exact: Fraction) -> str:
 
 
 def _wholes(
-    narrative: Narrative, of: Figure, passage: Passage | None
+    narrative: Narrative, of: Figure, passage: Passage | None, cells: Figures
 ) -> Iterable[tuple[str, Decimal, tuple[Evidence, ...]]]:
     """What a part may be a share of: (name, value, figures), the likeliest first."""
     if passage is not None and of.role not in APPLICATION_WHOLES:
         yield from passage.wholes(of)
+        for expression in _FORM_WHOLES:
+            total = cell_sum(expression, cells)
+            if total is not None:
+                yield f"表中{named(expression)}", total.value, total.cells
         return
     for before in reversed(narrative.figures):
         is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"

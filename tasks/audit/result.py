@@ -83,7 +83,11 @@ class AuditReport:
     def title(self) -> str:
         """The report's name: its organ and year, as far as it says them, or the file's."""
         year = f" {self.report_year} 年" if self.report_year else ""
-        return f"{self.organ}{year}政府信息公开工作年度报告" if self.organ else self.document.name + year
+        return (
+            f"{self.organ}{year}政府信息公开工作年度报告"
+            if self.organ
+            else self.document.name + year
+        )
 
     @property
     def tables_read(self) -> str:

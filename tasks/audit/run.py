@@ -81,9 +81,9 @@ def check_report(
     checks += year_checks(report, last_year)
     checks += agreement_checks(report.narrative, figures, report.organ)
     for passage in found:
-        checks += passage_checks(passage)
+        checks += passage_checks(passage, figures)
     checks += part_checks(report.narrative)
-    checks += ratio_checks(report.narrative, found, told_last_year(report, last_year))
+    checks += ratio_checks(report.narrative, found, told_last_year(report, last_year), figures)
     if children:
         checks += tree_checks(report, children)
     if edition is not None:

@@ -378,6 +378,53 @@ def test_figures_of_other_matters_are_not_compared_with_the_tables(sentence: str
     assert [c.message for c in audit.checks if c.code == "B7" and c.status == "fail"] == []
 
 
+BESIDE_APPLICATIONS = [
+    "全年发布信息2345条,其中政务动态1200条、其他1145条。",
+    "受理投诉举报56件,办结50件。",
+    "12345热线受理群众诉求5678件,办结5600件,正在办理78件,其中咨询类3000件、投诉类2000件、其他678件。",
+    "市长信箱收到来信1200件,答复1180件,结转下年20件。",
+    "新收政务公开咨询25件。",
+    "建议提案办理中,A类34件,B类5件,其他2件。",
+    "三类材料中,征地类120件、规划类30件、其他44件。",
+    "回复网民留言148件,其他来信12件。",
+    "抽查部门网站35家次,发现问题60个,其他问题5个。",
+]
+
+
+@pytest.mark.parametrize("sentence", BESIDE_APPLICATIONS)
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_other_matters_beside_applications_are_none(sentence: str, between: str) -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    told_of = "2022年,共收到政府信息公开申请{}件,办结{}件,其中予以公开{}件,结转下年度{}件。"
+    rows = ("new_received", "results_total", "granted", "carried_out")
+    text = told_of.format(*(figures[f"t3.{row}.total"] for row in rows)) + between + sentence
+    audit = audited(layout, figures, text)
+    assert [c.message for c in audit.checks if c.code == "B7" and c.status != "pass"] == []
+    assert audit.fails == []
+
+
+def test_heading_opens_the_account_it_names() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    granted = figures["t3.granted.total"]
+    for value, status in ((granted, "pass"), (granted + 1, "fail")):
+        audit = audited(layout, figures, f"(二)依申请公开情况\n予以公开{value}件,均按期答复。")
+        assert [c.status for c in audit.checks if c.code == "B7"] == [status]
+
+
+def test_wholes_that_only_the_tables_hold() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    closed, granted = figures["t3.results_total.total"], figures["t3.granted.total"]
+    share = (Decimal(granted) / closed * 100).quantize(Decimal("0.01"))
+    received = figures["t3.new_received.total"]
+    text = f"2022年,收到政府信息公开申请{received}件,予以公开{granted}件,占{{}}%。"
+    for printed, status in ((share, "pass"), (share + 1, "fail")):
+        audit = audited(layout, figures, text.format(printed))
+        assert [c.status for c in audit.checks if ".share." in c.key] == [status]
+
+
 def test_figures_beside_words_of_clutter_are_kept() -> None:
     text = "全年收到传真5件、热线27549件,联系电话:0660-1234567。"
     report = of_document(Document("r.txt", "text", (Block(text=text),)))
