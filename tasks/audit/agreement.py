@@ -102,7 +102,9 @@ def agreement_checks(narrative: Narrative, figures: Figures, organ: str = "") ->
         if found:
             sums.append((figure, found))
     agreeing = {
-        id(f) for f, found in sums if any(abs(s.value - f.value) < max(f.step, 1) for s in found)
+        id(f)
+        for f, found in sums
+        if any(abs(s.value - f.value) < max(f.step, Decimal(1)) for s in found)
     }
     main = _main_passage([f for f, _ in sums], agreeing)
     matched = {f.meaning.label for f, _ in sums if id(f) in agreeing and f.meaning}

@@ -255,6 +255,8 @@ class _Reader:
             if kind in ("amount", "rate")
             else None
         )
+        if meaning and meaning.role == "granted" and _with_partial(text, start, end):
+            meaning = next(m for *_, m in _rules() if m.role == "granted_or_partially")
         if meaning and meaning.role == "other" and self._enumerated:
             # 其他 belongs to what is being enumerated.
             meaning = _others()[self._enumerated]
@@ -367,6 +369,9 @@ class _Reader:
                 continue
             if entry.get("group") and not in_group:
                 continue
+            last = self._last_amount
+            if "after" in entry and (last is None or last.role not in entry["after"]):
+                continue
             if entry.get("not_group") and in_group and not re.search("复议|诉讼", sentence):
                 continue
             if "group_for" in entry and not in_group and re.search(entry["group_for"], clause):
@@ -392,6 +397,14 @@ class _Reader:
             self._open_until = -1 if number >= self._open_until else self._open_until
         elif role and number <= self._open_until:
             self._open_until = number + 1
+
+
+def _with_partial(text: str, start: int, end: int) -> bool:
+    """Whether brackets at a figure say that it holds what is granted in part."""
+    return bool(
+        pattern("with_partial_behind").match(text, end)
+        or pattern("with_partial_before").search(text[:start])
+    )
 
 
 def _is_other_matter(sentence: str, clause: str) -> bool:

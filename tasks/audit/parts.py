@@ -211,7 +211,7 @@ def _plus(figures: list[Figure]) -> str:
 def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Check]:
     """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
     total = amounts[at]
-    if not re.match(f"(?:以上)?(?:{pattern('totals').pattern})", total.before):
+    if not re.match(f"(?:以上|全[国省市州县区])?(?:{pattern('totals').pattern})", total.before):
         return
     parts: list[Figure] = []
     for figure in reversed(amounts[:at]):

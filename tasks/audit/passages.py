@@ -67,7 +67,10 @@ class Passage:
 
     def outcomes(self) -> list[Figure]:
         """Outcome groups, and rows of the form whose group is not given itself."""
-        groups = [self.figures[r] for r in phrases()["outcomes"] if r in self.figures]
+        given = [r for r in phrases()["outcomes"] if r in self.figures]
+        if "granted_or_partially" in given:
+            given = [r for r in given if r not in ("granted", "partially_granted")]
+        groups = [self.figures[r] for r in given]
         rows = [
             f for row, f in self.leaves.items()
             if not any(row.startswith(prefix) and parent in self.figures for parent, prefix in _PARENTS.items())

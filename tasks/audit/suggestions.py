@@ -72,7 +72,7 @@ def suggest(
             if closed < 2 and not why:
                 continue
             label = layout.cells[cell].full_label
-            text = f"若“{label}”({cell})是 {number(instead)} 而不是 {number(found)},"
+            text = f"若“{label}”是 {number(instead)} 而不是 {number(found)},"
             text += f"涉及该格的 {closed} 个不符的等式均成立" if closed > 1 else "此式成立"
             text += f"({why})" if why else ""
             offered.setdefault(key, []).append(
@@ -116,7 +116,7 @@ def _neighbour(
         at = line.index(cell)
         for near in line[max(at - 1, 0) : at + 2]:
             if near != cell and figures.get(near) == value:
-                return f"{number(value)} 是相邻单元格 {near} 的数"
+                return f"{number(value)} 是相邻单元格“{layout.cells[near].full_label}”的数"
     return ""
 
 

@@ -87,16 +87,17 @@ def _wrapped(
 def _wrapped_labels(words: list[str], before: list[str], after: list[str]) -> Iterator[str]:
     """Labels that the words left of some figures may be a part of, the shortest first.
 
-    A numbered word begins a label: what stands above is the rest of another one. The names of
-    groups stand beside a label, in front of it or in between.
+    A numbered word right before the figures begins a label: what stands above is the rest of
+    another one. The names of groups stand beside a label, in front of it or in between.
     """
-    begins = [at for at, word in enumerate(words) if _NUMBERED.match(plain(word))]
-    if not begins:
-        own = "".join(w for w in words if match("sections", w) is None)
+    own = [w for w in words if match("sections", w) is None]
+    if not own or not _NUMBERED.match(plain(own[-1])):
+        begins = [at for at, word in enumerate(own) if _NUMBERED.match(plain(word))]
+        rest = "".join(own[begins[-1] + 1 :] if begins else own)
         for count in range(1, len(before) + 1):
-            yield "".join(before[-count:]) + own
+            yield "".join(before[-count:]) + rest
         return
-    label = "".join(words[begins[-1] :])
+    label = own[-1]
     for line in after:
         more = line.split()[-1:]
         if not more or _NUMBERED.match(plain(more[0])) or _FIGURE.search(_masked(plain(line))):

@@ -281,6 +281,8 @@ def test_labels_wrapped_beside_their_figures() -> None:
         "3.危 0 0 0 0 0 227 227",
         "及“三安",
         "全一稳定”",
+        "5.要求行政机关确认或重新",
+        "(五)不予处理 出具已获取信息 0 7 0 0 0 0 7",
         "(七)总计 265 0 493 0 61 544 1363",
     ]
     reading = read_tables(Document("r.txt", "text", tuple(Block(text=line) for line in lines)))
@@ -289,6 +291,7 @@ def test_labels_wrapped_beside_their_figures() -> None:
         "denied_state_secret": 326,
         "denied_law_prohibits": 810,
         "denied_safety_stability": 227,
+        "unprocessed_reconfirm": 7,
         "results_total": 1363,
     }
 
