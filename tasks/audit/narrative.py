@@ -379,7 +379,9 @@ class _Reader:
             if "sentence_not" in entry and re.search(entry["sentence_not"], sentence):
                 continue
             where = sentence if meaning.role.startswith(("review", "case")) else ahead
-            if context and not context.search(where + clause):
+            # Under a heading about applications 受理申请 needs no more words.
+            is_told = in_group and meaning.role in OPENING and "申请" in clause
+            if context and not is_told and not context.search(where + clause):
                 continue
             return meaning
         return None

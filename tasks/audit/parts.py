@@ -234,12 +234,18 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     if len(parts) > 1:
         added = sum((p.value for p in parts), Decimal(0))
         gap = added - total.value
-        text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}(所列是否都计入合计不能判定)"
+        roles = {p.role for p in parts}
+        is_intake = len(parts) == 2 and roles in (
+            {"received", "carried_in"},
+            {"new_received", "carried_in"},
+        )
+        text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
+        text += "" if is_intake else "(所列是否都计入合计不能判定)"
         equation = f"{_plus(parts)} = {number(added)} ≠ {number(total.value)}"
         yield Check(
             "B10",
             f"B10.total.{total.block}.{total.start}",
-            "uncertain",
+            "fail" if is_intake else "uncertain",
             text,
             equation,
             gap,

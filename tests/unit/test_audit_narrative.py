@@ -337,6 +337,10 @@ SENTENCES: list[tuple[str, dict[str, str]]] = [
     ("公开信息1000条,其中政策文件类100条,工作动态类800条。", {"parts": "uncertain"}),
     ("公开信息1000条,其中政策文件类1200条。", {"parts": "fail"}),
     ("办理人大建议45件、政协提案67件,共计112件。", {"total": "pass"}),
+    (
+        "依申请公开方面,受理申请211件,上年结转9件,共计221件,已答复208件,其余12件结转下一年度。",
+        {"total": "fail", "closing": "pass"},
+    ),
     ("收到网络留言30件,已办结25件,办理中5件。", {"closed": "pass"}),
     ("收到网络留言30件,已办结25件,办理中6件。", {"closed": "fail"}),
     ("政府信息公开行政复议12件(维持6件,撤销2件,终止2件,未审结2件)。", {"review": "pass"}),
@@ -418,6 +422,15 @@ def test_heading_opens_the_account_it_names() -> None:
     granted = figures["t3.granted.total"]
     for value, status in ((granted, "pass"), (granted + 1, "fail")):
         audit = audited(layout, figures, f"(二)依申请公开情况\n予以公开{value}件,均按期答复。")
+        assert [c.status for c in audit.checks if c.code == "B7"] == [status]
+
+
+def test_applications_under_their_heading_need_no_more_words() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    received = figures["t3.new_received.total"]
+    for value, status in ((received, "pass"), (received + 2, "fail")):
+        audit = audited(layout, figures, f"全市受理申请{value}件,均按期答复。")
         assert [c.status for c in audit.checks if c.code == "B7"] == [status]
 
 
