@@ -17,7 +17,7 @@ from tasks.audit.passage_checks import passage_checks
 from tasks.audit.passages import passages
 from tasks.audit.ratios import ratio_checks
 from tasks.audit.result import AuditReport
-from tasks.audit.suggestions import suggest
+from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
@@ -89,7 +89,8 @@ def check_report(
     if edition is not None:
         checks += edition_checks(report, edition)
     report.checks = sorted(
-        checks, key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0)
+        confirm(checks),
+        key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0),
     )
     return report
 

@@ -17,6 +17,10 @@ from tasks.audit.result import Check, Suggestion
 from warehouse.layout import Equation, Layout
 
 
+_MOST = 3
+"""Suggestions shown with a check."""
+
+
 def slip(found: Decimal, instead: Decimal) -> str:
     """How `found` may have come from `instead` by one slip, in Chinese; empty if by none."""
     if instead < 0 or found == instead:
@@ -80,13 +84,42 @@ def suggest(
             )
     with_offers = []
     for check in checks:
-        ranked = sorted(offered.get(check.key, []), key=lambda o: -o[0])[:3]
+        ranked = sorted(offered.get(check.key, []), key=lambda o: -o[0])
         with_offers.append(
             replace(check, suggestions=check.suggestions + tuple(s for _, s in ranked))
             if ranked
             else check
         )
     return with_offers
+
+
+def confirm(checks: list[Check]) -> list[Check]:
+    """The checks with their likeliest suggestions: first those that table and prose agree on.
+
+    Where an equation of the form would hold with just the figure that the prose gives for a
+    cell, the table is likelier wrong than the prose.
+    """
+    offers = {(s.cell, s.instead) for c in checks if c.code != "B7" for s in c.suggestions}
+    told = {
+        (cell.cell, figure.value)
+        for c in checks
+        if c.code == "B7" and c.status == "fail" and len(c.evidence) == 2
+        for figure, cell in [c.evidence]
+    } & offers
+    confirmed = []
+    for check in checks:
+        suggestions = check.suggestions
+        if check.code == "B7" and len(check.evidence) == 2:
+            figure, cell = check.evidence
+            if (cell.cell, figure.value) in told:
+                text = f"表内等式也要求该格为 {number(figure.value)}:疑表格写错"
+                suggestions = (Suggestion(text, cell.cell, cell.value, figure.value),)
+        else:
+            both = [s for s in suggestions if (s.cell, s.instead) in told]
+            rest = [s for s in suggestions if (s.cell, s.instead) not in told]
+            suggestions = (*[replace(s, text=s.text + ",正文所写也是这个数") for s in both], *rest)
+        confirmed.append(replace(check, suggestions=suggestions[:_MOST]))
+    return confirmed
 
 
 def _needed(equation: Equation, check: Check) -> list[tuple[str, Decimal]]:

@@ -434,6 +434,21 @@ def test_applications_under_their_heading_need_no_more_words() -> None:
         assert [c.status for c in audit.checks if c.code == "B7"] == [status]
 
 
+def test_prose_and_equations_agree_that_the_table_is_wrong() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(9))
+    right = figures["t4.reconsideration.total"]
+    figures["t4.reconsideration.total"] = right + 1
+    audit = audited(layout, figures, f"因政府信息公开被申请行政复议{right}件。")
+    by_code = {c.code: c for c in audit.fails}
+    assert set(by_code) == {"B4", "B7"}
+    for check in by_code.values():
+        first = check.suggestions[0]
+        assert (first.cell, first.instead) == ("t4.reconsideration.total", right)
+    assert "正文所写也是" in by_code["B4"].suggestions[0].text
+    assert "疑表格写错" in by_code["B7"].suggestions[0].text
+
+
 def test_wholes_that_only_the_tables_hold() -> None:
     layout = load_layout("2021")
     figures = balanced(layout, random.Random(9))
