@@ -16,7 +16,6 @@ from tasks.audit.narrative import Figure
 from tasks.audit.result import Check, Suggestion
 from warehouse.layout import Equation, Layout
 
-
 _MOST = 3
 """Suggestions shown with a check."""
 
@@ -72,7 +71,7 @@ def suggest(
             if any(r.status == "fail" for r in results):
                 continue
             closed = sum(1 for e in containing[cell] if e.key in failing)
-            why = slip(found, instead) or _neighbour(layout, cell, instead, figures)
+            why = slip(found, instead) or _neighbour(layout, cell, found, instead, figures)
             if closed < 2 and not why:
                 continue
             label = layout.cells[cell].full_label
@@ -136,11 +135,13 @@ def _needed(equation: Equation, check: Check) -> list[tuple[str, Decimal]]:
 
 
 def _neighbour(
-    layout: Layout, cell: str, value: Decimal, figures: Mapping[str, Decimal | None]
+    layout: Layout,
+    cell: str,
+    found: Decimal,
+    instead: Decimal,
+    figures: Mapping[str, Decimal | None],
 ) -> str:
-    """Whether the value stands in the cell above, below, left or right."""
-    if value == 0:
-        return ""
+    """Whether either value stands in the cell above, below, left or right, in Chinese."""
     own = layout.cells[cell]
     printed = layout.printed(own.table)
     columns = [c.key for c in printed if c.row == own.row]
@@ -148,8 +149,9 @@ def _neighbour(
     for line in (columns, rows):
         at = line.index(cell)
         for near in line[max(at - 1, 0) : at + 2]:
-            if near != cell and figures.get(near) == value:
-                return f"{number(value)} 是相邻单元格“{layout.cells[near].full_label}”的数"
+            for value in (instead, found):
+                if near != cell and value and figures.get(near) == value:
+                    return f"{number(value)} 是相邻单元格“{layout.cells[near].full_label}”的数"
     return ""
 
 

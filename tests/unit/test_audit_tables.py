@@ -80,6 +80,21 @@ def test_one_altered_figure_fails_the_checks_it_is_part_of(
         assert all(offer.get(cell) == figures[cell] for offer in offered)
 
 
+def test_figure_of_the_neighbouring_cell_is_named() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(5))
+    right = figures["t4.reconsideration.pending"] = 8
+    figures["t4.reconsideration.other"] = 5731
+    figures["t4.reconsideration.total"] = sum(
+        figures[f"t4.reconsideration.{e}"] for e in ("upheld", "corrected", "other", "pending")
+    )
+    figures["t4.reconsideration.pending"] = 5731
+    report = check_report(of_document(_text_document(layout, figures)))
+    (check,) = report.fails
+    offers = {(s.cell, s.instead) for s in check.suggestions if "相邻单元格" in s.text}
+    assert ("t4.reconsideration.pending", right) in offers
+
+
 def test_column_that_must_exceed_another() -> None:
     layout = load_layout("2019")
     figures = balanced(layout, random.Random(1))
