@@ -257,7 +257,12 @@ class _Reader:
         )
         if meaning and meaning.role == "granted" and _with_partial(text, start, end):
             meaning = next(m for *_, m in _rules() if m.role == "granted_or_partially")
-        if meaning and meaning.role == "other" and self._enumerated:
+        if (
+            meaning
+            and meaning.role == "other"
+            and self._enumerated
+            and self._beside(number, text, start)
+        ):
             # 其他 belongs to what is being enumerated.
             meaning = _others()[self._enumerated]
         elif (
@@ -299,12 +304,17 @@ class _Reader:
 
     def _is_outcome(self, number: int, clause: str, text: str, start: int) -> bool:
         """Whether 其他 means 其他处理: by its full name, or behind another outcome."""
-        last = self._last_amount
-        if pattern("other_in_full").search(clause) or last is None:
+        if pattern("other_in_full").search(clause) or self._last_amount is None:
             return True
-        if last.block != number or "。" in text[last.end : start]:
-            return False
-        return last.role == "leaf" or last.role in phrases()["outcomes"]
+        role = self._beside(number, text, start)
+        return role == "leaf" or role in phrases()["outcomes"]
+
+    def _beside(self, number: int, text: str, start: int) -> str:
+        """The role of the amount before, if that stands in the same sentence."""
+        last = self._last_amount
+        if last is None or last.block != number or "。" in text[last.end : start]:
+            return ""
+        return last.role
 
     def _row_of(self, number: int, text: str, start: int, unit: str) -> Figure | None:
         """The percentage that this one is joined to: 分别占 66.5%、4.6%."""

@@ -50,6 +50,9 @@ def _intake(passage: Passage) -> Check | None:
     new, carried = passage.figures.get("new_received"), passage.figures.get("carried_in")
     if whole is None or new is None or carried is None or whole.start > new.start:
         return None
+    if whole.role == "received" and whole.value == new.value:
+        # The same said twice: what was received leaves out what was carried in.
+        return None
     gap = new.value + carried.value - whole.value
     key, evidence = f"B10.intake.{passage.number}", _evidence(whole, new, carried)
     equation = (
