@@ -124,7 +124,7 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
     """Load what one pull brought, or note why there is nothing to load."""
     logger = get_run_logger()
     landed = future.result(raise_on_failure=False)
-    error: Exception | None = landed if isinstance(landed, Exception) else None
+    error: Exception | str | None = landed if isinstance(landed, Exception) else None
     if isinstance(error, SourceContractError):
         # The source answered otherwise than its file says: `status` must show why it stands still.
         note_failure(pull.source, pull.resource, lake, error, now=now(), run_id=run.id)
@@ -140,7 +140,8 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
             logger.info(
                 "%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected
             )
-    if error is not None:
+            error = result.unread
+    if error:
         logger.error("%s:%s", pull.title, error)
         run.failed.append(FailedResource(pull.source.name, pull.resource.name, str(error)))
 

@@ -18,7 +18,7 @@ from tasks.load_model import Batch, ListResult, LoadResult, Work
 from tasks.load_record import Record
 from tasks.load_stage import Stage
 from tasks.load_write import Write
-from tasks.sources.errors import PartlyLoaded, SourceContractError
+from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import Landed, Manifest
 from tasks.sources.model import Resource, Source
 from tasks.sources.windows import parse_moment
@@ -61,7 +61,7 @@ def load(
     resource = source.resource(manifest.resource)
     result = load_batch(batch, source, resource, lake, now=now, run_id=run_id)
     if manifest.problems:
-        raise PartlyLoaded(
+        result.unread = (
             f"{source.title}·{resource.title or resource.name}有 {len(manifest.problems)} 个文件未能读取,"
             "其余文件已装载:\n" + "\n".join(manifest.problems)
         )

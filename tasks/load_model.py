@@ -28,7 +28,10 @@ class ListResult:
 
 @dataclass
 class LoadResult:
-    """What a load brought; the row counts are the resource's own and its children's together."""
+    """What a load brought; the row counts are the resource's own and its children's together.
+
+    `unread` tells of files of a folder that could not be read; what the others hold was loaded.
+    """
 
     load_id: str
     source: str
@@ -38,6 +41,7 @@ class LoadResult:
     watermark: str | None = None
     new_fields: list[str] = field(default_factory=list)
     is_repeated: bool = False
+    unread: str = ""
 
     def _sum(self, name: str) -> int:
         return sum(getattr(one, name) for one in self.lists)

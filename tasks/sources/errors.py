@@ -51,10 +51,6 @@ class RejectLimitExceeded(SourceContractError):
     """Too large a share of the records could not be typed; nothing was written."""
 
 
-class PartlyLoaded(SourceContractError):
-    """Some files of a folder could not be read; what the others hold was loaded."""
-
-
 @dataclass(frozen=True)
 class Problem:
     """One mistake in a source file: where it is, and what would be right."""

@@ -22,7 +22,7 @@ from tasks.load import load
 from tasks.pull import Pull, compare_control_totals, plan, pull
 from tasks.sources import session
 from tasks.sources.check import check_source
-from tasks.sources.errors import PartlyLoaded, SourceContractError
+from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import read_landing
 from tasks.sources.propose import propose, propose_from
 from tasks.sources.session import Answer, Request
@@ -286,8 +286,9 @@ def test_a_folder_of_workbooks(tmp_path: Path, vendor: Vendor, lake: Lake, place
     ) == [("DC-001",), ("DC-003",), ("DC-100",)]
     put("bad.xlsx", b"broken")
     put("DC 2020-05.csv", "登记编号,收到日期\nDC-200,2020-05-01\n".encode())
-    with pytest.raises(PartlyLoaded, match=r"bad\.xlsx:打不开"):
-        _run(tmp_path, source, lake)
+    result = _run(tmp_path, source, lake)[0]
+    assert "bad.xlsx:打不开" in result.unread
+    assert result.rows_written == 1
     assert _query(
         lake, f"SELECT count(*) FROM core.application WHERE {system} AND record_id = 'DC-200'"
     ) == [(1,)]
