@@ -15,7 +15,6 @@ from tasks.clock import now
 from tasks.notify import lost_run_message
 from tasks.settings import Settings
 from tasks.steps import notify_step
-from warehouse.lake import Lake
 
 
 @flow(
@@ -30,7 +29,7 @@ def alert(
 ) -> State[None]:
     """告知出事的运行。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     message = lost_run_message(flow_name, run_name, state, now())
     told = notify_step(lake, settings, [message], now=now()) if lake.exists() else []
     return done(f"{message.title}:{'已发消息' if told else '未发消息(未设渠道或已发过)'}")

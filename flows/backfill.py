@@ -24,7 +24,6 @@ from tasks.clock import now
 from tasks.runs import keep_run
 from tasks.settings import Settings
 from tasks.steps import prepare_lake_step
-from warehouse.lake import Lake
 
 SOURCES = source_choices(Settings().city)
 FORM = {name: date.fromisoformat(day) for name, day in form_defaults("backfill").items()}
@@ -50,7 +49,7 @@ def backfill(
 ) -> State[None]:
     """补取。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     started_at = now()
     try:
         source_name = None if source == ALL else known(source, SOURCES, "来源系统")

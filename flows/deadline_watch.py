@@ -19,7 +19,7 @@ from tasks.notify import deadline_messages
 from tasks.render.typeset import typeset
 from tasks.settings import Settings
 from tasks.steps import deadlines_step, notify_step
-from warehouse.lake import Lake, LakeError
+from warehouse.lake import LakeError
 
 
 @flow(
@@ -37,7 +37,7 @@ def deadline_watch(
 ) -> State[None]:
     """期限查看。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     today = now().date()
     try:
         if on and on > today:

@@ -14,7 +14,6 @@ from prefect.flows import Flow
 from tasks.clock import now
 from tasks.notify import lost_run_message, notify
 from tasks.settings import Settings
-from warehouse.lake import Lake
 
 
 def tell_lost_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -23,7 +22,7 @@ def tell_lost_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
     if state.name not in ("Crashed", "Failed"):
         return
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads, write_timeout=60)
+    lake = settings.lake(write_timeout=60)
     if lake.exists():
         message = lost_run_message(flow.name, flow_run.name, state.name, now())
         notify(lake, settings, [message], now=now())

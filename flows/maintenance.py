@@ -16,7 +16,7 @@ from flows.progress import progress
 from tasks.clock import now
 from tasks.settings import Settings
 from tasks.steps import maintain_step
-from warehouse.lake import Lake, LakeError
+from warehouse.lake import LakeError
 
 
 @flow(
@@ -29,7 +29,7 @@ from warehouse.lake import Lake, LakeError
 def maintenance() -> State[None]:
     """整理数据湖。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     try:
         with progress() as progresses:
             tidied = maintain_step(lake, settings, now=now(), progress=progresses.step)

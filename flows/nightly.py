@@ -25,7 +25,6 @@ from tasks.runs import Run, keep_run
 from tasks.settings import Settings
 from tasks.status import read_status
 from tasks.steps import check_step, notify_step, prepare_lake_step
-from warehouse.lake import Lake
 
 
 def new_run(flow_name: str, name: str, started_at: datetime) -> Run:
@@ -59,7 +58,7 @@ def nightly(
 ) -> State[None]:
     """夜间取数。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     started_at = now()
     run = new_run("nightly", f"夜间取数 {started_at:%Y-%m-%d %H:%M}", started_at)
     with progress() as progresses:

@@ -22,7 +22,7 @@ from tasks.notify import edition_messages
 from tasks.publish import Request
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step
-from warehouse.lake import Lake, LakeError
+from warehouse.lake import LakeError
 
 STEPS = 4
 """Fingerprint, data, files, approval."""
@@ -79,7 +79,7 @@ def publish(
 ) -> State[str]:
     """发布版次。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     request = Request(
         edition_id=edition.strip(),
         approver="" if approver == UNCHOSEN else approver,

@@ -37,7 +37,7 @@ from tasks.notify import edition_messages
 from tasks.runs import keep_run
 from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
-from warehouse.lake import Lake, LakeError
+from warehouse.lake import LakeError
 
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
@@ -81,7 +81,7 @@ def year_end(
 ) -> State[str]:
     """年终编制。"""
     settings = Settings()
-    lake = Lake(settings.home, settings.memory_limit, settings.threads)
+    lake = settings.lake()
     started_at = now()
     try:
         year = checked_year(year, started_at.date())

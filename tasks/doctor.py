@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from tasks.settings import Settings
-from warehouse.lake import EXTENSIONS, Lake, extension_file
+from warehouse.catalog import extension_file
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,10 @@ def _python(settings: Settings, now: datetime) -> Examined:
 
 
 def _extensions(settings: Settings, now: datetime) -> Examined:
-    for name in EXTENSIONS:
+    needed = settings.lake().catalog.extensions
+    for name in needed:
         extension_file(name)
-    return Examined("DuckDB 扩展", "good", "、".join(EXTENSIONS))
+    return Examined("DuckDB 扩展", "good", "、".join(needed))
 
 
 def _home(settings: Settings, now: datetime) -> Examined:
@@ -107,7 +108,7 @@ def _calendar(settings: Settings, now: datetime) -> Examined:
 
 
 def _lake(settings: Settings, now: datetime) -> Examined:
-    lake = Lake(settings.home)
+    lake = settings.lake()
     if not lake.exists():
         return Examined("湖", "doubtful", "还没有数据", "请运行 nianbao nightly")
-    return Examined("湖", "good", f"{lake.catalog},最新快照 {lake.snapshot()}")
+    return Examined("湖", "good", f"{lake.catalog.shown},最新快照 {lake.snapshot()}")

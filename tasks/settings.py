@@ -10,9 +10,13 @@ import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
 
@@ -25,6 +29,10 @@ class Settings(BaseSettings):
     home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
     city: Path = Field(
         DEPLOYMENTS / "demo_city", description="城市目录:来源、机关、口径、已公布数字、更正"
+    )
+    catalog: SecretStr = Field(
+        SecretStr(""),
+        description="湖的目录库:PostgreSQL 的 postgresql://用户:口令@主机/库名;不设为数据目录中的 SQLite",
     )
     lag_hours: int = Field(30, ge=1, description="数据早于多少小时视为过期(nianbao status)")
     fetch_workers: int = Field(4, ge=1, le=32, description="同时拉取的来源窗口数")
@@ -82,6 +90,18 @@ class Settings(BaseSettings):
     def overview(self) -> Path | None:
         path = self.city / "overview.yaml"
         return path if path.exists() else None
+
+    def lake(self, write_timeout: float = 600) -> Lake:
+        """The lake of this home; a writer waits `write_timeout` seconds for another."""
+        from warehouse.lake import Lake
+
+        return Lake(
+            self.home,
+            self.memory_limit,
+            self.threads,
+            write_timeout,
+            self.catalog.get_secret_value(),
+        )
 
     @cached_property
     def environment(self) -> Mapping[str, str]:

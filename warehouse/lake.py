@@ -1,122 +1,124 @@
 """The lake: DuckDB over a DuckLake catalog, opened for reading, writing or at a snapshot.
 
-Embedded default: a SQLite catalog and a folder of Parquet files under one home. Readers
-need no lock; one writer at a time holds a file lock, because two writers at once on a
-SQLite catalog end in "database is locked".
+A catalog (`catalog.py`: SQLite in the data home, or a PostgreSQL database) and a folder of
+Parquet files. Readers need no lock; one writer at a time holds the catalog's lock.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from filelock import FileLock, Timeout
+
+from warehouse.catalog import (
+    NAME,
+    Catalog,
+    Identity,
+    extension_file,
+    opened,
+    quoted,
+)
+from warehouse.lake_errors import LakeBusy, LakeError, NoLake, explained, unwritable
 
 if TYPE_CHECKING:
     from warehouse.tables import Table
 
+__all__ = [
+    "Connection",
+    "Lake",
+    "LakeBusy",
+    "LakeError",
+    "NoLake",
+    "attach_sql",
+    "connection_config",
+    "current_snapshot",
+    "stored_rows",
+    "transaction",
+]
+
 LAYERS = ("core", "ops", "yearly")
-EXTENSIONS = ("sqlite_scanner", "ducklake")
 Connection = duckdb.DuckDBPyConnection
-
-
-class LakeError(RuntimeError):
-    """The lake cannot be used; the message says what to do."""
-
-
-class LakeBusy(LakeError):
-    """Another process is writing and did not finish in time."""
-
-
-def extension_file(name: str) -> Path:
-    """The extension binary that its wheel carries, so nothing is downloaded at run time."""
-    spec = importlib.util.find_spec(f"duckdb_extension_{name}")
-    if spec is None or spec.origin is None:
-        raise LakeError(
-            f"缺少 DuckDB 扩展 {name};请重新安装依赖(pip install duckdb-extension-{name})"
-        )
-    version = f"v{duckdb.__version__}"
-    for path in Path(spec.origin).parent.rglob("*.duckdb_extension"):
-        if path.parent.name == version:
-            return path
-    raise LakeError(
-        f"DuckDB 扩展 {name} 与 DuckDB {duckdb.__version__} 版本不符;请按锁定文件重新安装依赖"
-    )
-
-
-def _quoted(text: str | Path) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
+_NO_CATALOG_YET = "creating a new DuckLake is explicitly disabled"
 
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake under `home`: `lake/catalog.sqlite`, `lake/files/`.
+    """A lake under `home`: its catalog, and the Parquet files in `lake/files/`.
 
     On each connection the lake is attached as `lake`; what is made for the connection's time
     goes into the empty database `scratch`, or is temporary.
 
     `memory_limit` and `threads` apply to each connection. `write_timeout` is how many
-    seconds a writer waits for another to finish.
+    seconds a writer waits for another to finish. `address` names a PostgreSQL database as
+    catalog; without one it is SQLite under the home.
     """
 
     home: Path
     memory_limit: str = "1GB"
     threads: int | None = None
     write_timeout: float = 600
+    address: str = field(default="", repr=False)
 
-    @property
-    def catalog(self) -> Path:
-        return self.home / "lake" / "catalog.sqlite"
+    @cached_property
+    def catalog(self) -> Catalog:
+        return opened(self.home, self.address)
 
     @property
     def files(self) -> Path:
         return self.home / "lake" / "files"
 
     def exists(self) -> bool:
-        return self.catalog.exists()
-
-    def attach_sql(
-        self, name: str = "lake", *, read_only: bool = True, snapshot: int | None = None
-    ) -> str:
-        """The ATTACH statement; also used where another library opens the connection."""
-        options = [
-            f"DATA_PATH {_quoted(self.files)}",
-            # The home may be moved or restored elsewhere: where the files are is said here.
-            "OVERRIDE_DATA_PATH true",
-            "META_JOURNAL_MODE 'WAL'",
-            "META_BUSY_TIMEOUT 10000",
-        ]
-        if read_only:
-            options.append("READ_ONLY")
-        if snapshot is not None:
-            options.append(f"SNAPSHOT_VERSION {snapshot}")
-        source = _quoted(f"ducklake:sqlite:{self.catalog}")
-        return f"ATTACH {source} AS {name} ({', '.join(options)})"
+        """Whether anything was ever written. Raises LakeError when that cannot be told."""
+        seen = self.catalog.is_there()
+        if seen is not None:
+            return seen
+        try:
+            with self.read():
+                return True
+        except NoLake:
+            return False
 
     @contextmanager
     def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
-        temporary = self.home / "lake" / "temporary"
-        wanted = self.attach_sql(read_only=read_only, snapshot=snapshot)
-        with _instance((self.memory_limit, self.threads, temporary), wanted) as instance:
-            connection = instance.connection.cursor()
-            try:
-                if instance.attached != (wanted, _identity(self.catalog)):
-                    instance.detach()
-                    connection.execute(wanted)
-                    instance.attached = (wanted, _identity(self.catalog))
-                connection.execute("ATTACH ':memory:' AS scratch")
-                connection.execute("USE lake")
-                yield connection
-            finally:
-                connection.close()
+        catalog = self.catalog
+        kind = (self.memory_limit, self.threads, self.home / "lake" / "temporary", catalog)
+        wanted = attach_sql(catalog, self.files, read_only=read_only, snapshot=snapshot)
+        try:
+            with (
+                _instance(kind, wanted) as instance,
+                nullcontext()
+                if read_only
+                else catalog.writing(instance.connection, self.write_timeout),
+            ):
+                connection = instance.connection.cursor()
+                try:
+                    if instance.attached != (wanted, catalog.identity()):
+                        instance.detach()
+                        connection.execute(wanted)
+                        instance.attached = (wanted, catalog.identity())
+                    connection.execute("ATTACH ':memory:' AS scratch")
+                    connection.execute(f"USE {NAME}")
+                    yield connection
+                finally:
+                    connection.close()
+        except duckdb.Error as error:
+            if _NO_CATALOG_YET in str(error):
+                raise self._no_lake() from error
+            told = explained(error, catalog.shown)
+            if told is None:
+                raise
+            raise told from error
+
+    def _no_lake(self) -> NoLake:
+        return NoLake(f"还没有数据:{self.catalog.shown} 中还没有湖。请先运行 nianbao nightly")
 
     @contextmanager
     def read(self, snapshot: int | None = None) -> Iterator[Connection]:
@@ -124,28 +126,20 @@ class Lake:
 
         Raises LakeError when there is no lake yet.
         """
-        if not self.exists():
-            raise LakeError(f"还没有数据:{self.catalog} 不存在。请先运行 nianbao nightly")
+        if self.catalog.is_there() is False:
+            raise self._no_lake()
         with self._connect(read_only=True, snapshot=snapshot) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """The one writing connection. Raises LakeBusy after `write_timeout` seconds."""
-        self.catalog.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.home / "lake" / "writer.lock")
         try:
-            lock.acquire(timeout=self.write_timeout)
-        except Timeout as error:
-            raise LakeBusy(
-                f"另一个进程正在写入,等待 {self.write_timeout:.0f} 秒仍未结束。"
-                "请确认没有卡住的 nianbao 进程后重试"
-            ) from error
-        try:
-            with self._connect(read_only=False) as connection:
-                yield connection
-        finally:
-            lock.release()
+            self.files.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(self.files, error) from error
+        with self._connect(read_only=False) as connection:
+            yield connection
 
     def create(self) -> None:
         """Make what is missing: layers, tables, and columns that a newer version added.
@@ -201,13 +195,21 @@ class Lake:
         return int(row[0])
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file this is: a catalog put in another's place is another."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
+def attach_sql(
+    catalog: Catalog, files: Path, *, read_only: bool, snapshot: int | None = None
+) -> str:
+    """The statement that attaches a lake; without `read_only` it makes what is not there."""
+    options = [
+        f"DATA_PATH {quoted(files)}",
+        # The home may be moved or restored elsewhere: where the files are is said here.
+        "OVERRIDE_DATA_PATH true",
+        *catalog.options,
+    ]
+    if read_only:
+        options.append("READ_ONLY")
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {snapshot}")
+    return f"ATTACH {quoted(catalog.source)} AS {NAME} ({', '.join(options)})"
 
 
 @dataclass
@@ -215,7 +217,7 @@ class _Instance:
     """A DuckDB with the extensions loaded, and the lake that it still has attached, if any."""
 
     connection: Connection
-    attached: tuple[str, tuple[int, int] | None] | None = None
+    attached: tuple[str, Identity] | None = None
 
     def detach(self) -> None:
         """Let go of the lake."""
@@ -242,7 +244,7 @@ class _Instance:
         return found == (None if self.attached is None else "ducklake")
 
 
-_Kind = tuple[str, int | None, Path]
+_Kind = tuple[str, int | None, Path, Catalog]
 _idle: dict[_Kind, list[_Instance]] = defaultdict(list)
 _idle_lock = threading.Lock()
 
@@ -250,7 +252,8 @@ _idle_lock = threading.Lock()
 @contextmanager
 def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
     """A DuckDB for one opening at a time, kept for the next use; `kind` is memory limit,
-    threads and where it spills to, which DuckDB refuses to change after it was used.
+    threads and where it spills to, which DuckDB refuses to change after it was used, and the
+    catalog that it was prepared for.
 
     Loading the extensions checks their signatures, which takes four times as long as all the
     rest of opening a lake; attaching takes longer than a small load. So both are kept, and
@@ -264,10 +267,12 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
         if instance is not None:
             idle.remove(instance)
     if instance is None:
-        memory_limit, threads, temporary = kind
+        memory_limit, threads, temporary, catalog = kind
         config = {**connection_config(memory_limit, threads), "temp_directory": str(temporary)}
         instance = _Instance(duckdb.connect(config=config))
-        prepare(instance.connection)
+        for name in catalog.extensions:
+            instance.connection.execute(f"LOAD {quoted(extension_file(name))}")
+        catalog.prepare(instance.connection)
     try:
         yield instance
     finally:
@@ -282,7 +287,7 @@ def _making(table: Table) -> list[str]:
     steps = [table.sql]
     if table.partition:
         steps.append(f"ALTER TABLE {table.full_name} SET PARTITIONED BY ({table.partition})")
-    steps.append(f"COMMENT ON TABLE {table.full_name} IS {_quoted(table.title)}")
+    steps.append(f"COMMENT ON TABLE {table.full_name} IS {quoted(table.title)}")
     return steps
 
 
@@ -291,17 +296,13 @@ def connection_config(memory_limit: str, threads: int | None) -> dict[str, Any]:
     config: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        # Secrets of the machine's user are none of ours.
+        "allow_persistent_secrets": False,
         "memory_limit": memory_limit,
     }
     if threads:
         config["threads"] = threads
     return config
-
-
-def prepare(connection: Connection) -> None:
-    """Load the extensions from their wheels."""
-    for name in EXTENSIONS:
-        connection.execute(f"LOAD {_quoted(extension_file(name))}")
 
 
 def current_snapshot(connection: Connection) -> int:
@@ -340,6 +341,9 @@ def transaction(connection: Connection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        # Where even that fails, the connection is gone and with it the transaction; what
+        # made it fail is the error to be told.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

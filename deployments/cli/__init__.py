@@ -29,6 +29,7 @@ COMMANDS = (
     ("audit", "deployments.cli.audit", "audit"),
     ("status", "deployments.cli.state", "status"),
     ("doctor", "deployments.cli.state", "doctor"),
+    ("move-catalog", "deployments.cli.move_catalog", "move_catalog"),
     ("serve", "deployments.cli.serve", "serve"),
     ("demo-city", "deployments.cli.demo_city", "demo_city"),
 )
@@ -111,7 +112,6 @@ def _known(error: Exception) -> int | None:
 def open_lake() -> tuple[Any, Any]:
     """Settings and the lake they name."""
     from tasks.settings import Settings
-    from warehouse.lake import Lake
 
     settings = Settings()
-    return settings, Lake(settings.home, settings.memory_limit, settings.threads)
+    return settings, settings.lake()
