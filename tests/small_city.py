@@ -46,13 +46,13 @@ class SmallCity:
         return SmallCity(root / "city", Lake(root / "home"))
 
     @classmethod
-    def create(cls, root: Path) -> SmallCity:
-        """A new one; `copied_to` is quicker."""
+    def create(cls, root: Path, address: str = "") -> SmallCity:
+        """A new one, its catalog at `address`; `copied_to` is quicker."""
         folder = root / "city"
         folder.mkdir(parents=True)
         (folder / "organs.csv").write_text(ORGANS, encoding="utf-8")
         (folder / "overview.yaml").write_text(OVERVIEW, encoding="utf-8")
-        city = cls(folder, Lake(root / "home"))
+        city = cls(folder, Lake(root / "home", address=address))
         city.lake.create()
         city.register()
         city.mark_loaded([t.name for t in all_tables() if t.is_pulled])

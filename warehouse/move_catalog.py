@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -42,41 +44,43 @@ def move_catalog(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> 
     """
     if not source.path.exists():
         raise NoLake(f"{source.shown} 不存在,没有可迁移的目录库")
-    with lake.write() as connection:
-        # What lies in the catalog itself goes to files first; older snapshots see it there.
-        connection.execute("CALL ducklake_flush_inlined_data('lake')")
-        try:
-            moved = _copied(lake, source, target)
-        except duckdb.Error as error:
-            told = explained(error, target.shown)
-            if told is None:
-                raise
-            raise told from error
-        source.path.rename(source.moved_to)
+    try:
+        with _prepared(lake, source, target) as connection, lake.write() as writing:
+            # What lies in the catalog itself goes to files first; older snapshots see it there.
+            writing.execute("CALL ducklake_flush_inlined_data('lake')")
+            connection.execute(f"ATTACH {quoted(source.path)} AS source (TYPE sqlite, READ_ONLY)")
+            with transaction(connection):
+                moved = _copy_tables(connection, source, target)
+            source.path.rename(source.moved_to)
+    except duckdb.Error as error:
+        told = explained(error, target.shown)
+        if told is None:
+            raise
+        raise told from error
     return moved
 
 
-def _copied(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> Moved:
+@contextmanager
+def _prepared(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> Iterator[Connection]:
+    """A connection on which `target` is attached, locked, and holds an empty lake, so that its
+    tables are of the types this kind of catalog has them in."""
     connection = duckdb.connect(config=connection_config(lake.memory_limit, lake.threads))
     try:
         for name in dict.fromkeys((*source.extensions, *target.extensions)):
             connection.execute(f"LOAD {quoted(extension_file(name))}")
         target.prepare(connection)
         with target.writing(connection, 0):
-            # An empty lake first, so that the tables are of the types this catalog has them in.
             connection.execute(attach_sql(target, lake.files, read_only=False))
             connection.execute("DETACH lake")
             target.attach(connection, "target")
-            connection.execute(f"ATTACH {quoted(source.path)} AS source (TYPE sqlite, READ_ONLY)")
-            with transaction(connection):
-                return _copy_tables(connection, source, target)
+            if _newest(connection, "target"):
+                raise LakeError(f"{target.shown} 中已有一个湖,未改动。请换一个空的库")
+            yield connection
     finally:
         connection.close()
 
 
 def _copy_tables(connection: Connection, source: SqliteCatalog, target: PostgresCatalog) -> Moved:
-    if _newest(connection, "target"):
-        raise LakeError(f"{target.shown} 中已有一个湖,未改动。请换一个空的库")
     tables = [
         name
         for (name,) in connection.execute(
