@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from deployments.server import HOST, server_environment
 from tasks.approve import approvers
-from tasks.settings import Settings, quiet_environment
+from tasks.settings import Settings, check_home, quiet_environment
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -65,7 +65,7 @@ def read_deployments(path: Path = DEPLOYMENTS) -> list[dict[str, Any]]:
 @contextmanager
 def only_one(settings: Settings) -> Iterator[None]:
     """One `nianbao serve` a data home. Raises ServeError for a second."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    check_home(settings)
     lock = FileLock(settings.home / "serve.lock")
     try:
         lock.acquire(timeout=0)

@@ -26,6 +26,10 @@ from tasks.settings import Settings
 from tasks.status import read_status
 from tasks.steps import check_step, notify_step, prepare_lake_step
 
+SOURCE_FAILED = "来源失败"
+LAKE_FAILED = "数据湖出错"
+"""Names of final states: whom to go to, the source's people or this machine's."""
+
 
 def new_run(flow_name: str, name: str, started_at: datetime) -> Run:
     """A run under Prefect's own id, or one of its own outside a flow run."""
@@ -35,9 +39,12 @@ def new_run(flow_name: str, name: str, started_at: datetime) -> Run:
 def end_of(run: Run) -> State[None]:
     """The final state: what was loaded, and which sources were not."""
     loaded = f"装载 {run.loaded} 项,写入 {run.rows_written} 行,退回 {run.rows_rejected} 条"
+    broken = [f for f in run.failed if not f.is_of_source]
+    if broken:
+        return ended(LAKE_FAILED, f"{len(broken)} 项没有装入数据湖:{broken[0].message}。{loaded}")
     if run.failed:
         names = "、".join(run.failed_sources)
-        return ended("来源失败", f"未取到:{names}。{loaded}。下次运行会接着补取")
+        return ended(SOURCE_FAILED, f"未取到:{names}。{loaded}。下次运行会接着补取")
     return done(loaded)
 
 

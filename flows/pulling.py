@@ -21,6 +21,7 @@ from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source, load_sources
 from tasks.steps import compare_step, load_step, pull_step
 from warehouse.lake import Lake
+from warehouse.lake_errors import unwritable
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,13 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
             error = result.unread
     if error:
         logger.error("%s:%s", pull.title, error)
-        run.failed.append(FailedResource(pull.source.name, pull.resource.name, str(error)))
+        run.failed.append(_failed(pull.source, pull.resource, error))
+
+
+def _failed(source: Source, resource: Resource, error: Exception) -> FailedResource:
+    told = unwritable(error.filename or "数据目录", error) if isinstance(error, OSError) else error
+    is_of_source = isinstance(error, SourceError)
+    return FailedResource(source.name, resource.name, str(told), is_of_source)
 
 
 def _differing(source: Source, lake: Lake, run: Run) -> list[Pull]:
@@ -174,6 +181,6 @@ def _compared(source: Source, resource: Resource, lake: Lake, run: Run) -> list[
     state = compare_step(source, resource, lake, return_state=True)
     result = state.result(raise_on_failure=False)
     if isinstance(result, Exception):
-        run.failed.append(FailedResource(source.name, resource.name, str(result)))
+        run.failed.append(_failed(source, resource, result))
         return []
     return result

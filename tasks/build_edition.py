@@ -20,6 +20,7 @@ from tasks.edition import Edition, Finding, RecordReference, Series
 from tasks.edition_store import cell_hash, find, findings_hash, published_figures, restate, save
 from tasks.reconcile import RECORDS_KEPT, reconcile
 from tasks.tabulate import Tabulation, tabulate
+from warehouse.disk import text_of
 from warehouse.lake import Lake
 from warehouse.layout import Layout, layout_of_year, layout_texts
 from warehouse.reading import Reading, measures, reading
@@ -167,7 +168,7 @@ def is_synthetic_city(city: Path) -> bool:
     path = city / "city.yaml"
     if not path.exists():
         return False
-    return bool((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("synthetic"))
+    return bool((yaml.safe_load(text_of(path)) or {}).get("synthetic"))
 
 
 def definition_hash(texts: Sequence[str | None]) -> str:

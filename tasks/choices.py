@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tasks.register import CityFileError, read_organs
+from warehouse.disk import UnreadableFile, text_of
 
 
 @cache
@@ -55,8 +56,8 @@ def _sources(city: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted((city / "sources").glob("*.y*ml")):
         try:
-            read = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError):
+            read = yaml.safe_load(text_of(path))
+        except (UnreadableFile, yaml.YAMLError):
             continue
         if isinstance(read, dict) and "name" in read:
             found[str(read["name"])] = read

@@ -7,11 +7,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from tasks.settings import Settings
+from tasks.settings import Settings, check_home
 from warehouse.catalog import extension_file
+
+CLOCK_MAY_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ def _extensions(settings: Settings, now: datetime) -> Examined:
 
 
 def _home(settings: Settings, now: datetime) -> Examined:
-    free = shutil.disk_usage(settings.home if settings.home.exists() else settings.home.parent).free
+    home = settings.home
+    if home.exists():
+        check_home(settings)
+    free = shutil.disk_usage(next(p for p in (home, *home.parents) if p.exists())).free
     found = f"{settings.home},可用 {free / 2**30:.1f} GB"
     if free < 2 * 2**30:
         return Examined(
@@ -111,4 +116,17 @@ def _lake(settings: Settings, now: datetime) -> Examined:
     lake = settings.lake()
     if not lake.exists():
         return Examined("湖", "doubtful", "还没有数据", "请运行 nianbao nightly")
+    with lake.read() as connection:
+        row = connection.execute(
+            "SELECT max(make_timestamp(epoch_us(snapshot_time) + 28800000000)) "
+            "FROM ducklake_snapshots('lake')"
+        ).fetchone()
+    written_at = row[0] if row else None
+    if written_at is not None and written_at > now.replace(tzinfo=None) + CLOCK_MAY_DIFFER:
+        return Examined(
+            "湖",
+            "bad",
+            f"最近一次写入是 {written_at:%Y-%m-%d %H:%M},而本机时钟是 {now:%Y-%m-%d %H:%M}",
+            "请校准本机时钟(timedatectl);在此之前的运行会记错时间",
+        )
     return Examined("湖", "good", f"{lake.catalog.shown},最新快照 {lake.snapshot()}")

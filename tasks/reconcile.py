@@ -21,6 +21,7 @@ from tasks.edition import CellValue, Finding, Organ, RecordReference
 from tasks.register import CityFileError
 from tasks.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
+from warehouse.disk import UnreadableFile, text_of
 from warehouse.layout import Equation, Layout, Term
 from warehouse.reading import Reading
 from warehouse.tables import all_tables
@@ -263,8 +264,10 @@ def read_published(path: Path) -> list[dict[str, Any]]:
     Raises CityFileError when the file is not of that form.
     """
     try:
-        figures = yaml.safe_load(path.read_text(encoding="utf-8"))["figures"]
+        figures = yaml.safe_load(text_of(path))["figures"]
         return [{**figure, "value": Decimal(str(figure["value"]))} for figure in figures]
+    except UnreadableFile as error:
+        raise CityFileError(str(error)) from error
     except (yaml.YAMLError, KeyError, TypeError, InvalidOperation) as error:
         raise CityFileError(f"{path}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error
 

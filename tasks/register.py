@@ -7,6 +7,7 @@ together with the records.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -17,6 +18,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from warehouse.disk import UnreadableFile, text_of
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.tables import table
 
@@ -55,24 +57,22 @@ class Correction(BaseModel):
 def read_organs(path: Path) -> list[tuple[Any, ...]]:
     """The rows of `organs.csv`; columns as core.organ (further columns hold vendors' codes).
 
-    Raises CityFileError on a missing column, a bad date, a parent that is not listed, or
-    two rows of one organ that overlap in time.
+    Raises CityFileError on a missing column, a bad date, a parent that is not listed, organs
+    above each other in a circle, or two rows of one organ that overlap in time.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.DictReader(file))
-    except OSError as error:
-        raise CityFileError(f"{path}: 读不到文件({error.strerror})") from error
+    if not path.parent.is_dir():
+        raise CityFileError(f"没有城市目录 {path.parent}。请检查 NIANBAO_CITY")
+    lines = list(csv.DictReader(io.StringIO(_text(path), newline="")))
     if not lines:
         raise CityFileError(f"{path}: 没有机关")
     missing = [c for c in ORGAN_COLUMNS if c not in lines[0]]
     if missing:
         raise CityFileError(f"{path}: 缺少列 {'、'.join(missing)}")
     rows: list[tuple[Any, ...]] = []
-    ids = {line["organ_id"] for line in lines}
+    ids = {(line["organ_id"] or "").strip() for line in lines}
     periods: dict[str, list[tuple[date, date]]] = {}
     for number, line in enumerate(lines, start=2):
-        values: dict[str, Any] = {c: line[c].strip() or None for c in ORGAN_COLUMNS}
+        values: dict[str, Any] = {c: (line[c] or "").strip() or None for c in ORGAN_COLUMNS}
         for column in ("valid_from", "valid_to"):
             try:
                 values[column] = date.fromisoformat(values[column]) if values[column] else None
@@ -95,7 +95,39 @@ def read_organs(path: Path) -> list[tuple[Any, ...]]:
                 )
         periods.setdefault(values["organ_id"], []).append((begin, end))
         rows.append(tuple(values[c] for c in ORGAN_COLUMNS))
+    _refuse_circles(rows, path)
     return rows
+
+
+def _refuse_circles(rows: Sequence[tuple[Any, ...]], path: Path) -> None:
+    """An organ that stands above itself would have its figures rolled up nowhere."""
+    at = {name: ORGAN_COLUMNS.index(name) for name in ORGAN_COLUMNS}
+    for day in sorted({row[at["valid_from"]] for row in rows}):
+        parents = {
+            row[at["organ_id"]]: row[at["parent_organ_id"]]
+            for row in rows
+            if row[at["valid_from"]] <= day <= (row[at["valid_to"]] or date.max)
+        }
+        sound: set[str] = set()
+        for organ in parents:
+            way: list[str] = []
+            above = organ
+            while above in parents and above not in sound:
+                if above in way:
+                    circle = " → ".join([*way[way.index(above) :], above])
+                    raise CityFileError(
+                        f"{path}: {day} 的上级机关成了一个圈:{circle}。请改正 parent_organ_id"
+                    )
+                way.append(above)
+                above = parents[above]
+            sound.update(way)
+
+
+def _text(path: Path) -> str:
+    try:
+        return text_of(path)
+    except UnreadableFile as error:
+        raise CityFileError(str(error)) from error
 
 
 def read_calendar(until: int) -> list[tuple[Any, ...]]:
@@ -131,9 +163,7 @@ def read_corrections(path: Path) -> list[tuple[Any, ...]]:
     if not path.exists():
         return []
     try:
-        entries = TypeAdapter(list[Correction]).validate_python(
-            yaml.safe_load(path.read_text(encoding="utf-8")) or []
-        )
+        entries = TypeAdapter(list[Correction]).validate_python(yaml.safe_load(_text(path)) or [])
     except (yaml.YAMLError, ValidationError) as error:
         raise CityFileError(f"{path}: {error}") from error
     rows = []

@@ -11,11 +11,15 @@ from warehouse.lake import Lake, transaction
 
 @dataclass(frozen=True)
 class FailedResource:
-    """A resource that was not loaded: what happened and what to do, in one text."""
+    """A resource that was not loaded: what happened and what to do, in one text.
+
+    `is_of_source` is false where the source answered and the lake or the disk did not take it.
+    """
 
     source: str
     resource: str
     message: str
+    is_of_source: bool = True
 
 
 @dataclass

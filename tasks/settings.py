@@ -6,30 +6,39 @@ applied before Prefect or Great Expectations is imported.
 
 from __future__ import annotations
 
+import difflib
 import os
+import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from warehouse.disk import FULL, text_of
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
+DEMO_CITY = DEPLOYMENTS / "demo_city"
+PREFIX = "NIANBAO_"
+
+
+class SettingsError(Exception):
+    """The environment or the data home cannot be worked with; the message says what to do."""
 
 
 class Settings(BaseSettings):
     """Read from `NIANBAO_…`; every value has a default that suits one machine."""
 
-    model_config = SettingsConfigDict(env_prefix="NIANBAO_", extra="ignore", validate_default=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", validate_default=True)
 
     home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
-    city: Path = Field(
-        DEPLOYMENTS / "demo_city", description="城市目录:来源、机关、口径、已公布数字、更正"
-    )
+    city: Path = Field(DEMO_CITY, description="城市目录:来源、机关、口径、已公布数字、更正")
     catalog: SecretStr = Field(
         SecretStr(""),
         description="湖的目录库:PostgreSQL 的 postgresql://用户:口令@主机/库名;不设为数据目录中的 SQLite",
@@ -54,6 +63,25 @@ class Settings(BaseSettings):
     reject_threshold: int = Field(50, ge=1, description="待处理的退回记录达到多少条时发消息")
     keep_run_days: int = Field(400, ge=7, description="运行历史保留多少天")
     keep_snapshot_days: int = Field(35, ge=1, description="未被版次引用的湖快照保留多少天")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_misspelt_name(cls, values: Any) -> Any:
+        """A name that is nearly a setting's is a slip that would leave the default in force.
+
+        Names that a city's source files use are theirs, however they are spelt.
+        """
+        names = [field.upper() for field in cls.model_fields]
+        for variable in sorted(os.environ):
+            name = variable.removeprefix(PREFIX)
+            if name == variable or name in names:
+                continue
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+            if near and not _is_used_by_a_source(variable, values.get("city")):
+                raise SettingsError(
+                    f"环境变量 {variable} 不认识,是不是 {PREFIX}{near[0]}?请改正或去掉后重新运行"
+                )
+        return values
 
     @field_validator("home", "city")
     @classmethod
@@ -109,12 +137,49 @@ class Settings(BaseSettings):
         return {**read_environment_file(self.environment_file), **os.environ}
 
 
+def _is_used_by_a_source(variable: str, city: Path | str | None) -> bool:
+    """Whether a source file of the city asks for a variable of this name."""
+    folder = Path(city or DEMO_CITY).expanduser() / "sources"
+    asked = f"${{{variable}}}".encode()
+    return any(asked in path.read_bytes() for path in folder.glob("*.y*ml"))
+
+
+LEAST_FREE = 100 * 2**20
+"""Below this a run would end half-way."""
+
+
+def check_home(settings: Settings) -> None:
+    """Raises SettingsError where the data home cannot be written to, or has no room left.
+
+    Looked at before Prefect keeps its own database there, which says nothing one can act on.
+    """
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=home):
+            pass
+        free = shutil.disk_usage(home).free
+    except OSError as error:
+        if error.errno in FULL:
+            free = 0
+        else:
+            raise SettingsError(
+                f"数据目录 {home} 不能写入({error.strerror})。"
+                "请检查挂载方式与所属用户,或用 NIANBAO_HOME 另指目录"
+            ) from error
+    if free < LEAST_FREE:
+        raise SettingsError(
+            f"数据目录 {home} 所在磁盘只剩 {free / 2**20:.0f} MB,没有开始运行。"
+            f"请清出至少 {LEAST_FREE / 2**20:.0f} MB,或用 NIANBAO_HOME 另指目录"
+        )
+
+
 def read_environment_file(path: Path) -> dict[str, str]:
     """NAME=value lines; blank lines and `#` comments are skipped. No file is no values."""
     if not path.exists():
         return {}
     values = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text_of(path).splitlines():
         name, found, value = line.strip().partition("=")
         if found and not name.startswith("#"):
             values[name.strip()] = value.strip()

@@ -7,11 +7,12 @@ remedy; an error that is none of these is a defect of ours and is left as it is.
 
 from __future__ import annotations
 
-import errno
 import re
 from pathlib import Path
 
 import duckdb
+
+from warehouse.disk import FULL
 
 
 class LakeError(RuntimeError):
@@ -86,7 +87,7 @@ def explained(error: duckdb.Error, catalog: str) -> LakeError | None:
 
 def unwritable(path: Path | str, error: OSError) -> LakeError:
     """A file or folder of the data home that the system does not let us write."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in FULL:
         return LakeError(f"磁盘已满,写不下 {path}。{INTACT};请清出空间或扩容后重新运行")
     return LakeError(
         f"不能写入 {path}({error.strerror})。{INTACT};"

@@ -20,6 +20,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
+from warehouse.disk import UnreadableFile, text_of
 from warehouse.layout_file import (
     AddedRow,
     Axis,
@@ -245,9 +246,9 @@ def _equations(table: Table, cells: dict[str, Cell]) -> Iterator[Equation]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise LayoutError(f"{path}: 读不到文件({error.strerror})") from error
+        return text_of(path)
+    except UnreadableFile as error:
+        raise LayoutError(str(error)) from error
 
 
 def _parsed(text: str, place: str) -> Any:

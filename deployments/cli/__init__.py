@@ -9,6 +9,7 @@ not be pulled.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from enum import IntEnum
@@ -85,8 +86,18 @@ def main() -> None:
         sys.exit(130)
 
 
+def _is_of_the_disk(error: Exception) -> bool:
+    """A file that could not be written for want of room or leave, wherever it was written."""
+    denied = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return isinstance(error, OSError) and error.errno in denied
+
+
 def _told(error: Exception) -> str:
     """An error's message; a setting that cannot be used is named as the operator wrote it."""
+    if isinstance(error, OSError) and _is_of_the_disk(error):
+        from warehouse.lake_errors import unwritable
+
+        return str(unwritable(error.filename or "数据目录", error))
     if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
         return str(error)
     wrong = [
@@ -104,7 +115,8 @@ def _known(error: Exception) -> int | None:
     names = {base.__name__ for base in type(error).__mro__}
     expected = {"LakeError", "LayoutError", "RuleError", "TabulationError", "CityFileError"}
     expected |= {"SourceFileError", "ValidationError", "AuditError", "UsageError"}
-    if names & expected:
+    expected |= {"SettingsError", "UnreadableFile"}
+    if names & expected or _is_of_the_disk(error):
         return Exit.WRONG_USE
     return Exit.SOURCE_FAILED if "SourceError" in names else None
 

@@ -47,8 +47,11 @@ def _tell_if_not_served() -> None:
 
 
 def _quiet_prefect() -> None:
-    """Keep Prefect's own log lines off the terminal: the command says itself what happened.
+    """See that a run can be kept at all, and keep Prefect's own log lines off the terminal: the command says itself what happened.
     They stay in the run's log in the UI. Set PREFECT_LOGGING_LEVEL to see them."""
+    from tasks.settings import Settings, check_home
+
+    check_home(Settings())
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 
@@ -77,6 +80,7 @@ def nightly(
     if not demo:
         _tell_if_not_served()
     with _demo_city(demo):
+        from flows.nightly import LAKE_FAILED, SOURCE_FAILED
         from flows.nightly import nightly as flow
 
         state: Any = flow(full=full, return_state=True)
@@ -85,15 +89,16 @@ def nightly(
     from tasks.runs import last_run
 
     kept = last_run(lake, "nightly")
-    if kept is None or (state.is_failed() and state.name != "来源失败"):
+    if kept is None or (state.is_failed() and state.name not in (SOURCE_FAILED, LAKE_FAILED)):
         state.result()
         return
-    print(typeset(f"夜间取数{'有来源未取到' if kept[1] else '完成'}:{state.message}"))
+    told = {SOURCE_FAILED: "有来源未取到", LAKE_FAILED: "没有全部装载"}.get(state.name, "完成")
+    print(typeset(f"夜间取数{told}:{state.message}"))
     for failed in kept[1]:
         print(f"  {failed.source} {failed.resource}:{typeset(failed.message)}")
     print("各项资源的情况:nianbao status")
     if kept[1]:
-        raise typer.Exit(Exit.SOURCE_FAILED)
+        raise typer.Exit(Exit.SOURCE_FAILED if state.name == SOURCE_FAILED else Exit.WRONG_USE)
 
 
 def year_end(

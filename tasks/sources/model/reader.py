@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from tasks.sources.model.resource import Child, Resource
 from tasks.sources.model.source import Source
 from tasks.sources.model.yaml_lines import KeyPath, dotted, nearest_line, read_yaml
 from tasks.sources.select import compile_path
+from warehouse.disk import UnreadableFile, text_of
 from warehouse.tables import Table, all_tables
 
 TOO_SHORT = "至少要有一项"
@@ -231,10 +233,9 @@ def _code_values(code_map: CodeMap, folder: Path, path: KeyPath, report: Any) ->
     if code_map.file is not None:
         file = folder / code_map.file
         try:
-            with file.open(encoding="utf-8-sig", newline="") as stream:
-                rows = list(csv.DictReader(stream))
-        except (OSError, UnicodeDecodeError) as error:
-            report((*path, "file"), f"读不出代码表文件 {file}:{error}")
+            rows = list(csv.DictReader(io.StringIO(text_of(file), newline="")))
+        except UnreadableFile as error:
+            report((*path, "file"), f"读不出代码表文件 {error}")
             return values
         columns = list(rows[0]) if rows else []
         for key, column in (("from", code_map.from_column), ("to", code_map.to_column)):

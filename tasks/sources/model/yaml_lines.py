@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tasks.sources.errors import Problem, SourceFileError
+from warehouse.disk import UnreadableFile, text_of
 
 KeyPath = tuple[str | int, ...]
 
@@ -19,11 +20,9 @@ def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     Raises SourceFileError for a file that cannot be read, is no YAML, or repeats a key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceFileError(
-            [Problem(str(path), 1, "(文件)", f"读不出:{error};请确认文件存在且为 UTF-8 编码")]
-        ) from error
+        text = text_of(path)
+    except UnreadableFile as error:
+        raise SourceFileError([Problem(str(path), 1, "(文件)", str(error))]) from error
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()

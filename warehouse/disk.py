@@ -1,0 +1,28 @@
+"""What a disk may refuse, and files that a person wrote: what is wrong is told with the remedy."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says when there is no room."""
+
+
+class UnreadableFile(ValueError):
+    """A file that cannot be read as text; the message names it and says what to do."""
+
+
+def text_of(path: Path) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark. Raises UnreadableFile."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise UnreadableFile(f"{path}: 没有这个文件") from error
+    except OSError as error:
+        raise UnreadableFile(f"{path}: 读不到文件({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise UnreadableFile(
+            f"{path}: 不是 UTF-8 编码(多半由 Excel 存成了 GB18030)。"
+            "请另存为“CSV UTF-8(逗号分隔)”,其他文本文件请另存为 UTF-8"
+        ) from error
