@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from warehouse.disk import FULL, text_of
+from warehouse.disk import FULL, reason_of, text_of
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -164,12 +164,12 @@ def check_home(settings: Settings) -> None:
             free = 0
         else:
             raise SettingsError(
-                f"数据目录 {home} 不能写入({error.strerror})。"
+                f"数据目录 {home} 不能写入({reason_of(error)})。"
                 "请检查挂载方式与所属用户,或用 NIANBAO_HOME 另指目录"
             ) from error
     if free < LEAST_FREE:
         raise SettingsError(
-            f"数据目录 {home} 所在磁盘只剩 {free / 2**20:.0f} MB,没有开始运行。"
+            f"数据目录 {home} 所在磁盘只剩 {free / 2**20:.0f} MB,不足以运行。已有数据完好;"
             f"请清出至少 {LEAST_FREE / 2**20:.0f} MB,或用 NIANBAO_HOME 另指目录"
         )
 

@@ -8,6 +8,19 @@ from pathlib import Path
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room."""
 
+_REASONS = {
+    errno.EROFS: "文件系统是只读的",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.ENOENT: "上级目录不存在",
+    errno.ENOTDIR: "路径中有一段不是目录",
+}
+
+
+def reason_of(error: OSError) -> str:
+    """Why the system refused, in the operator's words."""
+    return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
 
 class UnreadableFile(ValueError):
     """A file that cannot be read as text; the message names it and says what to do."""
@@ -20,7 +33,7 @@ def text_of(path: Path) -> str:
     except FileNotFoundError as error:
         raise UnreadableFile(f"{path}: 没有这个文件") from error
     except OSError as error:
-        raise UnreadableFile(f"{path}: 读不到文件({error.strerror})") from error
+        raise UnreadableFile(f"{path}: 读不到文件({reason_of(error)})") from error
     except UnicodeDecodeError as error:
         raise UnreadableFile(
             f"{path}: 不是 UTF-8 编码(多半由 Excel 存成了 GB18030)。"

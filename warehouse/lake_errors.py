@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.disk import FULL
+from warehouse.disk import FULL, reason_of
 
 
 class LakeError(RuntimeError):
@@ -90,7 +90,7 @@ def unwritable(path: Path | str, error: OSError) -> LakeError:
     if error.errno in FULL:
         return LakeError(f"磁盘已满,写不下 {path}。{INTACT};请清出空间或扩容后重新运行")
     return LakeError(
-        f"不能写入 {path}({error.strerror})。{INTACT};"
+        f"不能写入 {path}({reason_of(error)})。{INTACT};"
         "请检查挂载方式与所属用户(运行用户须能写 NIANBAO_HOME)"
     )
 

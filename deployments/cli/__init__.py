@@ -74,16 +74,39 @@ def main() -> None:
     try:
         build()()
     except Exception as error:
-        known = _known(error)
-        if known is None:
+        told = error if _known(error) is not None else _from_the_home()
+        if told is None:
             raise
         from tasks.render.typeset import typeset
 
-        print(typeset(f"错误:{_told(error)}"), file=sys.stderr)
-        sys.exit(known)
+        print(typeset(f"错误:{_told(told)}"), file=sys.stderr)
+        sys.exit(_known(told))
     except KeyboardInterrupt:
         print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)
         sys.exit(130)
+
+
+def _from_the_home() -> Exception | None:
+    """What is wrong with the data home, as what may lie behind an error that says something
+    else: a library whose own database found the disk full speaks of a time that ran out."""
+    from tasks.settings import Settings, SettingsError, check_home
+
+    try:
+        check_home(Settings())
+    except SettingsError as error:
+        return error
+    return None
+
+
+_REASONS = {
+    "int_parsing": "应为整数",
+    "int_from_float": "应为整数",
+    "float_parsing": "应为数字",
+    "bool_parsing": "应为 true 或 false",
+    "greater_than_equal": "太小",
+    "less_than_equal": "太大",
+}
+"""What pydantic found wrong with a setting, by its name for it."""
 
 
 def _is_of_the_disk(error: Exception) -> bool:
@@ -101,7 +124,7 @@ def _told(error: Exception) -> str:
     if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
         return str(error)
     wrong = [
-        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”({one['msg']})"
+        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”({_REASONS.get(one['type'], one['msg'])})"
         for one in error.errors()  # type: ignore[attr-defined]
     ]
     return ";".join(wrong)

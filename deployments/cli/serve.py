@@ -27,9 +27,10 @@ def serve(
     from deployments.cli import Exit
     from deployments.serve import ServeError, check_port, interruptible
     from deployments.serve import serve as run
-    from tasks.settings import Settings
+    from tasks.settings import Settings, check_home
 
     settings = Settings()
+    check_home(settings)
     port = port or settings.port
 
     def ready(address: str) -> None:
