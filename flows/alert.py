@@ -31,5 +31,5 @@ def alert(
     settings = Settings()
     lake = settings.lake()
     message = lost_run_message(flow_name, run_name, state, now())
-    told = notify_step(lake, settings, [message], now=now()) if lake.exists() else []
+    told = notify_step(lake, settings, [message], now=now())
     return done(f"{message.title}:{'已发消息' if told else '未发消息(未设渠道或已发过)'}")

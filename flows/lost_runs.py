@@ -23,6 +23,5 @@ def tell_lost_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) ->
         return
     settings = Settings()
     lake = settings.lake(write_timeout=60)
-    if lake.exists():
-        message = lost_run_message(flow.name, flow_run.name, state.name, now())
-        notify(lake, settings, [message], now=now())
+    message = lost_run_message(flow.name, flow_run.name, state.name, now())
+    notify(lake, settings, [message], now=now())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -20,7 +20,7 @@ from tasks.render.typeset import typeset
 from tasks.runs import Run
 from tasks.settings import Settings
 from tasks.status import ResourceStatus
-from warehouse.lake import Connection, Lake, transaction
+from warehouse.lake import Connection, Lake, LakeError, transaction
 
 logger = logging.getLogger("nianbao.notify")
 MOST_LINES = 20
@@ -208,7 +208,8 @@ def notify(
 
     `scope` are the beginnings of matter keys that this call speaks for: a matter of the scope
     that is no longer among the messages is resolved, and would be told anew. Never raises:
-    a channel or a lake that fails is logged, without addresses.
+    a channel that fails is logged, without addresses. What was told is remembered in the lake;
+    where that cannot be read or written a message is rather sent twice than never.
     """
     try:
         return _notify(lake, settings, messages, now, scope)
@@ -223,13 +224,11 @@ def _notify(
     addresses = settings.notify.get_secret_value().split()
     if not addresses:
         return []
-    with lake.read() as connection:
-        held = {
-            matter: (fingerprint, status)
-            for matter, fingerprint, status in connection.execute(
-                "SELECT matter, fingerprint, message_status FROM ops.message"
-            ).fetchall()
-        }
+    try:
+        held = _held(lake)
+    except LakeError as error:
+        told = [replace(m, body=f"{m.body}\n{error}") for m in messages]
+        return [m for m in told if not _send(addresses, m)]
     due = [m for m in messages if held.get(m.matter) != (m.fingerprint, "told")]
     sent = {m.matter: _send(addresses, m) for m in due}
     current = {m.matter for m in messages}
@@ -240,17 +239,31 @@ def _notify(
         and status != "resolved"
         and matter.startswith(tuple(scope) or "\0")
     ]
-    if due or gone:
-        with lake.write() as connection, transaction(connection):
-            for message in due:
-                _keep(connection, message, sent[message.matter], now)
-            for matter in gone:
-                connection.execute(
-                    "UPDATE ops.message SET message_status = 'resolved', changed_at = ? "
-                    "WHERE matter = ?",
-                    [now, matter],
-                )
+    try:
+        if due or gone:
+            with lake.write() as connection, transaction(connection):
+                for message in due:
+                    _keep(connection, message, sent[message.matter], now)
+                for matter in gone:
+                    connection.execute(
+                        "UPDATE ops.message SET message_status = 'resolved', changed_at = ? "
+                        "WHERE matter = ?",
+                        [now, matter],
+                    )
+    except LakeError as error:
+        logger.warning("消息的发送情况未能记下:%s", error)
     return [m for m in due if not sent[m.matter]]
+
+
+def _held(lake: Lake) -> dict[str, tuple[str, str]]:
+    """Fingerprint and status of each matter that was ever told. Raises LakeError."""
+    with lake.read() as connection:
+        return {
+            matter: (fingerprint, status)
+            for matter, fingerprint, status in connection.execute(
+                "SELECT matter, fingerprint, message_status FROM ops.message"
+            ).fetchall()
+        }
 
 
 def _keep(connection: Connection, message: Message, failure: str, now: datetime) -> None:

@@ -32,6 +32,7 @@ INTACT = "本次未写入的部分已撤销,已有数据完好"
 _FULL = r"No space left on device|disk is full|disk quota exceeded|File too large"
 _NOT_ALLOWED = r"Read-only file system|Permission denied|readonly database|permission denied for"
 _DAMAGED_CATALOG = r"file is not a database|disk image is malformed"
+_BROKEN_DISK = r"disk I/O error|unable to open database file"
 _LOCKED = r"database is locked|database table is locked"
 _UNREACHABLE = (
     r"Unable to connect to Postgres|server closed the connection|terminating connection"
@@ -66,6 +67,11 @@ def explained(error: duckdb.Error, catalog: str) -> LakeError | None:
         return LakeError(
             f"目录库 {catalog} 已损坏。请停止 nianbao,从备份恢复目录库与 files 目录"
             "(docs/operations.md),再运行 nianbao nightly 补取其后的数据"
+        )
+    if _matches(_BROKEN_DISK, text):
+        return LakeError(
+            f"目录库 {catalog} 读写不了:多半是磁盘已满或目录不能写。{INTACT};"
+            "请查看可用空间与权限,都正常时请检查磁盘"
         )
     if _matches(_LOCKED, text):
         return LakeBusy(

@@ -12,6 +12,7 @@ from tasks.notify import Message, deadline_messages, lost_run_message, notify, r
 from tasks.runs import FailedResource, Run
 from tasks.settings import Settings
 from tests.small_city import SmallCity
+from warehouse.lake import Lake
 
 NOW = datetime(2020, 9, 28, 7, 30)
 
@@ -193,3 +194,27 @@ def test_one_message_a_matter_without_records(small: SmallCity) -> None:
     (message,) = run_messages(run, [], 50)
     assert message.matter == "source/ledger"
     assert "未按时开始" in lost_run_message("nightly", "夜间取数", "Late", NOW).title
+
+
+def test_a_lost_run_is_told_even_where_the_lake_cannot_remember_it(
+    small: SmallCity, sent: list[str]
+) -> None:
+    settings = Settings(home=small.lake.home, notify="json://somewhere")
+    (small.lake.home / "lake" / "catalog.sqlite").write_bytes(b"no database at all" * 300)
+    message = lost_run_message("nightly", "夜间取数", "Failed", NOW)
+    (told,) = notify(small.lake, settings, [message], now=NOW)
+    assert sent == ["夜间取数 出错"]
+    assert "已损坏" in told.body
+    nowhere = Settings(home=small.lake.home / "nowhere", notify="json://somewhere")
+    assert notify(nowhere.lake(), nowhere, [message], now=NOW)
+
+
+def test_a_message_that_was_sent_stays_sent_where_it_cannot_be_noted(
+    small: SmallCity, sent: list[str]
+) -> None:
+    settings = Settings(home=small.lake.home, notify="json://somewhere")
+    impatient = Lake(small.lake.home, write_timeout=0)
+    message = lost_run_message("nightly", "夜间取数", "Failed", NOW)
+    with small.lake.write():
+        assert notify(impatient, settings, [message], now=NOW) == [message]
+    assert sent == ["夜间取数 出错"]

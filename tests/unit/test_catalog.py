@@ -101,6 +101,7 @@ def test_files_of_one_catalog_are_not_opened_with_another(tmp_path: Path) -> Non
         ),
         (duckdb.Error("PRAGMA journal_mode=WAL: file is not a database"), "/d/catalog 已损坏"),
         (duckdb.Error("database disk image is malformed"), "/d/catalog 已损坏"),
+        (duckdb.Error("PRAGMA journal_mode=WAL: disk I/O error"), "/d/catalog 读写不了"),
         (duckdb.Error("Failed to execute: database is locked"), "被另一个程序占用"),
         (duckdb.OutOfMemoryException("could not allocate block"), "NIANBAO_MEMORY_LIMIT"),
         (
