@@ -147,9 +147,10 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
         run.failed.append(_failed(pull.source, pull.resource, error))
 
 
-def _failed(source: Source, resource: Resource, error: Exception) -> FailedResource:
+def _failed(source: Source, resource: Resource, error: Exception | str) -> FailedResource:
+    """What became of a resource; a text says which of the source's files could not be read."""
     told = unwritable(error.filename or "数据目录", error) if isinstance(error, OSError) else error
-    is_of_source = isinstance(error, SourceError)
+    is_of_source = isinstance(error, (SourceError, str))
     return FailedResource(source.name, resource.name, str(told), is_of_source)
 
 

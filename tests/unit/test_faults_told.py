@@ -179,6 +179,8 @@ def test_whose_failure_it_is_follows_from_the_error() -> None:
 
     refused = _failed(Named, Named, SourceUnavailable("没有应答"))  # type: ignore[arg-type]
     assert refused.is_of_source
+    unread = _failed(Named, Named, "有 1 个文件未能读取")  # type: ignore[arg-type]
+    assert unread.is_of_source
     full = OSError(errno.ENOSPC, "No space left on device", "/d/landing/x")
     disk = _failed(Named, Named, full)  # type: ignore[arg-type]
     assert not disk.is_of_source
