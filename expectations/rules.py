@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -421,12 +421,45 @@ def yearly_rules(path: Path = YEARLY) -> Mapping[str, RuleDescription]:
     }
 
 
+@dataclass(frozen=True)
+class Rulebook:
+    """All rules that an edition is checked by: `core` over the records, `yearly` over the
+    tables. As plain data it is kept with the edition, so that years later the same is asked."""
+
+    core: tuple[Rule, ...]
+    yearly: Mapping[str, RuleDescription]
+
+    def describe(self, code: str) -> RuleDescription:
+        """What is known of a rule by its code. Raises KeyError."""
+        if code in self.yearly:
+            return self.yearly[code]
+        for rule in self.core:
+            if rule.code == code:
+                return rule.description
+        raise KeyError(code)
+
+    def as_data(self) -> dict[str, list[dict[str, Any]]]:
+        """Both kinds as JSON values; `from_data` reads them back."""
+        return {
+            "core": [asdict(rule) for rule in self.core],
+            "yearly": [asdict(rule) for rule in self.yearly.values()],
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Sequence[Mapping[str, Any]]]) -> Rulebook:
+        """The rules that `as_data` wrote."""
+        yearly = (RuleDescription(**rule) for rule in data["yearly"])
+        return cls(
+            tuple(Rule(**rule) for rule in data["core"]), {rule.code: rule for rule in yearly}
+        )
+
+
+@cache
+def rulebook() -> Rulebook:
+    """The rules of this version. Raises RuleError."""
+    return Rulebook(load_rules(), yearly_rules())
+
+
 def describe(code: str) -> RuleDescription:
-    """What is known of a rule by its code. Raises KeyError."""
-    yearly = yearly_rules()
-    if code in yearly:
-        return yearly[code]
-    for rule in load_rules():
-        if rule.code == code:
-            return rule.description
-    raise KeyError(code)
+    """What this version knows of a rule by its code. Raises KeyError."""
+    return rulebook().describe(code)

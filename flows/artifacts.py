@@ -56,7 +56,9 @@ def publish_edition(
     year = edition.report_year
     base_url = files_url(settings, edition)
     codes = sorted({f.code for f in edition.blocking_findings})
-    answers = [{"finding": f"{code} {rule_title(code)}".strip(), "reason": ""} for code in codes]
+    answers = [
+        {"finding": f"{code} {rule_title(edition, code)}".strip(), "reason": ""} for code in codes
+    ]
     link = form_link(settings, "publish", {"edition": edition.id, "answers": answers})
     texts = [
         ("tables", markdown.tables(edition), "法定表格"),

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from expectations.balance import number
-from expectations.rules import Rule, load_rules
+from expectations.rules import Rule, Rulebook
 from expectations.runner import run_rules
-from tasks.edition import Edition, Finding, RecordReference, Series
-from tasks.edition_store import cell_hash, find, findings_hash, published_figures, restate, save
+from tasks.compare_editions import changed_besides_cells
+from tasks.definitions import Definitions
+from tasks.edition import Edition, Finding, RecordReference, Series, in_order
+from tasks.edition_store import (
+    cell_hash,
+    find,
+    findings_hash,
+    load,
+    published_figures,
+    restate,
+    save,
+)
 from tasks.reconcile import RECORDS_KEPT, reconcile
 from tasks.tabulate import Tabulation, tabulate
-from warehouse.disk import text_of
 from warehouse.lake import Lake
-from warehouse.layout import Layout, layout_of_year, layout_texts
-from warehouse.reading import Reading, measures, reading
+from warehouse.layout import Layout
+from warehouse.reading import Reading, reading
 from warehouse.tables import all_tables
 
-SERIES = Path(__file__).parent.parent / "warehouse" / "series.yaml"
 Progress = Callable[[str], None]
 ROWS_COPIED = 500_000
 """Tables up to this size are asked from memory while an edition is built."""
@@ -57,7 +62,7 @@ def build_edition(
     why a year that was built before is built again. Raises LayoutError, TabulationError,
     LakeError.
     """
-    edition, definitions = preview(lake, city, year, now=now, snapshot=snapshot, progress=progress)
+    edition = preview(lake, city, year, now=now, snapshot=snapshot, progress=progress)
     edition = replace(edition, reason=reason)
     with lake.read() as connection:
         newest = find(connection, year)
@@ -67,24 +72,17 @@ def build_edition(
         ).fetchone()
     last_number = int(row[0]) if row else 0
     if newest and newest[2] == "pending":
+        kept = load(lake, year, edition_id=newest[0])
         same = (edition.cell_hash, edition.definition_hash, findings_hash(edition.findings))
-        if same == (newest[7], newest[8], newest[11]):
-            kept = replace(
-                edition,
-                id=newest[0],
-                number=newest[1],
-                status=newest[2],
-                snapshot=newest[4],
-                data_as_of=newest[5],
-                built_at=newest[6],
-                reason=reason or newest[10],
-            )
+        # The fingerprints do not cover everything that is printed.
+        if same == (newest[7], newest[8], newest[11]) and not changed_besides_cells(kept, edition):
+            kept = replace(kept, reason=reason or kept.reason)
             restate(lake, kept.id, kept.reason, built_by)
             return Built(kept, is_new=False)
     number_ = last_number + 1
     edition = replace(edition, id=f"{year}-{number_}", number=number_, status="pending")
     progress("写入版次")
-    save(lake, edition, definitions, version("nianbao"), built_by)
+    save(lake, edition, built_by)
     return Built(edition, is_new=True)
 
 
@@ -96,13 +94,26 @@ def preview(
     now: datetime,
     snapshot: int | None = None,
     progress: Progress = lambda step: None,
-) -> tuple[Edition, str]:
-    """An edition that is not kept, and its definitions as JSON; see `build_edition`."""
-    overview = city / "overview.yaml"
-    overview_path = overview if overview.exists() else None
-    layout = layout_of_year(year, overview_path)
-    published = city / "published" / f"{year}.yaml"
-    with reading(lake, snapshot, copy_up_to=ROWS_COPIED) as opened:
+) -> Edition:
+    """An edition that is not kept, by what is in force now; see `build_edition`."""
+    definitions = Definitions.now(city, year)
+    return compute(lake, definitions, year, now=now, snapshot=snapshot, progress=progress)
+
+
+def compute(
+    lake: Lake,
+    definitions: Definitions,
+    year: int,
+    *,
+    now: datetime,
+    snapshot: int | None = None,
+    progress: Progress = lambda step: None,
+) -> Edition:
+    """The edition of a report year by these definitions, from one snapshot of the lake: the
+    same from the same two, whenever and wherever it is computed. It is not kept."""
+    layout = definitions.parsed_layout
+    measures = definitions.parsed_measures
+    with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
         progress("编制上年数")
         before = tabulate(opened, layout, year - 1)
         progress("编制各机关数字")
@@ -115,33 +126,17 @@ def preview(
                 opened,
                 tabulation,
                 before,
-                published=published,
+                rules=definitions.rules,
+                published=definitions.published,
                 published_last_year=signed_for,
             )
         )
         data_as_of = opened.data_as_of or now
         progress("核对各类记录")
-        findings += rule_findings(opened, tabulation, data_as_of.date())
-        series = tuple(read_series(opened, layout, tabulation))
-        last_year = {**before.root_figures(), **signed_for}
+        findings += rule_findings(opened, definitions.rules, tabulation, data_as_of.date())
+        series = tuple(read_series(opened, definitions.charts, layout, tabulation))
         snapshot = opened.snapshot
-    is_synthetic = is_synthetic_city(city)
-    texts = layout_texts(layout.name, overview_path)
-    definitions = json.dumps(
-        {
-            "layout": texts[0],
-            "overview": texts[1],
-            "organs": [asdict(o) for o in tabulation.tree.organs],
-            "last_year": {
-                key: [None if v is None else number(v) for v in asdict(figure).values()]
-                for key, figure in last_year.items()
-            },
-            "series": [asdict(s) for s in series],
-            "is_synthetic": is_synthetic,
-        },
-        ensure_ascii=False,
-    )
-    edition = Edition(
+    return Edition(
         id="",
         number=0,
         status="preview",
@@ -151,39 +146,22 @@ def preview(
         data_as_of=data_as_of,
         built_at=now,
         cell_hash=cell_hash(tabulation.cells),
-        definition_hash=definition_hash(texts),
+        definition_hash=definitions.fingerprint,
         root=root,
         organs=tabulation.tree.organs,
         cells=tabulation.cells,
-        findings=tuple(findings),
-        last_year=last_year,
+        findings=in_order(findings, tabulation.tree.organs),
+        last_year={**before.root_figures(), **signed_for},
         series=series,
-        is_synthetic=is_synthetic,
+        is_synthetic=definitions.is_synthetic,
+        software=version("nianbao"),
+        definitions=definitions,
     )
-    return edition, definitions
 
 
-def is_synthetic_city(city: Path) -> bool:
-    """Whether the city's folder says that its records are made up (`city.yaml`)."""
-    path = city / "city.yaml"
-    if not path.exists():
-        return False
-    return bool((yaml.safe_load(text_of(path)) or {}).get("synthetic"))
-
-
-def definition_hash(texts: Sequence[str | None]) -> str:
-    """The fingerprint of what decides a figure besides the records: layout, measures, rules."""
-    digest = sha256()
-    for text in texts:
-        digest.update((text or "").encode())
-    for measure in measures().values():
-        digest.update(measure.sql.encode())
-    for rule in load_rules():
-        digest.update(f"{rule.code}{rule.severity}{rule.sql}".encode())
-    return digest.hexdigest()
-
-
-def rule_findings(opened: Reading, tabulation: Tabulation, as_of: date) -> Iterator[Finding]:
+def rule_findings(
+    opened: Reading, book: Rulebook, tabulation: Tabulation, as_of: date
+) -> Iterator[Finding]:
     """The rules of the core tables that fail on records of the report year, one finding a rule.
 
     Block and warn rules see the records as figures do, corrected and without the quarantined;
@@ -195,7 +173,7 @@ def rule_findings(opened: Reading, tabulation: Tabulation, as_of: date) -> Itera
         as_stored = as_seen
     names = {organ.id: organ.name for organ in tabulation.tree.organs}
     for is_quarantine, relations in ((False, as_seen), (True, as_stored)):
-        rules = [r for r in load_rules() if (r.severity == "quarantine") == is_quarantine]
+        rules = [r for r in book.core if (r.severity == "quarantine") == is_quarantine]
         by_code = {rule.code: rule for rule in rules}
         for result in run_rules(
             opened.connection, rules, as_of=as_of, relations=relations, first=0
@@ -247,16 +225,18 @@ def _bad_rows_of_year(
     return (rows[0][5] if rows else 0), records
 
 
-def read_series(opened: Reading, layout: Layout, tabulation: Tabulation) -> Iterator[Series]:
-    """The year in charts, from `warehouse/series.yaml`; a table never loaded has none."""
+def read_series(
+    opened: Reading, charts: str, layout: Layout, tabulation: Tabulation
+) -> Iterator[Series]:
+    """The year in charts as `charts` declares them; a table never loaded has none."""
     outcomes = {
         cell.row: cell.label
         for cell in layout.printed("t3")
         if cell.column == "total" and "outcome =" in cell.where
     }
     names = {organ.id: organ.name for organ in tabulation.tree.organs}
-    for declared in yaml.safe_load(SERIES.read_text(encoding="utf-8")):
-        if measures()[declared["measure"]].table not in opened.loaded_tables:
+    for declared in yaml.safe_load(charts):
+        if opened.measures[declared["measure"]].table not in opened.loaded_tables:
             continue
         this, last = (
             _counted(opened, declared, year) for year in (tabulation.year, tabulation.year - 1)

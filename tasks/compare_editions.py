@@ -19,15 +19,24 @@ COLUMNS = ("organ_id", "organ_name", "scope", "cell", "label", "before", "after"
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A figure that is another in the later edition; None where an edition does not have it."""
+    """A figure that is another in the later edition, be it only in numerator or denominator;
+    its value is None where an edition does not have it."""
 
     organ_id: str
     organ_name: str
     scope: Scope
     cell: str
     label: str
-    before: Decimal | None
-    after: Decimal | None
+    figure_before: CellValue
+    figure_after: CellValue
+
+    @property
+    def before(self) -> Decimal | None:
+        return self.figure_before.value
+
+    @property
+    def after(self) -> Decimal | None:
+        return self.figure_after.value
 
     @property
     def difference(self) -> Decimal | None:
@@ -47,7 +56,7 @@ def compare(edition: Edition, before: Cells) -> list[CellDifference]:
     for organ_id, scope in {**before, **edition.cells}:
         old, new = before.get((organ_id, scope), {}), edition.cells.get((organ_id, scope), {})
         for key in {**old, **new}:
-            was, is_ = old.get(key, CellValue(None)).value, new.get(key, CellValue(None)).value
+            was, is_ = old.get(key, CellValue(None)), new.get(key, CellValue(None))
             if was != is_:
                 cell = edition.layout.cells.get(key)
                 found.append(
@@ -71,6 +80,16 @@ def compare(edition: Edition, before: Cells) -> list[CellDifference]:
         )
     )
     return found
+
+
+def changed_besides_cells(before: Edition, after: Edition) -> list[str]:
+    """What is printed besides cells and findings and is different in the later edition."""
+    parts = {
+        "机关": (before.organs, after.organs),
+        "上年数": (dict(before.last_year), dict(after.last_year)),
+        "图表": (before.series, after.series),
+    }
+    return [name for name, (was, is_) in parts.items() if was != is_]
 
 
 def earlier_edition(

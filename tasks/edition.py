@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from expectations.balance import Status
+from expectations.rules import Rulebook, rulebook
 from warehouse.layout import Layout
+
+if TYPE_CHECKING:
+    from tasks.definitions import Definitions
 
 Scope = Literal["own", "rolled_up"]
 Severity = Literal["block", "quarantine", "warn"]
@@ -50,6 +54,18 @@ class RecordReference:
     detail: str = ""
 
 
+def record_order(record: RecordReference) -> tuple[Any, ...]:
+    """The one order of a finding's records: by date (those without one last), then by name.
+
+    Whatever order a database or a program hands them over in, the edition stays the same.
+    """
+    on = record.record_on
+    return (
+        (on is None, on or date.min, record.source_system, record.record_id)
+        + (record.table, record.detail)
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Finding:
     """What became of one check of one organ's tables.
@@ -79,6 +95,14 @@ class Finding:
         return self.severity == "block" and self.status in ("fail", "not_run")
 
 
+def in_order(findings: Iterable[Finding], organs: Iterable[Organ]) -> tuple[Finding, ...]:
+    """The one order of an edition's findings: by organ as in the tree, then by rule and check."""
+    places = {organ.id: at for at, organ in enumerate(organs)}
+    return tuple(
+        sorted(findings, key=lambda f: (places.get(f.organ_id, len(places)), f.code, f.key))
+    )
+
+
 @dataclass(frozen=True)
 class Series:
     """Counts for a chart: `points` are (label, this year, last year or None)."""
@@ -94,7 +118,8 @@ class Edition:
     """A build of a report year.
 
     `cells` holds every organ's figures by (organ id, scope), then cell key; `last_year` the
-    root's rolled-up figures of the year before, empty when there is none.
+    root's rolled-up figures of the year before, empty when there is none. `definitions` are
+    those it was built by, `software` the version that built it.
     """
 
     id: str
@@ -115,6 +140,13 @@ class Edition:
     series: tuple[Series, ...] = ()
     is_synthetic: bool = False
     reason: str = ""
+    software: str = ""
+    definitions: Definitions | None = None
+
+    @property
+    def rules(self) -> Rulebook:
+        """The rules it was checked by; this version's where it keeps none."""
+        return self.definitions.rules if self.definitions else rulebook()
 
     def figures(
         self, organ_id: str | None = None, scope: Scope = "rolled_up"

@@ -5,14 +5,26 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import asdict
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from expectations.balance import number
-from tasks.edition import CellValue, Edition, Finding, Organ, RecordReference, Scope, Series
+from tasks.definitions import Definitions
+from tasks.edition import (
+    CellValue,
+    Edition,
+    Finding,
+    Organ,
+    RecordReference,
+    Scope,
+    Series,
+    in_order,
+    record_order,
+)
 from warehouse.lake import Connection, Lake, LakeError, transaction
-from warehouse.layout import parse_layout
+from warehouse.reading import Reading
 
 Cells = dict[tuple[str, Scope], dict[str, CellValue]]
 
@@ -32,15 +44,42 @@ def cell_hash(cells: Any) -> str:
 
 
 def findings_hash(findings: Sequence[Finding]) -> str:
-    """The fingerprint of what every check came to, with the records it names."""
+    """The fingerprint of what every check came to: all that is kept of it, and of each record
+    it names."""
     digest = sha256()
-    for f in sorted(findings, key=lambda f: (f.organ_id, f.key)):
-        named = ",".join(f"{r.source_system}/{r.record_id}" for r in f.records)
-        digest.update(f"{f.organ_id}\t{f.key}\t{f.status}\t{f.message}\t{named}\n".encode())
+    for written in sorted(map(_written, findings)):
+        digest.update(f"{written}\n".encode())
     return digest.hexdigest()
 
 
-def save(lake: Lake, edition: Edition, definitions: str, software: str, built_by: str) -> None:
+def _written(f: Finding) -> str:
+    parts = [f.organ_id, f.key, f.code, f.severity, f.status, f.message, f.equation]
+    parts += [number(f.gap), str(f.record_count)]
+    for r in f.records:
+        place = (r.table, r.source_system, r.record_id, r.organ_id or "", str(r.record_on or ""))
+        parts.append("\t".join((*place, r.detail)))
+    return "\t".join(parts)
+
+
+def _kept_definitions(edition: Edition) -> str:
+    """The definitions, and what was built besides cells and findings, as JSON; see `load`."""
+    if edition.definitions is None:
+        raise ValueError(f"edition {edition.id} has no definitions")
+    return json.dumps(
+        {
+            **edition.definitions.as_data(),
+            "organs": [asdict(o) for o in edition.organs],
+            "last_year": {
+                key: [None if v is None else number(v) for v in asdict(figure).values()]
+                for key, figure in edition.last_year.items()
+            },
+            "series": [asdict(s) for s in edition.series],
+        },
+        ensure_ascii=False,
+    )
+
+
+def save(lake: Lake, edition: Edition, built_by: str) -> None:
     """Write a pending edition in one transaction; earlier pending ones of its year give way."""
     with lake.write() as connection, transaction(connection):
         connection.execute(
@@ -61,8 +100,8 @@ def save(lake: Lake, edition: Edition, definitions: str, software: str, built_by
                 "data_as_of": edition.data_as_of,
                 "cell_hash": edition.cell_hash,
                 "definition_hash": edition.definition_hash,
-                "definitions": definitions,
-                "software_version": software,
+                "definitions": _kept_definitions(edition),
+                "software_version": edition.software,
                 "findings_hash": findings_hash(edition.findings),
                 "built_at": edition.built_at,
                 "built_by": built_by,
@@ -176,7 +215,7 @@ def _insert_many(
 
 _EDITION = """
 SELECT edition_id, edition_number, edition_status, report_year, lake_snapshot, data_as_of, built_at,
-    cell_hash, definition_hash, definitions, coalesce(reason, ''), findings_hash
+    cell_hash, definition_hash, definitions, coalesce(reason, ''), findings_hash, software_version
 FROM lake.yearly.edition
 """
 
@@ -205,6 +244,13 @@ def published_figures(connection: Connection, year: int, organ_id: str) -> dict[
     return cells.get((organ_id, "rolled_up"), {})
 
 
+def figures_besides_tables(connection: Connection, year: int, organ_id: str) -> dict[str, Any]:
+    """What decides an edition besides core tables, corrections and quarantine: which tables
+    were ever loaded, and what was published for the year before."""
+    loaded = Reading(connection, 0).loaded_tables
+    return {"ops.load": loaded, "yearly.edition": published_figures(connection, year - 1, organ_id)}
+
+
 def load(
     lake: Lake,
     year: int,
@@ -223,16 +269,17 @@ def load(
         if row is None:
             raise NoEdition(f"还没有 {year} 年的版次。请先运行 nianbao year-end {year}")
         (id_, number_, status, report_year, snapshot, data_as_of, built_at) = row[:7]
-        definitions = json.loads(row[9])
-        organs = tuple(Organ(**organ) for organ in definitions["organs"])
+        kept = json.loads(row[9])
+        definitions = Definitions.from_data(kept)
+        organs = tuple(Organ(**organ) for organ in kept["organs"])
         cells = _read_cells(connection, id_, organ_id) if with_figures else {}
-        findings = _read_findings(connection, id_, {o.id: o.name for o in organs})
+        findings = _read_findings(connection, id_, organs)
     return Edition(
         id=id_,
         number=number_,
         status=status,
         report_year=report_year,
-        layout=parse_layout(definitions["layout"], definitions["overview"]),
+        layout=definitions.parsed_layout,
         snapshot=snapshot,
         data_as_of=data_as_of,
         built_at=built_at,
@@ -242,13 +289,15 @@ def load(
         organs=organs,
         cells=cells,
         findings=findings,
-        last_year={k: _cell_value(v) for k, v in definitions["last_year"].items()},
+        last_year={k: _cell_value(v) for k, v in kept["last_year"].items()},
         series=tuple(
             Series(s["key"], s["title"], s["unit"], tuple((p[0], p[1], p[2]) for p in s["points"]))
-            for s in definitions["series"]
+            for s in kept["series"]
         ),
-        is_synthetic=definitions["is_synthetic"],
+        is_synthetic=definitions.is_synthetic,
         reason=row[10],
+        software=row[12],
+        definitions=definitions,
     )
 
 
@@ -269,25 +318,24 @@ def _read_cells(connection: Connection, edition_id: str, organ_id: str | None) -
 
 
 def _read_findings(
-    connection: Connection, edition_id: str, names: dict[str, str]
+    connection: Connection, edition_id: str, organs: Sequence[Organ]
 ) -> tuple[Finding, ...]:
+    names = {organ.id: organ.name for organ in organs}
     records: dict[tuple[str, str], list[RecordReference]] = defaultdict(list)
     for organ, key, table, source, record_id, owner, on, detail in connection.execute(
         "SELECT organ_id, check_key, table_name, source_system, record_id, record_organ_id, "
-        "record_on, coalesce(detail, '') FROM lake.yearly.check_record WHERE edition_id = ? "
-        "ORDER BY record_on, source_system, record_id",
+        "record_on, coalesce(detail, '') FROM lake.yearly.check_record WHERE edition_id = ?",
         [edition_id],
     ).fetchall():
         records[(organ, key)].append(
             RecordReference(table, source, record_id, owner, names.get(owner), on, detail)
         )
-    order = {organ_id: position for position, organ_id in enumerate(names)}
     rows = connection.execute(
         "SELECT code, check_key, organ_id, severity, check_status, message, coalesce(equation, ''), "
         "gap, record_count FROM lake.yearly.check_result WHERE edition_id = ?",
         [edition_id],
     ).fetchall()
-    return tuple(
+    found = (
         Finding(
             code=code,
             key=key,
@@ -298,10 +346,9 @@ def _read_findings(
             message=message,
             equation=equation,
             gap=gap,
-            records=tuple(records[(organ, key)]),
+            records=tuple(sorted(records[(organ, key)], key=record_order)),
             record_count=count,
         )
-        for code, key, organ, severity, status, message, equation, gap, count in sorted(
-            rows, key=lambda r: (order.get(r[2], len(order)), r[0], r[1])
-        )
+        for code, key, organ, severity, status, message, equation, gap, count in rows
     )
+    return in_order(found, organs)

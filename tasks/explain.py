@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tasks.tabulate import Tabulation, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.lake import Lake, LakeError
 from warehouse.layout import Cell, Layout, layout_of_year
-from warehouse.reading import Reading, measures, reading
+from warehouse.reading import Measure, Reading, reading
 
 
 class NoSuchCell(LakeError):
@@ -62,24 +62,27 @@ def explain(
     limit: int = 20,
     offset: int = 0,
 ) -> Explanation:
-    """Explain a cell of a year for the root or one organ, from the edition's own snapshot.
+    """Explain a cell of a year for the root or one organ, from the edition's own snapshot and by
+    its own definitions.
 
     The newest edition is meant unless one is named; without any edition, the lake as it is.
     Raises NoSuchCell, NoEdition, LakeError.
     """
     overview = city / "overview.yaml"
     snapshot: int | None
+    declared: Mapping[str, Measure] | None
     try:
         edition = load(lake, year, edition_id=edition_id, with_figures=False)
         layout, snapshot, shown = edition.layout, edition.snapshot, edition.id
+        declared = edition.definitions.parsed_measures if edition.definitions else None
     except NoEdition:
         if edition_id:
             raise
         layout = layout_of_year(year, overview if overview.exists() else None)
-        snapshot, shown = None, None
+        snapshot, shown, declared = None, None, None
     if cell_key not in layout.cells:
         raise NoSuchCell(_unknown(cell_key, layout))
-    with reading(lake, snapshot) as opened:
+    with reading(lake, snapshot, declared=declared) as opened:
         last_year = tabulate(opened, layout, year - 1)
         tabulations = {year: tabulate(opened, layout, year, last_year), year - 1: last_year}
         tree = tabulations[year].tree
@@ -120,7 +123,7 @@ class _Context:
         found: list[Record] = []
         count, sql = 0, ""
         if cell.measure:
-            sql = cell_sql(cell, year, organs)
+            sql = cell_sql(self.reading, cell, year, organs)
             if figure.value is not None:
                 count = count_records(self.reading, [cell], year, organs)
                 found = records(
@@ -152,7 +155,7 @@ class _Context:
             unit=cell.unit,
             definition=definition_in_words(cell, self.layout),
             article=cell.article,
-            rule=measures()[cell.measure].rule if cell.measure else "",
+            rule=self.reading.measures[cell.measure].rule if cell.measure else "",
             sql=sql,
             snapshot=self.reading.snapshot,
             edition_id=self.edition_id,

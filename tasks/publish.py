@@ -13,15 +13,20 @@ from datetime import datetime
 from pathlib import Path
 
 from tasks.approve import approvers, check_code, check_two_persons
-from tasks.build_edition import definition_hash, preview
+from tasks.build_edition import preview
 from tasks.check import table_versions
-from tasks.compare_editions import CellDifference, compare, earlier_edition
+from tasks.compare_editions import (
+    CellDifference,
+    changed_besides_cells,
+    compare,
+    earlier_edition,
+)
+from tasks.definitions import Definitions
 from tasks.edition import Edition, Finding
-from tasks.edition_store import NoEdition, cell_hash, load
+from tasks.edition_store import NoEdition, cell_hash, figures_besides_tables, load
 from tasks.publish_files import finish_interrupted, freeze, staging_folder, write_files
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError, transaction
-from warehouse.layout import layout_texts
 
 FIGURE_TABLES = ("ops.correction", "ops.quarantine")
 """Tables besides the core ones that decide figures."""
@@ -63,34 +68,38 @@ class Published:
 
 @dataclass(frozen=True)
 class Staleness:
-    """Whether the records still give the edition's figures. `changed` names the tables that
-    changed since; `differences` the figures that would be others now."""
+    """Whether the records still give the edition's figures. `changed` names what changed
+    since; `differences` the figures that would be others now, `others` what else would be
+    printed differently, `definitions` which of them are others now."""
 
     changed: tuple[str, ...] = ()
     differences: tuple[CellDifference, ...] = ()
+    others: tuple[str, ...] = ()
     new_blocking: tuple[str, ...] = ()
-    definitions_changed: bool = False
+    definitions: tuple[str, ...] = ()
 
     @property
     def is_stale(self) -> bool:
-        return bool(self.differences or self.new_blocking or self.definitions_changed)
+        return bool(self.differences or self.others or self.new_blocking or self.definitions)
 
     @property
     def text(self) -> str:
         """In words, for the operator."""
-        if not self.changed and not self.definitions_changed:
+        if not self.changed and not self.definitions:
             return "编制之后数据没有变化"
         if not self.is_stale:
             return "编制之后数据有更新,但不影响本版次的任何数字"
         told = []
-        if self.definitions_changed:
-            told.append("报表格式、口径或规则已改")
+        if self.definitions:
+            told.append(f"{'、'.join(self.definitions)}已改")
         if self.differences:
             first = "、".join(
                 f"{d.organ_name} {d.label}({_text(d.before)} → {_text(d.after)})"
                 for d in self.differences[:3]
             )
             told.append(f"按现在的数据有 {len(self.differences)} 个数字不同:{first}")
+        if self.others:
+            told.append(f"{'、'.join(self.others)}已不同")
         if self.new_blocking:
             told.append(f"新出现阻断问题 {'、'.join(self.new_blocking)}")
         return ";".join(told)
@@ -168,26 +177,36 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     Tables that did not change since its snapshot settle it at once; else the edition is
     built again, not kept, and its figures are compared.
     """
-    overview = city / "overview.yaml"
-    texts = layout_texts(edition.layout.name, overview if overview.exists() else None)
-    definitions_changed = definition_hash(texts) != edition.definition_hash
+    present = Definitions.now(city, edition.report_year)
+    definitions: list[str] = []
+    if present.fingerprint != edition.definition_hash:
+        kept = edition.definitions
+        definitions = (kept.changed(present) if kept else []) or ["报表格式、口径或规则"]
     with lake.read() as connection:
         versions = table_versions(connection)
-    changed = tuple(
-        sorted(
-            name
-            for name, version in versions.items()
-            if (name.startswith("core.") or name in FIGURE_TABLES)
-            and int(version.partition("@")[2] or 0) > edition.snapshot
-        )
-    )
-    if not changed and not definitions_changed:
+        besides = figures_besides_tables(connection, edition.report_year, edition.root.id)
+    with lake.read(edition.snapshot) as connection:
+        then = figures_besides_tables(connection, edition.report_year, edition.root.id)
+    changed = [
+        name
+        for name, version in versions.items()
+        if (name.startswith("core.") or name in FIGURE_TABLES)
+        and int(version.partition("@")[2] or 0) > edition.snapshot
+    ]
+    changed += [name for name, value in besides.items() if value != then[name]]
+    if not changed and not definitions:
         return Staleness()
-    fresh, _ = preview(lake, city, edition.report_year, now=now)
+    fresh = preview(lake, city, edition.report_year, now=now)
     known = {(f.organ_id, f.key) for f in edition.blocking_findings}
     new = {f.code for f in fresh.blocking_findings if (f.organ_id, f.key) not in known}
     differences = () if fresh.cell_hash == edition.cell_hash else compare(fresh, edition.cells)
-    return Staleness(changed, tuple(differences), tuple(sorted(new)), definitions_changed)
+    return Staleness(
+        tuple(sorted(changed)),
+        tuple(differences),
+        tuple(changed_besides_cells(edition, fresh)),
+        tuple(sorted(new)),
+        tuple(definitions),
+    )
 
 
 def publish(

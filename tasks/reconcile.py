@@ -10,18 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from expectations.balance import CheckResult, Status, check_value, evaluate, number
-from expectations.rules import describe
-from tasks.edition import CellValue, Finding, Organ, RecordReference
+from expectations.rules import Rulebook
+from tasks.edition import CellValue, Finding, Organ, RecordReference, record_order
 from tasks.register import CityFileError
 from tasks.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
-from warehouse.disk import UnreadableFile, text_of
 from warehouse.layout import Equation, Layout, Term
 from warehouse.reading import Reading
 from warehouse.tables import all_tables
@@ -35,34 +33,38 @@ def reconcile(
     now: Tabulation,
     last_year: Tabulation,
     *,
-    published: Path | None = None,
+    rules: Rulebook,
+    published: str | None = None,
     published_last_year: Mapping[str, CellValue] | None = None,
 ) -> Iterator[Finding]:
     """All checks of all organs' tables of a year.
 
     `published_last_year` are the root's figures of last year's published edition; where
     they exist they stand for last year, because that is what was signed for. `published`
-    is the city's file of figures published elsewhere.
+    is the text of the city's file of figures published elsewhere; `rules` say how grave
+    each check is.
     """
-    yield from _equations(reading, now, last_year, published_last_year or {})
+    yield from _equations(rules, reading, now, last_year, published_last_year or {})
     for organ in now.tree.organs:
-        yield _values(now, organ)
-    yield from _organ_tree(reading, now)
-    yield from _filed(reading, now)
-    if published and published.exists():
-        yield from _published(now, published)
-    yield from _corrections(reading, now.tree.root)
+        yield _values(rules, now, organ)
+    yield from _organ_tree(rules, reading, now)
+    yield from _filed(rules, reading, now)
+    if published is not None:
+        yield from _published(rules, now, published)
+    yield from _corrections(rules, reading, now.tree.root)
 
 
-def finding(result: CheckResult, organ: Organ, records: Iterable[RecordReference] = ()) -> Finding:
+def finding(
+    rules: Rulebook, result: CheckResult, organ: Organ, records: Iterable[RecordReference] = ()
+) -> Finding:
     """A check's result as a finding of one organ, with its rule's severity."""
-    listed = tuple(records)
+    listed = tuple(sorted(records, key=record_order))
     return Finding(
         code=result.code,
         key=result.key,
         organ_id=organ.id,
         organ_name=organ.name,
-        severity=describe(result.code).severity,
+        severity=rules.describe(result.code).severity,
         status=result.status,
         message=result.message,
         equation=result.equation,
@@ -77,6 +79,7 @@ def _values_of(figures: Mapping[str, CellValue]) -> dict[str, Decimal | None]:
 
 
 def _equations(
+    rules: Rulebook,
     reading: Reading,
     now: Tabulation,
     last_year: Tabulation,
@@ -103,7 +106,7 @@ def _equations(
                 if result.status == "fail"
                 else []
             )
-            yield finding(result, organ, behind)
+            yield finding(rules, result, organ, behind)
 
 
 def _reference(
@@ -141,7 +144,7 @@ def _side(layout: Layout, equation: Equation, terms: tuple[Term, ...]) -> str:
     return "、".join(labels)
 
 
-def _values(now: Tabulation, organ: Organ) -> Finding:
+def _values(rules: Rulebook, now: Tabulation, organ: Organ) -> Finding:
     """B9 over all printed cells of an organ, as one finding."""
     figures = now.cells[(organ.id, "rolled_up")]
     bad = [
@@ -152,7 +155,7 @@ def _values(now: Tabulation, organ: Organ) -> Finding:
         if result.status == "fail"
     ]
     message = ";".join(bad[:10]) or "各单元格的数值合法"
-    return finding(CheckResult("B9", "B9", "fail" if bad else "pass", message), organ)
+    return finding(rules, CheckResult("B9", "B9", "fail" if bad else "pass", message), organ)
 
 
 def _filed_figures(
@@ -173,7 +176,7 @@ def _filed_figures(
     return filed
 
 
-def _organ_tree(reading: Reading, now: Tabulation) -> Iterator[Finding]:
+def _organ_tree(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Finding]:
     """B8: a parent is its own and its direct children, in the tables built and in those filed."""
     filed = _filed_figures(reading, now.year)
     tree, cells = now.tree, now.cells
@@ -192,13 +195,14 @@ def _organ_tree(reading: Reading, now: Tabulation) -> Iterator[Finding]:
                 bad.append(f"{cell.full_label} {number(whole)} ≠ {number(sum(known, Decimal(0)))}")
         message = ";".join(bad[:10]) or f"本级与 {len(children)} 个下级之和等于汇总数"
         yield finding(
-            CheckResult("B8", f"B8.{parent.id}", "fail" if bad else "pass", message), parent
+            rules, CheckResult("B8", f"B8.{parent.id}", "fail" if bad else "pass", message), parent
         )
         if filed:
-            yield _filed_tree(now, parent, children, filed)
+            yield _filed_tree(rules, now, parent, children, filed)
 
 
 def _filed_tree(
+    rules: Rulebook,
     now: Tabulation,
     parent: Organ,
     children: list[Organ],
@@ -226,10 +230,11 @@ def _filed_tree(
     else:
         status = "fail" if bad else "pass"
         message = f"填报表:{';'.join(bad[:10])}" if bad else "填报表:本级与下级之和等于汇总数"
-    return replace(finding(CheckResult("B8", key, status, message), parent), severity="warn")
+    checked = finding(rules, CheckResult("B8", key, status, message), parent)
+    return replace(checked, severity="warn")
 
 
-def _filed(reading: Reading, now: Tabulation) -> Iterator[Finding]:
+def _filed(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Finding]:
     """F1: what an organ filed itself against what its records give.
 
     For organs without subordinates; a parent's filing is held against its children's by B8,
@@ -253,23 +258,20 @@ def _filed(reading: Reading, now: Tabulation) -> Iterator[Finding]:
                 )
             )
         message = ";".join(bad[:10]) or "自行填报的数字与系统记录一致"
-        yield finding(
-            CheckResult("F1", f"F1.{organ.id}", "fail" if bad else "pass", message), organ, records
-        )
+        result = CheckResult("F1", f"F1.{organ.id}", "fail" if bad else "pass", message)
+        yield finding(rules, result, organ, records)
 
 
-def read_published(path: Path) -> list[dict[str, Any]]:
+def read_published(text: str, place: str = "published") -> list[dict[str, Any]]:
     """The city's published figures of a year: `figures` with key, value and decimals.
 
-    Raises CityFileError when the file is not of that form.
+    Raises CityFileError, naming `place`, when the text is not of that form.
     """
     try:
-        figures = yaml.safe_load(text_of(path))["figures"]
+        figures = yaml.safe_load(text)["figures"]
         return [{**figure, "value": Decimal(str(figure["value"]))} for figure in figures]
-    except UnreadableFile as error:
-        raise CityFileError(str(error)) from error
     except (yaml.YAMLError, KeyError, TypeError, InvalidOperation) as error:
-        raise CityFileError(f"{path}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error
+        raise CityFileError(f"{place}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error
 
 
 def agreement(published: Decimal, computed: Decimal, decimals: int) -> str | None:
@@ -285,11 +287,11 @@ def agreement(published: Decimal, computed: Decimal, decimals: int) -> str | Non
     return "或".join(ways) or None
 
 
-def _published(now: Tabulation, path: Path) -> Iterator[Finding]:
+def _published(rules: Rulebook, now: Tabulation, text: str) -> Iterator[Finding]:
     """P1: figures published elsewhere against the edition, percentages rounded or truncated."""
     root = now.tree.root
     figures: Figures = now.cells[(root.id, "rolled_up")]
-    for printed in read_published(path):
+    for printed in read_published(text):
         key = printed["key"] if "." in printed["key"] else f"overview.{printed['key']}"
         cell = now.layout.cells.get(key)
         value = figures[key].value if cell else None
@@ -312,10 +314,10 @@ def _published(now: Tabulation, path: Path) -> Iterator[Finding]:
                 equation,
                 published - value,
             )
-        yield finding(result, root)
+        yield finding(rules, result, root)
 
 
-def _corrections(reading: Reading, root: Organ) -> Iterator[Finding]:
+def _corrections(rules: Rulebook, reading: Reading, root: Organ) -> Iterator[Finding]:
     """C1: a correction whose record says something else by now must be retired."""
     columns = {t.full_name: {c.name for c in t.columns} for t in all_tables()}
     for name, source, record_id, column, expected in reading.connection.execute(
@@ -341,6 +343,5 @@ def _corrections(reading: Reading, root: Organ) -> Iterator[Finding]:
             status = "fail"
         else:
             text, status = f"更正适用:{name} {record_id} {column}", "pass"
-        yield finding(
-            CheckResult("C1", key, "fail" if status == "fail" else "pass", text), root, [reference]
-        )
+        result = CheckResult("C1", key, "fail" if status == "fail" else "pass", text)
+        yield finding(rules, result, root, [reference])

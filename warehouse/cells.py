@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse.layout import Cell, Equation, Layout
-from warehouse.reading import ORGAN_OF_YEAR, Reading, measures
+from warehouse.reading import ORGAN_OF_YEAR, Reading
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,9 @@ def own_figures(
 
 def is_loaded(reading: Reading, cell: Cell) -> bool:
     """Whether the table behind a record-based cell was ever loaded."""
-    return cell.measure is not None and measures()[cell.measure].table in reading.loaded_tables
+    return (
+        cell.measure is not None and reading.measures[cell.measure].table in reading.loaded_tables
+    )
 
 
 def _aggregate(cell: Cell) -> str:
@@ -129,7 +131,7 @@ def records(
     for cell in cells:
         if len(found) >= limit:
             break
-        measure = measures()[_measure(cell)]
+        measure = reading.measures[_measure(cell)]
         table = reading.measure(measure.name, year)
         dates = _date_columns(reading, table)
         organ_filter, values = organs.condition()
@@ -178,7 +180,7 @@ def differing_records(
             cell = layout.cells[term.cell]
             if not cell.measure:
                 return 0, []
-            table = measures()[cell.measure].table
+            table = reading.measures[cell.measure].table
             source = reading.measure(cell.measure, year - term.years_back)
             organ_filter, given = organs.condition()
             weight = f"{side * term.sign} * ({cell.quantity or 1})"
@@ -188,10 +190,10 @@ def differing_records(
             )
             values += given
     rows = reading.connection.execute(
-        "SELECT source_system, record_id, any_value(organ_id), any_value(record_on), sum(weight) AS weight, "
+        "SELECT source_system, record_id, min(organ_id), min(record_on), sum(weight) AS weight, "
         "count(*) OVER () FROM (" + " UNION ALL ".join(selects) + ") "
         "GROUP BY source_system, record_id HAVING sum(weight) <> 0 "
-        f"ORDER BY any_value(record_on), source_system, record_id LIMIT {limit}",
+        f"ORDER BY min(record_on), source_system, record_id LIMIT {limit}",
         values,
     ).fetchall()
     found = [
@@ -207,9 +209,9 @@ def _measure(cell: Cell) -> str:
     return cell.measure
 
 
-def cell_sql(cell: Cell, year: int, organs: OrganFilter) -> str:
+def cell_sql(reading: Reading, cell: Cell, year: int, organs: OrganFilter) -> str:
     """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB."""
-    measure = measures()[_measure(cell)]
+    measure = reading.measures[_measure(cell)]
     indented = measure.sql.replace("\n", "\n    ")
     organ_table = ""
     if "organ_of_year" in measure.sql:

@@ -7,7 +7,7 @@ same whether or not a record was corrected or set aside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -32,19 +32,30 @@ class Measure:
 
 
 @cache
-def measures() -> dict[str, Measure]:
-    """The measures by name, from `warehouse/measures/*.sql`."""
+def measure_texts() -> Mapping[str, str]:
+    """The measures as declared, by name: `warehouse/measures/*.sql`."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(MEASURES.glob("*.sql"))}
+
+
+@cache
+def measures() -> Mapping[str, Measure]:
+    """The measures by name, as this version declares them."""
+    return parse_measures(measure_texts())
+
+
+def parse_measures(texts: Mapping[str, str]) -> dict[str, Measure]:
+    """Measures by name from their declarations, be they of this version or kept with an edition."""
     found = {}
-    for path in sorted(MEASURES.glob("*.sql")):
-        sql = path.read_text(encoding="utf-8")
-        head = dict(line[3:].split(":", 1) for line in sql.splitlines() if line.startswith("-- "))
+    for name, text in texts.items():
+        lines = text.splitlines()
+        head = dict(line[3:].split(":", 1) for line in lines if line.startswith("-- "))
         head = {key.strip(): value.strip() for key, value in head.items()}
-        found[path.stem] = Measure(
-            name=path.stem,
+        found[name] = Measure(
+            name=name,
             table=head["records"],
             meaning=head["is"],
             rule=head.get("rule", ""),
-            sql="\n".join(line for line in sql.splitlines() if not line.startswith("--")).strip(),
+            sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
         )
     return found
 
@@ -53,12 +64,14 @@ def measures() -> dict[str, Measure]:
 class Reading:
     """An open reading.
 
-    `snapshot` is what it is pinned to; `is_as_stored` says that nothing is corrected or set
-    aside, so that the tables are as they lie in the lake.
+    `snapshot` is what it is pinned to; `measures` are those of this version unless an
+    edition's own were given; `is_as_stored` says that nothing is corrected or set aside, so
+    that the tables are as they lie in the lake.
     """
 
     connection: Connection
     snapshot: int
+    measures: Mapping[str, Measure] = field(default_factory=measures)
     is_as_stored: bool = False
     _materialised: set[str] = field(default_factory=set)
     _year: int | None = None
@@ -77,7 +90,7 @@ class Reading:
         table = f"measure_{name}_{year}"
         if table not in self._materialised:
             self.set_year(year)
-            self.connection.execute(f"CREATE TEMP TABLE {table} AS {measures()[name].sql}")
+            self.connection.execute(f"CREATE TEMP TABLE {table} AS {self.measures[name].sql}")
             self._materialised.add(table)
         return table
 
@@ -107,10 +120,17 @@ QUALIFY row_number() OVER (PARTITION BY organ_id ORDER BY valid_from DESC) = 1
 
 
 @contextmanager
-def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> Iterator[Reading]:
+def reading(
+    lake: Lake,
+    snapshot: int | None = None,
+    *,
+    declared: Mapping[str, Measure] | None = None,
+    copy_up_to: int = 0,
+) -> Iterator[Reading]:
     """Open a reading at a snapshot, the newest unless one is named.
 
-    Tables of at most `copy_up_to` rows are copied into memory first: a build asks them
+    `declared` are the measures that an edition keeps, in place of this version's. A table
+    that did not exist yet at the snapshot is empty. Tables of at most `copy_up_to` rows are copied into memory first: a build asks them
     hundreds of questions, and each costs a look into the lake's catalog otherwise. Raises
     LakeError when there is no lake yet.
     """
@@ -134,8 +154,9 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
         for table in all_tables():
             if table.layer != "core":
                 continue
-            # What the catalog does not count is not copied.
-            rows = stored.get(table.full_name, copy_up_to + 1)
+            # What the catalog does not count is not copied; what it does not name, while it
+            # names others, was not there yet.
+            rows = stored.get(table.full_name, None if stored else copy_up_to + 1)
             if rows is None:
                 connection.execute(f"CREATE TABLE {table.full_name} ({table.columns_sql})")
                 continue
@@ -147,6 +168,7 @@ def reading(lake: Lake, snapshot: int | None = None, *, copy_up_to: int = 0) -> 
         yield Reading(
             connection,
             current_snapshot(connection),
+            measures() if declared is None else declared,
             is_as_stored=not quarantined and not corrected,
         )
 

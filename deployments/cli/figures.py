@@ -38,7 +38,7 @@ def tables(
     except NoEdition:
         if edition:
             raise
-        shown, _ = preview(lake, settings.city, year, now=now())
+        shown = preview(lake, settings.city, year, now=now())
     if organ and organ not in {o.id for o in shown.organs}:
         raise NoSuchCell(f"{year} 年没有机关 {organ}。机关编号见城市目录中的 organs.csv")
     if as_json:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 from expectations.balance import STATUS_LABELS
@@ -62,22 +61,19 @@ def equation_text(finding: Finding) -> str:
     return finding.equation.replace(" = ", " ≠ ").replace(" >= ", " < ")
 
 
-def rule_title(code: str) -> str:
-    """What a rule is called; empty for a code that no file declares."""
-    return _rule(code)[0]
+def rule_title(edition: Edition, code: str) -> str:
+    """What a rule of an edition is called; empty for a code that it does not have."""
+    return _rule(edition, code)[0]
 
 
-def what_to_do(code: str) -> str:
-    """What the person who must act is told to do about a rule."""
-    return _rule(code)[1]
+def what_to_do(edition: Edition, code: str) -> str:
+    """What the person who must act is told to do about a rule of an edition."""
+    return _rule(edition, code)[1]
 
 
-@cache
-def _rule(code: str) -> tuple[str, str]:
-    from expectations.rules import describe
-
+def _rule(edition: Edition, code: str) -> tuple[str, str]:
     try:
-        rule = describe(code)
+        rule = edition.rules.describe(code)
     except KeyError:
         return "", ""
     return rule.title, rule.message

@@ -8,6 +8,7 @@ by organ as arrays in the order of the cells.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +79,8 @@ def page(edition: Edition) -> str:
         grids=grids(edition.layout, edition.figures()),
         work=work,
         codes=open_codes(edition),
-        rule_title=rule_title,
-        what_to_do=what_to_do,
+        rule_title=partial(rule_title, edition),
+        what_to_do=partial(what_to_do, edition),
         check_text=check_text,
         equation_text=equation_text,
         edition_name=edition_name,

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-def software_version() -> str:
-    """The installed version; empty when the code runs without being installed."""
-    from importlib.metadata import PackageNotFoundError, version
+WRITERS = ("duckdb", "jinja2", "lxml", "orjson", "python-docx", "xlsxwriter")
+"""The packages whose version decides a file's bytes."""
 
-    try:
-        return version("nianbao")
-    except PackageNotFoundError:
-        return ""
+
+def writers() -> dict[str, str]:
+    """What writes the files, by name and version: another version may write other bytes."""
+    import platform
+    import zlib
+    from importlib.metadata import version
+
+    found = {name: version(name) for name in WRITERS}
+    return {**found, "python": platform.python_version(), "zlib": zlib.ZLIB_RUNTIME_VERSION}
 
 
 def sha256_of(path: Path) -> str:
@@ -46,7 +50,7 @@ def manifest(edition: Edition, folder: Path) -> dict[str, Any]:
         "definition_hash": edition.definition_hash,
         "is_synthetic": edition.is_synthetic,
         "reason": edition.reason,
-        "software": {"name": "nianbao", "version": software_version()},
+        "software": {"name": "nianbao", "version": edition.software, "writers": writers()},
         "files": [
             {
                 "name": name,

@@ -197,16 +197,18 @@ def _findings_body(edition: Edition) -> str:
         for organ in work
     ]
     parts.append(table(["应处理机关", *codes, "阻断", "合计"], rows, numbers=len(codes) + 2))
-    named = "".join(f"- **{c}** {escaped(rule_title(c))}\n" for c in codes if rule_title(c))
+    named = "".join(
+        f"- **{c}** {escaped(title)}\n" for c in codes if (title := rule_title(edition, c))
+    )
     parts.append(f"数字为应处理的记录数；没有可指明记录的，为问题数。\n\n{named}")
-    parts += [_organ_body(organ) for organ in work]
+    parts += [_organ_body(edition, organ) for organ in work]
     return "\n".join(parts)
 
 
-def _organ_body(organ: OrganWork) -> str:
+def _organ_body(edition: Edition, organ: OrganWork) -> str:
     parts = [f"### {escaped(organ.organ_name)}（{organ.total} 项）\n"]
     advice = "\n>\n".join(
-        f"> **{c}** {escaped(what_to_do(c))}" for c in organ.codes if what_to_do(c)
+        f"> **{c}** {escaped(told)}" for c in organ.codes if (told := what_to_do(edition, c))
     )
     if advice:
         parts.append(f"{advice}\n")

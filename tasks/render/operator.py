@@ -65,7 +65,7 @@ def result(
     parts.append("## 下一步\n")
     if blocking:
         codes = sorted({f.code for f in blocking}, key=code_order)
-        rules = "、".join(f"{c} {escaped(rule_title(c))}" for c in codes)
+        rules = "、".join(f"{c} {escaped(rule_title(edition, c))}" for c in codes)
         parts += [
             f"1. 有 {len(blocking)} 项阻断问题:{rules}。",
             "2. 按“核对问题”交有关机关在来源系统改正,改正后再运行一次年终编制。",

@@ -30,8 +30,6 @@ def edition_name(edition: Edition) -> str:
 
 def edition_facts(edition: Edition) -> list[tuple[str, str]]:
     """What this edition is, as pairs of name and text."""
-    from tasks.render.manifest import software_version
-
     status = status_label(edition)
     facts = [
         ("报告", document_title(edition)),
@@ -50,7 +48,6 @@ def edition_facts(edition: Edition) -> list[tuple[str, str]]:
         facts.insert(2, ("另编理由", edition.reason))
     if edition.is_synthetic:
         facts.insert(1, ("数据性质", SYNTHETIC_NOTICE))
-    version = software_version()
-    if version:
-        facts.append(("编制软件", f"nianbao {version}"))
+    if edition.software:
+        facts.append(("编制软件", f"nianbao {edition.software}"))
     return facts

@@ -427,19 +427,19 @@ def _rules(
     sheet: Any, formats: Formats, edition: Edition, row: int, widths: Sequence[float]
 ) -> int:
     """The rules with open findings and what to do about them; gives the next free row."""
-    codes = [code for code in open_codes(edition) if rule_title(code)]
+    codes = [code for code in open_codes(edition) if rule_title(edition, code)]
     if not codes:
         return row
     last = len(widths) - 1
     _wide(sheet, row, 0, row, last, "未通过的规则和处理办法", formats("heading"))
     for code in codes:
         row += 1
-        told = what_to_do(code)
-        _text(sheet, row, 0, f"{code} {rule_title(code)}", formats("text"))
+        told = what_to_do(edition, code)
+        _text(sheet, row, 0, f"{code} {rule_title(edition, code)}", formats("text"))
         _wide(sheet, row, 1, row, last, told, formats("text"))
         needed = max(
             written.lines_needed(told, sum(widths[1:]) - 2),
-            written.lines_needed(f"{code} {rule_title(code)}", widths[0] - 1),
+            written.lines_needed(f"{code} {rule_title(edition, code)}", widths[0] - 1),
         )
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     return row + 1

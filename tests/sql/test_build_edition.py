@@ -36,7 +36,7 @@ def test_changed_records_make_a_new_edition_and_the_old_snapshot_gives_the_old_o
     second = build(small).edition
     assert (second.id, second.number) == ("2020-2", 2)
     assert second.cell_hash != first.cell_hash
-    again, _ = preview(small.lake, small.folder, 2020, now=NOW, snapshot=first.snapshot)
+    again = preview(small.lake, small.folder, 2020, now=NOW, snapshot=first.snapshot)
     assert again.cell_hash == first.cell_hash
     assert load(small.lake, 2020, edition_id="2020-1").status == "superseded"
     assert load(small.lake, 2020).id == "2020-2"

@@ -128,7 +128,7 @@ def test_whatever_the_records_every_failing_equation_names_its_gap_record_by_rec
             outcome=one["outcome"] if closed else None,
             organ_id=one["organ"],
         )
-    edition, _ = preview(small.lake, small.folder, 2020, now=NOW)
+    edition = preview(small.lake, small.folder, 2020, now=NOW)
     figures = edition.figures()
     assert figures["t3.new_received.total"].value == sum(
         str(one["received"]).startswith("2020") for one in drawn

@@ -11,7 +11,7 @@ from tests.small_city import NOW, SmallCity
 
 
 def built(small: SmallCity, year: int = 2020) -> Edition:
-    return preview(small.lake, small.folder, year, now=NOW)[0]
+    return preview(small.lake, small.folder, year, now=NOW)
 
 
 def finding(edition: Edition, key: str, organ: str = "R") -> Finding:

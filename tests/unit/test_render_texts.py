@@ -142,7 +142,7 @@ def test_the_list_of_records_is_left_out_where_records_are_listed() -> None:
     finding = edition_2020().open_findings[0]
     named = replace(finding, message="总计:不等;所涉记录:A、B(2 件)")
     assert check_text(named) == "总计:不等"
-    assert rule_title("no-such-rule") == ""
+    assert rule_title(edition_2020(), "no-such-rule") == ""
 
 
 def test_overview_of_an_organ_leaves_out_what_only_the_root_has() -> None:

@@ -1,0 +1,137 @@
+"""Definitions: what decides an edition besides the records it was built from.
+
+They are read from the city's folder and from this version once, used for the build as the
+very text that was read, and kept with the edition: years later, when files and program say
+something else, the edition can be built again by its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from expectations.rules import Rulebook, rulebook
+from tasks.reconcile import read_published
+from tasks.register import CityFileError
+from warehouse.disk import UnreadableFile, text_of
+from warehouse.layout import Layout, layout_of_year, layout_texts, parse_layout
+from warehouse.reading import Measure, measure_texts, parse_measures
+
+CHARTS = Path(__file__).parent.parent / "warehouse" / "series.yaml"
+LABELS = {
+    "layout": "报表格式",
+    "overview": "总体情况数字的口径",
+    "published": "已公布的数字",
+    "measures": "取数口径",
+    "rules": "核对规则",
+    "charts": "图表",
+    "is_synthetic": "数据性质",
+}
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The texts themselves: `layout` and `overview` declare the cells, `measures` the records
+    they count, `published` the figures to compare with, `charts` the series; `rules` are
+    complete with their SQL.
+
+    `not_kept` names the parts that an edition of an earlier version did not keep, and that
+    were taken from this version instead.
+    """
+
+    layout: str
+    overview: str | None
+    published: str | None
+    measures: Mapping[str, str]
+    rules: Rulebook
+    charts: str
+    is_synthetic: bool
+    not_kept: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def now(cls, city: Path, year: int) -> Definitions:
+        """What is in force for a report year: this version's, and the files in the city's folder.
+
+        Raises LayoutError, CityFileError and RuleError, naming the file that cannot be used.
+        """
+        overview = city / "overview.yaml"
+        layout, local = layout_texts(
+            layout_of_year(year).name, overview if overview.exists() else None
+        )
+        published = city / "published" / f"{year}.yaml"
+        told = None
+        if published.exists():
+            try:
+                told = text_of(published)
+            except UnreadableFile as error:
+                raise CityFileError(str(error)) from error
+            read_published(told, str(published))
+        return cls(
+            layout=layout,
+            overview=local,
+            published=told,
+            measures=measure_texts(),
+            rules=rulebook(),
+            charts=CHARTS.read_text(encoding="utf-8"),
+            is_synthetic=is_synthetic_city(city),
+        )
+
+    @classmethod
+    def from_data(cls, kept: Mapping[str, Any]) -> Definitions:
+        """The definitions that an edition keeps. What an earlier version did not keep is this
+        version's, and named."""
+        present: dict[str, Any] = {
+            "published": None,
+            "measures": measure_texts(),
+            "rules": rulebook(),
+            "charts": CHARTS.read_text(encoding="utf-8"),
+        }
+        found = {name: kept[name] for name in LABELS if name in kept}
+        if "rules" in found:
+            found["rules"] = Rulebook.from_data(found["rules"])
+        missing = tuple(name for name in present if name not in found)
+        return cls(**{**present, **found}, not_kept=missing)
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON values; `from_data` reads them back."""
+        data = {name: getattr(self, name) for name in LABELS}
+        return {**data, "measures": dict(self.measures), "rules": self.rules.as_data()}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of all of them."""
+        text = json.dumps(self.as_data(), ensure_ascii=False, sort_keys=True)
+        return sha256(text.encode()).hexdigest()
+
+    def changed(self, other: Definitions) -> list[str]:
+        """What is different in `other`, in Chinese."""
+        return [
+            LABELS[f.name]
+            for f in fields(self)
+            if f.compare and getattr(self, f.name) != getattr(other, f.name)
+        ]
+
+    @property
+    def parsed_layout(self) -> Layout:
+        """The layout with the city's own figures and rows."""
+        return parse_layout(self.layout, self.overview, "layout", "overview.yaml")
+
+    @cached_property
+    def parsed_measures(self) -> Mapping[str, Measure]:
+        """The measures by name."""
+        return parse_measures(self.measures)
+
+
+def is_synthetic_city(city: Path) -> bool:
+    """Whether the city's folder says that its records are made up (`city.yaml`)."""
+    path = city / "city.yaml"
+    if not path.exists():
+        return False
+    return bool((yaml.safe_load(text_of(path)) or {}).get("synthetic"))
