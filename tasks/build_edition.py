@@ -260,7 +260,7 @@ def read_series(
 def _counted(opened: Reading, declared: dict[str, Any], year: int) -> dict[Any, int]:
     source = opened.measure(declared["measure"], year)
     expression = {
-        "month": f"month({declared.get('on', 'record_on')})",
+        "month": f"month({declared.get('dated_by', 'record_on')})",
         "organ": "organ_id",
         "outcome": "outcome",
     }[declared["by"]]

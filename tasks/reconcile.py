@@ -318,11 +318,12 @@ def _published(rules: Rulebook, now: Tabulation, text: str) -> Iterator[Finding]
 
 
 def _corrections(rules: Rulebook, reading: Reading, root: Organ) -> Iterator[Finding]:
-    """C1: a correction whose record says something else by now must be retired."""
+    """C1: a correction whose record says something else by now must be retired. One that
+    applies is on record with what it changes, why, and on whose word."""
     columns = {t.full_name: {c.name for c in t.columns} for t in all_tables()}
-    for name, source, record_id, column, expected in reading.connection.execute(
-        "SELECT table_name, source_system, record_id, column_name, expected_value "
-        "FROM lake.ops.correction ORDER BY ALL"
+    for name, source, record_id, column, expected, value, *why in reading.connection.execute(
+        "SELECT table_name, source_system, record_id, column_name, expected_value, "
+        "corrected_value, reason, reported_by, decided_on FROM lake.ops.correction ORDER BY ALL"
     ).fetchall():
         key = f"C1.{name}.{source}.{record_id}.{column}"
         if column != "*" and column not in columns.get(name, set()):
@@ -342,6 +343,8 @@ def _corrections(rules: Rulebook, reading: Reading, root: Organ) -> Iterator[Fin
             )
             status = "fail"
         else:
-            text, status = f"更正适用:{name} {record_id} {column}", "pass"
+            done = "不计入" if column == "*" else f"由“{expected or '空'}”改为“{value or '空'}”"
+            told = f"{why[0]};{why[1]}提出,{why[2]}决定"
+            text, status = f"更正适用:{name} {record_id} {column} {done}({told})", "pass"
         result = CheckResult("C1", key, "fail" if status == "fail" else "pass", text)
         yield finding(rules, result, root, [reference])

@@ -158,7 +158,8 @@ def read_calendar(until: int) -> list[tuple[Any, ...]]:
 def read_corrections(path: Path) -> list[tuple[Any, ...]]:
     """The rows of `corrections.yaml`, in the order of ops.correction; no file is none.
 
-    Raises CityFileError when an entry is malformed or names a table or column that is not there.
+    Raises CityFileError when an entry is malformed, names a table or column that is not there,
+    or corrects a value that another entry corrects.
     """
     if not path.exists():
         return []
@@ -167,6 +168,7 @@ def read_corrections(path: Path) -> list[tuple[Any, ...]]:
     except (yaml.YAMLError, ValidationError) as error:
         raise CityFileError(f"{path}: {error}") from error
     rows = []
+    corrected: dict[tuple[str, str, str, str], int] = {}
     for number, entry in enumerate(entries, start=1):
         place = f"{path} 第 {number} 条"
         full_name = entry.table if "." in entry.table else f"core.{entry.table}"
@@ -176,12 +178,16 @@ def read_corrections(path: Path) -> list[tuple[Any, ...]]:
             raise CityFileError(f"{place}: 没有表 {entry.table}") from error
         if entry.action == "override" and entry.column not in columns:
             raise CityFileError(f"{place}: 表 {entry.table} 没有列 {entry.column}")
+        column = "*" if entry.action == "drop" else entry.column
+        value = (full_name, entry.source_system, entry.record_id, column)
+        first = corrected.setdefault(value, number)
+        if first != number:
+            raise CityFileError(
+                f"{place}: 与第 {first} 条更正的是同一个值({entry.record_id} {column});只能留一条"
+            )
         rows.append(
             (
-                full_name,
-                entry.source_system,
-                entry.record_id,
-                "*" if entry.action == "drop" else entry.column,
+                *value,
                 entry.action,
                 entry.expect,
                 entry.value,

@@ -97,3 +97,17 @@ def test_an_edition_as_of_a_moment_takes_the_snapshot_of_then(small: SmallCity) 
 def test_without_an_edition_the_error_says_what_to_do(small: SmallCity) -> None:
     with pytest.raises(NoEdition, match="nianbao year-end 2020"):
         load(small.lake, 2020)
+
+
+def test_a_chart_counts_closed_applications_in_the_month_they_were_closed(
+    small: SmallCity,
+) -> None:
+    """YAML takes a bare `on` for a truth value: as a key it was never found."""
+    small.application("2020-03-02", "2020-04-20")
+    edition = preview(small.lake, small.folder, 2020, now=NOW)
+    months = {
+        series.key: [label for label, this_year, _ in series.points if this_year]
+        for series in edition.series
+    }
+    assert months["applications_by_month"] == ["3月"]
+    assert months["applications_closed_by_month"] == ["4月"]

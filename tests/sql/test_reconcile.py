@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
+
+import pytest
 
 from tasks.build_edition import preview
 from tasks.edition import Edition, Finding
+from tasks.register import CityFileError, read_corrections
 from tests.small_city import NOW, SmallCity
 
 
@@ -129,13 +133,28 @@ def test_a_correction_changes_the_figure_and_is_retired_when_the_source_was_mend
     edition = built(small)
     assert finding(edition, "B2.t3.total").status == "pass"
     assert edition.figures()["t3.granted.total"].value == 1
-    assert finding(edition, f"C1.core.application.s.{bad}.outcome").status == "pass"
+    applied = finding(edition, f"C1.core.application.s.{bad}.outcome")
+    assert applied.status == "pass"
+    assert "由“空”改为“granted”(经办机关书面确认;政务公开科提出" in applied.message
     with small.lake.write() as connection:
         connection.execute("UPDATE core.application SET outcome = 'partially_granted'")
     edition = built(small)
     assert edition.figures()["t3.granted.total"].value == 0
     assert edition.figures()["t3.partially_granted.total"].value == 1
     assert finding(edition, f"C1.core.application.s.{bad}.outcome").status == "fail"
+
+
+def test_two_corrections_of_one_value_are_refused(tmp_path: Path) -> None:
+    entry = (
+        "- {table: application, source_system: s, record_id: a, column: outcome, value: granted,"
+        " reason: 误登, reported_by: 政务公开科, decided_on: 2021-01-15}\n"
+    )
+    path = tmp_path / "corrections.yaml"
+    path.write_text(entry, encoding="utf-8")
+    assert len(read_corrections(path)) == 1
+    path.write_text(entry + entry, encoding="utf-8")
+    with pytest.raises(CityFileError, match="第 2 条: 与第 1 条更正的是同一个值"):
+        read_corrections(path)
 
 
 def test_a_quarantined_record_is_left_out_and_named(small: SmallCity) -> None:
