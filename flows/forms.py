@@ -28,6 +28,8 @@ Chosen = TypeVar("Chosen")
 ALL = "全部"
 WRONG_INPUT = "输入有误"
 """The name of the final state of a run whose form was filled in wrongly."""
+BLOCKED = "有阻断问题"
+"""The name of the final state when findings keep the edition from being published."""
 FIRST_YEAR = 2019
 """The first report year that has a layout (国办公开办函〔2019〕60号)."""
 
@@ -60,14 +62,14 @@ def many_of(names: Iterable[str]) -> dict[str, Any]:
     return {"items": {"type": "string", "enum": listed}, "uniqueItems": True}
 
 
-def refused(error: Exception) -> State[Any]:
-    """The final state that tells the operator why nothing was done."""
+def refused(error: Exception, data: Any = None) -> State[Any]:
+    """The final state that tells the operator why nothing was done; `data` tells a program."""
     told = typeset(str(error))
     get_run_logger().error("%s", told)
     create_markdown_artifact(
         key="refused", markdown=f"# 没有执行\n\n{escaped(told)}\n", description="没有执行的原因"
     )
-    return Failed(name=WRONG_INPUT, message=told)
+    return Failed(name=WRONG_INPUT, message=told, data=data)
 
 
 def done(message: str, data: Any = None) -> State[Any]:

@@ -41,7 +41,7 @@ def maintenance() -> State[None]:
         names = "、".join(sorted(tidied.changed_editions))
         return ended(
             "已发布文件被改动",
-            f"版次 {names} 的文件与批准时的指纹不符,请从备份恢复",
+            f"版次 {names} 的文件或湖中的数字与批准时的指纹不符,请从备份恢复",
         )
     return done(
         f"快照 {tidied.snapshots_before} → {tidied.snapshots_after}(版次引用 {tidied.pinned} 个,一律保留),"

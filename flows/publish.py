@@ -13,13 +13,13 @@ from prefect.client.schemas.objects import State
 from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
-from flows.forms import choices, done, field, refused
+from flows.forms import BLOCKED, choices, done, field, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.approve import ApprovalRefused, approvers
 from tasks.clock import now
 from tasks.notify import edition_messages
-from tasks.publish import Request
+from tasks.publish import Request, Unanswered
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step
 from warehouse.lake import LakeError
@@ -94,7 +94,7 @@ def publish(
             prepare_lake_step(lake, settings.city, now())
             published = publish_step(lake, settings, request, now=now(), progress=progresses.step)
     except LakeError as error:
-        return refused(error)
+        return refused(error, BLOCKED if isinstance(error, Unanswered) else None)
     publish_publication(published, settings)
     year = published.edition.report_year
     notify_step(

@@ -15,6 +15,7 @@ from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_edition
 from flows.forms import (
+    BLOCKED,
     WrongInput,
     checked_year,
     default_year,
@@ -39,8 +40,6 @@ from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
 from warehouse.lake import LakeError
 
-BLOCKED = "有阻断问题"
-"""The name of the final state when findings keep the edition from being published."""
 STEPS = 6
 """Last year, this year, balance, records, writing, files."""
 ORGANS = organ_choices(Settings().city)

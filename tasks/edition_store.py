@@ -244,6 +244,25 @@ def published_figures(connection: Connection, year: int, organ_id: str) -> dict[
     return cells.get((organ_id, "rolled_up"), {})
 
 
+def changed_rows(lake: Lake, edition_id: str) -> list[str]:
+    """Tables of the lake whose rows of an edition no longer give the fingerprints that were
+    taken when it was built. What an earlier version fingerprinted otherwise is left out."""
+    edition = load(lake, 0, edition_id=edition_id)
+    with lake.read() as connection:
+        row = find(connection, 0, edition_id)
+    assert row is not None
+    definitions = edition.definitions
+    is_complete = definitions is not None and not definitions.not_kept
+    found = []
+    if cell_hash(edition.cells) != edition.cell_hash:
+        found.append("yearly.cell")
+    if is_complete and findings_hash(edition.findings) != row[11]:
+        found.append("yearly.check_result")
+    if is_complete and definitions and definitions.fingerprint != edition.definition_hash:
+        found.append("yearly.edition")
+    return found
+
+
 def figures_besides_tables(connection: Connection, year: int, organ_id: str) -> dict[str, Any]:
     """What decides an edition besides core tables, corrections and quarantine: which tables
     were ever loaded, and what was published for the year before."""

@@ -24,7 +24,7 @@ from tasks.compare_editions import (
 from tasks.definitions import Definitions
 from tasks.edition import Edition, Finding
 from tasks.edition_store import NoEdition, cell_hash, figures_besides_tables, load
-from tasks.publish_files import finish_interrupted, freeze, staging_folder, write_files
+from tasks.publish_files import Approval, finish_interrupted, freeze, staging_folder, write_files
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError, transaction
 
@@ -35,6 +35,10 @@ Progress = Callable[[str], None]
 
 class PublishRefused(LakeError):
     """The edition cannot be published as asked; the message says what to do."""
+
+
+class Unanswered(PublishRefused):
+    """Findings block, and nobody said why the edition may be published all the same."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,7 @@ def answered(findings: Sequence[Finding], answers: Mapping[str, str]) -> dict[tu
             f"{code}({len(of)} 项,如 {of[0].organ_name}:{of[0].message})"
             for code, of in sorted(open_.items())
         )
-        raise PublishRefused(
+        raise Unanswered(
             f"还有阻断问题没有答复:{named}。请先在来源系统改正后重新编制,或在“对阻断问题的答复”中逐项写明理由"
         )
     unknown = sorted(key for key, reason in given.items() if reason and key not in used)
@@ -257,31 +261,24 @@ def publish(
     progress("生成文件")
     edition = replace(edition, status="published")
     folder, staging = settings.editions / edition.id, staging_folder(settings, edition.id)
-    manifest_hash = write_files(
-        lake,
-        edition,
-        staging,
-        {
-            "approver": approver,
-            "approved_at": now.isoformat(timespec="seconds"),
-            "statement": statement,
-            "built_by": built_by,
-            "replaces": replaced,
-            "answers": [
-                {"organ_id": organ, "check_key": key, "reason": reason}
-                for (organ, key), reason in sorted(answers.items())
-            ],
-        },
-        differences if replaced else None,
+    approval = Approval(
+        approver=approver,
+        # What the manifest tells, and no more, is what the lake keeps.
+        approved_at=now.replace(microsecond=0),
+        statement=statement,
+        built_by=built_by,
+        replaces=replaced,
+        answers=answers,
     )
+    manifest_hash = write_files(lake, edition, staging, approval, differences if replaced else None)
     progress("写入批准")
-    _keep(lake, edition, approver, now, statement, manifest_hash, answers)
+    _keep(lake, edition, approval, manifest_hash)
     freeze(staging, folder)
     return Published(
         edition=edition,
         folder=folder,
         approver=approver,
-        approved_at=now,
+        approved_at=approval.approved_at,
         statement=statement,
         manifest_hash=manifest_hash,
         answers=answers,
@@ -301,15 +298,7 @@ def _before(lake: Lake, edition: Edition) -> tuple[str, str | None]:
     return (row[0] if row else ""), replaced
 
 
-def _keep(
-    lake: Lake,
-    edition: Edition,
-    approver: str,
-    now: datetime,
-    statement: str,
-    manifest_hash: str,
-    answers: Mapping[tuple[str, str], str],
-) -> None:
+def _keep(lake: Lake, edition: Edition, approval: Approval, manifest_hash: str) -> None:
     """Write the approval and the verdicts in one transaction, if the edition still waits."""
     with lake.write() as connection, transaction(connection):
         _still_pending(connection, edition.id)
@@ -321,13 +310,19 @@ def _keep(
         connection.execute(
             "UPDATE yearly.edition SET edition_status = 'published', approved_by = ?, "
             "approved_at = ?, statement = ?, manifest_hash = ? WHERE edition_id = ?",
-            [approver, now, statement, manifest_hash, edition.id],
+            [
+                approval.approver,
+                approval.approved_at,
+                approval.statement,
+                manifest_hash,
+                edition.id,
+            ],
         )
-        for (organ_id, key), reason in answers.items():
+        for (organ_id, key), reason in approval.answers.items():
             connection.execute(
                 "UPDATE yearly.check_result SET verdict = ?, verdict_by = ?, verdict_at = ? "
                 "WHERE edition_id = ? AND organ_id = ? AND check_key = ?",
-                [reason, approver, now, edition.id, organ_id, key],
+                [reason, approval.approver, approval.approved_at, edition.id, organ_id, key],
             )
 
 

@@ -24,7 +24,10 @@ import typer
 COMMANDS = (
     # (name, module, function): a command's module is small and imports what is heavy itself.
     ("nightly", "deployments.cli.runs", "nightly"),
+    ("backfill", "deployments.cli.runs", "backfill"),
     ("year-end", "deployments.cli.runs", "year_end"),
+    ("publish", "deployments.cli.runs", "publish"),
+    ("rebuild", "deployments.cli.rebuild", "rebuild"),
     ("tables", "deployments.cli.figures", "tables"),
     ("explain", "deployments.cli.figures", "explain"),
     ("audit", "deployments.cli.audit", "audit"),

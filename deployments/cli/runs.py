@@ -1,11 +1,12 @@
-"""`nianbao nightly` and `nianbao year-end`: the flows, run here on an embedded Prefect."""
+"""The flows as commands, run here on an embedded Prefect: nightly, backfill, year-end, publish."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -59,11 +60,13 @@ def _quiet_prefect() -> None:
 def _refuse_wrong_input(state: Any) -> None:
     """End with the flow's own answer where it was asked for something that cannot be."""
     from deployments.cli import Exit
-    from flows.forms import WRONG_INPUT
+    from flows.forms import BLOCKED, WRONG_INPUT
 
     if state.name == WRONG_INPUT:
         print(f"错误:{state.message}", file=sys.stderr)
-        raise typer.Exit(Exit.WRONG_USE)
+        # A finding that blocks is the figures' matter, not that of who typed the command.
+        is_blocked = state.result(raise_on_failure=False) == BLOCKED
+        raise typer.Exit(Exit.BLOCKED if is_blocked else Exit.WRONG_USE)
 
 
 def nightly(
@@ -75,30 +78,87 @@ def nightly(
     可随时重跑:中断后再次运行会接着做,不会重复。
     """
     _quiet_prefect()
-    from deployments.cli import Exit, open_lake
-
     if not demo:
         _tell_if_not_served()
     with _demo_city(demo):
-        from flows.nightly import LAKE_FAILED, SOURCE_FAILED
         from flows.nightly import nightly as flow
 
         state: Any = flow(full=full, return_state=True)
-    _, lake = open_lake()
+    _tell_run(state, "nightly", "夜间取数")
+
+
+def _tell_run(state: Any, kind: str, title: str) -> None:
+    """What a run that pulled came to, and which sources it could not pull."""
+    from deployments.cli import Exit, open_lake
+    from flows.nightly import LAKE_FAILED, SOURCE_FAILED
     from tasks.render.typeset import typeset
     from tasks.runs import last_run
 
-    kept = last_run(lake, "nightly")
+    _, lake = open_lake()
+    kept = last_run(lake, kind)
     if kept is None or (state.is_failed() and state.name not in (SOURCE_FAILED, LAKE_FAILED)):
         state.result()
         return
     told = {SOURCE_FAILED: "有来源未取到", LAKE_FAILED: "没有全部装载"}.get(state.name, "完成")
-    print(typeset(f"夜间取数{told}:{state.message}"))
+    print(typeset(f"{title}{told}:{state.message}"))
     for failed in kept[1]:
         print(f"  {failed.source} {failed.resource}:{typeset(failed.message)}")
     print("各项资源的情况:nianbao status")
     if kept[1]:
         raise typer.Exit(Exit.SOURCE_FAILED if state.name == SOURCE_FAILED else Exit.WRONG_USE)
+
+
+def backfill(
+    source: Annotated[
+        str, typer.Argument(metavar="来源", help="来源系统的名称或标题;不填为全部来源")
+    ] = "",
+    resource: Annotated[
+        str, typer.Argument(metavar="资源", help="资源的名称;不填为该来源的全部资源")
+    ] = "",
+    from_on: Annotated[
+        datetime | None,
+        typer.Option("--from", formats=["%Y-%m-%d"], metavar="日期", help="起始日期,含当日"),
+    ] = None,
+    to_on: Annotated[
+        datetime | None,
+        typer.Option("--to", formats=["%Y-%m-%d"], metavar="日期", help="终止日期,含当日"),
+    ] = None,
+    demo: DemoOption = False,
+) -> None:
+    """补取:把某个来源某段时间的记录重取一遍。
+
+    如 nianbao backfill hotline calls --from 2020-05-01 --to 2020-05-31。重复补取不会重复计数;
+    不填日期为最近 30 天。
+    """
+    _quiet_prefect()
+    if not demo:
+        _tell_if_not_served()
+    with _demo_city(demo):
+        from flows.backfill import RESOURCES, SOURCES
+        from flows.backfill import backfill as flow
+
+        wanted: dict[str, Any] = {}
+        if source:
+            wanted["source"] = _offered(source, SOURCES, "来源系统")
+            if resource:
+                owner = SOURCES[wanted["source"]]
+                of_source = {title: r for title, (s, r) in RESOURCES.items() if s == owner}
+                wanted["resource"] = _offered(resource, of_source, "资源")
+        for name, day in (("from_on", from_on), ("to_on", to_on)):
+            if day is not None:
+                wanted[name] = day.date()
+        state: Any = flow(**wanted, return_state=True)
+    _refuse_wrong_input(state)
+    _tell_run(state, "backfill", "补取")
+
+
+def _offered(given: str, offered: Mapping[str, str], what: str) -> str:
+    """The title in a form's list that is meant, by title or by name. Raises UsageError."""
+    for title, name in offered.items():
+        if given in (title, title.rpartition("·")[2], name):
+            return title
+    listed = "、".join(f"{name}({title})" for title, name in offered.items()) or "无"
+    raise UsageError(f"没有{what}“{given}”。可选:{listed}")
 
 
 def year_end(
@@ -144,3 +204,67 @@ def year_end(
     print(state.message)
     if edition.blocking_findings:
         raise typer.Exit(Exit.BLOCKED)
+
+
+def publish(
+    edition: Annotated[str, typer.Argument(metavar="版次", help="待发布的版次编号,如 2020-1")],
+    approver: Annotated[str, typer.Option("--approver", help="批准人姓名")] = "",
+    statement: Annotated[str, typer.Option("--statement", help="批准意见,如“同意发布”")] = "",
+    code: Annotated[
+        str, typer.Option("--code", help="批准人验证器上的六位验证码;须有而未给时会询问")
+    ] = "",
+    answers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--answer",
+            metavar="规则=理由",
+            help="对阻断问题的答复,如 B3=已函告机关补登;可多次。规则处也可写核对项的键",
+        ),
+    ] = None,
+    stale_reason: Annotated[
+        str, typer.Option("--accept-stale", metavar="理由", help="数据已变仍按原数发布的理由")
+    ] = "",
+) -> None:
+    """发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。"""
+    _quiet_prefect()
+    given = [_answer(text) for text in answers or []]
+    code = code or _asked_code(approver.strip())
+    from flows.publish import Answer
+    from flows.publish import publish as flow
+
+    state: Any = flow(
+        edition=edition,
+        approver=approver,
+        statement=statement,
+        code=code,
+        answers=[Answer(finding=rule, reason=reason) for rule, reason in given],
+        stale_reason=stale_reason,
+        return_state=True,
+    )
+    _refuse_wrong_input(state)
+    if state.is_failed():
+        state.result()
+    from deployments.cli import open_lake
+
+    settings, _ = open_lake()
+    print(state.message)
+    print(f"文件:{settings.editions / str(state.result())}")
+
+
+def _answer(text: str) -> tuple[str, str]:
+    """An answer as typed. Raises UsageError."""
+    rule, found, reason = text.replace("\uff1d", "=").partition("=")
+    if not found or not rule.strip() or not reason.strip():
+        raise UsageError(f"--answer “{text}”看不懂:应为 规则=理由,如 B3=已函告机关补登")
+    return rule.strip(), reason.strip()
+
+
+def _asked_code(approver: str) -> str:
+    """The approver's one-time code, asked for without echo where one is needed and someone
+    is there to enter it."""
+    from tasks.approve import approvers
+    from tasks.settings import Settings
+
+    if approver not in approvers(Settings()).names or not sys.stdin.isatty():
+        return ""
+    return str(typer.prompt("验证码(不显示)", default="", show_default=False, hide_input=True))

@@ -181,19 +181,6 @@ def test_a_withdrawn_and_a_changed_record_are_followed(
         requests.post(f"{url}/reset", timeout=10)
 
 
-BACKFILL = """
-from datetime import date
-from flows.backfill import backfill
-state = backfill(
-    source="12345 政务服务便民热线平台",
-    from_on=date(2020, 5, 1),
-    to_on=date(2020, 5, 31),
-    return_state=True,
-)
-print(state.name, state.message)
-"""
-
-
 def test_backfill_brings_back_what_is_missing_and_doubles_nothing(
     services: dict[str, str], commands: Server, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
@@ -207,6 +194,6 @@ def test_backfill_brings_back_what_is_missing_and_doubles_nothing(
         ).fetchone() or (0,)
     assert lost > 20
     assert contents(installation.home) != expected
-    told = installation.python(BACKFILL)
+    told = installation.run("backfill", "hotline", "--from", "2020-05-01", "--to", "2020-05-31")
     assert f"写入 {lost} 行" in told
     assert contents(installation.home) == expected

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.small_city import SmallCity
+from tasks.build_edition import build_edition
+from tests.small_city import NOW, SmallCity
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -102,6 +105,75 @@ def test_wrong_entries_are_answered(city: SmallCity, entries: dict[str, Any], an
     state = year_end(**entries, return_state=True)
     assert state.name == "输入有误"
     assert answer in (state.message or "")
+
+
+@pytest.fixture
+def command(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """A command in this process: its exit code, and all it said."""
+    from deployments.cli import main
+
+    # The command line sets these where nobody else has.
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    monkeypatch.setenv("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["nianbao", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        return int(ended.value.code or 0), told.out + told.err
+
+    return run
+
+
+def test_publish_and_rebuild_as_commands(
+    city: SmallCity, command: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    city.application("2020-03-02", "2020-03-20", applicant_kind=None)
+    edition = build_edition(city.lake, city.folder, 2020, now=NOW).edition
+    answers = [f"--answer={code}=已核实" for code in {f.code for f in edition.blocking_findings}]
+    signed = ("publish", "2020-1", "--approver", "王五", "--statement", "同意发布")
+    code, told = command("publish", "2020-1", "--approver", "王五")
+    assert code == 2
+    assert "错误:请填写批准意见，如“同意发布”\n" in told
+    code, told = command(*signed)
+    assert code == 1
+    assert "没有答复" in told
+    code, told = command(*signed, "--answer", "B3")
+    assert code == 2
+    assert "规则=理由" in told
+    code, told = command(*signed, *answers)
+    assert code == 0, told
+    assert "版次 2020-1 已由王五批准发布" in told
+    code, told = command("rebuild", "2020-1", "--into", str(tmp_path / "again"))
+    assert code == 0, told
+    assert "全部相同" in told
+    assert (tmp_path / "again" / "tables.xlsx").exists()
+    assert command("rebuild", "2020-9")[0] == 2
+    with city.lake.write() as connection:
+        connection.execute("UPDATE yearly.cell SET value = 7 WHERE cell = 't3.granted.total'")
+    code, told = command("rebuild", "2020-1", "--json")
+    assert code == 1
+    assert json.loads(told)["same"] is False
+
+
+def test_backfill_as_a_command_names_what_there_is(
+    command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.backfill.SOURCES", {"热线平台": "hotline"})
+    monkeypatch.setattr("flows.backfill.RESOURCES", {"热线平台·来电": ("hotline", "calls")})
+    code, told = command("backfill", "cms")
+    assert code == 2
+    assert "错误：没有来源系统“cms”。可选：hotline（热线平台）\n" in told
+    code, told = command("backfill", "hotline", "orders")
+    assert code == 2
+    assert "可选：calls" in told
+    spans = ("--from", "2020-05-02", "--to", "2020-05-01")
+    code, told = command("backfill", "hotline", "calls", *spans)
+    assert code == 2
+    assert "早于起始日期" in told
 
 
 def test_backfill_refuses_what_cannot_be(city: SmallCity) -> None:

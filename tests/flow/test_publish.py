@@ -155,6 +155,68 @@ def test_two_persons(small: SmallCity, settings: Settings, build: Any, ask: Any)
     assert ask(edition, strict, approver="王五").approver == "王五"
 
 
+def test_the_command_asks_for_a_code_only_where_one_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from deployments.cli import runs
+
+    asked: list[dict[str, Any]] = []
+
+    def prompt(text: str, **how: Any) -> str:
+        asked.append(how)
+        return "123456"
+
+    monkeypatch.setattr("typer.prompt", prompt)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    assert runs._asked_code(APPROVER) == ""
+    monkeypatch.setenv("NIANBAO_APPROVERS", f"{APPROVER}:{SECRET}")
+    assert runs._asked_code("路人") == ""
+    assert not asked
+    assert runs._asked_code(APPROVER) == "123456"
+    assert asked[0]["hide_input"] is True
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    assert runs._asked_code(APPROVER) == ""
+
+
+def test_what_is_printed_besides_the_tables_makes_an_edition_stale_too(
+    small: SmallCity, build: Any, ask: Any
+) -> None:
+    """Figures that no changed table tells of: a chart's months, an organ's name, a table
+    that was loaded for the first time without a row, last year's newly published figures."""
+    first = small.application("2020-03-02", "2020-03-20")
+    small.unmark_loaded("procurement")
+    edition = build()
+    with small.lake.write() as connection:
+        connection.execute(
+            "UPDATE core.application SET closed_on = DATE '2020-04-20' WHERE record_id = ?", [first]
+        )
+    with pytest.raises(PublishRefused, match="图表已不同"):
+        ask(edition)
+    newer = build()
+    assert newer.id == "2020-2"
+    assert newer.cell_hash == edition.cell_hash
+    small.mark_loaded(["procurement"])
+    with pytest.raises(PublishRefused, match=r"政府集中采购.*缺 → 0"):
+        ask(newer)
+    organs = small.folder / "organs.csv"
+    organs.write_text(organs.read_text(encoding="utf-8").replace("东镇", "新镇"), encoding="utf-8")
+    small.register()
+    with pytest.raises(PublishRefused, match="机关、上年数、图表已不同"):
+        ask(newer)
+
+
+def test_last_years_publication_makes_an_edition_stale(
+    small: SmallCity, build: Any, ask: Any
+) -> None:
+    small.application("2019-12-02", "2020-03-20")
+    last = build_edition(small.lake, small.folder, 2019, now=NOW).edition
+    edition = build()
+    ask(last)
+    with pytest.raises(PublishRefused, match="上年数已不同"):
+        ask(edition)
+    assert ask(build()).edition.id == "2020-2"
+
+
 def code_at(moment: datetime) -> str:
     import pyotp
 
