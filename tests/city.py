@@ -54,10 +54,6 @@ class Installation:
             return command.output
         return self._run(self.command(*arguments), expect, timeout)
 
-    def python(self, code: str, timeout: float = 300) -> str:
-        """The standard output of a piece of Python, for what has no command."""
-        return self._run([sys.executable, "-c", code], 0, timeout)
-
     def _run(self, command: list[str], expect: int, timeout: float) -> str:
         done = subprocess.run(
             command,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-WRITERS = ("duckdb", "jinja2", "lxml", "orjson", "python-docx", "xlsxwriter")
+WRITERS = ("duckdb", "jinja2", "lxml", "msgspec", "python-docx", "xlsxwriter")
 """The packages whose version decides a file's bytes."""
 
 
