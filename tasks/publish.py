@@ -23,7 +23,7 @@ from tasks.compare_editions import (
 )
 from tasks.definitions import Definitions
 from tasks.edition import Edition, Finding
-from tasks.edition_store import NoEdition, cell_hash, figures_besides_tables, load
+from tasks.edition_store import NoEdition, changed_rows, figures_besides_tables, load
 from tasks.publish_files import Approval, finish_interrupted, freeze, staging_folder, write_files
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError, transaction
@@ -240,9 +240,10 @@ def publish(
         )
     answers = answered(edition.blocking_findings, request.answers or {})
     progress("核对指纹")
-    if cell_hash(edition.cells) != edition.cell_hash:
+    if changed := changed_rows(lake, edition_id):
         raise PublishRefused(
-            f"版次 {edition_id} 的数字与编制时的指纹不符,可能被改动过。请重新编制,并告知管理员"
+            f"版次 {edition_id} 与编制时的指纹不符,可能被改动过({'、'.join(changed)})。"
+            "请重新编制,并告知管理员"
         )
     progress("核对数据是否有变")
     stale = staleness(lake, settings.city, edition, now=now)

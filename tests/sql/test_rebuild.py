@@ -19,7 +19,7 @@ from tasks.clock import BEIJING
 from tasks.edition import Edition
 from tasks.edition_store import NoEdition, changed_rows, load
 from tasks.explain import explain
-from tasks.publish import Request, publish
+from tasks.publish import PublishRefused, Request, publish
 from tasks.rebuild import CannotRebuild, Proof, Rebuilt, _file_proofs, rebuild, rebuilt_json
 from tasks.render import render_edition
 from tasks.render.folder import FILES
@@ -183,9 +183,10 @@ def test_what_was_changed_in_the_lake_is_told(built: SmallCity) -> None:
     shown = "\n".join(readable(done))
     assert "t3.granted.total:4 → 3" in shown
     assert "没有这一项 → 通过" in shown
-    assert changed_rows(built.lake, "2020-1") == [
-        *("yearly.cell", "yearly.check_result", "yearly.edition")
-    ]
+    changed = ["yearly.cell", "yearly.check_result", "yearly.edition"]
+    assert changed_rows(built.lake, "2020-1") == changed
+    with pytest.raises(PublishRefused, match=r"被改动过\(yearly.cell、yearly.check_result"):
+        approve(built, load(built.lake, 2020))
 
 
 def test_a_changed_file_and_a_lost_snapshot_are_told(built: SmallCity) -> None:
