@@ -58,6 +58,8 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        # Where the library was imported before this module, by a test.
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, module, function in COMMANDS:
@@ -69,9 +71,15 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point: run a command, and turn an expected error into its message and exit code."""
+    from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
+
     try:
-        build()()
+        code = in_chinese(typer.main.get_command(build())).main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else Exit.DONE)
     except Exception as error:
+        if is_wrong_usage(error):
+            print(wrong_usage(error), file=sys.stderr)
+            sys.exit(Exit.WRONG_USE)
         known = _known(error)
         if known is None:
             raise
@@ -88,8 +96,10 @@ def _told(error: Exception) -> str:
     """An error's message; a setting that cannot be used is named as the operator wrote it."""
     if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
         return str(error)
+    from tasks.entries import instead
+
     wrong = [
-        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”({one['msg']})"
+        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”:{instead(one)}"
         for one in error.errors()  # type: ignore[attr-defined]
     ]
     return ";".join(wrong)

@@ -10,6 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from deployments.cli.figures import Year
+from tasks.render.typeset import typeset
+
 
 class UsageError(ValueError):
     """A command used where it cannot work; the message says how."""
@@ -29,7 +32,7 @@ def _demo_city(wanted: bool) -> Iterator[None]:
     from deployments.demo_city.service import running
     from tasks.settings import Settings
 
-    print("正在启动演示城市(首次需生成数据,约半分钟)……")
+    print(typeset("正在启动演示城市(首次需生成数据,约半分钟)……"))
     with running(Settings().home) as environment:
         os.environ.update(environment)
         yield
@@ -59,7 +62,7 @@ def _refuse_wrong_input(state: Any) -> None:
     from flows.forms import WRONG_INPUT
 
     if state.name == WRONG_INPUT:
-        print(f"错误:{state.message}", file=sys.stderr)
+        print(typeset(f"错误:{state.message}"), file=sys.stderr)
         raise typer.Exit(Exit.WRONG_USE)
 
 
@@ -81,7 +84,6 @@ def nightly(
 
         state: Any = flow(full=full, return_state=True)
     _, lake = open_lake()
-    from tasks.render.typeset import typeset
     from tasks.runs import last_run
 
     kept = last_run(lake, "nightly")
@@ -90,14 +92,14 @@ def nightly(
         return
     print(typeset(f"夜间取数{'有来源未取到' if kept[1] else '完成'}:{state.message}"))
     for failed in kept[1]:
-        print(f"  {failed.source} {failed.resource}:{typeset(failed.message)}")
-    print("各项资源的情况:nianbao status")
+        print(typeset(f"  {failed.source} {failed.resource}:{failed.message}"))
+    print(typeset("各项资源的情况:nianbao status"))
     if kept[1]:
         raise typer.Exit(Exit.SOURCE_FAILED)
 
 
 def year_end(
-    year: Annotated[int, typer.Argument(help="报告年度,如 2020", min=2019, max=2100)],
+    year: Year,
     pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
     as_of: Annotated[
         str, typer.Option("--as-of", help="数据截至(北京时间),如 2021-01-20 18:00;默认现在")
