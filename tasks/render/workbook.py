@@ -209,7 +209,10 @@ def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
         if box.cell is not None:
             _put(sheet, formats, row, column, box.cell, box.value)
         else:
-            _text(sheet, row, column, box.text, formats(name))
+            text = box.text
+            if box.kind == "header":
+                text = written.balanced(text, grid.width_of(box) - 1)
+            _text(sheet, row, column, text, formats(name))
     if grid.header_rows:
         sheet.repeat_rows(top, top + grid.header_rows - 1)
         sheet.freeze_panes(top + grid.header_rows, grid.label_columns)
@@ -287,7 +290,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     """One line a record (or a finding without one), by the organ that must act."""
     sheet = _sheet(book, edition, FINDINGS_SHEET, landscape=True)
     columns = ["应处理机关", "规则", "级别", "结果", "来源系统", "记录类别", "记录编号", "日期", "不符之处", "涉及的核对"]  # fmt: skip
-    widths = [26, 8, 6, 8, 10, 12, 30, 12, 34, 42]
+    widths = [26, 11, 6, 6, 10, 12, 30, 12, 34, 42]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
