@@ -14,7 +14,10 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.forms import field
+from flows.forms import (
+    answers_entries,
+    field,
+)
 from tasks.audit.document import UnreadableDocument
 from tasks.audit.markdown import as_markdown
 from tasks.audit.page import render_page
@@ -32,10 +35,11 @@ def audit_step(paths: list[Path], year: int | None) -> list[AuditReport]:
 
 @flow(
     name="report-audit",
-    description="核对已发布的年度报告:表格与正文的数是否对得上。",
+    description="核对已发布的年度报告：表格与正文的数是否对得上。",
     flow_run_name=lambda: f"核对年度报告 {now():%Y-%m-%d %H:%M}",
-    validate_parameters=True,
+    validate_parameters=False,
 )
+@answers_entries
 def report_audit(
     path: Annotated[
         str,

@@ -16,6 +16,7 @@ from prefect.utilities.annotations import quote
 from flows.artifacts import publish_edition
 from flows.forms import (
     WrongInput,
+    answers_entries,
     checked_year,
     default_year,
     done,
@@ -48,12 +49,14 @@ ORGANS = organ_choices(Settings().city)
 
 @flow(
     name="year-end",
-    description="年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。",
+    description="年终编制：以一个快照编制某年度的法定表格，形成待发布的版次。",
     flow_run_name=lambda: f"年终编制 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
     task_runner=side_by_side(),
+    validate_parameters=False,
 )
+@answers_entries
 def year_end(
     year: Annotated[
         int, field("报告年度", "编制哪一年的年度报告。3 月 31 日前默认为上一年。")

@@ -19,6 +19,7 @@ from tasks.compare_editions import CellDifference, compare, earlier_edition
 from tasks.edition import Edition, Finding
 from tasks.edition_store import NoEdition, cell_hash, load
 from tasks.publish_files import finish_interrupted, freeze, staging_folder, write_files
+from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError, transaction
 from warehouse.layout import layout_texts
@@ -148,7 +149,7 @@ def answered(findings: Sequence[Finding], answers: Mapping[str, str]) -> dict[tu
             open_.setdefault(f.code, []).append(f)
     if open_:
         named = ";".join(
-            f"{code}({len(of)} 项,如 {of[0].organ_name}:{of[0].message})"
+            f"{code} {rule_title(code) or of[0].message}({len(of)} 项)"
             for code, of in sorted(open_.items())
         )
         raise PublishRefused(
