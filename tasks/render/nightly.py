@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from expectations.rules import RuleResult
 from tasks.choices import Names
@@ -29,25 +30,24 @@ def source_results(run: Run, resources: Sequence[ResourceStatus], names: Names) 
         parts.append("其余来源已照常装载;下次运行会从水位接着补取。\n")
     else:
         parts.append("全部来源均已取到。\n")
-    rows = [
-        [
-            escaped(names.source(r.source_system)),
-            escaped(names.resource(r.source_system, r.resource)),
-            f"{r.last_pull_at:%m-%d %H:%M}" if r.last_pull_at else "从未",
-            # To the minute: fractions of a second would push the last columns off the page.
-            escaped((r.watermark or "—").replace("T", " ")[:16]),
-            "—" if r.source_count is None else f"{r.source_count:,} / {r.warehouse_count:,}",
-            f"{r.rows:,}",
-            str(r.open_rejects),
-        ]
-        for r in resources
-    ]
     parts.append("## 各项资源\n")
-    parts.append(
-        table(
-            ["来源", "资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2
+    # A table a source: with the source in a column the last ones would not fit the page.
+    for source, of_source in groupby(resources, key=lambda r: r.source_system):
+        parts.append(f"### {escaped(names.source(source))}\n")
+        rows = [
+            [
+                escaped(names.resource(source, r.resource)),
+                f"{r.last_pull_at:%m-%d %H:%M}" if r.last_pull_at else "从未",
+                escaped((r.watermark or "—").replace("T", " ")[:16]),
+                "—" if r.source_count is None else f"{r.source_count:,} / {r.warehouse_count:,}",
+                f"{r.rows:,}",
+                str(r.open_rejects),
+            ]
+            for r in of_source
+        ]
+        parts.append(
+            table(["资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2)
         )
-    )
     return page(parts)
 
 

@@ -11,7 +11,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from tasks.approve import LOCKED_FOR, MOST_WRONG, ApprovalRefused, approvers, check_code
+from tasks.approve import (
+    LOCKED_FOR,
+    MOST_WRONG,
+    ApprovalRefused,
+    approvers,
+    check_builder,
+    check_code,
+)
 from tasks.build_edition import build_edition
 from tasks.clock import BEIJING
 from tasks.maintain import maintain
@@ -153,6 +160,20 @@ def test_two_persons(small: SmallCity, settings: Settings, build: Any, ask: Any)
     with pytest.raises(ApprovalRefused, match="不能同时批准"):
         ask(edition, strict)
     assert ask(edition, strict, approver="王五").approver == "王五"
+
+
+def test_nobody_builds_what_nobody_could_approve(settings: Settings) -> None:
+    one = Settings(home=settings.home, two_persons=True, approvers=f"{APPROVER}:{SECRET}")
+    with pytest.raises(ApprovalRefused, match="请填写编制人"):
+        check_builder(one, "")
+    with pytest.raises(ApprovalRefused, match="唯一的批准人"):
+        check_builder(one, APPROVER)
+    check_builder(one, "李科员")
+    check_builder(one.model_copy(update={"two_persons": False}), APPROVER)
+    two = Settings(
+        home=settings.home, two_persons=True, approvers=f"{APPROVER}:{SECRET},王五:{SECRET}"
+    )
+    check_builder(two, APPROVER)
 
 
 def code_at(moment: datetime) -> str:

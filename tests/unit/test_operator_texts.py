@@ -27,9 +27,11 @@ def status(source: str, rejects: int = 0) -> ResourceStatus:
 def test_sources_are_called_by_their_titles() -> None:
     run = Run("1", "nightly", "夜间取数", NOW)
     told = source_results(run, [status("hot"), status("other")], NAMES)
-    assert "| 热线平台 | 热线工单 | 05-01 09:30 | 2020-04-30 07:06 |" in told
+    assert "### 热线平台" in told
+    assert "| 热线工单 | 05-01 09:30 | 2020-04-30 07:06 |" in told
     # What the city's files do not name stands as it is.
-    assert "| other | orders |" in told
+    assert "### other" in told
+    assert "| orders | 05-01" in told
     run.failed.append(FailedResource("hot", "orders", "没有应答"))
     assert "| 热线平台 | 热线工单 | 没有应答 |" in source_results(run, [], NAMES)
 
