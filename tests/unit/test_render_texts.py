@@ -158,6 +158,25 @@ def test_a_check_beside_a_record_ends_where_a_sentence_ends() -> None:
     assert second == f"某局：{rule_title('APP-17')}"
 
 
+def test_many_rules_are_shown_in_several_tables() -> None:
+    edition = edition_2020()
+    held = edition.findings[0]
+    many = tuple(
+        replace(
+            held, code=f"X-{n:02}", key=f"X-{n:02}", severity="block", status="fail", records=()
+        )
+        for n in range(1, 12)
+    )
+    other = replace(many[-1], organ_id="c9", organ_name="另一机关")
+    shown = markdown.findings(replace(edition, findings=(*many, other)))
+    first, second = (line for line in shown.splitlines() if line.startswith("| 应处理机关"))
+    assert first.count("X-") == 8
+    assert first.startswith("| 应处理机关 | 合计 | 阻断 | X-01 |")
+    assert second == "| 应处理机关 | X-09 | X-10 | X-11 |"
+    assert "| 另一机关 | **1** | 1 |" in shown
+    assert "| 另一机关 |  |  | 1 |" in shown
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
