@@ -257,6 +257,8 @@ def runner_deployments() -> list[RunnerDeployment]:
         deployment = flow.to_deployment(
             name=entry["name"],
             description=entry["description"],
+            tags=entry["tags"],
+            enforce_parameter_schema=entry["enforce_parameter_schema"],
             schedules=[CronSchedule(**s) for s in entry.get("schedules", [])],
             concurrency_limit=ConcurrencyLimitConfig(**limit) if limit else None,
             triggers=[

@@ -10,7 +10,11 @@ from typing import Annotated
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.forms import done, field
+from flows.forms import (
+    answers_entries,
+    done,
+    field,
+)
 from tasks.clock import now
 from tasks.notify import lost_run_message
 from tasks.settings import Settings
@@ -19,9 +23,11 @@ from tasks.steps import notify_step
 
 @flow(
     name="alert",
-    description="告知:有运行中断、出错或未按时开始时由系统触发,不需人工运行。",
+    description="告知：有运行中断、出错或未按时开始时由系统触发，不需人工运行。",
     flow_run_name=lambda: f"告知 {now():%Y-%m-%d %H:%M}",
+    validate_parameters=False,
 )
+@answers_entries
 def alert(
     flow_name: Annotated[str, field("流程", "出事的流程。")] = "nightly",
     run_name: Annotated[str, field("运行", "出事的运行。")] = "",

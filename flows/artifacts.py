@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from expectations.rules import RuleResult
 from flows.forms import form_link
+from tasks.choices import city_names
 from tasks.clock import now
 from tasks.compare_editions import Comparison
 from tasks.deadlines import Deadlines
@@ -24,19 +25,21 @@ from tasks.status import read_status
 from warehouse.lake import Lake
 
 
-def publish_sources(lake: Lake, run: Run) -> None:
+def publish_sources(lake: Lake, run: Run, settings: Settings) -> None:
     """What each source brought, with the failures first."""
     create_markdown_artifact(
         key="sources",
-        markdown=source_results(run, read_status(lake, now=now())),
+        markdown=source_results(run, read_status(lake, now=now()), city_names(settings.city)),
         description="各来源取数情况",
     )
 
 
-def publish_findings(results: Sequence[RuleResult]) -> None:
+def publish_findings(results: Sequence[RuleResult], settings: Settings) -> None:
     """The rules that do not hold on the records."""
     create_markdown_artifact(
-        key="record-findings", markdown=rule_results(results), description="记录核对情况"
+        key="record-findings",
+        markdown=rule_results(results, city_names(settings.city)),
+        description="记录核对情况",
     )
 
 
@@ -78,7 +81,7 @@ def publish_edition(
     create_markdown_artifact(
         key=f"result-{year}",
         markdown=operator.result(edition, comparison, pages, base_url, link),
-        description=f"{year} 年编制结果,从这里看起",
+        description=f"{year} 年编制结果，从这里看起",
     )
 
 

@@ -14,12 +14,20 @@ from prefect.client.schemas.objects import State
 
 from flows.artifacts import publish_sources
 from flows.form_defaults import form_defaults
-from flows.forms import ALL, WrongInput, choices, field, known, refused
+from flows.forms import (
+    ALL,
+    WrongInput,
+    answers_entries,
+    choices,
+    field,
+    known,
+    refused,
+)
 from flows.lost_runs import tell_lost_run
 from flows.nightly import end_of, new_run
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
-from tasks.choices import resource_choices, source_choices
+from tasks.choices import city_names, resource_choices, source_choices
 from tasks.clock import now
 from tasks.runs import keep_run
 from tasks.settings import Settings
@@ -32,12 +40,14 @@ RESOURCES = resource_choices(Settings().city)
 
 @flow(
     name="backfill",
-    description="补取:把某个来源某段时间的记录重取一遍。重复补取不会重复计数。",
+    description="补取：把某个来源某段时间的记录重取一遍。重复补取不会重复计数。",
     flow_run_name=lambda: f"补取 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
     task_runner=side_by_side(),
+    validate_parameters=False,
 )
+@answers_entries
 def backfill(
     source: Annotated[str, field("来源系统", "从哪个系统补取。", **choices(SOURCES, ALL))] = ALL,
     resource: Annotated[
@@ -76,5 +86,5 @@ def backfill(
         prepare_lake_step(lake, settings.city, started_at)
         pull_sources(settings, lake, run, progresses, window)
     keep_run(lake, run, now=now())
-    publish_sources(lake, run)
-    return end_of(run)
+    publish_sources(lake, run, settings)
+    return end_of(run, city_names(settings.city))

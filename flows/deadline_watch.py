@@ -11,7 +11,13 @@ from prefect.states import Completed
 from pydantic.json_schema import SkipJsonSchema
 
 from flows.artifacts import publish_deadlines
-from flows.forms import WrongInput, done, field, refused
+from flows.forms import (
+    WrongInput,
+    answers_entries,
+    done,
+    field,
+    refused,
+)
 from flows.lost_runs import tell_lost_run
 from tasks.clock import now
 from tasks.deadlines import is_working_day
@@ -24,11 +30,13 @@ from warehouse.lake import LakeError
 
 @flow(
     name="deadline-watch",
-    description="期限查看:依申请公开、热线工单、新媒体账号、网站栏目与法定日期,逾期的在最前。",
+    description="期限查看：依申请公开、热线工单、新媒体账号、网站栏目与法定日期，逾期的在最前。",
     flow_run_name=lambda: f"期限查看 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
+    validate_parameters=False,
 )
+@answers_entries
 def deadline_watch(
     on: Annotated[
         date | SkipJsonSchema[None],

@@ -1,30 +1,35 @@
 """The fields of the forms, and how a wrong entry is answered.
 
-A choice is a plain text with an `enum` in the form's schema: the page shows a list, the
-server refuses anything else. Limits that the page would explain in English only are checked
-by the flow instead, which answers within seconds and in words that say what to do.
+A choice is a plain text with an `enum` in the form's schema: the page shows a list. What the
+page and the server would refuse in English only (a text for a year, a name that is not in a
+list, given by a link or a script) they let pass (`enforce_parameter_schema` in
+deployments/prefect.yaml): the flow answers within seconds and in words that say what to do.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
-from pydantic import Field
+from pydantic import ConfigDict, Field, ValidationError, create_model
 
+from tasks.entries import instead
 from tasks.render.markdown import escaped
 from tasks.render.typeset import typeset
 from tasks.settings import Settings
 
 Chosen = TypeVar("Chosen")
+Entries = ParamSpec("Entries")
 ALL = "全部"
 WRONG_INPUT = "输入有误"
 """The name of the final state of a run whose form was filled in wrongly."""
@@ -32,6 +37,10 @@ BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
 FIRST_YEAR = 2019
 """The first report year that has a layout (国办公开办函〔2019〕60号)."""
+
+
+LONGEST_ENTRY = 40
+"""Characters of a wrong entry that its answer repeats."""
 
 
 class WrongInput(ValueError):
@@ -82,11 +91,63 @@ def ended(name: str, message: str, data: Any = None) -> State[Any]:
     return Failed(name=name, message=typeset(message), data=data)
 
 
+def answers_entries(
+    function: Callable[Entries, State[Chosen]],
+) -> Callable[Entries, State[Chosen]]:
+    """Reads what was entered as the types that a flow's function declares; what cannot be read
+    ends the run in Chinese. An emptied field is one that was not filled in.
+
+    For flows with `validate_parameters=False`, whose own check would end in English.
+    """
+
+    @wraps(function)
+    def answered(*given: Entries.args, **named: Entries.kwargs) -> State[Chosen]:
+        try:
+            entries = read_entries(function, inspect.signature(function).bind(*given, **named))
+        except WrongInput as error:
+            return refused(error)
+        return function(**entries)  # type: ignore[call-arg]
+
+    return answered
+
+
+def read_entries(function: Callable[..., Any], entered: inspect.BoundArguments) -> dict[str, Any]:
+    """What was entered, as the types of the function's parameters. Raises WrongInput."""
+    declared: dict[str, Any] = {
+        p.name: (p.annotation, p.default)
+        for p in inspect.signature(function, eval_str=True).parameters.values()
+    }
+    model = create_model(
+        "Entries",
+        # Scripts and links give numbers for texts that consist of digits.
+        __config__=ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True),
+        **declared,
+    )
+    filled = {name: value for name, value in entered.arguments.items() if value is not None}
+    try:
+        read = model.model_validate(filled)
+    except ValidationError as error:
+        raise WrongInput(_told(model.model_json_schema()["properties"], error)) from None
+    return {name: getattr(read, name) for name in filled}
+
+
+def _told(fields: Mapping[str, Any], error: ValidationError) -> str:
+    """Every entry that cannot be read, by the title of its field, and what to enter instead."""
+    told: dict[str, str] = {}
+    for wrong in error.errors(include_url=False):
+        name = str(wrong["loc"][0])
+        title = fields.get(name, {}).get("title", name)
+        entry = str(wrong["input"])[:LONGEST_ENTRY]
+        told.setdefault(name, f"“{title}”填的是“{entry}”,不能用:{instead(wrong)}")
+    return ";".join(told.values())
+
+
 def known(name: str, offered: Mapping[str, Chosen], what: str) -> Chosen:
-    """What a choice stands for. Raises WrongInput for one that was not offered."""
-    if name not in offered:
+    """What a choice stands for, in either width of punctuation. Raises WrongInput for one that
+    was not offered."""
+    if typeset(name) not in offered:
         raise WrongInput(f"没有{what}“{name}”:请从列表中选择")
-    return offered[name]
+    return offered[typeset(name)]
 
 
 def default_year(today: date) -> int:

@@ -21,7 +21,7 @@ from warehouse.lake import LakeError
 
 @flow(
     name="maintenance",
-    description="整理:合并小文件,清理没有版次引用的快照,核对已发布文件未被改动。",
+    description="整理：合并小文件，清理没有版次引用的快照，核对已发布文件未被改动。",
     flow_run_name=lambda: f"整理 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],

@@ -15,10 +15,16 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
 from flows.artifacts import publish_findings, publish_sources
-from flows.forms import done, ended, field
+from flows.forms import (
+    answers_entries,
+    done,
+    ended,
+    field,
+)
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
+from tasks.choices import Names, city_names
 from tasks.clock import now
 from tasks.notify import run_messages
 from tasks.runs import Run, keep_run
@@ -36,27 +42,28 @@ def new_run(flow_name: str, name: str, started_at: datetime) -> Run:
     return Run(str(runtime.flow_run.id or uuid4()), flow_name, name, started_at)
 
 
-def end_of(run: Run) -> State[None]:
+def end_of(run: Run, names: Names) -> State[None]:
     """The final state: what was loaded, and which sources were not."""
     loaded = f"装载 {run.loaded} 项,写入 {run.rows_written} 行,退回 {run.rows_rejected} 条"
     broken = [f for f in run.failed if not f.is_of_source]
     if broken:
         return ended(LAKE_FAILED, f"{len(broken)} 项没有装入数据湖:{broken[0].message}。{loaded}")
     if run.failed:
-        names = "、".join(run.failed_sources)
-        return ended(SOURCE_FAILED, f"未取到:{names}。{loaded}。下次运行会接着补取")
+        failed = "、".join(names.source(source) for source in run.failed_sources)
+        return ended(SOURCE_FAILED, f"未取到:{failed}。{loaded}。下次运行会接着补取")
     return done(loaded)
 
 
 @flow(
     name="nightly",
-    description="夜间取数:从各系统取数、装载、对账并核对记录。",
+    description="夜间取数：从各系统取数、装载、对账并核对记录。",
     flow_run_name=lambda: f"夜间取数 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
     task_runner=side_by_side(),
-    validate_parameters=True,
+    validate_parameters=False,
 )
+@answers_entries
 def nightly(
     full: Annotated[
         bool,
@@ -75,8 +82,10 @@ def nightly(
         progresses.step("核对记录")
         results = check_step(lake, started_at.date(), run.id, now())
     keep_run(lake, run, now=now())
-    publish_sources(lake, run)
-    publish_findings(results)
-    messages = run_messages(run, read_status(lake, now=now()), settings.reject_threshold)
+    publish_sources(lake, run, settings)
+    publish_findings(results, settings)
+    names = city_names(settings.city)
+    resources = read_status(lake, now=now())
+    messages = run_messages(run, resources, settings.reject_threshold, names)
     notify_step(lake, settings, messages, now=now(), scope=["source/", "rejects/", "run/nightly"])
-    return end_of(run)
+    return end_of(run, names)

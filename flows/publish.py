@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
-from flows.forms import BLOCKED, choices, done, field, refused
+from flows.forms import BLOCKED, answers_entries, choices, done, field, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.approve import ApprovalRefused, approvers
@@ -53,11 +53,13 @@ class Answer(BaseModel):
 
 @flow(
     name="publish",
-    description="发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。",
+    description="发布：批准一个待发布的版次并冻结。发布后不能再改，更正须另编新版。",
     flow_run_name=lambda: f"发布 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
+    validate_parameters=False,
 )
+@answers_entries
 def publish(
     edition: Annotated[str, field("版次编号", "年终编制结果中的编号,如 2020-1。")] = "",
     approver: Annotated[

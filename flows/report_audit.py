@@ -12,9 +12,8 @@ from typing import Annotated
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
 
-from flows.forms import field
+from flows.forms import answers_entries, done, ended, field
 from tasks.audit.document import UnreadableDocument
 from tasks.audit.markdown import as_markdown
 from tasks.audit.page import render_page
@@ -36,10 +35,11 @@ def audit_step(paths: list[Path], year: int | None) -> tuple[list[AuditReport], 
 
 @flow(
     name="report-audit",
-    description="核对已发布的年度报告:表格与正文的数是否对得上。",
+    description="核对已发布的年度报告：表格与正文的数是否对得上。",
     flow_run_name=lambda: f"核对年度报告 {now():%Y-%m-%d %H:%M}",
-    validate_parameters=True,
+    validate_parameters=False,
 )
+@answers_entries
 def report_audit(
     path: Annotated[
         str,
@@ -68,19 +68,20 @@ def report_audit(
     try:
         reports, unread = audit_step(report_files(folder), report_year or None)
     except UnreadableDocument as error:
-        return Failed(name="读不了", message=str(error))
+        return ended("读不了", str(error))
     create_markdown_artifact(
         key="report-audit", markdown=as_markdown(reports, unread), description="年度报告核对结果"
     )
     if page:
-        Path(page).write_text(render_page(reports), encoding="utf-8")
+        try:
+            Path(page).write_text(render_page(reports), encoding="utf-8")
+        except OSError:
+            return ended("写不了", f"网页写不到 {page}:请改填已有文件夹中可以写入的文件")
     failed = sum(len(report.fails) for report in reports)
     if failed:
-        return Failed(
-            name="有不符", message=f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果"
-        )
+        return ended("有不符", f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果")
     if unread:
-        return Failed(
-            name="读不了", message=f"{len(reports)} 份报告没有不符之处;" + ";".join(unread)
-        )
-    return Completed(message=f"{len(reports)} 份报告没有不符之处")
+        return ended("读不了", f"{len(reports)} 份报告没有不符之处;" + ";".join(unread))
+    if not any(report.count("pass") for report in reports):
+        return ended("无法核对", f"{len(reports)} 份报告中没有一项能够核对,原因见核对结果")
+    return done(f"{len(reports)} 份报告没有不符之处")

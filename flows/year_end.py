@@ -17,6 +17,7 @@ from flows.artifacts import publish_edition
 from flows.forms import (
     BLOCKED,
     WrongInput,
+    answers_entries,
     checked_year,
     default_year,
     done,
@@ -31,6 +32,7 @@ from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
 from flows.pulling import pull_sources, side_by_side
+from tasks.approve import check_builder
 from tasks.choices import organ_choices
 from tasks.clock import now
 from tasks.compare_editions import compare_with_earlier, published_edition
@@ -47,12 +49,14 @@ ORGANS = organ_choices(Settings().city)
 
 @flow(
     name="year-end",
-    description="年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。",
+    description="年终编制：以一个快照编制某年度的法定表格，形成待发布的版次。",
     flow_run_name=lambda: f"年终编制 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
     task_runner=side_by_side(),
+    validate_parameters=False,
 )
+@answers_entries
 def year_end(
     year: Annotated[
         int, field("报告年度", "编制哪一年的年度报告。3 月 31 日前默认为上一年。")
@@ -90,8 +94,7 @@ def year_end(
             raise WrongInput("“数据截至”与“先取数”不能同时用:请清空“数据截至”,或不勾选“先取数”")
         if moment and moment > started_at:
             raise WrongInput(f"“数据截至”{moment:%Y-%m-%d %H:%M} 还没有到:请填过去的时刻,或留空")
-        if settings.two_persons and not built_by.strip():
-            raise WrongInput("请填写编制人:本单位要求编制与批准由两人分别进行")
+        check_builder(settings, built_by.strip())
         if not pull_first and not lake.exists():
             raise WrongInput("还没有数据:请勾选“先取数”,或先运行夜间取数(nightly)")
         replaced = published_edition(lake, year)

@@ -56,6 +56,19 @@ def approvers(settings: Settings) -> Approvers:
     return Approvers(found)
 
 
+def check_builder(settings: Settings, built_by: str) -> None:
+    """Raises ApprovalRefused for a builder whose edition nobody could approve: the name stays
+    with the edition, however often it is built again."""
+    if not settings.two_persons:
+        return
+    if not built_by:
+        raise ApprovalRefused("请填写编制人:本单位要求编制与批准由两人分别进行")
+    if approvers(settings).names == [built_by]:
+        raise ApprovalRefused(
+            f"{built_by}是唯一的批准人,不能同时是编制人,否则无人可以批准。请填实际编制的人"
+        )
+
+
 def check_two_persons(settings: Settings, approver: str, built_by: str) -> None:
     """Raises ApprovalRefused where two persons are required and there is one."""
     if not settings.two_persons:

@@ -6,6 +6,8 @@ and is named by the run that needs it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import yaml
 
 from tasks.register import CityFileError, read_organs
+from tasks.render.typeset import typeset
 from warehouse.disk import UnreadableFile, text_of
 
 
@@ -28,20 +31,22 @@ def organ_choices(city: Path) -> dict[str, str]:
         return {}
     names = {row[0]: row[1] for row in rows}
     shared = [name for name in names.values() if list(names.values()).count(name) > 1]
-    return {f"{name}({id_})" if name in shared else name: id_ for id_, name in names.items()}
+    return {
+        typeset(f"{name}({id_})" if name in shared else name): id_ for id_, name in names.items()
+    }
 
 
 @cache
 def source_choices(city: Path) -> dict[str, str]:
     """Sources as shown in forms (their titles) → their names."""
-    return {read.get("title", name): name for name, read in _sources(city).items()}
+    return {typeset(read.get("title", name)): name for name, read in _sources(city).items()}
 
 
 @cache
 def resource_choices(city: Path) -> dict[str, tuple[str, str]]:
     """Resources as shown in forms (source and resource title) → (source, resource)."""
     return {
-        f"{read.get('title', name)}·{resource.get('title', resource['name'])}": (
+        typeset(f"{read.get('title', name)}·{resource.get('title', resource['name'])}"): (
             name,
             resource["name"],
         )
@@ -49,6 +54,33 @@ def resource_choices(city: Path) -> dict[str, tuple[str, str]]:
         for resource in read.get("resources", [])
         if isinstance(resource, dict) and "name" in resource
     }
+
+
+@dataclass(frozen=True)
+class Names:
+    """What sources, resources and organs are called; what has no name is called by its id."""
+
+    sources: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    organs: Mapping[str, str] = field(default_factory=dict)
+
+    def source(self, name: str) -> str:
+        return self.sources.get(name, name)
+
+    def resource(self, source: str, name: str) -> str:
+        return self.resources.get((source, name), name)
+
+    def organ(self, id_: str) -> str:
+        return self.organs.get(id_, id_)
+
+
+def city_names(city: Path) -> Names:
+    """The names of a city's sources, resources and organs, by what the lake knows them by."""
+    return Names(
+        {name: title for title, name in source_choices(city).items()},
+        {key: title.partition("·")[2] for title, key in resource_choices(city).items()},
+        {id_: name for name, id_ in organ_choices(city).items()},
+    )
 
 
 @cache

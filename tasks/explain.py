@@ -83,8 +83,12 @@ def explain(
     if cell_key not in layout.cells:
         raise NoSuchCell(_unknown(cell_key, layout))
     with reading(lake, snapshot, declared=declared) as opened:
-        last_year = tabulate(opened, layout, year - 1)
-        tabulations = {year: tabulate(opened, layout, year, last_year), year - 1: last_year}
+        narrow = layout.only(cell_key)
+        looks_back = any(c.change_on_year or c.last_year for c in narrow.cells.values())
+        last_year = tabulate(opened, narrow, year - 1) if looks_back else None
+        tabulations = {year: tabulate(opened, narrow, year, last_year)}
+        if last_year:
+            tabulations[year - 1] = last_year
         tree = tabulations[year].tree
         organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
         if organ is None:
@@ -96,9 +100,13 @@ def explain(
 def _unknown(key: str, layout: Layout) -> str:
     import difflib
 
-    near = difflib.get_close_matches(key, layout.cells, n=5, cutoff=0.4)
-    hint = f";相近的有:{'、'.join(near)}" if near else ""
-    return f"{layout.title}中没有单元格 {key}{hint}"
+    # A label, or a part of one, is as good as a key.
+    named = [
+        f"{cell.key}({cell.full_label})" for cell in layout.cells.values() if key in cell.full_label
+    ]
+    near = named[:5] or difflib.get_close_matches(key, layout.cells, n=5, cutoff=0.4)
+    hint = f"相近的有:{'、'.join(near)}" if near else "全部的键见工作簿的“编制说明”"
+    return f"{layout.title}中没有单元格 {key};{hint}"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
+from tasks.choices import Names
 from tasks.deadlines import Deadlines, limits
 from tasks.edition import Edition
 from tasks.render.typeset import typeset
@@ -42,17 +43,23 @@ class Message:
 
 
 def run_messages(
-    run: Run, resources: Sequence[ResourceStatus], reject_threshold: int
+    run: Run,
+    resources: Sequence[ResourceStatus],
+    reject_threshold: int,
+    names: Names = Names(),  # noqa: B008 — it cannot be changed
 ) -> list[Message]:
     """What a nightly run has to tell: each source that failed, each with too many rejects."""
     found = []
     for source in run.failed_sources:
         failed = [f for f in run.failed if f.source == source]
-        lines = [f"{f.resource or source}:{f.message}" for f in failed[:MOST_LINES]]
+        lines = [
+            f"{names.resource(source, f.resource) if f.resource else names.source(source)}:{f.message}"
+            for f in failed[:MOST_LINES]
+        ]
         found.append(
             Message(
                 f"source/{source}",
-                f"夜间取数:{source} 未取到",
+                f"夜间取数:{names.source(source)}未取到",
                 "\n".join([*lines, "其余来源已照常装载;下次运行会接着补取。"]),
                 about=",".join(sorted(f.resource for f in failed)),
             )
@@ -67,8 +74,8 @@ def run_messages(
             found.append(
                 Message(
                     f"rejects/{source}",
-                    f"{source} 有 {count} 条退回记录待处理",
-                    "这些记录类型不符或缺少必填项,未计入。查看:nianbao rejects list",
+                    f"{names.source(source)}有 {count} 条退回记录待处理",
+                    f"这些记录类型不符或缺少必填项,未计入。查看:nianbao rejects --source {source}",
                     about=str(size),
                 )
             )

@@ -7,7 +7,7 @@ records give, and last the approver's one-time code, so that a code is not used 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from tasks.definitions import Definitions
 from tasks.edition import Edition, Finding
 from tasks.edition_store import NoEdition, changed_rows, figures_besides_tables, load
 from tasks.publish_files import Approval, finish_interrupted, freeze, staging_folder, write_files
+from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError, transaction
 
@@ -141,8 +142,8 @@ def _pending(lake: Lake) -> list[str]:
         ]
 
 
-def answered(findings: Sequence[Finding], answers: Mapping[str, str]) -> dict[tuple[str, str], str]:
-    """The reason for each blocking finding, by (organ id, check key).
+def answered(edition: Edition, answers: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """The reason for each blocking finding of an edition, by (organ id, check key).
 
     Raises PublishRefused that names every finding without one, and every answer that
     belongs to no finding.
@@ -151,7 +152,7 @@ def answered(findings: Sequence[Finding], answers: Mapping[str, str]) -> dict[tu
     found: dict[tuple[str, str], str] = {}
     used = set()
     open_: dict[str, list[Finding]] = {}
-    for f in findings:
+    for f in edition.blocking_findings:
         for key in (f"{f.key}@{f.organ_id}", f.key, f.code):
             if given.get(key):
                 found[(f.organ_id, f.key)] = given[key]
@@ -161,7 +162,7 @@ def answered(findings: Sequence[Finding], answers: Mapping[str, str]) -> dict[tu
             open_.setdefault(f.code, []).append(f)
     if open_:
         named = ";".join(
-            f"{code}({len(of)} 项,如 {of[0].organ_name}:{of[0].message})"
+            f"{code} {rule_title(edition, code) or of[0].message}({len(of)} 项)"
             for code, of in sorted(open_.items())
         )
         raise Unanswered(
@@ -238,7 +239,7 @@ def publish(
         raise PublishRefused(
             f"{edition.report_year} 年已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
         )
-    answers = answered(edition.blocking_findings, request.answers or {})
+    answers = answered(edition, request.answers or {})
     progress("核对指纹")
     if changed := changed_rows(lake, edition_id):
         raise PublishRefused(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -121,6 +121,18 @@ class Layout:
     def printed(self, table: str) -> list[Cell]:
         """The cells of a table that stand in the form, row by row."""
         return [c for c in self.cells.values() if c.table == table and not c.derived]
+
+    def only(self, key: str) -> Layout:
+        """The same layout with one cell and those it is made of, to tabulate no more."""
+        needed: dict[str, Cell] = {}
+        waiting = [key]
+        while waiting:
+            cell = self.cells[waiting.pop()]
+            if cell.key not in needed:
+                needed[cell.key] = cell
+                waiting += [*cell.parts, *(cell.ratio or ())]
+                waiting += filter(None, (cell.change_on_year, cell.last_year))
+        return replace(self, cells=needed, equations=())
 
     def table(self, key: str) -> Table:
         for table in self.tables:

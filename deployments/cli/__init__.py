@@ -63,6 +63,8 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        # Where the library was imported before this module, by a test.
+        rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for name, module, function in COMMANDS:
@@ -74,9 +76,15 @@ def build() -> typer.Typer:
 
 def main() -> None:
     """Entry point: run a command, and turn an expected error into its message and exit code."""
+    from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
+
     try:
-        build()()
+        code = in_chinese(typer.main.get_command(build())).main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else Exit.DONE)
     except Exception as error:
+        if is_wrong_usage(error):
+            print(wrong_usage(error), file=sys.stderr)
+            sys.exit(Exit.WRONG_USE)
         told = error if _known(error) is not None else _from_the_home()
         if told is None:
             raise
@@ -101,17 +109,6 @@ def _from_the_home() -> Exception | None:
     return None
 
 
-_REASONS = {
-    "int_parsing": "应为整数",
-    "int_from_float": "应为整数",
-    "float_parsing": "应为数字",
-    "bool_parsing": "应为 true 或 false",
-    "greater_than_equal": "太小",
-    "less_than_equal": "太大",
-}
-"""What pydantic found wrong with a setting, by its name for it."""
-
-
 def _is_of_the_disk(error: Exception) -> bool:
     """A file that could not be written for want of room or leave, wherever it was written."""
     denied = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -126,8 +123,10 @@ def _told(error: Exception) -> str:
         return str(unwritable(error.filename or "数据目录", error))
     if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
         return str(error)
+    from tasks.entries import instead
+
     wrong = [
-        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”({_REASONS.get(one['type'], one['msg'])})"
+        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”:{instead(one)}"
         for one in error.errors()  # type: ignore[attr-defined]
     ]
     return ";".join(wrong)

@@ -24,7 +24,7 @@ def audit(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...",
+            metavar="文件",
             help="年度报告文件(HTML、Word .docx、PDF、文本)或文件夹,可一次给出同一机关的几年",
             show_default=False,
         ),
@@ -36,7 +36,7 @@ def audit(
         Path | None,
         typer.Option(
             "--html",
-            metavar="PATH",
+            metavar="路径",
             help="另写一个网页:报告原文,每个数都标出核对结果",
             show_default=False,
         ),
@@ -45,7 +45,7 @@ def audit(
         int | None,
         typer.Option(
             "--year",
-            metavar="YEAR",
+            metavar="年度",
             help="报告年度;报告自己没有写明时给出,只用于单个文件",
             show_default=False,
         ),
@@ -63,7 +63,7 @@ def audit(
         list[Path] | None,
         typer.Option(
             "--child",
-            metavar="FILE",
+            metavar="文件",
             help="直接下级机关的报告,用于核对汇总(可多次给出)",
             show_default=False,
         ),
@@ -109,7 +109,9 @@ def audit(
 
 
 def _stop(message: str) -> NoReturn:
-    typer.echo(message, err=True)
+    from tasks.render.typeset import typeset
+
+    typer.echo(typeset(message), err=True)
     raise typer.Exit(2)
 
 

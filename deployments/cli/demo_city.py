@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasks.render.typeset import typeset
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -31,7 +33,7 @@ def demo_city(
     media_port: Port = 0,
     ledger_port: Port = 0,
     scale: Annotated[
-        float, typer.Option("--scale", help="规模:大于 0、不大于 1;1 为 2020 年全量")
+        float, typer.Option("--scale", help="规模:大于 0、不大于 1,其中 1 为 2020 年全量")
     ] = 1.0,
     seed: Annotated[int | None, typer.Option("--seed", help="随机种子;默认固定")] = None,
 ) -> None:
@@ -62,14 +64,14 @@ def demo_city(
     def ready(running: Running) -> None:
         write_environment(environment, running.environment)
         console.print(_table(running))
-        console.print(f"地址与凭据已写入 {environment}(仅本用户可读)。按 Ctrl-C 停止。")
+        console.print(typeset(f"地址与凭据已写入 {environment}(仅本用户可读)。按 Ctrl-C 停止。"))
 
     try:
         console.print("正在准备演示城市的数据……")
         data = generated(home, SEED if seed is None else seed, scale)
         serve(data, ready, ports)
     except (PortTaken, ValueError) as error:
-        console.print(f"无法启动:{error}")
+        console.print(typeset(f"无法启动:{error}"))
         raise typer.Exit(Exit.WRONG_USE) from error
     console.print("演示城市已停止。")
 

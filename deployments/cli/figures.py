@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-Year = Annotated[int, typer.Argument(help="报告年度,如 2020", min=2019, max=2100)]
+Year = Annotated[int, typer.Argument(metavar="年度", help="报告年度,如 2020", min=2019, max=2100)]
 OrganOption = Annotated[
     str | None, typer.Option("--organ", metavar="编号", help="机关编号;默认全市")
 ]

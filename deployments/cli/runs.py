@@ -11,6 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from deployments.cli.figures import Year
+from tasks.render.typeset import typeset
+
 
 class UsageError(ValueError):
     """A command used where it cannot work; the message says how."""
@@ -30,7 +33,7 @@ def _demo_city(wanted: bool) -> Iterator[None]:
     from deployments.demo_city.service import running
     from tasks.settings import Settings
 
-    print("正在启动演示城市(首次需生成数据,约半分钟)……")
+    print(typeset("正在启动演示城市(首次需生成数据,约半分钟)……"))
     with running(Settings().home) as environment:
         os.environ.update(environment)
         yield
@@ -63,7 +66,7 @@ def _refuse_wrong_input(state: Any) -> None:
     from flows.forms import BLOCKED, WRONG_INPUT
 
     if state.name == WRONG_INPUT:
-        print(f"错误:{state.message}", file=sys.stderr)
+        print(typeset(f"错误:{state.message}"), file=sys.stderr)
         # A finding that blocks is the figures' matter, not that of who typed the command.
         is_blocked = state.result(raise_on_failure=False) == BLOCKED
         raise typer.Exit(Exit.BLOCKED if is_blocked else Exit.WRONG_USE)
@@ -91,7 +94,6 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
     """What a run that pulled came to, and which sources it could not pull."""
     from deployments.cli import Exit, open_lake
     from flows.nightly import LAKE_FAILED, SOURCE_FAILED
-    from tasks.render.typeset import typeset
     from tasks.runs import last_run
 
     _, lake = open_lake()
@@ -102,8 +104,8 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
     told = {SOURCE_FAILED: "有来源未取到", LAKE_FAILED: "没有全部装载"}.get(state.name, "完成")
     print(typeset(f"{title}{told}:{state.message}"))
     for failed in kept[1]:
-        print(f"  {failed.source} {failed.resource}:{typeset(failed.message)}")
-    print("各项资源的情况:nianbao status")
+        print(typeset(f"  {failed.source} {failed.resource}:{failed.message}"))
+    print(typeset("各项资源的情况:nianbao status"))
     if kept[1]:
         raise typer.Exit(Exit.SOURCE_FAILED if state.name == SOURCE_FAILED else Exit.WRONG_USE)
 
@@ -162,7 +164,7 @@ def _offered(given: str, offered: Mapping[str, str], what: str) -> str:
 
 
 def year_end(
-    year: Annotated[int, typer.Argument(help="报告年度,如 2020", min=2019, max=2100)],
+    year: Year,
     pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
     as_of: Annotated[
         str, typer.Option("--as-of", help="数据截至(北京时间),如 2021-01-20 18:00;默认现在")

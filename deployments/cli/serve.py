@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tasks.render.typeset import typeset
+
 
 def serve(
     demo: Annotated[
@@ -34,11 +36,9 @@ def serve(
     port = port or settings.port
 
     def ready(address: str) -> None:
-        print(f"已就绪({time.monotonic() - started:.0f} 秒):{address}")
-        print(
-            f"登录:{'需要(NIANBAO_AUTH)' if settings.auth else '不需要'}。按 Ctrl-C 停止。",
-            flush=True,
-        )
+        print(typeset(f"已就绪({time.monotonic() - started:.0f} 秒):") + address)
+        sign_in = "需要(NIANBAO_AUTH)" if settings.auth else "不需要"
+        print(typeset(f"登录:{sign_in}。按 Ctrl-C 停止。"), flush=True)
 
     try:
         check_port(port)
@@ -46,12 +46,12 @@ def serve(
             if demo:
                 from deployments.demo_city.service import running
 
-                print("正在启动演示城市(首次需生成数据,约十秒)……", flush=True)
+                print(typeset("正在启动演示城市(首次需生成数据,约十秒)……"), flush=True)
                 os.environ.update(stack.enter_context(running(settings.home)))
             print("正在启动操作页面……", flush=True)
             run(settings, port, ready)
     except ServeError as error:
-        print(f"无法启动:{error}")
+        print(typeset(f"无法启动:{error}"))
         raise typer.Exit(Exit.WRONG_USE) from error
     except KeyboardInterrupt:
         pass

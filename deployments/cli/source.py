@@ -73,7 +73,7 @@ def new(
 
 @app.command("check")
 def check(
-    file: Annotated[Path, typer.Argument(help="来源文件")],
+    file: Annotated[Path, typer.Argument(metavar="来源文件", help="来源文件")],
     resource: Annotated[str | None, typer.Option("--resource", help="只检查这个资源")] = None,
 ) -> None:
     """登录,每个资源取一页,逐字段显示前几条记录和发现的问题;不写入任何数据。"""
@@ -140,7 +140,7 @@ def _show(console: Console, found: ListCheck) -> None:
 
 @app.command("fields")
 def fields(
-    url: Annotated[str, typer.Argument(help="列表接口的完整地址")],
+    url: Annotated[str, typer.Argument(metavar="地址", help="列表接口的完整地址")],
     table: Annotated[str | None, typer.Option("--table", help="打算写入的核心表")] = None,
     source: Annotated[
         Path | None, typer.Option("--source", help="用这个来源文件的登录方式")

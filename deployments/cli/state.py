@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasks.render.typeset import typeset
+
 if TYPE_CHECKING:
     from datetime import timedelta
 
@@ -81,8 +83,6 @@ def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from tasks.render.typeset import typeset
-
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("来源 / 资源", overflow="fold")
     table.add_column("最近取数", no_wrap=True)
@@ -126,10 +126,10 @@ def doctor() -> None:
     is_bad = False
     for one in examine(Settings(), now=now()):
         word, colour = marks[one.verdict]
-        line = Text.assemble((word, colour), f"  {one.name}:{one.found}")
+        line = Text.assemble((word, colour), typeset(f"  {one.name}:{one.found}"))
         console.print(line)
         if one.remedy:
-            console.print(Text(f"      {one.remedy}", style="dim"))
+            console.print(Text(typeset(f"      {one.remedy}"), style="dim"))
         is_bad = is_bad or one.verdict == "bad"
     if is_bad:
         raise typer.Exit(Exit.WRONG_USE)

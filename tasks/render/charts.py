@@ -9,8 +9,7 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from tasks.render.figures import display_width
-from tasks.render.typeset import typeset
+from tasks.render.typeset import display_width, typeset
 
 if TYPE_CHECKING:
     from tasks.edition import Series

@@ -6,12 +6,12 @@ report, the artifacts and on the terminal.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING
 
+from tasks.render.typeset import display_width
 from warehouse.layout import OVERVIEW
 
 if TYPE_CHECKING:
@@ -121,11 +121,14 @@ def sides(cell: Cell, value: CellValue | None) -> str:
     denominator = value.denominator if value else None
     above = "缺" if numerator is None else plain(numerator)
     below = "缺" if denominator is None else plain(denominator)
-    operation = f"({above} − {below}) ÷ {below}" if cell.change_on_year else f"{above} ÷ {below}"
     percentage = rate(cell, value)
-    if percentage is None:
-        return f"{operation}，无法计算"
-    return f"{operation},{percentage.way}"
+    way = "无法计算" if percentage is None else percentage.way
+    return f"{_operation(cell, above, below)}，{way}"
+
+
+def _operation(cell: Cell, above: str, below: str) -> str:
+    """How a percentage comes from its two sides."""
+    return f"({above} − {below}) ÷ {below}" if cell.change_on_year else f"{above} ÷ {below}"
 
 
 def short_sides(cell: Cell, value: CellValue | None) -> str:
@@ -136,7 +139,8 @@ def short_sides(cell: Cell, value: CellValue | None) -> str:
     way = "截取"
     if percentage.rounded != percentage.truncated:
         way = f"截取 四舍五入 {percentage.rounded:.2f}%"
-    return f"{plain(percentage.numerator)} ÷ {plain(percentage.denominator)} {way}"
+    both = plain(percentage.numerator), plain(percentage.denominator)
+    return f"{_operation(cell, *both)} {way}"
 
 
 def json_number(value: Decimal | None) -> int | float | None:
@@ -150,15 +154,20 @@ def json_number(value: Decimal | None) -> int | float | None:
     return int(whole) if whole == value and abs(whole) < LARGEST_INTEGER else float(value)
 
 
-def display_width(written: str) -> int:
-    """Columns a text takes where a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in written)
-
-
 def lines_needed(written: str, width: float) -> int:
     """How many lines a text takes in a column `width` half-width characters wide."""
     usable = max(width, 2)
     return sum(max(1, -(-display_width(line) // int(usable))) for line in written.split("\n"))
+
+
+def balanced(written: str, width: float) -> str:
+    """A heading that does not fit a column, in lines of the same length: 结果 and 维持, not
+    结果维 and 持. One with anything but Chinese characters stays as it is."""
+    count = lines_needed(written, width)
+    if count == 1 or display_width(written) != 2 * len(written):
+        return written
+    length = -(-len(written) // count)
+    return "\n".join(written[at : at + length] for at in range(0, len(written), length))
 
 
 def definition(layout: Layout, cell: Cell) -> str:

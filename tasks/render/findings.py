@@ -54,6 +54,21 @@ def check_text(finding: Finding) -> str:
     return _RECORDS_NAMED.split(finding.message)[0]
 
 
+def _short_text(edition: Edition, finding: Finding) -> str:
+    """The message beside a record: of a rule its title alone, as what to do stands elsewhere;
+    of a list of differences as many as fit."""
+    text, title = check_text(finding), rule_title(edition, finding.code)
+    if title and text.startswith(title):
+        return title
+    first, *others = re.split("[;\uff1b]", text)
+    kept = first
+    for other in others:
+        if len(kept) + len(other) > LONGEST:
+            return f"{kept}；等 {len(others) + 1} 项"
+        kept += f"；{other}"
+    return kept
+
+
 def equation_text(finding: Finding) -> str:
     """The equation as it stands: one that does not hold is not written with an equals sign."""
     if finding.status != "fail":
@@ -111,14 +126,13 @@ class RecordToFix:
         ]
         return ";".join(dict.fromkeys(told)) or self.findings[0].message
 
-    @property
-    def messages(self) -> list[str]:
+    def messages(self, edition: Edition) -> list[str]:
         """The checks the record stands behind, each with the organ whose table it is in.
 
         A check that lists many differences is cut short: the record's own is in `detail`.
         """
-        told = (f"{f.organ_name}：{check_text(f)}" for f in self.findings)
-        return list(dict.fromkeys(m if len(m) <= LONGEST else f"{m[:LONGEST]}…" for m in told))
+        told = (f"{f.organ_name}：{_short_text(edition, f)}" for f in self.findings)
+        return list(dict.fromkeys(told))
 
 
 @dataclass

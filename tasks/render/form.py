@@ -26,7 +26,7 @@ Orientation = Literal["portrait", "landscape"]
 BLOCK_WIDTH = 22.0
 OUTER_LABEL_WIDTH = 5.0
 GROUP_LABEL_WIDTH = 13.0
-LEAF_LABEL_WIDTH = 25.0
+LEAF_LABEL_WIDTH = 29.5
 NUMBER_WIDTH = 8.4
 LINE_WIDTH = 8.4
 # Above this width a table is printed on its side.

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tasks.edition import Edition
 
 MOST_RECORDS = 100
+# Rules side by side in the artifact's table; more would run off the page.
+MOST_CODES = 8
 # Characters in a line of a table's header and label, so that the widest form fits the page.
 HEADER_LINE, LABEL_LINE = 4, 16
 FEW_COLUMNS = 3
@@ -187,22 +189,28 @@ def _findings_body(edition: Edition) -> str:
     if not work:
         return parts[0] + "\n没有需要处理的问题。\n"
     codes = open_codes(edition)
-    rows = [
-        [
-            escaped(organ.organ_name),
-            *(str(organ.count(c) or "") for c in codes),
-            str(organ.blocking or ""),
-            f"**{organ.total}**",
-        ]
-        for organ in work
-    ]
-    parts.append(table(["应处理机关", *codes, "阻断", "合计"], rows, numbers=len(codes) + 2))
+    for first in range(0, len(codes), MOST_CODES):
+        parts.append(_matrix(work, codes[first : first + MOST_CODES], is_first=first == 0))
     named = "".join(
         f"- **{c}** {escaped(title)}\n" for c in codes if (title := rule_title(edition, c))
     )
     parts.append(f"数字为应处理的记录数；没有可指明记录的，为问题数。\n\n{named}")
     parts += [_organ_body(edition, organ) for organ in work]
     return "\n".join(parts)
+
+
+def _matrix(work: Sequence[OrganWork], codes: Sequence[str], *, is_first: bool) -> str:
+    """Organs by rules, in as many columns as the page is wide. The first table counts every
+    organ's work; the further ones leave out who has nothing in them."""
+    named = ["合计", "阻断"] if is_first else []
+    rows = []
+    for organ in work:
+        counts = [str(organ.count(c) or "") for c in codes]
+        if is_first:
+            counts = [f"**{organ.total}**", str(organ.blocking or ""), *counts]
+        if any(counts):
+            rows.append([escaped(organ.organ_name), *counts])
+    return table(["应处理机关", *named, *codes], rows, numbers=len(named) + len(codes))
 
 
 def _organ_body(edition: Edition, organ: OrganWork) -> str:

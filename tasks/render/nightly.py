@@ -3,48 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from expectations.rules import RuleResult
+from tasks.choices import Names
 from tasks.edition import SEVERITY_LABELS
 from tasks.render.markdown import code, escaped, page, table
 from tasks.runs import Run
 from tasks.status import ResourceStatus
 
 
-def source_results(run: Run, resources: Sequence[ResourceStatus]) -> str:
+def source_results(run: Run, resources: Sequence[ResourceStatus], names: Names) -> str:
     """Failures with what to do, then every resource as it stands."""
     parts = [f"# {escaped(run.name)}\n"]
     if run.failed:
         rows = [
-            [escaped(f.source), escaped(f.resource or "—"), escaped(f.message)] for f in run.failed
+            [
+                escaped(names.source(f.source)),
+                escaped(names.resource(f.source, f.resource) if f.resource else "—"),
+                escaped(f.message),
+            ]
+            for f in run.failed
         ]
         parts.append("## 未取到的资源\n")
         parts.append(table(["来源", "资源", "原因与处置"], rows))
         parts.append("其余来源已照常装载;下次运行会从水位接着补取。\n")
     else:
         parts.append("全部来源均已取到。\n")
-    rows = [
-        [
-            escaped(r.source_system),
-            escaped(r.resource),
-            f"{r.last_pull_at:%m-%d %H:%M}" if r.last_pull_at else "从未",
-            escaped(r.watermark or "—"),
-            "—" if r.source_count is None else f"{r.source_count:,} / {r.warehouse_count:,}",
-            f"{r.rows:,}",
-            str(r.open_rejects),
-        ]
-        for r in resources
-    ]
     parts.append("## 各项资源\n")
-    parts.append(
-        table(
-            ["来源", "资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2
+    # A table a source: with the source in a column the last ones would not fit the page.
+    for source, of_source in groupby(resources, key=lambda r: r.source_system):
+        parts.append(f"### {escaped(names.source(source))}\n")
+        rows = [
+            [
+                escaped(names.resource(source, r.resource)),
+                f"{r.last_pull_at:%m-%d %H:%M}" if r.last_pull_at else "从未",
+                escaped((r.watermark or "—").replace("T", " ")[:16]),
+                "—" if r.source_count is None else f"{r.source_count:,} / {r.warehouse_count:,}",
+                f"{r.rows:,}",
+                str(r.open_rejects),
+            ]
+            for r in of_source
+        ]
+        parts.append(
+            table(["资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2)
         )
-    )
     return page(parts)
 
 
-def rule_results(results: Sequence[RuleResult]) -> str:
+def rule_results(results: Sequence[RuleResult], names: Names) -> str:
     """Rules that fail or could not run, the gravest first, each with its first records."""
     order = {"block": 0, "quarantine": 1, "warn": 2}
     open_ = sorted(
@@ -74,9 +81,9 @@ def rule_results(results: Sequence[RuleResult]) -> str:
                     ["来源", "记录", "机关", "日期", "不符之处"],
                     [
                         [
-                            escaped(b.source_system),
+                            escaped(names.source(b.source_system)),
                             code(b.record_id),
-                            escaped(b.organ_id or "—"),
+                            escaped(names.organ(b.organ_id) if b.organ_id else "—"),
                             str(b.record_on or "—"),
                             escaped(b.detail),
                         ]

@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from tasks.publish import Published
 
 MOST_DIFFERENCES = 100
+PAGES = {
+    "法定表格": "总体情况与各张表格的全部数字",
+    "所选机关的表格": "表单中所选机关各自的表格",
+    "核对问题": "哪个机关应处理哪些记录",
+    "与上年比较": "变动最大的数字",
+    "输出文件": "可打印、归档、续写的文件与编制说明",
+}
+"""What the pages of a build are for, by their titles."""
 CHANNEL_KINDS = {
     "government_news": "政务动态",
     "disclosure_directory": "政府信息公开目录",
@@ -78,8 +86,10 @@ def result(
     parts.append("## 内容\n")
     rows = []
     for title, address in pages.items():
-        count = f"{len(comparison.differences):,} 处不同" if title == "与上一版次比较" else ""
-        rows.append([f"[{title}]({address})" if address else title, count])
+        told = PAGES.get(title, "")
+        if title == "与上一版次比较":
+            told = f"{len(comparison.differences):,} 处不同"
+        rows.append([f"[{title}]({address})" if address else title, told])
     if base_url:
         rows.append([f"[网页报告]({base_url}/report.html)", "可离线打开,可逐数查看口径与记录"])
         rows.append([f"[Excel 报表]({base_url}/tables.xlsx)", "可直接打印归档"])

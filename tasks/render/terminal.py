@@ -46,7 +46,7 @@ def tables(edition: Edition, organ_id: str | None = None, width: int | None = No
     parts: list[RenderableType] = [
         Text(typeset(title), style="bold"),
         Text(
-            f"{edition_name(edition)} · 格式 {edition.layout.name} · 快照 {edition.snapshot}"
+            f"{typeset(edition_name(edition))} · 格式 {edition.layout.name} · 快照 {edition.snapshot}"
             f" · 数据截至 {edition.data_as_of:%Y-%m-%d %H:%M} · 指纹 {edition.cell_hash[:12]}",
             style="dim",
         ),

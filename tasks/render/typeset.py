@@ -9,6 +9,7 @@ through here: they must be found again as they are.
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Written as code points, so that no editor or channel can fold them to half width.
 COMMA, SEMICOLON, COLON = "\uff0c", "\uff1b", "\uff1a"
@@ -16,7 +17,6 @@ EXCLAMATION, QUESTION = "\uff01", "\uff1f"
 LEFT, RIGHT = "\uff08", "\uff09"
 FULL_WIDTH = {
     ",": COMMA,
-    ";": SEMICOLON,
     ":": COLON,
     "!": EXCLAMATION,
     "?": QUESTION,
@@ -24,10 +24,39 @@ FULL_WIDTH = {
 
 # Ideographs, Chinese marks and quotation marks, and the full-width forms themselves.
 _CHINESE = "\u2018-\u201d\u3001-\u3017\u4e00-\u9fff\uff01-\uff1f"
-_MARK = re.compile(f"(?<=[{_CHINESE}])[,;:!?]|[,;:!?](?=[{_CHINESE}])")
+_MARK = re.compile(f"(?<=[{_CHINESE}])[,:!?]|[,:!?](?=[{_CHINESE}])")
+# No number, time or formula holds a semicolon; an entity of Markdown ends with one.
+_SEMICOLON = re.compile(r"(&#?\w+)?;")
 # Innermost pair of parentheses; one after a square bracket is a Markdown link.
 _PAIR = re.compile(r"(?<!\])\(([^()]*)\)")
 _HAS_CHINESE = re.compile(f"[{_CHINESE}]")
+
+
+# What may not begin a line, and what may not end one.
+_CLOSING = "\uff0c\u3002\uff1b\uff1a\u3001\uff09\u201d\u300b\u3011\uff01\uff1f"
+_OPENING = "\uff08\u201c\u300a\u3010"
+_IDEOGRAPH = "\u3400-\u9fff"
+_PIECE = re.compile(
+    f"\\s+|[{_OPENING}]*(?:[{_IDEOGRAPH}]|[^\\s{_IDEOGRAPH}{_OPENING}{_CLOSING}]+)?[{_CLOSING}]*"
+)
+
+
+def display_width(written: str) -> int:
+    """Columns a text takes where a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in written)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most so many columns, as Chinese is broken: between any two
+    characters, but no line begins with a comma. Words and addresses stay whole."""
+    lines = []
+    line = ""
+    for piece in _PIECE.findall(text):
+        if line and display_width(line + piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = ""
+        line += piece if line else piece.lstrip()
+    return [*lines, line.rstrip()]
 
 
 def typeset(text: str) -> str:
@@ -37,6 +66,7 @@ def typeset(text: str) -> str:
     """
     if not _HAS_CHINESE.search(text):
         return text
+    text = _SEMICOLON.sub(lambda match: match.group() if match[1] else SEMICOLON, text)
     while True:
         changed = _MARK.sub(lambda match: FULL_WIDTH[match.group()], _PAIR.sub(_pair, text))
         if changed == text:

@@ -94,12 +94,17 @@ def _same_bytes(content: bytes) -> bytes:
 def _set_up(document: Any, edition: Edition) -> None:
     from docx.enum.style import WD_STYLE_TYPE
     from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml.ns import qn
     from docx.shared import Mm, Pt
 
     section = document.sections[0]
     section.page_width, section.page_height = Mm(PAGE["width"]), Mm(PAGE["height"])
     section.top_margin, section.bottom_margin = Mm(PAGE["top"]), Mm(PAGE["bottom"])
     section.left_margin, section.right_margin = Mm(PAGE["left"]), Mm(PAGE["right"])
+    # Said of the whole document, or punctuation is set as elsewhere in East Asia and every
+    # word is marked as misspelt.
+    for language in document.styles.element.iter(qn("w:lang")):
+        language.set(qn("w:eastAsia"), "zh-CN")
     style = document.styles["Normal"]
     style.paragraph_format.space_after = Pt(0)
     _font(style, TEXT_FONT, TEXT_POINTS)
@@ -168,6 +173,8 @@ def _heading(document: Any, text: str, *, new_page: bool = False) -> None:
     paragraph = document.add_heading(level=1)
     run = paragraph.add_run(typeset(text))
     _font(run, HEADING_FONT, TEXT_POINTS)
+    # 黑体 is the emphasis; the style of headings would make it bold as well.
+    run.font.bold = False
     run.font.color.rgb = RGBColor(0, 0, 0)
     paragraph.paragraph_format.space_before = Pt(14)
     paragraph.paragraph_format.space_after = Pt(8)
@@ -254,9 +261,16 @@ def _form(document: Any, grid: Grid) -> None:
         cell = cells[box.row][box.column]
         if box.rows * box.columns > 1:
             cell = cell.merge(cells[box.row + box.rows - 1][box.column + box.columns - 1])
-        _fill(cell, box.text, points, center=_is_centred(grid, box), bold=box.kind == "section")
+        text = box.text
+        if box.kind == "header":
+            text = written.balanced(text, grid.width_of(box) - 1)
+        _fill(cell, text, points, center=_is_centred(grid, box), bold=box.kind == "section")
     low = grid.row_count > LONG_TABLE
     _keep_rows(table, grid.header_rows, LOW_ROW_HEIGHT if low else ROW_HEIGHT)
+    # A form stays in one piece, and its notes with it.
+    for row in list(table.rows)[: None if grid.notes else -1]:
+        for cell in row.cells:
+            cell.paragraphs[0].paragraph_format.keep_with_next = True
 
 
 def _is_centred(grid: Grid, box: Box) -> bool:
@@ -307,7 +321,7 @@ def _appendix(document: Any, edition: Edition) -> None:
         _prose(document, f"以下只列最要紧的，另有 {others} 条见工作簿中的问题清单。")
     document.add_paragraph(style=TABLE_STYLE)
     if rows:
-        table = _table(document, len(rows) + 1, [26, 10, 26, 38])
+        table = _table(document, len(rows) + 1, [26, 13, 24, 37])
         names = ("应处理机关", "规则", "记录编号", "不符之处")
         for cell, name in zip(table.rows[0].cells, names, strict=True):
             _fill(cell, name, TABLE_POINTS, center=True, bold=True)

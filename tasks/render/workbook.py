@@ -209,7 +209,10 @@ def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
         if box.cell is not None:
             _put(sheet, formats, row, column, box.cell, box.value)
         else:
-            _text(sheet, row, column, box.text, formats(name))
+            text = box.text
+            if box.kind == "header":
+                text = written.balanced(text, grid.width_of(box) - 1)
+            _text(sheet, row, column, text, formats(name))
     if grid.header_rows:
         sheet.repeat_rows(top, top + grid.header_rows - 1)
         sheet.freeze_panes(top + grid.header_rows, grid.label_columns)
@@ -287,7 +290,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     """One line a record (or a finding without one), by the organ that must act."""
     sheet = _sheet(book, edition, FINDINGS_SHEET, landscape=True)
     columns = ["应处理机关", "规则", "级别", "结果", "来源系统", "记录类别", "记录编号", "日期", "不符之处", "涉及的核对"]  # fmt: skip
-    widths = [26, 8, 6, 8, 10, 12, 30, 12, 34, 42]
+    widths = [26, 11, 6, 6, 10, 12, 30, 12, 34, 42]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
@@ -304,7 +307,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
         _text(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 22)
     row = top + 1
-    for line in findings_lines(work):
+    for line in findings_lines(edition, work):
         for column, value in enumerate(line):
             style = "text" if column in (0, 8, 9) else "center"
             if column == 7 and value:
@@ -335,14 +338,14 @@ MOST_CHECKS_NAMED = 2
 EXACT_COLUMNS = (4, 6)
 
 
-def findings_lines(work: list[OrganWork]) -> list[list[Any]]:
+def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
     """The lines of the findings sheet; the eighth column is a date or None."""
     lines: list[list[Any]] = []
     for organ in work:
         for item in organ.records:
             record = item.record
             first = item.findings[0]
-            messages = item.messages
+            messages = item.messages(edition)
             named = ";".join(messages[:MOST_CHECKS_NAMED])
             if len(messages) > MOST_CHECKS_NAMED:
                 named += f"；等 {len(messages)} 项"

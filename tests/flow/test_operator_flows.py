@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tasks.build_edition import build_edition
+from tasks.render.typeset import typeset
 from tests.small_city import NOW, SmallCity
 
 pytestmark = pytest.mark.timeout(300)
@@ -97,6 +98,7 @@ def test_what_blocks_is_in_the_final_state(city: SmallCity) -> None:
         ({"year": 2020, "as_of": "2020-12-31", "pull_first": True}, "不能同时用"),
         ({"year": 2020, "as_of": "2001-01-01"}, "还没有数据"),
         ({"year": 2020, "organs": ["没有的机关"]}, "请从列表中选择"),
+        ({"year": "二〇二〇"}, "“报告年度”填的是“二〇二〇”，不能用：请填整数"),
     ],
 )
 def test_wrong_entries_are_answered(city: SmallCity, entries: dict[str, Any], answer: str) -> None:
@@ -212,9 +214,15 @@ def test_the_form_asks_in_chinese_and_in_order(tmp_path: Path) -> None:
         assert sorted(f["position"] for f in fields) == list(range(len(fields)))
         for shown in fields:
             assert not shown["title"].isascii(), (name, shown["title"])
+            for offered in shown.get("enum", []):
+                assert typeset(offered) == offered
             assert not shown["description"].isascii()
             assert "anyOf" not in shown
             assert "default" in shown
+        # Else the server or Prefect would answer first, and in English.
+        assert entry["enforce_parameter_schema"] is False
+        assert not fields or flow.should_validate_parameters is False
+        assert not entry["tags"][0].isascii()
 
 
 def test_default_year() -> None:

@@ -11,7 +11,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from tasks.approve import LOCKED_FOR, MOST_WRONG, ApprovalRefused, approvers, check_code
+from tasks.approve import (
+    LOCKED_FOR,
+    MOST_WRONG,
+    ApprovalRefused,
+    approvers,
+    check_builder,
+    check_code,
+)
 from tasks.build_edition import build_edition
 from tasks.clock import BEIJING
 from tasks.maintain import maintain
@@ -215,6 +222,20 @@ def test_last_years_publication_makes_an_edition_stale(
     with pytest.raises(PublishRefused, match="上年数已不同"):
         ask(edition)
     assert ask(build()).edition.id == "2020-2"
+
+
+def test_nobody_builds_what_nobody_could_approve(settings: Settings) -> None:
+    one = Settings(home=settings.home, two_persons=True, approvers=f"{APPROVER}:{SECRET}")
+    with pytest.raises(ApprovalRefused, match="请填写编制人"):
+        check_builder(one, "")
+    with pytest.raises(ApprovalRefused, match="唯一的批准人"):
+        check_builder(one, APPROVER)
+    check_builder(one, "李科员")
+    check_builder(one.model_copy(update={"two_persons": False}), APPROVER)
+    two = Settings(
+        home=settings.home, two_persons=True, approvers=f"{APPROVER}:{SECRET},王五:{SECRET}"
+    )
+    check_builder(two, APPROVER)
 
 
 def code_at(moment: datetime) -> str:

@@ -43,3 +43,23 @@ def test_nothing_to_read_is_said(artifacts: list[str], tmp_path: Path) -> None:
     assert state.is_failed()
     assert state.name == "读不了"
     assert artifacts == []
+
+
+def test_a_page_that_cannot_be_written_is_said(artifacts: list[str], tmp_path: Path) -> None:
+    from flows.report_audit import report_audit
+
+    state = report_audit.fn(path=str(REPORT), page=str(tmp_path / "missing" / "page.html"))
+    assert state.name == "写不了"
+    assert "请改填" in (state.message or "")
+    assert len(artifacts) == 1
+
+
+def test_a_report_without_figures_is_not_called_right(artifacts: list[str], tmp_path: Path) -> None:
+    from flows.report_audit import report_audit
+
+    path = tmp_path / "empty.txt"
+    path.write_text(
+        "某县人民政府2020年政府信息公开工作年度报告\n\n一、总体情况\n\n略。\n", encoding="utf-8"
+    )
+    state = report_audit.fn(path=str(path))
+    assert state.name == "无法核对"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.explain import Explanation, NoSuchCell, explain, explanation_json
+from tasks.tabulate import tabulate
 from tests.small_city import SmallCity
+from warehouse.layout import Layout
 
 
 def explained(small: SmallCity, cell: str, **more: object) -> Explanation:
@@ -83,9 +86,32 @@ def test_change_on_year_is_explained_by_both_years(filled: SmallCity) -> None:
     assert (e["this_year"]["value"], e["last_year"]["value"], e["value"]) == (5, 1, 400)
 
 
+def test_no_more_is_tabulated_than_the_figure_is_made_of(
+    filled: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, set[str]]] = []
+
+    def counted(reading: Any, layout: Layout, year: int, *before: Any) -> Any:
+        asked.append((year, set(layout.cells)))
+        return tabulate(reading, layout, year, *before)
+
+    monkeypatch.setattr("tasks.explain.tabulate", counted)
+    explained(filled, "t3.granted.natural_person")
+    assert asked == [(2020, {"t3.granted.natural_person"})]
+    asked.clear()
+    explained(filled, "overview.applications_received_change")
+    assert [year for year, _ in asked] == [2019, 2020]
+    assert all("t3.granted.natural_person" not in cells for _, cells in asked)
+
+
 def test_an_unknown_cell_or_organ_is_answered_with_what_is_near(filled: SmallCity) -> None:
     with pytest.raises(NoSuchCell, match=r"t3\.granted\.natural_person"):
         explained(filled, "t3.granted.natural_persons")
+    # A label is answered with its keys.
+    with pytest.raises(NoSuchCell, match=r"t3\.granted\.natural_person（|\("):
+        explained(filled, "予以公开")
+    with pytest.raises(NoSuchCell, match="编制说明"):
+        explained(filled, "zzzz")
     with pytest.raises(NoSuchCell, match=r"organs\.csv"):
         explained(filled, "t3.granted.total", organ_id="ZZ")
 

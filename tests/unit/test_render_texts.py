@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.edition import CellValue
+from tasks.edition import CellValue, Finding, RecordReference
 from tasks.render import figures as written
 from tasks.render import markdown
 from tasks.render.charts import chart
 from tasks.render.findings import (
+    RecordToFix,
     by_who_must_act,
     check_text,
     code_order,
@@ -67,6 +68,7 @@ def test_a_percentage_names_both_sides_and_the_way_it_is_cut() -> None:
     )
     assert "四舍五入相同" in written.sides(SHARE, part(1298, 3721))
     assert written.sides(CHANGE, part(3721, 1643)).startswith("(3721 − 1643) ÷ 1643")
+    assert written.short_sides(CHANGE, part(3721, 1643)).startswith("(3721 − 1643) ÷ 1643 ")
     assert "缺" in written.sides(SHARE, CellValue(None))
     assert written.sides(COUNT, CellValue(Decimal(1))) == ""
 
@@ -91,7 +93,13 @@ def test_json_numbers_are_whole_where_the_figure_is(value: Decimal | None) -> No
         assert isinstance(number, float)
 
 
-FULL = {"comma": "\uff0c", "colon": "\uff1a", "left": "\uff08", "right": "\uff09"}
+FULL = {
+    "comma": "\uff0c",
+    "colon": "\uff1a",
+    "semicolon": "\uff1b",
+    "left": "\uff08",
+    "right": "\uff09",
+}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +112,9 @@ FULL = {"comma": "\uff0c", "colon": "\uff1a", "left": "\uff08", "right": "\uff09
         ("通知(2019)60号", "通知{left}2019{right}60号"),
         ("[表格](http://a/数据/b)", "[表格](http://a/数据/b)"),
         ("f(x), 1:2", "f(x), 1:2"),
+        # No mark stands beside a character here, and yet it parts two Chinese sentences.
+        ("甲:系统记录 34;2.乙:填报 3", "甲{colon}系统记录 34{semicolon}2.乙{colon}填报 3"),
+        ("甲 &amp; 乙 &lt;丙", "甲 &amp; 乙 &lt;丙"),
         ("((一)甲(二))", "{left}{left}一{right}甲{left}二{right}{right}"),
     ],
 )
@@ -130,6 +141,60 @@ def test_each_record_is_to_be_put_right_once_by_the_organ_that_holds_it() -> Non
     without = [f for organ in work for f in organ.findings]
     assert [f.code for f in without] == ["B10"]
     assert "阻断发布" in summary(edition)
+
+
+def test_a_check_beside_a_record_ends_where_a_sentence_ends() -> None:
+    edition = edition_2020()
+    differences = [f"{n}.某项 · 自然人:填报 {n},系统记录 {n + 1}" for n in range(1, 6)]
+    listed = Finding("F1", "F1.c1", "c1", "某局", "warn", "fail", ";".join(differences))
+    late = Finding(
+        "APP-17",
+        "APP-17",
+        "c1",
+        "某局",
+        "warn",
+        "fail",
+        f"{rule_title(edition, 'APP-17')}:很长的办法",
+    )
+    record = RecordToFix(RecordReference("core.application", "s", "1", "c1", "某局", None, ""))
+    record.findings += [listed, late]
+    first, second = record.messages(edition)
+    assert "…" not in first
+    assert first.startswith(f"某局：{differences[0]}；{differences[1]}")
+    assert first.endswith("；等 5 项")
+    assert second == f"某局：{rule_title(edition, 'APP-17')}"
+
+
+def test_many_rules_are_shown_in_several_tables() -> None:
+    edition = edition_2020()
+    held = edition.findings[0]
+    many = tuple(
+        replace(
+            held, code=f"X-{n:02}", key=f"X-{n:02}", severity="block", status="fail", records=()
+        )
+        for n in range(1, 12)
+    )
+    other = replace(many[-1], organ_id="c9", organ_name="另一机关")
+    shown = markdown.findings(replace(edition, findings=(*many, other)))
+    first, second = (line for line in shown.splitlines() if line.startswith("| 应处理机关"))
+    assert first.count("X-") == 8
+    assert first.startswith("| 应处理机关 | 合计 | 阻断 | X-01 |")
+    assert second == "| 应处理机关 | X-09 | X-10 | X-11 |"
+    assert "| 另一机关 | **1** | 1 |" in shown
+    assert "| 另一机关 |  |  | 1 |" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("结果维持", "结果/维持"),
+        ("社会公益组织", "社会公/益组织"),
+        ("总计", "总计"),
+        ("12345 来电", "12345 来电"),
+    ],
+)
+def test_a_heading_is_broken_in_equal_lines(text: str, lines: str) -> None:
+    assert written.balanced(text, 7.4) == lines.replace("/", "\n")
 
 
 def test_codes_sort_by_their_number() -> None:

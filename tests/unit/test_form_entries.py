@@ -1,0 +1,59 @@
+"""What a form, a link or a script gave is read as what the flow declares, or answered in Chinese."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import date
+from typing import Any
+
+import pytest
+
+from flows.backfill import backfill
+from flows.deadline_watch import deadline_watch
+from flows.forms import WrongInput, read_entries
+from flows.publish import Answer, publish
+from flows.year_end import year_end
+
+
+def read(flow: Any, **entries: Any) -> dict[str, Any]:
+    function = inspect.unwrap(flow.fn)
+    return read_entries(function, inspect.signature(function).bind(**entries))
+
+
+def test_entries_are_read_as_the_types_that_are_declared() -> None:
+    assert read(year_end, year="2020", pull_first=True) == {"year": 2020, "pull_first": True}
+    assert read(backfill, from_on="2020-05-01") == {"from_on": date(2020, 5, 1)}
+    answers = [{"finding": "B3", "reason": "已核实"}]
+    assert read(publish, answers=answers, code=123456) == {
+        "answers": [Answer(finding="B3", reason="已核实")],
+        "code": "123456",
+    }
+
+
+def test_an_emptied_field_is_one_that_was_not_filled_in() -> None:
+    assert read(year_end, year=None, reason="更正") == {"reason": "更正"}
+    assert read(deadline_watch, on=None) == {}
+
+
+@pytest.mark.parametrize(
+    ("flow", "entries", "answer"),
+    [
+        (year_end, {"year": "二〇二〇"}, "“报告年度”填的是“二〇二〇”,不能用:请填整数"),
+        (year_end, {"year": 2020.5}, "请填整数"),
+        (year_end, {"organs": "某局"}, "“机关”填的是“某局”,不能用:请填列表"),
+        (year_end, {"pull_first": "也许"}, "请填是(true)或否(false)"),
+        (deadline_watch, {"on": "2030-13-01"}, "“日期”填的是“2030-13-01”,不能用:请填日期"),
+        (publish, {"edition": ["2020-1"]}, "请填文字"),
+        (publish, {"answers": ["B3"]}, "“对阻断问题的答复”填的是“B3”,不能用:请填逐项的内容"),
+    ],
+)
+def test_what_cannot_be_read_is_answered(flow: Any, entries: dict[str, Any], answer: str) -> None:
+    with pytest.raises(WrongInput) as refused:
+        read(flow, **entries)
+    assert answer in str(refused.value)
+
+
+def test_every_wrong_entry_is_named_once() -> None:
+    with pytest.raises(WrongInput) as refused:
+        read(backfill, from_on="昨天", to_on="明天")
+    assert str(refused.value).count("请填日期") == 2
