@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 KINDS = {
-    "int": "整数,如 2020",
+    "int": "整数",
     "float": "数",
     "decimal": "数",
     "date": "日期,写作 2021-01-20",

@@ -139,7 +139,7 @@ def test_publish_and_rebuild_as_commands(
     signed = ("publish", "2020-1", "--approver", "王五", "--statement", "同意发布")
     code, told = command("publish", "2020-1", "--approver", "王五")
     assert code == 2
-    assert "错误:请填写批准意见，如“同意发布”\n" in told
+    assert "错误：请填写批准意见，如“同意发布”\n" in told
     code, told = command(*signed)
     assert code == 1
     assert "没有答复" in told

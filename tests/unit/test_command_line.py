@@ -53,7 +53,7 @@ def test_help_is_chinese_and_fits(
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [
-        (["nosuch"], "没有命令 nosuch，现有：nightly、year-end"),
+        (["nosuch"], "没有命令 nosuch，现有：nightly、backfill、year-end"),
         (["year-end"], "缺少年度"),
         (["year-end", "二〇二〇"], "年度 不能是“二〇二〇”：请填整数"),
         (["year-end", "1999"], "请填不小于 2019 的数"),

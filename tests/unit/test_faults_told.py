@@ -6,14 +6,16 @@ import errno
 import shutil
 import sys
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 
 import deployments.cli as cli
 from flows.nightly import LAKE_FAILED, SOURCE_FAILED, end_of
 from flows.pulling import _failed
-from tasks.choices import organ_choices, source_choices
+from tasks.choices import Names, organ_choices, source_choices
 from tasks.clock import now
 from tasks.register import CityFileError, read_corrections, read_organs
 from tasks.runs import FailedResource, Run
@@ -58,9 +60,7 @@ def test_a_setting_of_the_wrong_kind_is_told_in_chinese(
 ) -> None:
     monkeypatch.setenv("NIANBAO_PORT", "x")
     assert _ends(["status"], monkeypatch) == cli.Exit.WRONG_USE
-    assert "NIANBAO_PORT 不能是“x”(应为整数)" in capsys.readouterr().err.replace("（", "(").replace(
-        "）", ")"
-    )
+    assert "NIANBAO_PORT 不能是“x”：请填整数" in capsys.readouterr().err
 
 
 def test_a_home_that_cannot_be_used_is_told_before_a_run(
@@ -77,13 +77,21 @@ def test_a_home_that_cannot_be_used_is_told_before_a_run(
         check_home(good)
 
 
+def _has_only(command: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the command line have nothing but one command, which needs no name."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    monkeypatch.setattr(cli, "build", lambda: app)
+
+
 def test_an_unforeseen_error_on_a_full_disk_is_told_as_that(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails() -> None:
         raise RuntimeError("timed out")
 
-    monkeypatch.setattr(cli, "build", lambda: fails)
+    _has_only(fails, monkeypatch)
+    monkeypatch.setattr(sys, "argv", ["nianbao"])
     with pytest.raises(RuntimeError, match="timed out"):
         cli.main()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**30, 2**30, 0))
@@ -97,7 +105,7 @@ def test_a_file_that_could_not_be_written_is_no_defect(
     def fails() -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/d/editions/report.html")
 
-    monkeypatch.setattr(cli, "build", lambda: fails)
+    _has_only(fails, monkeypatch)
     assert _ends([], monkeypatch) == cli.Exit.WRONG_USE
     assert "/d/editions/report.html" in capsys.readouterr().err
 
@@ -164,11 +172,12 @@ def test_other_files_of_the_city_in_another_encoding(tmp_path: Path) -> None:
 
 def test_what_the_lake_did_not_take_is_not_laid_at_the_source() -> None:
     run = Run("r", "nightly", "夜间取数", now())
-    assert end_of(run).name == "Completed"
+    names = Names()
+    assert end_of(run, names).name == "Completed"
     run.failed.append(FailedResource("cms", "articles", "没有应答"))
-    assert end_of(run).name == SOURCE_FAILED
+    assert end_of(run, names).name == SOURCE_FAILED
     run.failed.append(FailedResource("cms", "channels", "磁盘已满", is_of_source=False))
-    state = end_of(run)
+    state = end_of(run, names)
     assert state.name == LAKE_FAILED
     assert "磁盘已满" in (state.message or "")
 
