@@ -69,6 +69,24 @@ def _side(terms: tuple[Term, ...], values: list[Decimal | None]) -> str:
     return written
 
 
+def _total(terms: tuple[Term, ...], values: list[Decimal | None]) -> Decimal:
+    return sum(
+        (t.sign * v for t, v in zip(terms, values, strict=True) if v is not None), Decimal(0)
+    )
+
+
+def _chain(left: str, total_left: str, relation: str, total_right: str, right: str) -> str:
+    """2870 + 847 = 3717 ≠ 3721: a side that is a sum stands beside what it comes to."""
+    if relation == "=":
+        middle = [total_left] if total_left not in (left, right) else []
+        return " = ".join([left, *middle, right])
+    begin = " = ".join(dict.fromkeys((left, total_left)))
+    return f"{begin} {relation} {' = '.join(dict.fromkeys((total_right, right)))}"
+
+
+_BROKEN: dict[str, str] = {"=": "≠", ">=": "<"}
+
+
 def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = None) -> CheckResult:
     """One equation on one set of figures; `last_year` is needed where it crosses years.
 
@@ -80,7 +98,7 @@ def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = N
         Evidence(t.cell, v, t.years_back)
         for t, v in zip(equation.left + equation.right, left + right, strict=True)
     )
-    sides = f"{_side(equation.left, left)} {equation.relation} {_side(equation.right, right)}"
+    left_side, right_side = _side(equation.left, left), _side(equation.right, right)
     place = f"{equation.line_label}:{equation.message}"
     missing = [e for e in evidence if e.value is None]
     if missing:
@@ -91,21 +109,15 @@ def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = N
             equation.key,
             "not_assessable",
             f"{place}(缺 {names}{more})",
-            sides,
+            f"{left_side} {equation.relation} {right_side}",
             None,
             evidence,
         )
-    total_left = sum(
-        (t.sign * v for t, v in zip(equation.left, left, strict=True) if v is not None), Decimal(0)
-    )
-    total_right = sum(
-        (t.sign * v for t, v in zip(equation.right, right, strict=True) if v is not None),
-        Decimal(0),
-    )
+    total_left, total_right = _total(equation.left, left), _total(equation.right, right)
     gap = total_left - total_right
     holds = gap == 0 if equation.relation == "=" else gap >= 0
-    if len(left) > 1 or len(right) > 1:
-        sides += f"({number(total_left)} 与 {number(total_right)})"
+    relation = equation.relation if holds else _BROKEN[equation.relation]
+    sides = _chain(left_side, number(total_left), relation, number(total_right), right_side)
     message = place if holds else f"{place};相差 {number(abs(gap))}"
     return CheckResult(
         equation.code, equation.key, "pass" if holds else "fail", message, sides, gap, evidence

@@ -133,16 +133,18 @@ def _validating(
     """A context in memory and a batch over the lake; neither writes a file nor calls home."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.data_context.types import base
 
-    # It tells of every temporary folder it makes, into whatever log is set up.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # It tells of every temporary folder it makes, into whatever log is set up, and this module
+    # of it turns that on for itself.
+    for name in ("great_expectations", base.__name__):
+        logging.getLogger(name).setLevel(logging.WARNING)
     registry.register(DRIVER, __name__, LakeDialect.__name__)
     opened = uuid4().hex
     _OPEN[opened] = connection
     try:
         context = gx.get_context(mode="ephemeral")
-        context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        context.variables.progress_bars = base.ProgressBarsConfig(globally=False)
         source = context.data_sources.add_sql(  # type: ignore[call-arg]
             "lake",
             connection_string=f"{DRIVER}:///:memory:",

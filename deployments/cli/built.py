@@ -43,9 +43,10 @@ def _findings(findings: list[Finding]) -> Table:
         if f.equation:
             text += f"\n[dim]{escape(f.equation)}[/dim]"
         if f.records:
-            named = "、".join(r.record_id for r in f.records[:RECORDS_SHOWN])
+            # Spaces between them: a line then breaks between ids, never inside one.
+            named = " ".join(r.record_id for r in f.records[:RECORDS_SHOWN])
             more = f" 等 {f.record_count} 条" if f.record_count > RECORDS_SHOWN else ""
-            text += f"\n[dim]记录:{escape(named)}{more}[/dim]"
+            text += f"\n[dim]记录：{escape(named)}{more}[/dim]"
         severity = SEVERITY_LABELS[f.severity]
         table.add_row(f.code, f"[{colour}]{severity}[/{colour}]", STATUS_LABELS[f.status], text)
     return table

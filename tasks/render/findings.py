@@ -69,13 +69,6 @@ def _short_text(edition: Edition, finding: Finding) -> str:
     return kept
 
 
-def equation_text(finding: Finding) -> str:
-    """The equation as it stands: one that does not hold is not written with an equals sign."""
-    if finding.status != "fail":
-        return finding.equation
-    return finding.equation.replace(" = ", " ≠ ").replace(" >= ", " < ")
-
-
 def rule_title(edition: Edition, code: str) -> str:
     """What a rule of an edition is called; empty for a code that it does not have."""
     return _rule(edition, code)[0]

@@ -19,7 +19,6 @@ from tasks.render.charts import chart
 from tasks.render.findings import (
     by_who_must_act,
     check_text,
-    equation_text,
     open_codes,
     rule_title,
     summary,
@@ -82,7 +81,6 @@ def page(edition: Edition) -> str:
         rule_title=partial(rule_title, edition),
         what_to_do=partial(what_to_do, edition),
         check_text=check_text,
-        equation_text=equation_text,
         edition_name=edition_name,
         charts=[(series, Markup(chart(series))) for series in edition.series],
         movers=written.largest_movers(edition),
@@ -136,7 +134,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 finding.key,
                 STATUS_LABELS[finding.status],
                 typeset(check_text(finding)),
-                typeset(equation_text(finding)),
+                typeset(finding.equation),
                 [records.setdefault(record, len(records)) for record in shown],
                 max(finding.record_count, len(finding.records)),
             ]

@@ -17,7 +17,6 @@ from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
     check_text,
-    equation_text,
     open_codes,
     rule_title,
     summary,
@@ -234,7 +233,7 @@ def _organ_body(edition: Edition, organ: OrganWork) -> str:
     if more:
         parts.append(f"- 另有 {more} 条，见工作簿中的问题清单或 finding\\_records.csv")
     for finding in organ.findings:
-        equation = f" {code(equation_text(finding))}" if finding.equation else ""
+        equation = f" {code(finding.equation)}" if finding.equation else ""
         parts.append(
             f"- **{finding.code}** {STATUS_LABELS[finding.status]}:"
             f"{escaped(check_text(finding))}{equation}"

@@ -19,7 +19,6 @@ from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
     check_text,
-    equation_text,
     open_codes,
     rule_title,
     summary,
@@ -365,7 +364,7 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
             )
         for finding in organ.findings:
             text = check_text(finding)
-            told = f"{text}({equation_text(finding)})" if finding.equation else text
+            told = f"{text}({finding.equation})" if finding.equation else text
             lines.append(
                 [
                     organ.organ_name,
