@@ -24,7 +24,7 @@ from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.folder import open_folder, projector_of, wanted_of
 from tasks.sources.landing import LandingWriter
 from tasks.sources.model import Child, Resource, Single, Source
-from tasks.sources.paginate import Page, business_code, is_same
+from tasks.sources.page import Page, business_code, is_same
 from tasks.sources.propose import paging_of
 from tasks.sources.session import Client
 from tasks.sources.windows import Window, parse_moment, split

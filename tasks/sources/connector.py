@@ -29,7 +29,8 @@ from tasks.sources.model import (
     Source,
     WindowRule,
 )
-from tasks.sources.paginate import Page, Reader
+from tasks.sources.page import Page
+from tasks.sources.paginate import Reader
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, fill
 from tasks.sources.session import Client, Request

@@ -17,7 +17,7 @@ from tasks.sources.compiled import Row
 from tasks.sources.errors import SourceContractError, SourceUnavailable
 from tasks.sources.landing import Landed, LandingWriter, WorkbookVersion
 from tasks.sources.model import Resource, Source, Workbook
-from tasks.sources.paginate import select_list
+from tasks.sources.page import select_list
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, text
 from tasks.sources.session import Client, Request

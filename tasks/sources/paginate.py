@@ -6,16 +6,11 @@ that shift while they are read are caught by their total: see `_numbered`.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
-
-import msgspec
-from requests.structures import CaseInsensitiveDict
-from requests.utils import parse_header_links
 
 from tasks.sources import address
 from tasks.sources.declared import Declared
@@ -29,21 +24,25 @@ from tasks.sources.model.paginator import (
     Paginator,
     Single,
 )
-from tasks.sources.select import Get, compile_path, simple_parts, text
+from tasks.sources.page import (
+    YES,
+    Page,
+    awaited,
+    business_code,
+    count_of,
+    fingerprint,
+    is_same,
+    kind_of,
+    leads_to_nothing,
+    next_link,
+    page_count,
+)
+from tasks.sources.select import compile_path, text
 from tasks.sources.session import Answer, Client, Request
 
 SMALLER_SIZES = (1000, 500, 200, 100, 50, 20, 10)
 SAME_PAGES = 3
 SHIFT_REPEATS = 3
-
-
-@dataclass(frozen=True)
-class Page:
-    """The records of one answer; `total` is the source's own count of the list, if it tells."""
-
-    records: list[Any]
-    answer: Answer
-    total: int | None = None
 
 
 def parameters(paginator: Paginator) -> set[str]:
@@ -94,7 +93,7 @@ class Reader:
     def _numbered(self, request: Request, paginator: PageNumber | Offset) -> Iterator[Page]:
         first, size, asked = self._first(request, paginator)
         yield first
-        count = _pages(paginator, size, first)
+        count = page_count(paginator, size, first)
         if count is None:
             yield from self._until_empty(request, paginator, size, first)
             return
@@ -118,10 +117,10 @@ class Reader:
             if isinstance(paginator, Offset) and 0 < len(page.records) < size:
                 yield from self._gap(request, paginator, size, number, page)
             yield page
-            if len(page.records) < _awaited(page, size, number, count):
+            if len(page.records) < awaited(page, size, number, count):
                 page = yield from self._once_more(request, paginator, size, number, page)
             before, number = page, number + 1
-            newest = _pages(paginator, size, page)
+            newest = page_count(paginator, size, page)
             count = count if newest is None else newest
         # Some systems count only so far, or keep their count apart from the list. A last page
         # that is full may have one behind it, whatever the count says.
@@ -221,8 +220,8 @@ class Reader:
         """
         has_more = compile_path(paginator.has_more) if paginator.has_more else None
         same, position = 0, (number - 1) * size + len(page.records)
-        seen = _fingerprint(page)
-        while page.records and (has_more is None or text(has_more(page.answer.body)) in _YES):
+        seen = fingerprint(page)
+        while page.records and (has_more is None or text(has_more(page.answer.body)) in YES):
             self._guard(number, paginator.max_pages)
             if isinstance(paginator, Offset):
                 values: dict[str, str | int] = {paginator.offset_param: paginator.start + position}
@@ -244,7 +243,7 @@ class Reader:
             if is_counted and is_same(following, page, self._path):
                 return
             page, is_counted = following, False
-            mark = _fingerprint(page)
+            mark = fingerprint(page)
             same = same + 1 if mark == seen else 0
             if same >= SAME_PAGES:
                 return
@@ -313,7 +312,7 @@ class Reader:
         current = request.with_values(values, paginator.send_in)
 
         def step(answer: Answer) -> Request | None:
-            if has_more is not None and text(has_more(answer.body)) not in _YES:
+            if has_more is not None and text(has_more(answer.body)) not in YES:
                 return None
             if following is not None:
                 cursor = following(answer.body)
@@ -333,7 +332,7 @@ class Reader:
             request = request.with_values({paginator.size_param: paginator.size}, paginator.send_in)
 
         def step(answer: Answer) -> Request | None:
-            link = following(answer.body) if following else _link_header(answer.headers)
+            link = following(answer.body) if following else next_link(answer.headers)
             if not link:
                 return None
             url = address.follow(answer.url, str(link), self._client.base_url)
@@ -385,7 +384,7 @@ class Reader:
             self._path is not None or isinstance(self._paginator, Single)
         ):
             return Page([value], answer, total)
-        if value is None and (not is_first or total == 0 or _leads_to_nothing(body, self._path)):
+        if value is None and (not is_first or total == 0 or leads_to_nothing(body, self._path)):
             code = business_code(body) if is_first and total is None else None
             if code is not None and self._client.source.success is None:
                 raise SourceContractError(
@@ -395,7 +394,7 @@ class Reader:
                     "以免把出错当作没有记录"
                 )
             return Page([], answer, total)
-        found = "、".join(list(body)[:20]) if isinstance(body, dict) else _kind(body)
+        found = "、".join(list(body)[:20]) if isinstance(body, dict) else kind_of(body)
         raise SourceContractError(
             f"{self._client.source.title}的响应中没有记录列表 {self._path or '(响应体本身)'}:"
             f"{self._client.shown(answer.request)}。响应中有:{found}。请核对 records"
@@ -405,7 +404,7 @@ class Reader:
         paginator = self._paginator
         if isinstance(paginator, Single):
             return None
-        return _count(paginator.total, paginator.total_header, body, answer.headers)
+        return count_of(paginator.total, paginator.total_header, body, answer.headers)
 
     def _standing_still(self, page: Page) -> SourceContractError:
         return SourceContractError(
@@ -420,111 +419,3 @@ class Reader:
                 f"{self._client.source.title}的页数超过上限 {most},疑为无尽翻页,已停止。"
                 "请核对 paginator 的写法;确有这么多页时调大 max_pages"
             )
-
-
-def _pages(paginator: PageNumber | Offset, size: int, page: Page) -> int | None:
-    """How many pages there are, as this page tells; None when it does not."""
-    if page.total is not None:
-        return -(-page.total // size)
-    if isinstance(paginator, PageNumber):
-        body, headers = page.answer.body, page.answer.headers
-        return _count(paginator.total_pages, paginator.total_pages_header, body, headers)
-    return None
-
-
-_YES = ("true", "1", "True", "yes", "Y", "y")
-
-
-def _count(
-    path: str | None, header: str | None, body: Any, headers: CaseInsensitiveDict[str]
-) -> int | None:
-    value = compile_path(path)(body) if path else headers.get(header) if header else None
-    try:
-        return int(value) if value is not None else None
-    except (TypeError, ValueError):
-        return None
-
-
-def _link_header(headers: CaseInsensitiveDict[str]) -> str | None:
-    for link in parse_header_links(headers.get("Link", "")):
-        if "next" in link.get("rel", "").split():
-            return link.get("url")
-    return None
-
-
-def _awaited(page: Page, size: int, number: int, count: int) -> int:
-    """How many records the page should have: all but the last are full."""
-    if number < count - 1:
-        return size
-    return max(page.total - number * size, 0) if page.total is not None else 0
-
-
-def is_same(page: Page, other: Page, records: str | None) -> bool:
-    """Whether two pages hold the same records, however much of each has been decoded."""
-    if not page.records or len(page.records) != len(other.records):
-        return False
-    select = compile_path(records)
-    return bool(select(page.answer.whole) == select(other.answer.whole))
-
-
-def _fingerprint(page: Page) -> int:
-    return hash(msgspec.json.encode(page.records)) if page.records else 0
-
-
-_FIRST_NAMES = re.compile(r"[\w$-]+(?:\.[\w$-]+)*(?=$|[\[\s.|)])")
-_CODES = (
-    "code",
-    "errcode",
-    "errorcode",
-    "resultcode",
-    "retcode",
-    "ret",
-    "errno",
-    "success",
-    "error",
-)
-
-
-def business_code(body: Any) -> str | None:
-    """The business code of an answer as `name=value`, by the names that systems use for it."""
-    if not isinstance(body, dict):
-        return None
-    for name, value in body.items():
-        said = str(name).replace("_", "").lower()
-        if said in _CODES and isinstance(value, str | int | bool) and len(str(value)) < 20:
-            return f"{name}={text(value)}"
-    return None
-
-
-def _leads_to_nothing(body: Any, path: str | None) -> bool:
-    """Whether the path stops at a null or an empty value, as systems write an empty list."""
-    if body is None or body == "":
-        return True
-    # Of an expression its first name: `data.list[*].{…}`, `from_json(data).list`.
-    parts = simple_parts(path) if path else ()
-    if parts is None:
-        first = _FIRST_NAMES.search(path or "")
-        parts = simple_parts(first[0]) if first else ()
-        if parts is None or not isinstance(body, dict):
-            return False
-    value = body
-    for part in parts:
-        if not isinstance(value, dict) or part not in value:
-            return False
-        value = value[part]
-        if value in (None, "", {}):
-            return True
-    return False
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "对象", list: "列表", str: "文字", int: "数", float: "数", bool: "真假值"}
-    return names.get(type(value), "空")
-
-
-def select_list(get: Get, value: Any) -> list[Any]:
-    """A nested list: nothing is an empty list, a single object a list of one."""
-    found = get(value)
-    if found is None or found == "":
-        return []
-    return found if isinstance(found, list) else [found]

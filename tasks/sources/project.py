@@ -19,7 +19,7 @@ from tasks.sources.declared import Declared, Shape
 from tasks.sources.errors import SourceContractError
 from tasks.sources.model.fields import Condition, Removed
 from tasks.sources.model.resource import Child, Resource
-from tasks.sources.paginate import select_list
+from tasks.sources.page import select_list
 from tasks.sources.select import Get, compile_path, simple_parts, text
 
 MOST_NEW_FIELDS = 200

@@ -20,7 +20,7 @@ from tasks.sources.decode import Undecodable, decode
 from tasks.sources.errors import SourceContractError
 from tasks.sources.model.auth import Auth
 from tasks.sources.model.source import Source
-from tasks.sources.paginate import business_code
+from tasks.sources.page import business_code
 from tasks.sources.select import path_of, text
 from tasks.sources.session import Answer, Client, Request
 from tasks.typed import prepare
