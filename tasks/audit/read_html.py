@@ -42,6 +42,7 @@ _BREAKING = {
     "h4", "h5", "h6", "li", "ul", "ol", "dl", "dt", "dd", "tr", "td", "th", "tbody", "thead", "table",
     "center", "form", "fieldset", "blockquote", "pre", "body", "figure", "hr", "ucapcontent",
 }  # fmt: skip
+_FIGURE = re.compile(r"[-+]?[\d,.]+%?")
 _HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
@@ -84,6 +85,11 @@ def _is_skipped(element: HtmlElement) -> bool:
     return _tag(element) in _SKIPPED or bool(_HIDDEN.search(element.get("style") or ""))
 
 
+def _is_figure(element: HtmlElement) -> bool:
+    """A figure of a table that answers a click, as in the report that this project writes."""
+    return _tag(element) == "button" and bool(_FIGURE.fullmatch(element.text_content().strip()))
+
+
 def _holds_tables(table: HtmlElement) -> bool:
     return any(True for _ in table.iterdescendants("table"))
 
@@ -93,7 +99,7 @@ def _cell_text(element: HtmlElement) -> str:
     pieces: list[str] = []
 
     def collect(node: HtmlElement) -> None:
-        if _tag(node) and not _is_skipped(node):
+        if _tag(node) and (not _is_skipped(node) or _is_figure(node)):
             breaking = _tag(node) in _BREAKING or _tag(node) == "br"
             if breaking:
                 pieces.append("\n")

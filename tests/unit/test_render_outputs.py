@@ -15,6 +15,7 @@ import duckdb
 import pytest
 from lxml import html as lxml_html
 
+from tasks.audit.run import audit_files
 from tasks.edition import CellValue, Edition
 from tasks.render import folder as folder_module
 from tasks.render import render_edition, tables_json
@@ -266,3 +267,14 @@ def test_records_that_the_edition_holds_in_part_are_read_from_the_lake(tmp_path:
                 )  # fmt: skip
     completed = folder_module.with_all_records(replace(edition, findings=cut), lake)
     assert {(f.organ_id, f.key): f.records for f in completed.open_findings} == whole
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.docx"])
+def test_the_audit_reads_back_every_cell_of_what_was_written(rendered: Path, name: str) -> None:
+    edition = edition_2020()
+    (report,) = audit_files([rendered / name])
+    assert (report.report_year, report.layout) == (2020, "2019")
+    read = {key: cell.value for key, cell in report.tables.cells.items()}
+    written = edition.figures()
+    assert read == {key: written[key].value for key in edition.layout.cells if key in read}
+    assert len(read) == 198
