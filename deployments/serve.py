@@ -20,12 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
 from filelock import FileLock, Timeout
 
 from deployments.server import HOST, server_environment
 from tasks.approve import approvers
 from tasks.settings import Settings, check_home, quiet_environment
+from warehouse.disk import yaml_of
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -58,7 +58,7 @@ def check_port(port: int) -> None:
 
 def read_deployments(path: Path = DEPLOYMENTS) -> list[dict[str, Any]]:
     """The deployments of `prefect.yaml`, as written there."""
-    read: list[dict[str, Any]] = yaml.safe_load(path.read_text(encoding="utf-8"))["deployments"]
+    read: list[dict[str, Any]] = yaml_of(path.read_text(encoding="utf-8"))["deployments"]
     return read
 
 

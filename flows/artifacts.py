@@ -10,7 +10,6 @@ from prefect.artifacts import create_markdown_artifact
 from expectations.rules import RuleResult
 from flows.forms import form_link
 from tasks.choices import city_names
-from tasks.clock import now
 from tasks.compare_editions import Comparison
 from tasks.deadlines import Deadlines
 from tasks.edition import Edition
@@ -21,15 +20,14 @@ from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
 from tasks.runs import Run
 from tasks.settings import Settings
-from tasks.status import read_status
-from warehouse.lake import Lake
+from tasks.status import ResourceStatus
 
 
-def publish_sources(lake: Lake, run: Run, settings: Settings) -> None:
+def publish_sources(run: Run, resources: Sequence[ResourceStatus], settings: Settings) -> None:
     """What each source brought, with the failures first."""
     create_markdown_artifact(
         key="sources",
-        markdown=source_results(run, read_status(lake, now=now()), city_names(settings.city)),
+        markdown=source_results(run, resources, city_names(settings.city)),
         description="各来源取数情况",
     )
 

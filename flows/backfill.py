@@ -31,6 +31,7 @@ from tasks.choices import city_names, resource_choices, source_choices
 from tasks.clock import now
 from tasks.runs import keep_run
 from tasks.settings import Settings
+from tasks.status import read_status
 from tasks.steps import prepare_lake_step
 
 SOURCES = source_choices(Settings().city)
@@ -86,5 +87,5 @@ def backfill(
         prepare_lake_step(lake, settings.city, started_at)
         pull_sources(settings, lake, run, progresses, window)
     keep_run(lake, run, now=now())
-    publish_sources(lake, run, settings)
+    publish_sources(run, read_status(lake, now=now()), settings)
     return end_of(run, city_names(settings.city))

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from expectations.rules import Rule, Rulebook
 from expectations.runner import run_rules
 from tasks.compare_editions import changed_besides_cells
@@ -27,6 +25,7 @@ from tasks.edition_store import (
 )
 from tasks.reconcile import RECORDS_KEPT, reconcile
 from tasks.tabulate import Tabulation, tabulate
+from warehouse.disk import yaml_of
 from warehouse.lake import Lake
 from warehouse.layout import Layout
 from warehouse.reading import Reading, reading
@@ -235,7 +234,7 @@ def read_series(
         if cell.column == "total" and "outcome =" in cell.where
     }
     names = {organ.id: organ.name for organ in tabulation.tree.organs}
-    for declared in yaml.safe_load(charts):
+    for declared in yaml_of(charts):
         if opened.measures[declared["measure"]].table not in opened.loaded_tables:
             continue
         this, last = (

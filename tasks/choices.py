@@ -16,7 +16,7 @@ import yaml
 
 from tasks.register import CityFileError, read_organs
 from tasks.render.typeset import typeset
-from warehouse.disk import UnreadableFile, text_of
+from warehouse.disk import UnreadableFile, text_of, yaml_of
 
 
 @cache
@@ -88,7 +88,7 @@ def _sources(city: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted((city / "sources").glob("*.y*ml")):
         try:
-            read = yaml.safe_load(text_of(path))
+            read = yaml_of(text_of(path))
         except (UnreadableFile, yaml.YAMLError):
             continue
         if isinstance(read, dict) and "name" in read:

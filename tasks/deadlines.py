@@ -15,8 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from warehouse.disk import yaml_of
 from warehouse.lake import Connection, Lake
 from warehouse.reading import reading
 
@@ -104,7 +103,7 @@ class Deadlines:
 @cache
 def limits() -> dict[str, Any]:
     """The limits of `deadlines.yaml`."""
-    read: dict[str, Any] = yaml.safe_load(LIMITS.read_text(encoding="utf-8"))
+    read: dict[str, Any] = yaml_of(LIMITS.read_text(encoding="utf-8"))
     return read
 
 

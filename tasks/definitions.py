@@ -15,12 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from expectations.rules import Rulebook, rulebook
 from tasks.reconcile import read_published
 from tasks.register import CityFileError
-from warehouse.disk import UnreadableFile, text_of
+from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.layout import Layout, layout_of_year, layout_texts, parse_layout
 from warehouse.reading import Measure, measure_texts, parse_measures
 
@@ -134,4 +132,4 @@ def is_synthetic_city(city: Path) -> bool:
     path = city / "city.yaml"
     if not path.exists():
         return False
-    return bool((yaml.safe_load(text_of(path)) or {}).get("synthetic"))
+    return bool((yaml_of(text_of(path)) or {}).get("synthetic"))

@@ -7,7 +7,7 @@ from typing import Any
 from tasks import clock
 from tasks.load_model import ListResult, LoadResult, Staged, Work
 from tasks.sources.windows import moment_text
-from tasks.typed import literal, quoted
+from tasks.typed import insert_sql, literal, quoted
 from warehouse.lake import transaction
 
 Row = dict[str, Any]
@@ -33,12 +33,7 @@ class Record:
         self.load(result)
 
     def _insert(self, table: str, rows: list[Row]) -> None:
-        values = ", ".join(
-            f"({', '.join(literal(value) for value in row.values())})" for row in rows
-        )
-        self._work.connection.execute(
-            f"INSERT INTO ops.{table} ({', '.join(rows[0])}) VALUES {values}"
-        )
+        self._work.connection.execute(insert_sql(f"ops.{table}", rows))
 
     def _is(self, resource: str) -> str:
         return f"source_system = {quoted(self._work.source.name)} AND resource = {quoted(resource)}"

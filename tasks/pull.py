@@ -18,7 +18,7 @@ from tasks.sources.landing import Landed, LandingWriter
 from tasks.sources.model import ControlTotal, Resource, Source, WindowRule
 from tasks.sources.session import Client
 from tasks.sources.windows import Window, moment_text, parse_moment, split
-from tasks.typed import quoted
+from tasks.typed import insert_sql, quoted
 from warehouse.lake import Lake
 
 WINDOWS_A_PULL = 12
@@ -337,21 +337,18 @@ def _warehouse_counts(
 
 
 def _keep(found: list[Difference], lake: Lake, now: datetime, load_id: str | None) -> None:
+    rows = [
+        {
+            "source_system": d.source,
+            "resource": d.resource,
+            "window_from": moment_text(d.window.start) if d.window else None,
+            "window_to": moment_text(d.window.end) if d.window else None,
+            "source_count": d.source_count,
+            "warehouse_count": d.warehouse_count,
+            "compared_at": now,
+            "load_id": load_id,
+        }
+        for d in found
+    ]
     with lake.write() as connection:
-        connection.executemany(
-            "INSERT INTO ops.control_total (source_system, resource, window_from, window_to,"
-            " source_count, warehouse_count, compared_at, load_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                [
-                    d.source,
-                    d.resource,
-                    moment_text(d.window.start) if d.window else None,
-                    moment_text(d.window.end) if d.window else None,
-                    d.source_count,
-                    d.warehouse_count,
-                    now,
-                    load_id,
-                ]
-                for d in found
-            ],
-        )
+        connection.execute(insert_sql("ops.control_total", rows))

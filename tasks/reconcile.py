@@ -20,6 +20,7 @@ from tasks.edition import CellValue, Finding, Organ, RecordReference, record_ord
 from tasks.register import CityFileError
 from tasks.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
+from warehouse.disk import yaml_of
 from warehouse.layout import Equation, Layout, Term
 from warehouse.reading import Reading
 from warehouse.tables import all_tables
@@ -268,7 +269,7 @@ def read_published(text: str, place: str = "published") -> list[dict[str, Any]]:
     Raises CityFileError, naming `place`, when the text is not of that form.
     """
     try:
-        figures = yaml.safe_load(text)["figures"]
+        figures = yaml_of(text)["figures"]
         return [{**figure, "value": Decimal(str(figure["value"]))} for figure in figures]
     except (yaml.YAMLError, KeyError, TypeError, InvalidOperation) as error:
         raise CityFileError(f"{place}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error

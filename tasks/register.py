@@ -18,7 +18,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from warehouse.disk import UnreadableFile, text_of
+from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.tables import table
 
@@ -164,7 +164,7 @@ def read_corrections(path: Path) -> list[tuple[Any, ...]]:
     if not path.exists():
         return []
     try:
-        entries = TypeAdapter(list[Correction]).validate_python(yaml.safe_load(_text(path)) or [])
+        entries = TypeAdapter(list[Correction]).validate_python(yaml_of(_text(path)) or [])
     except (yaml.YAMLError, ValidationError) as error:
         raise CityFileError(f"{path}: {error}") from error
     rows = []

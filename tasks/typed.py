@@ -6,11 +6,12 @@ the row is marked, and why is told by `faults_sql`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from tasks.sources.compiled import NOT_SCALAR
 from tasks.sources.model import Child, FieldRule, Resource, Source
@@ -57,6 +58,12 @@ def literal(value: str | int | float | bool | datetime | None) -> str:
     if isinstance(value, datetime):
         return f"TIMESTAMP {quoted(value.isoformat(sep=' '))}"
     return quoted(value) if isinstance(value, str) else str(value)
+
+
+def insert_sql(table: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of one shape, by column, as one statement: each statement is a commit of its own."""
+    values = ", ".join(f"({', '.join(map(literal, row.values()))})" for row in rows)
+    return f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}"
 
 
 def named(column: str) -> str:

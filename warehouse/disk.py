@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room."""
@@ -39,3 +42,12 @@ def text_of(path: Path) -> str:
             f"{path}: 不是 UTF-8 编码(多半由 Excel 存成了 GB18030)。"
             "请另存为“CSV UTF-8(逗号分隔)”,其他文本文件请另存为 UTF-8"
         ) from error
+
+
+YAML_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The loader written in C reads eight times as fast; where there is none, the other."""
+
+
+def yaml_of(text: str) -> Any:
+    """The values of a YAML text, without what could run code. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=YAML_LOADER)

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ValidationError
 
-from warehouse.disk import UnreadableFile, text_of
+from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.layout_file import (
     AddedRow,
     Axis,
@@ -265,7 +265,7 @@ def _text(path: Path) -> str:
 
 def _parsed(text: str, place: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return yaml_of(text)
     except yaml.YAMLError as error:
         raise LayoutError(f"{place}: 不是有效的 YAML:{error}") from error
 

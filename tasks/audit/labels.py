@@ -15,9 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tasks.audit.document import plain
+from warehouse.disk import yaml_of
 from warehouse.layout import layout_names, load_layout
 
 # All on `plain` text, where brackets and digits are half-width.
@@ -33,7 +32,7 @@ _SIMILAR = 0.84
 @cache
 def wording() -> dict[str, Any]:
     """The label file as it stands."""
-    loaded: dict[str, Any] = yaml.safe_load(
+    loaded: dict[str, Any] = yaml_of(
         (Path(__file__).parent / "labels.yaml").read_text(encoding="utf-8")
     )
     return loaded

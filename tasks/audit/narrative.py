@@ -14,9 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from tasks.audit.document import Document, plain
+from warehouse.disk import yaml_of
 
 Kind = Literal["amount", "share", "change", "rate", "points", "difference", "other_year"]
 
@@ -24,7 +23,7 @@ Kind = Literal["amount", "share", "change", "rate", "points", "difference", "oth
 @cache
 def phrases() -> dict[str, Any]:
     """The phrase file as it stands."""
-    loaded: dict[str, Any] = yaml.safe_load(
+    loaded: dict[str, Any] = yaml_of(
         (Path(__file__).parent / "narrative.yaml").read_text(encoding="utf-8")
     )
     return loaded

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tasks.sources.errors import Problem, SourceFileError
-from warehouse.disk import UnreadableFile, text_of
+from warehouse.disk import YAML_LOADER, UnreadableFile, text_of
 
 KeyPath = tuple[str | int, ...]
 
@@ -23,13 +23,14 @@ def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         text = text_of(path)
     except UnreadableFile as error:
         raise SourceFileError([Problem(str(path), 1, "(文件)", str(error))]) from error
-    loader = yaml.SafeLoader(text)
+    loader = YAML_LOADER(text)
     try:
         node = loader.get_single_node()
         lines: dict[KeyPath, int] = {(): 1}
         problems: list[Problem] = []
         value = _value(loader, node, (), lines, problems, str(path)) if node else None
-    except yaml.YAMLError as error:
+    except yaml.YAMLError as found:
+        error = _told_better(text, found)
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         reason = getattr(error, "problem", None) or str(error)
@@ -43,8 +44,17 @@ def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
     return value, lines
 
 
+def _told_better(text: str, error: yaml.YAMLError) -> yaml.YAMLError:
+    """The same error as the loader written in Python tells it, which knows the place better."""
+    try:
+        yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as plain:
+        return plain
+    return error
+
+
 def _value(
-    loader: yaml.SafeLoader,
+    loader: Any,
     node: yaml.Node,
     path: KeyPath,
     lines: dict[KeyPath, int],
