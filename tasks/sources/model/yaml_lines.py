@@ -29,14 +29,14 @@ def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         lines: dict[KeyPath, int] = {(): 1}
         problems: list[Problem] = []
         value = _value(loader, node, (), lines, problems, str(path)) if node else None
-    except yaml.YAMLError as found:
-        error = _told_better(text, found)
-        mark = getattr(error, "problem_mark", None)
+    except yaml.YAMLError as error:
+        told = _told_better(text, error)
+        mark = getattr(told, "problem_mark", None)
         line = mark.line + 1 if mark else 1
-        reason = getattr(error, "problem", None) or str(error)
+        reason = getattr(told, "problem", None) or str(told)
         raise SourceFileError(
             [Problem(str(path), line, "(YAML)", f"不是合法的 YAML:{reason};请检查缩进、冒号与引号")]
-        ) from error
+        ) from told
     finally:
         loader.dispose()
     if problems:
