@@ -80,6 +80,15 @@ class Bearer(Part):
     prefix: Annotated[str, Says("令牌前的词", "word before the token")] = "Bearer"
 
 
+TokenParam = Annotated[
+    str | None,
+    Says(
+        "以查询参数携带令牌时的参数名,代替请求头",
+        "query parameter that carries the token, instead of the header",
+    ),
+]
+
+
 class _Token(_Renewable):
     token_url: Annotated[
         str,
@@ -104,13 +113,7 @@ class _Token(_Renewable):
         "Authorization"
     )
     prefix: Annotated[str, Says("令牌前的词;没有则写空", "word before the token")] = "Bearer"
-    token_param: Annotated[
-        str | None,
-        Says(
-            "以查询参数携带令牌时的参数名,代替请求头",
-            "query parameter that carries the token, instead of the header",
-        ),
-    ] = None
+    token_param: TokenParam = None
 
 
 class OAuth2ClientCredentials(_Token):
@@ -267,13 +270,7 @@ class SessionLogin(_Renewable):
         "Authorization"
     )
     prefix: Annotated[str, Says("令牌前的词;没有则写空", "word before the token")] = ""
-    token_param: Annotated[
-        str | None,
-        Says(
-            "以查询参数携带令牌时的参数名,代替请求头",
-            "query parameter that carries the token, instead of the header",
-        ),
-    ] = None
+    token_param: TokenParam = None
     page: Annotated[
         SignInPage | None,
         Says("登录前先取的页面(取其中的一次性令牌与 Cookie)", "page to fetch before signing in"),
