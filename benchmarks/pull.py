@@ -6,7 +6,7 @@
 200,000 nested records of a loopback server, 1,000 a page. Three ways, each in a process of
 its own so that its peak memory is its own:
 
-ours  source file → landing → typed and merged by key into the lake (`tasks.pull`, `tasks.load`)
+ours  source file → landing → typed and merged by key into the lake (`tasks.sources.pull`, `tasks.load.load`)
 dlt   its REST source into DuckDB with merge and Parquet load files; it is no dependency of
       this project: `python -m venv …; pip install -r benchmarks/dlt.txt`
 bare  `requests` with eight threads, the pages to files, DuckDB's JSON reader into a table;
@@ -138,9 +138,9 @@ def peak() -> int:
 
 def ours(url: str, folder: Path) -> int:
     """Source file to merged rows; the lake's tables are there before, as every night."""
-    from tasks.load import load
-    from tasks.pull import plan, pull
+    from tasks.load.load import load
     from tasks.sources.model import load_source
+    from tasks.sources.pull import plan, pull
     from warehouse.lake import Lake
 
     file = folder / "bench.yaml"
@@ -240,7 +240,7 @@ def prepare(way: str, folder: Path) -> None:
 
 
 MODULES = {
-    "ours": ("tasks.load", "tasks.pull", "tasks.sources.connector"),
+    "ours": ("tasks.load.load", "tasks.sources.pull", "tasks.sources.connector"),
     "bare": ("duckdb", "requests"),
     "dlt": ("dlt.destinations", "dlt.sources.rest_api"),
 }

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from deployments.server import HOST, server_environment
-from tasks.approve import approvers
+from tasks.publish.approve import approvers
 from tasks.settings import Settings, check_home, quiet_environment
 from warehouse.disk import yaml_of
 

@@ -16,9 +16,9 @@ from flows.forms import (
     field,
 )
 from tasks.clock import now
-from tasks.notify import lost_run_message
 from tasks.settings import Settings
 from tasks.steps import notify_step
+from tasks.watch.notify import lost_run_message
 
 
 @flow(

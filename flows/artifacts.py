@@ -9,18 +9,18 @@ from prefect.artifacts import create_markdown_artifact
 
 from expectations.rules import RuleResult
 from flows.forms import form_link
-from tasks.choices import city_names
-from tasks.compare_editions import Comparison
-from tasks.deadlines import Deadlines
-from tasks.edition import Edition
-from tasks.maintain import Maintained
-from tasks.publish import Published
+from tasks.city.names import city_names
+from tasks.editions.compare import Comparison
+from tasks.editions.edition import Edition
+from tasks.publish.maintain import Maintained
+from tasks.publish.publish import Published
 from tasks.render import markdown, operator
 from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
-from tasks.runs import Run
 from tasks.settings import Settings
-from tasks.status import ResourceStatus
+from tasks.watch.deadlines import Deadlines
+from tasks.watch.runs import Run
+from tasks.watch.status import ResourceStatus
 
 
 def publish_sources(run: Run, resources: Sequence[ResourceStatus], settings: Settings) -> None:

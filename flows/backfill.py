@@ -27,12 +27,12 @@ from flows.lost_runs import tell_lost_run
 from flows.nightly import end_of, new_run
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
-from tasks.choices import city_names, resource_choices, source_choices
+from tasks.city.names import city_names, resource_choices, source_choices
 from tasks.clock import now
-from tasks.runs import keep_run
 from tasks.settings import Settings
-from tasks.status import read_status
 from tasks.steps import prepare_lake_step
+from tasks.watch.runs import keep_run
+from tasks.watch.status import read_status
 
 SOURCES = source_choices(Settings().city)
 FORM = {name: date.fromisoformat(day) for name, day in form_defaults("backfill").items()}

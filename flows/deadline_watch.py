@@ -20,11 +20,11 @@ from flows.forms import (
 )
 from flows.lost_runs import tell_lost_run
 from tasks.clock import now
-from tasks.deadlines import is_working_day
-from tasks.notify import deadline_messages
-from tasks.render.typeset import typeset
 from tasks.settings import Settings
 from tasks.steps import deadlines_step, notify_step
+from tasks.watch.deadlines import is_working_day
+from tasks.watch.notify import deadline_messages
+from tasks.wording.typeset import typeset
 from warehouse.lake import LakeError
 
 

@@ -23,10 +23,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from tasks.entries import instead
 from tasks.render.markdown import escaped
-from tasks.render.typeset import typeset
 from tasks.settings import Settings
+from tasks.wording.entries import instead
+from tasks.wording.typeset import typeset
 
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")

@@ -12,8 +12,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 
 from tasks.clock import now
-from tasks.notify import lost_run_message, notify
 from tasks.settings import Settings
+from tasks.watch.notify import lost_run_message, notify
 
 
 def tell_lost_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -24,13 +24,13 @@ from flows.forms import (
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from flows.pulling import Window, pull_sources, side_by_side
-from tasks.choices import Names, city_names
+from tasks.city.names import Names, city_names
 from tasks.clock import now
-from tasks.notify import run_messages
-from tasks.runs import Run, keep_run
 from tasks.settings import Settings
-from tasks.status import read_status
 from tasks.steps import check_step, notify_step, prepare_lake_step
+from tasks.watch.notify import run_messages
+from tasks.watch.runs import Run, keep_run
+from tasks.watch.status import read_status
 
 SOURCE_FAILED = "来源失败"
 LAKE_FAILED = "数据湖出错"

@@ -16,12 +16,12 @@ from flows.artifacts import publish_publication
 from flows.forms import BLOCKED, answers_entries, choices, done, field, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
-from tasks.approve import ApprovalRefused, approvers
 from tasks.clock import now
-from tasks.notify import edition_messages
-from tasks.publish import Request, Unanswered
+from tasks.publish.approve import ApprovalRefused, approvers
+from tasks.publish.publish import Request, Unanswered
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step
+from tasks.watch.notify import edition_messages
 from warehouse.lake import LakeError
 
 STEPS = 4

@@ -12,14 +12,14 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.progress import Meter, Progresses
 from tasks.clock import now
-from tasks.load import note_failure
-from tasks.pull import Difference, Pull, plan
-from tasks.runs import FailedResource, Run
+from tasks.load.load import note_failure
 from tasks.settings import Settings
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source, load_sources
+from tasks.sources.pull import Difference, Pull, plan
 from tasks.steps import compare_step, load_step, pull_step
+from tasks.watch.runs import FailedResource, Run
 from warehouse.lake import Lake
 from warehouse.lake_errors import unwritable
 

@@ -32,14 +32,14 @@ from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
 from flows.pulling import pull_sources, side_by_side
-from tasks.approve import check_builder
-from tasks.choices import organ_choices
+from tasks.city.names import organ_choices
 from tasks.clock import now
-from tasks.compare_editions import compare_with_earlier, published_edition
-from tasks.notify import edition_messages
-from tasks.runs import keep_run
+from tasks.editions.compare import compare_with_earlier, published_edition
+from tasks.publish.approve import check_builder
 from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
+from tasks.watch.notify import edition_messages
+from tasks.watch.runs import keep_run
 from warehouse.lake import LakeError
 
 STEPS = 6

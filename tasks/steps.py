@@ -17,21 +17,21 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
 from expectations.rules import RuleResult
-from tasks.build_edition import Built, build_edition
 from tasks.check import check_core
-from tasks.deadlines import Deadlines, find_deadlines
-from tasks.edition import Edition
-from tasks.load import LoadResult, load
-from tasks.maintain import Maintained, maintain
-from tasks.notify import Message, notify
-from tasks.publish import Published, Request, publish
-from tasks.pull import Difference, Pull, compare_control_totals, pull
-from tasks.register import register_city
+from tasks.city.register import register_city
+from tasks.editions.build import Built, build_edition
+from tasks.editions.edition import Edition
+from tasks.load.load import LoadResult, load
+from tasks.publish.maintain import Maintained, maintain
+from tasks.publish.publish import Published, Request, publish
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source
+from tasks.sources.pull import Difference, Pull, compare_control_totals, pull
+from tasks.watch.deadlines import Deadlines, find_deadlines
+from tasks.watch.notify import Message, notify
 from warehouse.lake import Lake
 
 

@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import cache
 
 from expectations.balance import Status, check_value, evaluate_all
-from tasks.edition import CellValue, Edition, Finding, Organ, RecordReference, Series
+from tasks.editions.edition import CellValue, Edition, Finding, Organ, RecordReference, Series
 from warehouse.layout import Cell, Layout, load_layout
 
 KINDS = {

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.register import register_city
+from tasks.city.register import register_city
 from warehouse.lake import Lake, transaction
 from warehouse.layout import load_layout
 from warehouse.tables import all_tables, table

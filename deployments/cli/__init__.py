@@ -88,7 +88,7 @@ def main() -> None:
         told = error if _known(error) is not None else _from_the_home()
         if told is None:
             raise
-        from tasks.render.typeset import typeset
+        from tasks.wording.typeset import typeset
 
         print(typeset(f"错误:{_told(told)}"), file=sys.stderr)
         sys.exit(_known(told))
@@ -123,7 +123,7 @@ def _told(error: Exception) -> str:
         return str(unwritable(error.filename or "数据目录", error))
     if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
         return str(error)
-    from tasks.entries import instead
+    from tasks.wording.entries import instead
 
     wrong = [
         f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”:{instead(one)}"

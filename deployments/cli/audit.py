@@ -109,7 +109,7 @@ def audit(
 
 
 def _stop(message: str) -> NoReturn:
-    from tasks.render.typeset import typeset
+    from tasks.wording.typeset import typeset
 
     typer.echo(typeset(message), err=True)
     raise typer.Exit(2)
@@ -132,7 +132,7 @@ def _edition(path: Path) -> dict[str, Any]:
 def _edition_in_lake(edition_id: str) -> dict[str, Any]:
     """The root's figures of an edition, as `nianbao tables` prints them. Raises NoEdition."""
     from deployments.cli import open_lake
-    from tasks.edition_store import load
+    from tasks.editions.store import load
     from tasks.render import tables_json
 
     _, lake = open_lake()
@@ -154,7 +154,7 @@ def _print(reports: list[AuditReport], html: Path | None, everything: bool) -> N
 def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
     from expectations.balance import STATUS_LABELS
     from tasks.audit.tables import TABLE_NAMES
-    from tasks.render.typeset import typeset
+    from tasks.wording.typeset import typeset
 
     console.print(report.title, style="bold")
     figures = report.narrative.figures
@@ -191,7 +191,7 @@ def _print_check(console: Any, check: Check) -> None:
     from rich.text import Text
 
     from expectations.balance import STATUS_LABELS
-    from tasks.render.typeset import typeset
+    from tasks.wording.typeset import typeset
 
     mark, style = _MARKS.get(check.status, ("·", ""))
     head = Text(f"{mark} {check.code} {STATUS_LABELS[check.status]} ", style=style)

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from expectations.balance import STATUS_LABELS
-from tasks.edition import SEVERITY_LABELS, Edition, Finding
-from tasks.render.typeset import typeset
+from tasks.editions.edition import SEVERITY_LABELS, Edition, Finding
+from tasks.wording.typeset import typeset
 
 RECORDS_SHOWN = 8
 

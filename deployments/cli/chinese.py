@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from tasks.render.typeset import display_width, typeset, wrapped
+from tasks.wording.typeset import display_width, typeset, wrapped
 
 FORMATTER: Any = typer.Context.formatter_class
 HEADINGS = {"Arguments": "参数", "Options": "选项", "Commands": "命令"}
@@ -118,7 +118,7 @@ def _fault(error: Any) -> str:
     if extra := re.match(r"Got unexpected extra argument\S* \((.*)\)", message):
         return f"多出了 {extra[1]}"
     if hasattr(error.__cause__, "errors"):
-        from tasks.entries import instead
+        from tasks.wording.entries import instead
 
         wrong = error.__cause__.errors()[0]
         return f"{name} 不能是“{wrong['input']}”:{instead(wrong)}"

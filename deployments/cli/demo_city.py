@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from expectations.balance import number
-from tasks.explain import Explanation
-from tasks.render.typeset import typeset
+from tasks.editions.explain import Explanation
+from tasks.wording.typeset import typeset
 
 ROLES = {
     "numerator": "分子",

@@ -27,10 +27,10 @@ def tables(
     尚未编制版次的年度,按当前数据即时计算,标为“预览”。
     """
     from deployments.cli import open_lake
-    from tasks.build_edition import preview
     from tasks.clock import now
-    from tasks.edition_store import NoEdition, load
-    from tasks.explain import NoSuchCell
+    from tasks.editions.build import preview
+    from tasks.editions.explain import NoSuchCell
+    from tasks.editions.store import NoEdition, load
 
     settings, lake = open_lake()
     try:
@@ -75,8 +75,8 @@ def explain(
 ) -> None:
     """说明一个数字:口径、依据、SQL、快照,以及它背后的每一条记录。"""
     from deployments.cli import open_lake
-    from tasks.explain import explain as explained
-    from tasks.explain import explanation_json
+    from tasks.editions.explain import explain as explained
+    from tasks.editions.explain import explanation_json
 
     settings, lake = open_lake()
     explanation = explained(

@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tasks.edition import CellValue, Finding
-    from tasks.rebuild import Proof, Rebuilt
+    from tasks.editions.edition import CellValue, Finding
+    from tasks.publish.rebuild import Proof, Rebuilt
 
 MOST_LISTED = 200
 """Differences listed on the terminal; all of them are in the JSON."""
@@ -31,8 +31,8 @@ def rebuild(
     城市目录和程序后来的改动不影响重建。退出码:0 相同;1 有不同;2 没有这个版次。
     """
     from deployments.cli import Exit, open_lake
-    from tasks.rebuild import rebuild as rebuilt
-    from tasks.rebuild import rebuilt_json
+    from tasks.publish.rebuild import rebuild as rebuilt
+    from tasks.publish.rebuild import rebuilt_json
 
     settings, lake = open_lake()
     done = rebuilt(lake, settings, edition, into=into)
@@ -41,7 +41,7 @@ def rebuild(
 
         print(json.dumps(rebuilt_json(done), ensure_ascii=False, indent=1))
     else:
-        from tasks.render.typeset import typeset
+        from tasks.wording.typeset import typeset
 
         for line in readable(done):
             print(typeset(line))
@@ -53,7 +53,7 @@ def rebuild(
 
 def readable(done: Rebuilt) -> Iterator[str]:
     """The proof line by line: what was compared, then every difference with both values."""
-    from tasks.compare_editions import SCOPE_LABELS
+    from tasks.editions.compare import SCOPE_LABELS
     from tasks.render.words import status_label
 
     e = done.edition
@@ -81,7 +81,7 @@ def readable(done: Rebuilt) -> Iterator[str]:
 
 
 def _proof(proof: Proof) -> str:
-    from tasks.rebuild import OUTCOME_LABELS
+    from tasks.publish.rebuild import OUTCOME_LABELS
 
     told = f"  {OUTCOME_LABELS[proof.outcome]}  {proof.title}"
     if proof.outcome == "same":
@@ -109,7 +109,7 @@ def _figure(figure: CellValue) -> str:
 
 def _finding(finding: Finding | None) -> str:
     from expectations.balance import STATUS_LABELS
-    from tasks.edition import SEVERITY_LABELS
+    from tasks.editions.edition import SEVERITY_LABELS
 
     if finding is None:
         return "没有这一项"

@@ -33,7 +33,7 @@ def rejects(
     if context.invoked_subcommand is not None:
         return
     from deployments.cli import open_lake
-    from tasks.rejects import count_rejects, list_rejects
+    from tasks.load.rejects import count_rejects, list_rejects
 
     _, lake = open_lake()
     found = list_rejects(
@@ -62,7 +62,7 @@ def rejects(
     summary = Table(title="未能入库的记录(按原因)")
     for heading in ("来源", "资源", "字段", "原因", "记录数", "读到(例)", "应为"):
         summary.add_column(heading, overflow="fold")
-    from tasks.rejects import REASONS
+    from tasks.load.rejects import REASONS
 
     for one in counts:
         summary.add_row(
@@ -104,7 +104,7 @@ def retry_rejects(
 ) -> None:
     """按现在的来源文件重新读取未能入库的记录;已入库的不会重复。"""
     from deployments.cli import Exit, open_lake
-    from tasks.rejects import retry
+    from tasks.load.rejects import retry
     from tasks.sources.model import load_sources
 
     settings, lake = open_lake()

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from deployments.cli.figures import Year
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 
 class UsageError(ValueError):
@@ -94,7 +94,7 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
     """What a run that pulled came to, and which sources it could not pull."""
     from deployments.cli import Exit, open_lake
     from flows.nightly import LAKE_FAILED, SOURCE_FAILED
-    from tasks.runs import last_run
+    from tasks.watch.runs import last_run
 
     _, lake = open_lake()
     kept = last_run(lake, kind)
@@ -194,7 +194,7 @@ def year_end(
     if state.is_failed() and state.name != "有阻断问题":
         state.result()
         return
-    from tasks.edition_store import load
+    from tasks.editions.store import load
 
     settings, lake = open_lake()
     edition = load(lake, year, with_figures=False)
@@ -264,7 +264,7 @@ def _answer(text: str) -> tuple[str, str]:
 def _asked_code(approver: str) -> str:
     """The approver's one-time code, asked for without echo where one is needed and someone
     is there to enter it."""
-    from tasks.approve import approvers
+    from tasks.publish.approve import approvers
     from tasks.settings import Settings
 
     if approver not in approvers(Settings()).names or not sys.stdin.isatty():

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 
 def serve(

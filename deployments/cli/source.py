@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.sources.check import ListCheck
+    from tasks.connect.check import ListCheck
 
 app = typer.Typer(help="接入信息系统:新建、检查来源文件。", no_args_is_help=True)
 
@@ -52,8 +52,8 @@ def new(
 ) -> None:
     """问几个问题,写出带说明的来源文件。"""
     from deployments.cli import Exit
+    from tasks.connect.new import AUTHS, PAGINATORS, Answers, starting_file
     from tasks.settings import Settings
-    from tasks.sources.start import AUTHS, PAGINATORS, Answers, starting_file
     from warehouse.tables import all_tables
 
     tables = [t.name for t in all_tables() if t.layer == "core" and t.is_pulled]
@@ -80,8 +80,8 @@ def check(
     from rich.console import Console
 
     from deployments.cli import Exit
+    from tasks.connect.check import check_source
     from tasks.settings import Settings
-    from tasks.sources.check import check_source
     from tasks.sources.errors import SourceUnavailable
     from tasks.sources.model import load_source
 
@@ -148,9 +148,9 @@ def fields(
 ) -> None:
     """取一个样本,建议记录列表、编号、翻页和字段的写法;疑为个人信息的字段不列入。"""
     from deployments.cli import Exit
+    from tasks.connect.fields import propose
     from tasks.settings import Settings
     from tasks.sources.model import load_source
-    from tasks.sources.propose import propose
 
     auth = load_source(source, Settings().environment).auth if source else None
     try:

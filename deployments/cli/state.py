@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from rich.table import Table
 
-    from tasks.status import ResourceStatus
+    from tasks.watch.status import ResourceStatus
 
 
 def status(
@@ -29,7 +29,7 @@ def status(
 
     from deployments.cli import Exit, open_lake
     from tasks.clock import now
-    from tasks.status import read_status
+    from tasks.watch.status import read_status
 
     settings, lake = open_lake()
     limit = timedelta(hours=settings.lag_hours)
@@ -118,8 +118,8 @@ def doctor() -> None:
 
     from deployments.cli import Exit
     from tasks.clock import now
-    from tasks.doctor import examine
     from tasks.settings import Settings
+    from tasks.watch.doctor import examine
 
     console = Console()
     marks = {"good": ("正常", "green"), "doubtful": ("留意", "yellow"), "bad": ("有误", "red")}

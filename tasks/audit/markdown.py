@@ -8,7 +8,7 @@ from expectations.balance import STATUS_LABELS, Status
 from tasks.audit.result import AuditReport, Check
 from tasks.audit.tables import TABLE_NAMES
 from tasks.render.markdown import code, escaped, table
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 _SHOWN: tuple[Status, ...] = ("fail", "uncertain", "pass", "not_assessable")
 

@@ -15,7 +15,7 @@ from expectations.balance import STATUS_LABELS, number
 from tasks.audit.document import Grid
 from tasks.audit.result import AuditReport, Check, Evidence, meaning_of
 from tasks.audit.tables import TABLE_NAMES
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 _WORST_FIRST = ("fail", "uncertain", "pass", "not_assessable")
 MARK_LABELS = {

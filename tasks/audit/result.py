@@ -10,7 +10,7 @@ from expectations.balance import CheckResult, Status
 from tasks.audit.document import Document
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.tables import TableReading
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 
 
 @dataclass(frozen=True)

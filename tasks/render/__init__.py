@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
     from warehouse.lake import Lake
 
 __all__ = ["render_edition", "tables_json"]

@@ -9,10 +9,10 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from tasks.render.typeset import display_width, typeset
+from tasks.wording.typeset import display_width, typeset
 
 if TYPE_CHECKING:
-    from tasks.edition import Series
+    from tasks.editions.edition import Series
 
 WIDTH = 720
 COLUMN_HEIGHT = 220

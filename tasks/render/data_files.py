@@ -12,7 +12,7 @@ from tasks.render.findings import code_order
 from warehouse.layout import OVERVIEW
 
 if TYPE_CHECKING:
-    from tasks.edition import CellValue, Edition, Finding, RecordReference
+    from tasks.editions.edition import CellValue, Edition, Finding, RecordReference
     from warehouse.layout import Cell, Layout
 
 CELL_COLUMNS = (

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from tasks.render.typeset import display_width
+from tasks.wording.typeset import display_width
 from warehouse.layout import OVERVIEW
 
 if TYPE_CHECKING:
-    from tasks.edition import CellValue, Edition
+    from tasks.editions.edition import CellValue, Edition
     from warehouse.layout import Cell, Layout
 
 SYNTHETIC_NOTICE = "演示数据：除已公布总数外均为合成"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from expectations.balance import STATUS_LABELS
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition, Finding, RecordReference, Severity
+    from tasks.editions.edition import Edition, Finding, RecordReference, Severity
 
 SOURCE_LABELS = {
     "application": "依申请公开",

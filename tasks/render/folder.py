@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
     from warehouse.lake import Lake
 
 # What each file is, in the order in which an operator wants them.
@@ -83,7 +83,7 @@ def with_all_records(edition: Edition, lake: Lake) -> Edition:
 
     An edition that is not stored in the lake stays as it is.
     """
-    from tasks.edition import RecordReference
+    from tasks.editions.edition import RecordReference
 
     short = [f for f in edition.open_findings if f.record_count > len(f.records)]
     if not short or not lake.exists():

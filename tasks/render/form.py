@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from tasks.render import figures as written
 
 if TYPE_CHECKING:
-    from tasks.edition import CellValue
+    from tasks.editions.edition import CellValue
     from tasks.render.figures import Figures
     from warehouse.layout import Cell, Layout
     from warehouse.layout_file import Axis, Block, Table

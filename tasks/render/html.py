@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expectations.balance import STATUS_LABELS
-from tasks.edition import SEVERITY_LABELS
+from tasks.editions.edition import SEVERITY_LABELS
 from tasks.render import figures as written
 from tasks.render.charts import chart
 from tasks.render.findings import (
@@ -27,11 +27,11 @@ from tasks.render.findings import (
 )
 from tasks.render.form import grids
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts, edition_name
+from tasks.wording.typeset import typeset
 
 if TYPE_CHECKING:
-    from tasks.edition import CellValue, Edition, RecordReference, Scope
+    from tasks.editions.edition import CellValue, Edition, RecordReference, Scope
     from warehouse.layout import Cell, Term
 
 TEMPLATES = Path(__file__).parent / "templates"

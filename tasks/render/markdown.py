@@ -26,11 +26,11 @@ from tasks.render.findings import (
 from tasks.render.folder import FILES
 from tasks.render.form import flat_tables
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts, edition_name
+from tasks.wording.typeset import typeset
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
 
 MOST_RECORDS = 100
 # Rules side by side in the artifact's table; more would run off the page.

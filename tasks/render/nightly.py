@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from expectations.rules import RuleResult
-from tasks.choices import Names
-from tasks.edition import SEVERITY_LABELS
+from tasks.city.names import Names
+from tasks.editions.edition import SEVERITY_LABELS
 from tasks.render.markdown import code, escaped, page, table
-from tasks.runs import Run
-from tasks.status import ResourceStatus
+from tasks.watch.runs import Run
+from tasks.watch.status import ResourceStatus
 
 
 def source_results(run: Run, resources: Sequence[ResourceStatus], names: Names) -> str:

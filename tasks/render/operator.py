@@ -8,18 +8,18 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tasks.compare_editions import SCOPE_LABELS, CellDifference, Comparison
-from tasks.deadlines import OpenApplication, Silent, by_organ
+from tasks.editions.compare import SCOPE_LABELS, CellDifference, Comparison
 from tasks.render import figures as written
 from tasks.render.findings import code_order, rule_title, summary
 from tasks.render.markdown import code, escaped, organ_tables, page, table
 from tasks.render.words import document_title, edition_name
+from tasks.watch.deadlines import OpenApplication, Silent, by_organ
 
 if TYPE_CHECKING:
-    from tasks.deadlines import Deadlines
-    from tasks.edition import Edition
-    from tasks.maintain import Maintained
-    from tasks.publish import Published
+    from tasks.editions.edition import Edition
+    from tasks.publish.maintain import Maintained
+    from tasks.publish.publish import Published
+    from tasks.watch.deadlines import Deadlines
 
 MOST_DIFFERENCES = 100
 PAGES = {

@@ -10,7 +10,7 @@ from tasks.render import figures as written
 from warehouse.layout import OVERVIEW
 
 if TYPE_CHECKING:
-    from tasks.edition import CellValue, Edition
+    from tasks.editions.edition import CellValue, Edition
     from warehouse.layout import Cell
 
 

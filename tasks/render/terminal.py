@@ -10,15 +10,15 @@ from tasks.render import figures as written
 from tasks.render.data_files import findings_of
 from tasks.render.findings import check_text, gravity, table_label
 from tasks.render.overview import overview_lines
-from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_name
+from tasks.wording.typeset import typeset
 from warehouse.layout_file import Axis
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table as RichTable
 
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
     from tasks.render.figures import Figures
     from warehouse.layout import Layout
     from warehouse.layout_file import Block, Table

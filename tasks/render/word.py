@@ -15,11 +15,11 @@ from tasks.render import figures as written
 from tasks.render.findings import by_who_must_act, check_text, summary
 from tasks.render.form import Box, Grid, grids
 from tasks.render.overview import overview_lines
-from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts
+from tasks.wording.typeset import typeset
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
 
 TITLE_FONT, HEADING_FONT, TEXT_FONT, TABLE_FONT = "方正小标宋简体", "黑体", "仿宋_GB2312", "宋体"
 # Millimetres, of GB/T 9704-2012: the text area is 156 wide on A4.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.edition import EDITION_STATUS_LABELS
+from tasks.editions.edition import EDITION_STATUS_LABELS
 from tasks.render.figures import MISSING_NOTICE, SYNTHETIC_NOTICE
 from tasks.render.findings import summary
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
 
 
 def document_title(edition: Edition) -> str:

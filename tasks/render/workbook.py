@@ -27,11 +27,11 @@ from tasks.render.findings import (
 )
 from tasks.render.form import Grid, grids
 from tasks.render.overview import overview_lines
-from tasks.render.typeset import typeset
 from tasks.render.words import document_title, edition_facts
+from tasks.wording.typeset import typeset
 
 if TYPE_CHECKING:
-    from tasks.edition import Edition
+    from tasks.editions.edition import Edition
     from warehouse.layout import Cell
 
 A4 = 9
@@ -383,7 +383,7 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
 
 
 def _severity(severity: Any) -> str:
-    from tasks.edition import SEVERITY_LABELS
+    from tasks.editions.edition import SEVERITY_LABELS
 
     return SEVERITY_LABELS[severity]
 

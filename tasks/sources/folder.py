@@ -24,7 +24,7 @@ from tasks.sources.session import Client, Request
 from tasks.sources.workbook import UnreadableWorkbook, Wanted, read_workbook
 
 if TYPE_CHECKING:
-    from tasks.pull import Pull
+    from tasks.sources.pull import Pull
 
 
 @dataclass(frozen=True)

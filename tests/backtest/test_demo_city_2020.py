@@ -175,9 +175,9 @@ def test_organs_roll_up_to_their_parent(full_city: FullCity, tables: Any) -> Non
 
 
 def test_two_builds_from_one_snapshot_are_one_edition(full_city: FullCity) -> None:
-    from tasks.build_edition import build_edition, preview
     from tasks.clock import now
-    from tasks.edition_store import load
+    from tasks.editions.build import build_edition, preview
+    from tasks.editions.store import load
     from warehouse.lake import Lake
 
     lake, city = Lake(full_city.installation.home), Path("deployments/demo_city")

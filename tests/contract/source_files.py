@@ -10,9 +10,9 @@ import msgspec
 import yaml
 import zstandard
 
-from tasks.pull import Pull, pull
 from tasks.sources.landing import Landed
 from tasks.sources.model import Source, load_source
+from tasks.sources.pull import Pull, pull
 from tests.contract.vendor import Vendor
 from tests.contract.vendor.server import KEY, PASSWORD, SECRET, SIGN_IN_TITLE, USER
 

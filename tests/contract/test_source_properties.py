@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.load import load
-from tasks.pull import plan, pull
+from tasks.load.load import load
+from tasks.sources.pull import plan, pull
 from tasks.sources.windows import Window, split
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor

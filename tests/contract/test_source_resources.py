@@ -18,13 +18,13 @@ import pytest
 import yaml
 from requests.structures import CaseInsensitiveDict
 
-from tasks.load import load
-from tasks.pull import Pull, compare_control_totals, plan, pull
+from tasks.connect.check import check_source
+from tasks.connect.fields import propose, propose_from
+from tasks.load.load import load
 from tasks.sources import session
-from tasks.sources.check import check_source
 from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import read_landing
-from tasks.sources.propose import propose, propose_from
+from tasks.sources.pull import Pull, compare_control_totals, plan, pull
 from tasks.sources.session import Answer, Request
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
@@ -414,7 +414,7 @@ def test_a_pull_that_is_killed_leaves_nothing_that_counts(tmp_path: Path) -> Non
         raw = files.raw_source(vendor)
         source = files.written(tmp_path, raw)
         code = (
-            "import sys; from pathlib import Path; from tasks.sources.model import load_source; from tasks.pull import Pull, pull;"
+            "import sys; from pathlib import Path; from tasks.sources.model import load_source; from tasks.sources.pull import Pull, pull;"
             "s = load_source(Path(sys.argv[1]), {}); pull(Pull(s, s.resources[0]), Path(sys.argv[2]))"
         )
         killed = subprocess.Popen(

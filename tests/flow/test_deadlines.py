@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tasks.deadlines import find_deadlines, is_working_day
-from tasks.notify import Message, deadline_messages, lost_run_message, notify, run_messages
-from tasks.runs import FailedResource, Run
 from tasks.settings import Settings
+from tasks.watch.deadlines import find_deadlines, is_working_day
+from tasks.watch.notify import Message, deadline_messages, lost_run_message, notify, run_messages
+from tasks.watch.runs import FailedResource, Run
 from tests.small_city import SmallCity
 from warehouse.lake import Lake
 
@@ -125,7 +125,7 @@ def test_make_up_days_are_working_days(small: SmallCity) -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Titles that reach a channel; a channel named “broken” fails."""
-    from tasks import notify as module
+    from tasks.watch import notify as module
 
     titles: list[str] = []
 

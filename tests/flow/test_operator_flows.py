@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tasks.build_edition import build_edition
-from tasks.render.typeset import typeset
+from tasks.editions.build import build_edition
+from tasks.wording.typeset import typeset
 from tests.small_city import NOW, SmallCity
 
 pytestmark = pytest.mark.timeout(300)

@@ -11,7 +11,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from tasks.approve import (
+from tasks.clock import BEIJING
+from tasks.editions.build import build_edition
+from tasks.publish.approve import (
     LOCKED_FOR,
     MOST_WRONG,
     ApprovalRefused,
@@ -19,11 +21,9 @@ from tasks.approve import (
     check_builder,
     check_code,
 )
-from tasks.build_edition import build_edition
-from tasks.clock import BEIJING
-from tasks.maintain import maintain
-from tasks.publish import Published, PublishRefused, Request, publish
-from tasks.publish_files import frozen_files_changed
+from tasks.publish.files import frozen_files_changed
+from tasks.publish.maintain import maintain
+from tasks.publish.publish import Published, PublishRefused, Request, publish
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tests.operator_room import APPROVER, SECRET
@@ -277,7 +277,7 @@ def test_malformed_approvers_are_refused_without_showing_them() -> None:
 def test_an_interrupted_publication_is_finished(
     small: SmallCity, settings: Settings, build: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks import publish as module
+    from tasks.publish import publish as module
 
     small.application("2020-03-02", "2020-03-20")
     edition = build()

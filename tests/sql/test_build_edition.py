@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.build_edition import Built, build_edition, preview
-from tasks.edition_store import NoEdition, load
+from tasks.editions.build import Built, build_edition, preview
+from tasks.editions.store import NoEdition, load
 from tests.small_city import NOW, SmallCity
 from warehouse.lake import LakeError, transaction
 

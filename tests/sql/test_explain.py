@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.explain import Explanation, NoSuchCell, explain, explanation_json
-from tasks.tabulate import tabulate
+from tasks.editions.explain import Explanation, NoSuchCell, explain, explanation_json
+from tasks.editions.tabulate import tabulate
 from tests.small_city import SmallCity
 from warehouse.layout import Layout
 
@@ -95,7 +95,7 @@ def test_no_more_is_tabulated_than_the_figure_is_made_of(
         asked.append((year, set(layout.cells)))
         return tabulate(reading, layout, year, *before)
 
-    monkeypatch.setattr("tasks.explain.tabulate", counted)
+    monkeypatch.setattr("tasks.editions.explain.tabulate", counted)
     explained(filled, "t3.granted.natural_person")
     assert asked == [(2020, {"t3.granted.natural_person"})]
     asked.clear()
@@ -138,7 +138,7 @@ applications = st.lists(
 def test_whatever_the_records_every_failing_equation_names_its_gap_record_by_record(
     small: SmallCity, drawn: list[dict[str, str | None]]
 ) -> None:
-    from tasks.build_edition import preview
+    from tasks.editions.build import preview
     from tests.small_city import NOW
 
     with small.lake.write() as connection:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.doctor import examine
 from tasks.settings import Settings
+from tasks.watch.doctor import examine
 from tests.small_city import NOW, SmallCity
 from warehouse.lake import Lake, LakeBusy, LakeError, transaction
 

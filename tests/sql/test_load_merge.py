@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from tasks.load import LoadResult, load
-from tasks.pull import plan, pull
-from tasks.rejects import count_rejects, list_rejects, retry
+from tasks.load.load import LoadResult, load
+from tasks.load.rejects import count_rejects, list_rejects, retry
 from tasks.sources import session
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Source
+from tasks.sources.pull import plan, pull
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
 from warehouse.lake import Lake

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 import yaml
 
+from tasks.load.typed import ListTyping, make_codes, prepare
 from tasks.sources.model import load_source
-from tasks.typed import ListTyping, make_codes, prepare
 
 FULL_WIDTH = str.maketrans("0123456789,", "".join(map(chr, range(0xFF10, 0xFF1A))) + chr(0xFF0C))
 

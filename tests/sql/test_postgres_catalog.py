@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tasks.clock import now
-from tasks.doctor import examine
-from tasks.load import load
-from tasks.maintain import maintain
-from tasks.pull import plan, pull
+from tasks.load.load import load
+from tasks.publish.maintain import maintain
 from tasks.settings import Settings
+from tasks.sources.pull import plan, pull
+from tasks.watch.doctor import examine
 from tests import postgres
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor

@@ -13,14 +13,14 @@ import pytest
 
 from deployments.cli.rebuild import readable
 from expectations.rules import Rulebook, load_rules, yearly_rules
-from tasks import maintain as maintenance
-from tasks.build_edition import build_edition, preview
 from tasks.clock import BEIJING
-from tasks.edition import Edition
-from tasks.edition_store import NoEdition, changed_rows, load
-from tasks.explain import explain
-from tasks.publish import PublishRefused, Request, publish
-from tasks.rebuild import CannotRebuild, Proof, Rebuilt, _file_proofs, rebuild, rebuilt_json
+from tasks.editions.build import build_edition, preview
+from tasks.editions.edition import Edition
+from tasks.editions.explain import explain
+from tasks.editions.store import NoEdition, changed_rows, load
+from tasks.publish import maintain as maintenance
+from tasks.publish.publish import PublishRefused, Request, publish
+from tasks.publish.rebuild import CannotRebuild, Proof, Rebuilt, _file_proofs, rebuild, rebuilt_json
 from tasks.render import render_edition
 from tasks.render.folder import FILES
 from tasks.render.manifest import sha256_of, writers
@@ -143,9 +143,9 @@ def test_a_later_versions_measures_and_rules_do_not_reach_an_edition(
     texts = dict(measure_texts())
     texts["application"] += "\nAND FALSE"
     monkeypatch.setattr("warehouse.reading.measures", lambda: parse_measures(texts))
-    monkeypatch.setattr("tasks.definitions.measure_texts", lambda: texts)
+    monkeypatch.setattr("tasks.editions.definitions.measure_texts", lambda: texts)
     fewer = Rulebook(load_rules()[:3], yearly_rules())
-    monkeypatch.setattr("tasks.definitions.rulebook", lambda: fewer)
+    monkeypatch.setattr("tasks.editions.definitions.rulebook", lambda: fewer)
     key = "t3.new_received.total"
     found = explain(built.lake, built.folder, 2020, key)
     assert found.value == found.record_count == 2
@@ -215,7 +215,9 @@ def test_another_version_of_what_writes_the_files_is_named_and_is_no_difference(
         return {proof.key: proof for proof in _file_proofs(lies, fresh, None)}
 
     assert told()["tables.xlsx"].outcome == "different"
-    monkeypatch.setattr("tasks.rebuild.writers", lambda: {**writers(), "xlsxwriter": "99.0"})
+    monkeypatch.setattr(
+        "tasks.publish.rebuild.writers", lambda: {**writers(), "xlsxwriter": "99.0"}
+    )
     other = told()["tables.xlsx"]
     assert other.outcome == "unprovable"
     assert "→ 99.0" in other.note

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.build_edition import preview
-from tasks.edition import Edition, Finding
-from tasks.register import CityFileError, read_corrections
+from tasks.city.register import CityFileError, read_corrections
+from tasks.editions.build import preview
+from tasks.editions.edition import Edition, Finding
 from tests.small_city import NOW, SmallCity
 
 

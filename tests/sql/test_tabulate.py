@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.register import CityFileError, read_organs
-from tasks.tabulate import Tabulation, TabulationError, tabulate
+from tasks.city.register import CityFileError, read_organs
+from tasks.editions.tabulate import Tabulation, TabulationError, tabulate
 from tests.small_city import SmallCity
 from warehouse.reading import reading
 

@@ -11,7 +11,7 @@ import typer
 
 from deployments.cli import build
 from deployments.cli.chinese import in_chinese, wrong_usage
-from tasks.render.typeset import display_width, wrapped
+from tasks.wording.typeset import display_width, wrapped
 
 # What the library says itself; names of options, commands and settings stay as they are.
 ENGLISH = re.compile(

@@ -15,13 +15,13 @@ import typer
 import deployments.cli as cli
 from flows.nightly import LAKE_FAILED, SOURCE_FAILED, end_of
 from flows.pulling import _failed
-from tasks.choices import Names, organ_choices, source_choices
+from tasks.city.names import Names, organ_choices, source_choices
+from tasks.city.register import CityFileError, read_corrections, read_organs
 from tasks.clock import now
-from tasks.register import CityFileError, read_corrections, read_organs
-from tasks.runs import FailedResource, Run
 from tasks.settings import Settings, SettingsError, check_home
 from tasks.sources.errors import SourceUnavailable
 from tasks.sources.model import load_source
+from tasks.watch.runs import FailedResource, Run
 from tests.small_city import ORGANS
 
 Usage = namedtuple("Usage", "total used free")

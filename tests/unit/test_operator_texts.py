@@ -6,11 +6,11 @@ from datetime import date, datetime
 from pathlib import Path
 
 from expectations.rules import BadRow, RuleResult
-from tasks.choices import Names, city_names
-from tasks.notify import run_messages
+from tasks.city.names import Names, city_names
 from tasks.render.nightly import rule_results, source_results
-from tasks.runs import FailedResource, Run
-from tasks.status import ResourceStatus
+from tasks.watch.notify import run_messages
+from tasks.watch.runs import FailedResource, Run
+from tasks.watch.status import ResourceStatus
 
 NAMES = Names({"hot": "热线平台"}, {("hot", "orders"): "热线工单"}, {"A1": "某局"})
 NOW = datetime(2020, 5, 1, 9, 30)

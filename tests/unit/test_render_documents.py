@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.edition import CellValue, Edition
+from tasks.editions.edition import CellValue, Edition
 from tasks.render import word, workbook
 from tasks.render.form import Grid, grids
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 from tests.edition_fixture import edition_2020, edition_2025
 
 EDITIONS = (edition_2020, edition_2025)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasks.edition import CellValue
+from tasks.editions.edition import CellValue
 from tasks.render.form import Grid, flat_tables, grid, grids
 from tests.edition_fixture import edition_2020, edition_2025
 from warehouse.layout import Layout, load_layout

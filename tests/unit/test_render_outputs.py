@@ -16,7 +16,7 @@ import pytest
 from lxml import html as lxml_html
 
 from tasks.audit.run import audit_files
-from tasks.edition import CellValue, Edition
+from tasks.editions.edition import CellValue, Edition
 from tasks.render import folder as folder_module
 from tasks.render import render_edition, tables_json
 from tasks.render.data_files import safe_text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.edition import CellValue, Finding, RecordReference
+from tasks.editions.edition import CellValue, Finding, RecordReference
 from tasks.render import figures as written
 from tasks.render import markdown
 from tasks.render.charts import chart
@@ -24,7 +24,7 @@ from tasks.render.findings import (
 )
 from tasks.render.overview import overview_lines
 from tasks.render.terminal import tables as terminal_tables
-from tasks.render.typeset import typeset
+from tasks.wording.typeset import typeset
 from tests.edition_fixture import edition_2020, edition_2025
 from warehouse.layout import Cell
 

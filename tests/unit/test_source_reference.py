@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.sources.reference import DOCS, renewed
+from tasks.connect.reference import DOCS, renewed
 
 
 @pytest.mark.parametrize(("name", "language"), [("connect.md", "en"), ("connect.zh.md", "zh")])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tasks.connect.new import AUTHS, PAGINATORS, Answers, starting_file
 from tasks.sources.model import load_source
-from tasks.sources.start import AUTHS, PAGINATORS, Answers, starting_file
 
 
 @pytest.mark.parametrize("auth", AUTHS)

@@ -4,8 +4,8 @@ cannot be kept is put on record. Called inside the one transaction.
 
 from __future__ import annotations
 
-from tasks.load_model import Staged, Work
-from tasks.typed import named, quoted
+from tasks.load.batch import Staged, Work
+from tasks.load.typed import named, quoted
 
 
 class Write:

@@ -16,9 +16,9 @@ import yaml
 
 from expectations.balance import CheckResult, Status, check_value, evaluate, number
 from expectations.rules import Rulebook
-from tasks.edition import CellValue, Finding, Organ, RecordReference, record_order
-from tasks.register import CityFileError
-from tasks.tabulate import Figures, Tabulation, Tree
+from tasks.city.register import CityFileError
+from tasks.editions.edition import CellValue, Finding, Organ, RecordReference, record_order
+from tasks.editions.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
 from warehouse.disk import yaml_of
 from warehouse.layout import Equation, Layout, Term

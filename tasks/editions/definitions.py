@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from expectations.rules import Rulebook, rulebook
-from tasks.reconcile import read_published
-from tasks.register import CityFileError
+from tasks.city.register import CityFileError
+from tasks.editions.reconcile import read_published
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.layout import Layout, layout_of_year, layout_texts, parse_layout
 from warehouse.reading import Measure, measure_texts, parse_measures
 
-CHARTS = Path(__file__).parent.parent / "warehouse" / "series.yaml"
+CHARTS = Path(__file__).parents[2] / "warehouse" / "series.yaml"
 LABELS = {
     "layout": "报表格式",
     "overview": "总体情况数字的口径",

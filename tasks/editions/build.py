@@ -11,10 +11,11 @@ from typing import Any
 
 from expectations.rules import Rule, Rulebook
 from expectations.runner import run_rules
-from tasks.compare_editions import changed_besides_cells
-from tasks.definitions import Definitions
-from tasks.edition import Edition, Finding, RecordReference, Series, in_order
-from tasks.edition_store import (
+from tasks.editions.compare import changed_besides_cells
+from tasks.editions.definitions import Definitions
+from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
+from tasks.editions.reconcile import RECORDS_KEPT, reconcile
+from tasks.editions.store import (
     cell_hash,
     find,
     findings_hash,
@@ -23,8 +24,7 @@ from tasks.edition_store import (
     restate,
     save,
 )
-from tasks.reconcile import RECORDS_KEPT, reconcile
-from tasks.tabulate import Tabulation, tabulate
+from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.disk import yaml_of
 from warehouse.lake import Lake
 from warehouse.layout import Layout

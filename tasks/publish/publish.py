@@ -12,19 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from tasks.approve import approvers, check_code, check_two_persons
-from tasks.build_edition import preview
 from tasks.check import table_versions
-from tasks.compare_editions import (
+from tasks.editions.build import preview
+from tasks.editions.compare import (
     CellDifference,
     changed_besides_cells,
     compare,
     earlier_edition,
 )
-from tasks.definitions import Definitions
-from tasks.edition import Edition, Finding
-from tasks.edition_store import NoEdition, changed_rows, figures_besides_tables, load
-from tasks.publish_files import Approval, finish_interrupted, freeze, staging_folder, write_files
+from tasks.editions.definitions import Definitions
+from tasks.editions.edition import Edition, Finding
+from tasks.editions.store import NoEdition, changed_rows, figures_besides_tables, load
+from tasks.publish.approve import approvers, check_code, check_two_persons
+from tasks.publish.files import Approval, finish_interrupted, freeze, staging_folder, write_files
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError, transaction

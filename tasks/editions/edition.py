@@ -13,7 +13,7 @@ from expectations.rules import Rulebook, rulebook
 from warehouse.layout import Layout
 
 if TYPE_CHECKING:
-    from tasks.definitions import Definitions
+    from tasks.editions.definitions import Definitions
 
 Scope = Literal["own", "rolled_up"]
 Severity = Literal["block", "quarantine", "warn"]

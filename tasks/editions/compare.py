@@ -9,8 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from expectations.balance import number
-from tasks.edition import CellValue, Edition, Scope
-from tasks.edition_store import load
+from tasks.editions.edition import CellValue, Edition, Scope
+from tasks.editions.store import load
 from warehouse.lake import Connection, Lake
 
 SCOPE_LABELS: dict[Scope, str] = {"own": "本机关", "rolled_up": "含所属"}

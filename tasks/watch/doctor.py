@@ -70,7 +70,7 @@ def _home(settings: Settings, now: datetime) -> Examined:
 
 
 def _city(settings: Settings, now: datetime) -> Examined:
-    from tasks.register import read_corrections, read_organs
+    from tasks.city.register import read_corrections, read_organs
 
     organs = read_organs(settings.city / "organs.csv")
     corrections = read_corrections(settings.city / "corrections.yaml")

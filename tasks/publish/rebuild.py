@@ -19,12 +19,12 @@ from typing import Any, Literal
 import duckdb
 
 from expectations.runner import reason_of
-from tasks.build_edition import compute
-from tasks.compare_editions import CellDifference, changed_besides_cells, compare
-from tasks.definitions import LABELS, Definitions
-from tasks.edition import Edition, Finding
-from tasks.edition_store import NoEdition, cell_hash, find, findings_hash, load
-from tasks.publish_files import DATABASE, DIFFERENCES, Approval, kept_approval, write_files
+from tasks.editions.build import compute
+from tasks.editions.compare import CellDifference, changed_besides_cells, compare
+from tasks.editions.definitions import LABELS, Definitions
+from tasks.editions.edition import Edition, Finding
+from tasks.editions.store import NoEdition, cell_hash, find, findings_hash, load
+from tasks.publish.files import DATABASE, DIFFERENCES, Approval, kept_approval, write_files
 from tasks.render import render_edition
 from tasks.render.folder import FILES
 from tasks.render.manifest import MANIFEST, sha256_of, writers

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 import duckdb
 import yaml
 
+from tasks.load.typed import prepare
 from tasks.sources import address
 from tasks.sources.decode import Undecodable, decode
 from tasks.sources.errors import SourceContractError
@@ -23,7 +24,6 @@ from tasks.sources.model.source import Source
 from tasks.sources.page import business_code
 from tasks.sources.select import path_of, text
 from tasks.sources.session import Answer, Client, Request
-from tasks.typed import prepare
 from warehouse.tables import Table, table
 
 SAMPLE = 200

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tasks.publish_files import frozen_files_changed
+from tasks.publish.files import frozen_files_changed
 from tasks.settings import Settings
 from warehouse.lake import Connection, Lake, LakeError
 

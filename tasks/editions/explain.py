@@ -9,10 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tasks.edition import CellValue, Scope
-from tasks.edition_store import NoEdition, load
+from tasks.editions.edition import CellValue, Scope
+from tasks.editions.store import NoEdition, load
+from tasks.editions.tabulate import Tabulation, tabulate
 from tasks.render.figures import definition, json_number
-from tasks.tabulate import Tabulation, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.lake import Lake, LakeError
 from warehouse.layout import Cell, Layout, layout_of_year

@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from tasks import clock
-from tasks.load import Batch, load, load_batch
-from tasks.pull import plan, pull
+from tasks.load.load import Batch, load, load_batch
 from tasks.sources.model import Resource, Source
+from tasks.sources.pull import plan, pull
 from warehouse.lake import Lake
 
 REASONS = {

@@ -18,6 +18,8 @@ import duckdb
 import requests
 
 from tasks import clock
+from tasks.connect.fields import paging_of
+from tasks.load.typed import ListTyping, make_codes, named, prepare
 from tasks.sources.compiled import Context, Row
 from tasks.sources.connector import ApiPull, control_count, cursor_text, requests_of
 from tasks.sources.errors import SourceContractError, SourceError
@@ -25,11 +27,9 @@ from tasks.sources.folder import open_folder, projector_of, wanted_of
 from tasks.sources.landing import LandingWriter
 from tasks.sources.model import Child, Resource, Single, Source
 from tasks.sources.page import Page, business_code, is_same
-from tasks.sources.propose import paging_of
 from tasks.sources.session import Client
 from tasks.sources.windows import Window, parse_moment, split
 from tasks.sources.workbook import UnreadableWorkbook, read_workbook
-from tasks.typed import ListTyping, make_codes, named, prepare
 
 SAMPLE = 50
 SHOWN = 3

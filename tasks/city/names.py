@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from tasks.register import CityFileError, read_organs
-from tasks.render.typeset import typeset
+from tasks.city.register import CityFileError, read_organs
+from tasks.wording.typeset import typeset
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 
 

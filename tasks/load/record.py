@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tasks import clock
-from tasks.load_model import ListResult, LoadResult, Staged, Work
+from tasks.load.batch import ListResult, LoadResult, Staged, Work
+from tasks.load.typed import insert_sql, literal, quoted
 from tasks.sources.windows import moment_text
-from tasks.typed import insert_sql, literal, quoted
 from warehouse.lake import transaction
 
 Row = dict[str, Any]

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from tasks.choices import Names
-from tasks.deadlines import Deadlines, limits
-from tasks.edition import Edition
-from tasks.render.typeset import typeset
-from tasks.runs import Run
+from tasks.city.names import Names
+from tasks.editions.edition import Edition
 from tasks.settings import Settings
-from tasks.status import ResourceStatus
+from tasks.watch.deadlines import Deadlines, limits
+from tasks.watch.runs import Run
+from tasks.watch.status import ResourceStatus
+from tasks.wording.typeset import typeset
 from warehouse.lake import Connection, Lake, LakeError, transaction
 
 logger = logging.getLogger("nianbao.notify")

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks import clock
+from tasks.load.typed import insert_sql, quoted
 from tasks.sources.connector import ApiPull, control_count, cursor_text, requests_of
 from tasks.sources.landing import Landed, LandingWriter
 from tasks.sources.model import ControlTotal, Resource, Source, WindowRule
 from tasks.sources.session import Client
 from tasks.sources.windows import Window, moment_text, parse_moment, split
-from tasks.typed import insert_sql, quoted
 from warehouse.lake import Lake
 
 WINDOWS_A_PULL = 12

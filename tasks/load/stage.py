@@ -5,10 +5,10 @@ Nothing of the lake is changed here. A source that broke its contract stops the 
 
 from __future__ import annotations
 
-from tasks.load_model import ListResult, Staged, Work, parent_column, short
+from tasks.load.batch import ListResult, Staged, Work, parent_column, short
+from tasks.load.typed import ListTyping, make_codes, named, prepare, quoted
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Child, Resource
-from tasks.typed import ListTyping, make_codes, named, prepare, quoted
 
 FEW = 3
 FEW_REMOVED = 20

@@ -1,5 +1,5 @@
 -- How a landed text becomes a typed value; NULL when it is none. Every macro takes text that
--- `text_of` has cleaned, except `text_of` itself. Used by tasks/typed.py.
+-- `text_of` has cleaned, except `text_of` itself. Used by typed.py.
 
 -- The kinds of blank that offices and vendors put around a value.
 CREATE OR REPLACE TEMP MACRO blanks() AS

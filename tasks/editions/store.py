@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import Any
 
 from expectations.balance import number
-from tasks.definitions import Definitions
-from tasks.edition import (
+from tasks.editions.definitions import Definitions
+from tasks.editions.edition import (
     CellValue,
     Edition,
     Finding,

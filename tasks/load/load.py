@@ -14,10 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from tasks import clock
-from tasks.load_model import Batch, ListResult, LoadResult, Work
-from tasks.load_record import Record
-from tasks.load_stage import Stage
-from tasks.load_write import Write
+from tasks.load.batch import Batch, ListResult, LoadResult, Work
+from tasks.load.merge import Write
+from tasks.load.record import Record
+from tasks.load.stage import Stage
 from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import Landed, Manifest
 from tasks.sources.model import Resource, Source

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tasks.edition import CellValue, Organ, Scope
+from tasks.editions.edition import CellValue, Organ, Scope
 from warehouse.cells import OrganFilter, is_loaded, own_figures
 from warehouse.layout import Cell, Layout
 from warehouse.reading import Reading, organs_of_year

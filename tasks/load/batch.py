@@ -7,9 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from tasks.load.typed import ListTyping, literal
 from tasks.sources.landing import Manifest
 from tasks.sources.model import Child, Resource, Source
-from tasks.typed import ListTyping, literal
 from warehouse.lake import Connection
 
 

@@ -11,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tasks.compare_editions import CellDifference, write_csv
-from tasks.edition import Edition
-from tasks.edition_store import changed_rows
+from tasks.editions.compare import CellDifference, write_csv
+from tasks.editions.edition import Edition
+from tasks.editions.store import changed_rows
 from tasks.render import render_edition
 from tasks.render.manifest import MANIFEST, changed_files, sha256_of
 from tasks.settings import Settings

@@ -1,0 +1,1 @@
+"""Editions: from the records of a snapshot to cells and findings, kept, compared, explained."""

@@ -1,0 +1,1 @@
+"""What a person signs: approval, frozen files, proof by rebuilding, and the lake's upkeep."""
