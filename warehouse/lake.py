@@ -26,6 +26,7 @@ from warehouse.catalog import (
     opened,
     quoted,
 )
+from warehouse.errors import EntryError
 from warehouse.lake_errors import LakeBusy, LakeError, NoLake, explained, unwritable
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Lake:
     def read(self, snapshot: int | None = None) -> Iterator[Connection]:
         """A connection that cannot write, on the newest or a given snapshot.
 
-        Raises LakeError when there is no lake yet.
+        Raises NoLake when there is no lake yet.
         """
         if self.catalog.is_there() is False:
             raise self._no_lake()
@@ -182,7 +183,7 @@ class Lake:
     def snapshot_at(self, moment: datetime) -> int:
         """The snapshot that was newest at a moment (Asia/Shanghai, without zone).
 
-        Raises LakeError when the lake began later.
+        Raises EntryError when the lake began later.
         """
         with self.read() as connection:
             row = connection.execute(
@@ -191,7 +192,7 @@ class Lake:
                 [moment.replace(tzinfo=None)],
             ).fetchone()
         if row is None or row[0] is None:
-            raise LakeError(f"{moment:%Y-%m-%d %H:%M} 时还没有数据,请选更晚的时刻")
+            raise EntryError(f"{moment:%Y-%m-%d %H:%M} 时还没有数据,请选更晚的时刻")
         return int(row[0])
 
 

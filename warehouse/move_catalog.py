@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file, quoted
+from warehouse.errors import ConfigurationError
 from warehouse.lake import (
     Connection,
     Lake,
@@ -74,7 +75,7 @@ def _prepared(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> Ite
             connection.execute("DETACH lake")
             target.attach(connection, "target")
             if _newest(connection, "target"):
-                raise LakeError(f"{target.shown} 中已有一个湖,未改动。请换一个空的库")
+                raise ConfigurationError(f"{target.shown} 中已有一个湖,未改动。请换一个空的库")
             yield connection
     finally:
         connection.close()

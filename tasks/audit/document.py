@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from warehouse.errors import EntryError
 
-class UnreadableDocument(ValueError):
+
+class UnreadableDocument(EntryError):
     """A file that cannot be audited; the message says in Chinese why and what to do."""
 
 

@@ -29,7 +29,8 @@ from tasks.render import render_edition
 from tasks.render.folder import FILES
 from tasks.render.manifest import MANIFEST, sha256_of, writers
 from tasks.settings import Settings
-from warehouse.lake import Lake, LakeError
+from warehouse.errors import EntryError
+from warehouse.lake import Lake
 
 Outcome = Literal["same", "different", "unprovable"]
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -41,7 +42,7 @@ Progress = Callable[[str], None]
 NOT_IN_MANIFEST_OF_REBUILT = ("files", "software")
 
 
-class CannotRebuild(LakeError):
+class CannotRebuild(EntryError):
     """What was asked for cannot be done; the message says why."""
 
 
