@@ -66,6 +66,9 @@ class Settings(BaseSettings):
         10, ge=0, description="来源无应答时,第一次重取前等待的秒数;其后加倍"
     )
     memory_limit: str = Field("1GB", description="DuckDB 每个连接的内存上限")
+    temporary: Path | None = Field(
+        None, description="内存放不下时暂存到哪个目录(本机磁盘);默认在数据目录中"
+    )
     threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
     port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")
     auth: SecretStr | None = Field(None, description="操作页面的登录,写作 用户:密码;不设则不登录")
@@ -100,10 +103,10 @@ class Settings(BaseSettings):
                 )
         return values
 
-    @field_validator("home", "city")
+    @field_validator("home", "city", "temporary")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path and path.expanduser().absolute()
 
     @property
     def city_name(self) -> str:
@@ -146,6 +149,7 @@ class Settings(BaseSettings):
             self.threads,
             write_timeout,
             self.catalog.get_secret_value(),
+            self.temporary,
         )
 
     @cached_property

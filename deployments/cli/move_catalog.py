@@ -20,7 +20,11 @@ def move_catalog() -> None:
     if not address:
         raise ConfigurationError("没有设 NIANBAO_CATALOG:不知道要迁到哪个 PostgreSQL 库")
     source = sqlite_of(settings.home)
-    lake = Lake(settings.home, settings.memory_limit, settings.threads, write_timeout=10)
+    lake = Lake(
+        *(settings.home, settings.memory_limit, settings.threads),
+        write_timeout=10,
+        temporary=settings.temporary,
+    )
     moved = move(lake, source, PostgresCatalog.of(address))
     print(
         f"已把 {moved.tables} 张目录表共 {moved.rows:,} 行迁到 {moved.target},最新快照 {moved.snapshot}。"
