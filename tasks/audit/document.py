@@ -11,8 +11,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from warehouse.errors import EntryError
 
-class UnreadableDocument(ValueError):
+
+class UnreadableDocument(EntryError):
     """A file that cannot be audited; the message says in Chinese why and what to do."""
 
 
