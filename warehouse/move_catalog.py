@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file, quoted
+from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file
 from warehouse.lake import (
     Connection,
     Lake,
@@ -19,6 +19,7 @@ from warehouse.lake import (
     transaction,
 )
 from warehouse.lake_errors import explained
+from warehouse.sql import quoted
 
 INLINED = "ducklake_inlined_data_"
 """Tables of rows that were too few for a file; each kind of catalog types them its own way."""

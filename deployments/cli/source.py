@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.connect.check import ListCheck
+    from tasks.connect.source_check import ListCheck
 
 app = typer.Typer(help="接入信息系统:新建、检查来源文件。", no_args_is_help=True)
 
@@ -80,7 +80,7 @@ def check(
     from rich.console import Console
 
     from deployments.cli import Exit
-    from tasks.connect.check import check_source
+    from tasks.connect.source_check import check_source
     from tasks.settings import Settings
     from tasks.sources.errors import SourceUnavailable
     from tasks.sources.model import load_source

@@ -30,6 +30,7 @@ from tasks.render.folder import FILES
 from tasks.render.manifest import MANIFEST, sha256_of, writers
 from tasks.settings import Settings
 from warehouse.lake import Lake, LakeError
+from warehouse.sql import quoted
 
 Outcome = Literal["same", "different", "unprovable"]
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -318,8 +319,7 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
     note = "按内容比较:DuckDB 每次写出的文件字节不同"
     with duckdb.connect() as connection:
         for place, path in (("kept", lies), ("fresh", fresh)):
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS {place} (READ_ONLY)")
+            connection.execute(f"ATTACH {quoted(path)} AS {place} (READ_ONLY)")
         tables = [
             {
                 table
