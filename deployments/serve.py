@@ -26,6 +26,7 @@ from deployments.server import HOST, server_environment
 from tasks.publish.approve import approvers
 from tasks.settings import Settings, check_home, quiet_environment
 from warehouse.disk import yaml_of
+from warehouse.errors import MachineError
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -39,7 +40,7 @@ POLL_SECONDS = 2
 RUNS_AT_ONCE = 4
 
 
-class ServeError(ValueError):
+class ServeError(MachineError):
     """The services cannot be started; the message says what to do."""
 
 

@@ -35,6 +35,7 @@ from expectations.conditions import (
     both,
 )
 from warehouse.disk import yaml_of
+from warehouse.errors import ConfigurationError
 from warehouse.sql import literal
 from warehouse.tables import Table, all_tables, table
 
@@ -49,7 +50,7 @@ Status = Literal["pass", "fail", "not_run"]
 Scalar = bool | int | float | str
 
 
-class RuleError(ValueError):
+class RuleError(ConfigurationError):
     """A rule file that cannot be used; the message names the file, the rule and the key."""
 
 

@@ -16,7 +16,7 @@ from flows.progress import progress
 from tasks.clock import now
 from tasks.settings import Settings
 from tasks.steps import maintain_step
-from warehouse.lake import LakeError
+from warehouse.errors import NianbaoError
 
 
 @flow(
@@ -33,7 +33,7 @@ def maintenance() -> State[None]:
     try:
         with progress() as progresses:
             tidied = maintain_step(lake, settings, now=now(), progress=progresses.step)
-    except LakeError as error:
+    except NianbaoError as error:
         return refused(error)
     refresh_form_defaults()
     publish_maintenance(tidied)

@@ -13,16 +13,16 @@ from prefect.client.schemas.objects import State
 from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
-from flows.forms import BLOCKED, answers_entries, choices, done, field, refused
+from flows.forms import answers_entries, choices, done, field, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.clock import now
 from tasks.publish.approve import ApprovalRefused, approvers
-from tasks.publish.publish import Request, Unanswered
+from tasks.publish.publish import Request
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step
 from tasks.watch.notify import edition_messages
-from warehouse.lake import LakeError
+from warehouse.errors import NianbaoError
 
 STEPS = 4
 """Fingerprint, data, files, approval."""
@@ -95,8 +95,8 @@ def publish(
         with progress(STEPS) as progresses:
             prepare_lake_step(lake, settings.city, now())
             published = publish_step(lake, settings, request, now=now(), progress=progresses.step)
-    except LakeError as error:
-        return refused(error, BLOCKED if isinstance(error, Unanswered) else None)
+    except NianbaoError as error:
+        return refused(error)
     publish_publication(published, settings)
     year = published.edition.report_year
     notify_step(

@@ -40,7 +40,7 @@ from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
 from tasks.watch.notify import edition_messages
 from tasks.watch.runs import keep_run
-from warehouse.lake import LakeError
+from warehouse.errors import NianbaoError
 
 STEPS = 6
 """Last year, this year, balance, records, writing, files."""
@@ -101,7 +101,7 @@ def year_end(
         if replaced and not reason.strip():
             raise WrongInput(f"{year} 年已发布版次 {replaced}。另编新版请填写“编制理由”")
         snapshot = lake.snapshot_at(moment) if moment else None
-    except (WrongInput, LakeError) as error:
+    except NianbaoError as error:
         return refused(error)
     run = new_run("year-end", f"年终编制 {year}", started_at)
     with progress(STEPS) as progresses:

@@ -13,9 +13,10 @@ import typer
 
 from deployments.cli.figures import Year
 from tasks.wording.typeset import typeset
+from warehouse.errors import EntryError, ExitCode
 
 
-class UsageError(ValueError):
+class UsageError(EntryError):
     """A command used where it cannot work; the message says how."""
 
 
@@ -60,16 +61,12 @@ def _quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 
 
-def _refuse_wrong_input(state: Any) -> None:
+def _tell_refusal(state: Any) -> None:
     """End with the flow's own answer where it was asked for something that cannot be."""
-    from deployments.cli import Exit
-    from flows.forms import BLOCKED, WRONG_INPUT
-
-    if state.name == WRONG_INPUT:
+    code = state.result(raise_on_failure=False) if state.is_failed() else None
+    if isinstance(code, ExitCode):
         print(typeset(f"错误:{state.message}"), file=sys.stderr)
-        # A finding that blocks is the figures' matter, not that of who typed the command.
-        is_blocked = state.result(raise_on_failure=False) == BLOCKED
-        raise typer.Exit(Exit.BLOCKED if is_blocked else Exit.WRONG_USE)
+        raise typer.Exit(code)
 
 
 def nightly(
@@ -92,7 +89,7 @@ def nightly(
 
 def _tell_run(state: Any, kind: str, title: str) -> None:
     """What a run that pulled came to, and which sources it could not pull."""
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
     from flows.nightly import LAKE_FAILED, SOURCE_FAILED
     from tasks.watch.runs import last_run
 
@@ -107,7 +104,9 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
         print(typeset(f"  {failed.source} {failed.resource}:{failed.message}"))
     print(typeset("各项资源的情况:nianbao status"))
     if kept[1]:
-        raise typer.Exit(Exit.SOURCE_FAILED if state.name == SOURCE_FAILED else Exit.WRONG_USE)
+        raise typer.Exit(
+            ExitCode.SOURCE_FAILED if state.name == SOURCE_FAILED else ExitCode.WRONG_USE
+        )
 
 
 def backfill(
@@ -150,7 +149,7 @@ def backfill(
             if day is not None:
                 wanted[name] = day.date()
         state: Any = flow(**wanted, return_state=True)
-    _refuse_wrong_input(state)
+    _tell_refusal(state)
     _tell_run(state, "backfill", "补取")
 
 
@@ -175,7 +174,7 @@ def year_end(
 ) -> None:
     """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
     _quiet_prefect()
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
 
     if pull and not demo:
         _tell_if_not_served()
@@ -190,7 +189,7 @@ def year_end(
             built_by=built_by,
             return_state=True,
         )
-    _refuse_wrong_input(state)
+    _tell_refusal(state)
     if state.is_failed() and state.name != "有阻断问题":
         state.result()
         return
@@ -205,7 +204,7 @@ def year_end(
     Console().print(summary(edition, settings.editions / edition.id))
     print(state.message)
     if edition.blocking_findings:
-        raise typer.Exit(Exit.BLOCKED)
+        raise typer.Exit(ExitCode.BLOCKED)
 
 
 def publish(
@@ -243,7 +242,7 @@ def publish(
         stale_reason=stale_reason,
         return_state=True,
     )
-    _refuse_wrong_input(state)
+    _tell_refusal(state)
     if state.is_failed():
         state.result()
     from deployments.cli import open_lake

@@ -19,6 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from warehouse.disk import UnreadableFile, text_of, yaml_of
+from warehouse.errors import ConfigurationError
 from warehouse.lake import Lake, transaction
 from warehouse.sql import insert_many
 from warehouse.tables import table
@@ -30,7 +31,7 @@ CALENDAR_FROM = 2004
 """The first year the calendar package knows."""
 
 
-class CityFileError(ValueError):
+class CityFileError(ConfigurationError):
     """A file of the city's folder that cannot be used; the message names file, line and remedy."""
 
 

@@ -25,6 +25,7 @@ from tasks.sources.model.auth import Auth
 from tasks.sources.model.source import Source
 from tasks.sources.page import business_code
 from tasks.sources.select import path_of, text
+from warehouse.lake import in_memory
 from warehouse.tables import Table, table
 
 SAMPLE = 200
@@ -176,7 +177,7 @@ def propose_from(url: str, answer: Answer, table_name: str | None = None) -> Pro
         cursor=next((name for name in columns if _UPDATED.search(name)), None),
         table=table_name,
     )
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         prepare(connection)
         for name, values in columns.items():
             if _is_personal(name, values):

@@ -29,6 +29,7 @@ from tasks.sources.model import Child, Resource, Single, Source
 from tasks.sources.page import Page, business_code, is_same
 from tasks.sources.windows import Window, parse_moment, split
 from tasks.sources.workbook import UnreadableWorkbook, read_workbook
+from warehouse.lake import in_memory
 from warehouse.sql import named
 
 SAMPLE = 50
@@ -110,7 +111,7 @@ def _check_resource(source: Source, rule: Resource) -> Iterator[ListCheck]:
             name: [str(writer.folder / file.name) for file in listed]
             for name, listed in writer.close().items()
         }
-        with duckdb.connect() as connection:
+        with in_memory() as connection:
             prepare(connection)
             make_codes(connection, source, rules)
             for one in rules:

@@ -14,12 +14,13 @@ from tasks.editions.store import NoEdition, load
 from tasks.editions.tabulate import Tabulation, tabulate
 from tasks.render.figures import definition, json_number
 from warehouse.cells import Record, cell_sql, count_records, records
-from warehouse.lake import Lake, LakeError
+from warehouse.errors import EntryError
+from warehouse.lake import Lake
 from warehouse.layout import Cell, Layout, layout_of_year
 from warehouse.reading import Measure, Reading, reading
 
 
-class NoSuchCell(LakeError):
+class NoSuchCell(EntryError):
     """The key names no cell, or the organ is not in the year's tree; near ones are named."""
 
 

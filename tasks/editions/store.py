@@ -23,14 +23,15 @@ from tasks.editions.edition import (
     in_order,
     record_order,
 )
-from warehouse.lake import Connection, Lake, LakeError, transaction
+from warehouse.errors import EntryError
+from warehouse.lake import Connection, Lake, transaction
 from warehouse.reading import Reading
 from warehouse.sql import insert_many
 
 Cells = dict[tuple[str, Scope], dict[str, CellValue]]
 
 
-class NoEdition(LakeError):
+class NoEdition(EntryError):
     """There is no such edition; the message says how to make one."""
 
 

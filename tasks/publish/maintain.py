@@ -14,7 +14,7 @@ from pathlib import Path
 from tasks.publish.files import frozen_files_changed
 from tasks.settings import Settings
 from warehouse.beijing import to_beijing
-from warehouse.lake import Connection, Lake, LakeError
+from warehouse.lake import Connection, Lake, NoLake
 
 READERS_MAY_TAKE = timedelta(days=1)
 """A file that no snapshot needs stays this long: someone may be reading it still."""
@@ -45,7 +45,7 @@ def maintain(
 ) -> Maintained:
     """Tidy the lake. Raises LakeError without a lake or while another process writes."""
     if not lake.exists():
-        raise LakeError("还没有数据,不需要整理。请先运行夜间取数(nightly)")
+        raise NoLake("还没有数据,不需要整理。请先运行夜间取数(nightly)")
     before = _files(lake.files)
     keep_after = now - timedelta(days=settings.keep_snapshot_days)
     with lake.write() as connection:

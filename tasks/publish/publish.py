@@ -27,18 +27,19 @@ from tasks.publish.approve import approvers, check_code, check_two_persons
 from tasks.publish.files import Approval, finish_interrupted, freeze, staging_folder, write_files
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
-from warehouse.lake import Connection, Lake, LakeError, transaction
+from warehouse.errors import EntryError, FindingsError
+from warehouse.lake import Connection, Lake, transaction
 
 FIGURE_TABLES = ("ops.correction", "ops.quarantine")
 """Tables besides the core ones that decide figures."""
 Progress = Callable[[str], None]
 
 
-class PublishRefused(LakeError):
+class PublishRefused(EntryError):
     """The edition cannot be published as asked; the message says what to do."""
 
 
-class Unanswered(PublishRefused):
+class Unanswered(FindingsError):
     """Findings block, and nobody said why the edition may be published all the same."""
 
 

@@ -10,7 +10,8 @@ import pytest
 from tasks.editions.build import Built, build_edition, preview
 from tasks.editions.store import NoEdition, load
 from tests.small_city import NOW, SmallCity
-from warehouse.lake import LakeError, transaction
+from warehouse.errors import EntryError
+from warehouse.lake import transaction
 
 
 def build(small: SmallCity, **more: object) -> Built:
@@ -89,7 +90,7 @@ def test_last_years_published_figures_stand_for_last_year(small: SmallCity) -> N
 
 
 def test_an_edition_as_of_a_moment_takes_the_snapshot_of_then(small: SmallCity) -> None:
-    with pytest.raises(LakeError, match="还没有数据"):
+    with pytest.raises(EntryError, match="还没有数据"):
         small.lake.snapshot_at(NOW - timedelta(days=4000))
     assert small.lake.snapshot_at(NOW + timedelta(days=4000)) == small.lake.snapshot()
 
