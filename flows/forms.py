@@ -32,6 +32,8 @@ from warehouse.errors import Concern, EntryError, NianbaoError
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")
 ALL = "全部"
+UNCHOSEN = "请选择"
+"""What a form shows before one of a list is chosen."""
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
 REFUSED: Mapping[Concern, str] = {
@@ -73,9 +75,10 @@ def choices(names: Iterable[str], *first: str) -> dict[str, Any]:
 def many_of(names: Iterable[str]) -> dict[str, Any]:
     """The schema of any number of choices from a list."""
     listed = list(names)
-    if not listed:
-        return {}
-    return {"items": {"type": "string", "enum": listed}, "uniqueItems": True}
+    return {
+        "items": {"type": "string", **({"enum": listed} if listed else {})},
+        "uniqueItems": True,
+    }
 
 
 def refused(error: NianbaoError) -> State[Any]:
@@ -158,8 +161,8 @@ def known(name: str, offered: Mapping[str, Chosen], what: str) -> Chosen:
 
 
 def default_year(today: date) -> int:
-    """Last year until 31 March (条例第四十九条), this year after that."""
-    return today.year - 1 if (today.month, today.day) <= (3, 31) else today.year
+    """The last year that is over: a report tells of a whole year (条例第四十九条)."""
+    return today.year - 1
 
 
 def checked_year(year: int, today: date) -> int:

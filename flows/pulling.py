@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prefect import get_run_logger
 from prefect.futures import PrefectFuture, as_completed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import exponential_backoff
 
 from flows.progress import Meter, Progresses
 from tasks.clock import now
@@ -34,12 +34,6 @@ class Selection:
     resource: str | None = None
     window_from: str | None = None
     window_to: str | None = None
-
-
-def side_by_side() -> TaskRunner[PrefectFuture[Any]]:
-    """Tasks in threads of this process: pulling waits for the network, not for a core."""
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=Settings().fetch_workers)
-    return runner  # type: ignore[return-value]
 
 
 def pull_sources(
@@ -107,16 +101,22 @@ def _pull_and_load(
         if count[name]
     }
     done = dict.fromkeys(by_name, 0)
-    futures: dict[PrefectFuture[Landed], Pull] = {}
-    for pull in planned:
-        report = meters[pull.source.name].of(pull.title)
-        futures[pull_step.submit(pull, settings.landing, report)] = pull
-    for future in as_completed(list(futures)):
-        pull = futures[future]
-        name = pull.source.name
-        _load(future, pull, lake, run)
-        done[name] += 1
-        _show(meters[name], done[name], count[name])
+    step = pull_step.with_options(
+        retry_delay_seconds=exponential_backoff(backoff_factor=settings.retry_seconds)
+    )
+    # Threads of this process: pulling waits for the network, not for a core.
+    with ThreadPoolTaskRunner[Landed](max_workers=settings.fetch_workers) as threads:
+        futures: dict[PrefectFuture[Landed], Pull] = {}
+        for pull in planned:
+            report = meters[pull.source.name].of(pull.title)
+            given = {"pull_of": pull, "landing": settings.landing, "progress": report}
+            futures[threads.submit(step, given)] = pull
+        for future in as_completed(list(futures)):
+            pull = futures[future]
+            name = pull.source.name
+            _load(future, pull, lake, run)
+            done[name] += 1
+            _show(meters[name], done[name], count[name])
 
 
 def _show(meter: Meter, done: int, count: int) -> None:

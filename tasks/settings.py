@@ -1,6 +1,6 @@
 """The one settings object: environment variables `NIANBAO_…`, and where things lie.
 
-Also the one place that turns every library's telemetry off (`quiet_environment`); it is
+Also the one place that turns every library's telemetry off (`quiet_libraries`); it is
 applied before Prefect or Great Expectations is imported.
 """
 
@@ -207,23 +207,32 @@ def read_environment_file(path: Path) -> dict[str, str]:
     return values
 
 
-def quiet_environment(settings: Settings) -> None:
-    """Turn telemetry off everywhere and give Prefect a private home under the data home.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The page of long standing; the newer one is still being built.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+}
 
-    What the operator has set in the environment stands.
-    """
-    for name, value in {
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The page of long standing; the newer one is still being built.
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",
-        "PREFECT_HOME": str(settings.home / "prefect"),
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
-    }.items():
+
+def quiet_libraries() -> None:
+    """Turn every library's telemetry off in this process. What the operator has set in the
+    environment stands; nothing is read from disk, and nothing made there."""
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def quiet_environment(settings: Settings) -> None:
+    """`quiet_libraries`, and a private home for Prefect under the data home.
+
+    For those who start something: before Prefect is imported.
+    """
+    quiet_libraries()
+    os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
     # Prefect creates the last folder only, and says no more than "unable to open database".
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

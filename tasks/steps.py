@@ -14,7 +14,7 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task, exponential_backoff
+from prefect.tasks import Task
 
 from expectations.rules import RuleResult
 from tasks.check import check_core
@@ -55,7 +55,6 @@ def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
     name="pull 取数",
     task_run_name="pull {pull_of.source.name}.{pull_of.resource.name} {pull_of.title}",
     retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=Settings().retry_seconds),
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,

@@ -54,11 +54,13 @@ def _tell_if_not_served() -> None:
 def _quiet_prefect() -> None:
     """See that a run can be kept at all, and keep Prefect's own log lines off the terminal: the command says itself what happened.
     They stay in the run's log in the UI. Set PREFECT_LOGGING_LEVEL to see them."""
-    from tasks.settings import Settings, check_home
+    from tasks.settings import Settings, check_home, quiet_environment
 
-    check_home(Settings())
+    settings = Settings()
+    check_home(settings)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+    quiet_environment(settings)
 
 
 def _tell_refusal(state: Any) -> None:
@@ -135,15 +137,20 @@ def backfill(
     if not demo:
         _tell_if_not_served()
     with _demo_city(demo):
-        from flows.backfill import RESOURCES, SOURCES
         from flows.backfill import backfill as flow
+        from tasks.city.names import resource_choices, source_choices
+        from tasks.settings import Settings
 
+        city = Settings().city
         wanted: dict[str, Any] = {}
         if source:
-            wanted["source"] = _offered(source, SOURCES, "来源系统")
+            sources = source_choices(city)
+            wanted["source"] = _offered(source, sources, "来源系统")
             if resource:
-                owner = SOURCES[wanted["source"]]
-                of_source = {title: r for title, (s, r) in RESOURCES.items() if s == owner}
+                owner = sources[wanted["source"]]
+                of_source = {
+                    title: r for title, (s, r) in resource_choices(city).items() if s == owner
+                }
                 wanted["resource"] = _offered(resource, of_source, "资源")
         for name, day in (("from_on", from_on), ("to_on", to_on)):
             if day is not None:

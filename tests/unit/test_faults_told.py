@@ -123,7 +123,6 @@ def test_organs_saved_by_a_spreadsheet(tmp_path: Path) -> None:
         path = _organs(tmp_path, text, "gb18030")
         with pytest.raises(CityFileError, match=r"organs.csv: 不是 UTF-8.*CSV UTF-8"):
             read_organs(path)
-        organ_choices.cache_clear()
         assert organ_choices(tmp_path) == {}
 
 
