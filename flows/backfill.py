@@ -25,7 +25,7 @@ from flows.forms import (
 from flows.lost_runs import tell_lost_run
 from flows.nightly import end_of, new_run
 from flows.progress import progress
-from flows.pulling import Window, pull_sources
+from flows.pulling import Selection, pull_sources
 from tasks.city.names import city_names, resource_choices, source_choices
 from tasks.clock import now
 from tasks.settings import Settings
@@ -77,7 +77,7 @@ def backfill(
     except WrongInput as error:
         return refused(error)
     run = new_run("backfill", f"补取 {from_on} 至 {to_on}", started_at)
-    window = Window(
+    window = Selection(
         source=source_name,
         resource=resource_name,
         window_from=f"{from_on}T00:00:00",

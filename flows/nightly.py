@@ -23,7 +23,7 @@ from flows.forms import (
 )
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
-from flows.pulling import Window, pull_sources
+from flows.pulling import Selection, pull_sources
 from tasks.city.names import Names, city_names
 from tasks.clock import now
 from tasks.settings import Settings
@@ -77,7 +77,7 @@ def nightly(
     with progress() as progresses:
         progresses.step("准备数据湖")
         prepare_lake_step(lake, settings.city, started_at)
-        pull_sources(settings, lake, run, progresses, Window(full=full))
+        pull_sources(settings, lake, run, progresses, Selection(full=full))
         progresses.step("核对记录")
         results = check_step(lake, started_at.date(), run.id, now())
     keep_run(lake, run, now=now())

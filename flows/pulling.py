@@ -12,12 +12,13 @@ from prefect.tasks import exponential_backoff
 
 from flows.progress import Meter, Progresses
 from tasks.clock import now
+from tasks.load.control_totals import Difference
 from tasks.load.load import note_failure
 from tasks.settings import Settings
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source, load_sources
-from tasks.sources.pull import Difference, Pull, plan
+from tasks.sources.plan import Pull, plan
 from tasks.steps import compare_step, load_step, pull_step
 from tasks.watch.runs import FailedResource, Run
 from warehouse.lake import Lake
@@ -25,7 +26,7 @@ from warehouse.lake_errors import unwritable
 
 
 @dataclass(frozen=True)
-class Window:
+class Selection:
     """What to pull: everything since the watermark, or the span and resources named."""
 
     full: bool = False
@@ -36,13 +37,17 @@ class Window:
 
 
 def pull_sources(
-    settings: Settings, lake: Lake, run: Run, progresses: Progresses, window: Window | None = None
+    settings: Settings,
+    lake: Lake,
+    run: Run,
+    progresses: Progresses,
+    window: Selection | None = None,
 ) -> None:
     """Pull every source side by side, load what arrives, compare totals, pull what differs.
 
     What fails is noted in `run` and keeps nothing else from loading.
     """
-    window = window or Window()
+    window = window or Selection()
     sources = [
         source
         for source in load_sources(settings.sources, settings.environment)
@@ -64,7 +69,7 @@ def pull_sources(
                 _compared(source, resource, lake, run)
 
 
-def _planned(source: Source, lake: Lake, run: Run, window: Window) -> list[Pull]:
+def _planned(source: Source, lake: Lake, run: Run, window: Selection) -> list[Pull]:
     try:
         planned = plan(
             source,

@@ -21,6 +21,7 @@ from tasks.check import check_core
 from tasks.city.register import register_city
 from tasks.editions.build import Built, build_edition
 from tasks.editions.edition import Edition
+from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load
 from tasks.publish.maintain import Maintained, maintain
 from tasks.publish.publish import Published, Request, publish
@@ -29,7 +30,8 @@ from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source
-from tasks.sources.pull import Difference, Pull, compare_control_totals, pull
+from tasks.sources.plan import Pull
+from tasks.sources.pull import pull
 from tasks.watch.deadlines import Deadlines, find_deadlines
 from tasks.watch.notify import Message, notify
 from warehouse.lake import Lake

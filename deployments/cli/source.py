@@ -12,7 +12,7 @@ from warehouse.errors import ExitCode
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.connect.check import ListCheck
+    from tasks.connect.source_check import ListCheck
 
 app = typer.Typer(help="接入信息系统:新建、检查来源文件。", no_args_is_help=True)
 
@@ -80,7 +80,7 @@ def check(
     """登录,每个资源取一页,逐字段显示前几条记录和发现的问题;不写入任何数据。"""
     from rich.console import Console
 
-    from tasks.connect.check import check_source
+    from tasks.connect.source_check import check_source
     from tasks.settings import Settings
     from tasks.sources.errors import SourceUnavailable
     from tasks.sources.model import load_source

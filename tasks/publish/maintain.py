@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.publish.files import frozen_files_changed
 from tasks.settings import Settings
+from warehouse.beijing import to_beijing
 from warehouse.lake import Connection, Lake, NoLake
 
 READERS_MAY_TAKE = timedelta(days=1)
@@ -94,8 +95,7 @@ def _snapshots(connection: Connection) -> dict[int, datetime]:
     return {
         int(id_): taken_at
         for id_, taken_at in connection.execute(
-            "SELECT snapshot_id, make_timestamp(epoch_us(snapshot_time) + 28800000000) "
-            "FROM ducklake_snapshots('lake')"
+            f"SELECT snapshot_id, {to_beijing('snapshot_time')} FROM ducklake_snapshots('lake')"
         ).fetchall()
     }
 

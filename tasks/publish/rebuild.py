@@ -31,6 +31,7 @@ from tasks.render.manifest import MANIFEST, sha256_of, writers
 from tasks.settings import Settings
 from warehouse.errors import EntryError
 from warehouse.lake import Lake, in_memory
+from warehouse.sql import quoted
 
 Outcome = Literal["same", "different", "unprovable"]
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -319,8 +320,7 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
     note = "按内容比较:DuckDB 每次写出的文件字节不同"
     with in_memory() as connection:
         for place, path in (("kept", lies), ("fresh", fresh)):
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS {place} (READ_ONLY)")
+            connection.execute(f"ATTACH {quoted(path)} AS {place} (READ_ONLY)")
         tables = [
             {
                 table
