@@ -16,16 +16,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from deployments.server import HOST, server_environment
+from tasks.clock import now
 from tasks.publish.approve import approvers
 from tasks.settings import Settings, check_home, quiet_environment
 from warehouse.disk import yaml_of
+from warehouse.errors import MachineError
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -36,10 +38,12 @@ CODE = DEPLOYMENTS.parent.parent
 READY_SECONDS = 90
 STOP_SECONDS = 15
 POLL_SECONDS = 2
+FORMS_SECONDS = 5
+"""Between two looks at what the forms list from."""
 RUNS_AT_ONCE = 4
 
 
-class ServeError(ValueError):
+class ServeError(MachineError):
     """The services cannot be started; the message says what to do."""
 
 
@@ -209,12 +213,15 @@ async def _run(
     """Register the deployments and run what is asked of them."""
     from prefect.runner import Runner
 
+    from flows.form_defaults import refresh_forms
+
     await end_lost_runs()
     runner = Runner(
         name="nianbao", query_seconds=POLL_SECONDS, limit=RUNS_AT_ONCE, pause_on_shutdown=False
     )
     for deployment in made:
         await runner.aadd_deployment(deployment)
+    await asyncio.to_thread(refresh_forms)
     ready(address)
     with output_to(log):
         await _poll(runner, child)
@@ -226,11 +233,29 @@ async def _poll(runner: Runner, child: subprocess.Popen[bytes]) -> None:
     """Run what falls due until interrupted, or until the server ends."""
     polling = asyncio.create_task(runner.start())
     watching = asyncio.create_task(_until_ended(child))
+    forms = asyncio.create_task(_keep_forms())
     await asyncio.wait({polling, watching}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (polling, watching):
+    for task in (polling, watching, forms):
         task.cancel()
     if child.poll() is None:
         await polling
+
+
+async def _keep_forms() -> None:
+    """Bring the forms up to date whenever a day begins or a file that they list from changes."""
+    from flows.form_defaults import refresh_forms
+
+    settings = Settings()
+    shown = None
+    while True:
+        files = [settings.city / "organs.csv", *sorted(settings.sources.glob("*.y*ml"))]
+        there = (now().date(), [(f, f.stat().st_mtime_ns) for f in files if f.exists()])
+        if there != shown:
+            # A server that is busy, or a file just being written, is asked again at the next look.
+            with suppress(Exception):
+                await asyncio.to_thread(refresh_forms)
+                shown = there
+        await asyncio.sleep(FORMS_SECONDS)
 
 
 async def _until_ended(child: subprocess.Popen[bytes]) -> None:

@@ -36,6 +36,8 @@ from expectations.conditions import (
 )
 from expectations.result import BadRow, RuleResult, Severity, Status
 from warehouse.disk import yaml_of
+from warehouse.errors import ConfigurationError
+from warehouse.sql import literal
 from warehouse.tables import Table, all_tables, table
 
 RULES = Path(__file__).parent
@@ -47,7 +49,7 @@ _BARE_TABLE = re.compile(r"(?<![{\w])(?:core|ops|yearly)\.\w+")
 Scalar = bool | int | float | str
 
 
-class RuleError(ValueError):
+class RuleError(ConfigurationError):
     """A rule file that cannot be used; the message names the file, the rule and the key."""
 
 
@@ -324,12 +326,6 @@ def _rule(path: Path, file: RuleFile, subject_table: Table, entry: RuleEntry) ->
     )
 
 
-def _literal(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return str(value).upper()
-    return str(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"
-
-
 def _with_parameters(where: str, sql: str, parameters: Mapping[str, Scalar]) -> str:
     """Put the thresholds of a rule in place; tables and the data date stay for later."""
     known = {t.full_name for t in all_tables()} | {"table", "as_of"}
@@ -337,7 +333,7 @@ def _with_parameters(where: str, sql: str, parameters: Mapping[str, Scalar]) -> 
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if name in parameters:
-            return _literal(parameters[name])
+            return literal(parameters[name])
         if name not in known:
             raise RuleError(f"{where}: 既没有表也没有参数 {{{name}}}")
         return match[0]

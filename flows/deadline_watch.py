@@ -25,7 +25,7 @@ from tasks.steps import deadlines_step, notify_step
 from tasks.watch.deadlines import is_working_day
 from tasks.watch.notify import deadline_messages
 from tasks.wording.typeset import typeset
-from warehouse.lake import LakeError
+from warehouse.errors import NianbaoError
 
 
 @flow(
@@ -53,7 +53,7 @@ def deadline_watch(
         if on is None and not is_working_day(lake, today):
             return Completed(name="非工作日", message=typeset(f"{today} 不是工作日,不查看期限"))
         found = deadlines_step(lake, on or today)
-    except (WrongInput, LakeError) as error:
+    except NianbaoError as error:
         return refused(error)
     publish_deadlines(found)
     if on in (None, today):

@@ -27,14 +27,23 @@ from tasks.render.markdown import escaped
 from tasks.settings import Settings
 from tasks.wording.entries import instead
 from tasks.wording.typeset import typeset
+from warehouse.errors import Concern, EntryError, NianbaoError
 
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")
 ALL = "全部"
-WRONG_INPUT = "输入有误"
-"""The name of the final state of a run whose form was filled in wrongly."""
+UNCHOSEN = "请选择"
+"""What a form shows before one of a list is chosen."""
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
+REFUSED: Mapping[Concern, str] = {
+    "entry": "输入有误",
+    "configuration": "配置有误",
+    "findings": BLOCKED,
+    "source": "来源失败",
+    "machine": "本机故障",
+}
+"""Names of the final states of runs in which nothing was done, by whom that concerns."""
 FIRST_YEAR = 2019
 """The first report year that has a layout (国办公开办函〔2019〕60号)."""
 
@@ -43,7 +52,7 @@ LONGEST_ENTRY = 40
 """Characters of a wrong entry that its answer repeats."""
 
 
-class WrongInput(ValueError):
+class WrongInput(EntryError):
     """An entry that cannot be used; the message says what to enter instead."""
 
 
@@ -66,19 +75,20 @@ def choices(names: Iterable[str], *first: str) -> dict[str, Any]:
 def many_of(names: Iterable[str]) -> dict[str, Any]:
     """The schema of any number of choices from a list."""
     listed = list(names)
-    if not listed:
-        return {}
-    return {"items": {"type": "string", "enum": listed}, "uniqueItems": True}
+    return {
+        "items": {"type": "string", **({"enum": listed} if listed else {})},
+        "uniqueItems": True,
+    }
 
 
-def refused(error: Exception, data: Any = None) -> State[Any]:
-    """The final state that tells the operator why nothing was done; `data` tells a program."""
+def refused(error: NianbaoError) -> State[Any]:
+    """The final state that tells the operator why nothing was done, and whom that concerns."""
     told = typeset(str(error))
     get_run_logger().error("%s", told)
     create_markdown_artifact(
         key="refused", markdown=f"# 没有执行\n\n{escaped(told)}\n", description="没有执行的原因"
     )
-    return Failed(name=WRONG_INPUT, message=told, data=data)
+    return Failed(name=REFUSED[error.concern], message=told, data=error.exit_code)
 
 
 def done(message: str, data: Any = None) -> State[Any]:
@@ -151,8 +161,8 @@ def known(name: str, offered: Mapping[str, Chosen], what: str) -> Chosen:
 
 
 def default_year(today: date) -> int:
-    """Last year until 31 March (条例第四十九条), this year after that."""
-    return today.year - 1 if (today.month, today.day) <= (3, 31) else today.year
+    """The last year that is over: a report tells of a whole year (条例第四十九条)."""
+    return today.year - 1
 
 
 def checked_year(year: int, today: date) -> int:

@@ -24,14 +24,13 @@ from flows.forms import (
     ended,
     field,
     known,
-    many_of,
     read_moment,
     refused,
 )
 from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
-from flows.pulling import pull_sources, side_by_side
+from flows.pulling import pull_sources
 from tasks.city.names import organ_choices
 from tasks.clock import now
 from tasks.editions.compare import compare_with_earlier
@@ -41,11 +40,10 @@ from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
 from tasks.watch.notify import edition_messages
 from tasks.watch.runs import keep_run
-from warehouse.lake import LakeError
+from warehouse.errors import NianbaoError
 
 STEPS = 6
 """Last year, this year, balance, records, writing, files."""
-ORGANS = organ_choices(Settings().city)
 
 
 @flow(
@@ -54,21 +52,19 @@ ORGANS = organ_choices(Settings().city)
     flow_run_name=lambda: f"年终编制 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
-    task_runner=side_by_side(),
     validate_parameters=False,
 )
 @answers_entries
 def year_end(
     year: Annotated[
-        int, field("报告年度", "编制哪一年的年度报告。3 月 31 日前默认为上一年。")
-    ] = default_year(now().date()),
+        int, field("报告年度", "编制哪一年的年度报告。0 或不填为最近一个已结束的年度。")
+    ] = 0,
     organs: Annotated[
         list[str],
         field(
             "机关",
             "不选为全部机关:结果页列全市的表格。选了机关,结果页另列这些机关各自的表格;"
             "版次总是包含全部机关,因为下级要汇入上级。",
-            **many_of(ORGANS),
         ),
     ] = [],  # noqa: B006 — the form shows it as an empty list; it is never changed
     as_of: Annotated[
@@ -88,8 +84,9 @@ def year_end(
     lake = settings.lake()
     started_at = now()
     try:
-        year = checked_year(year, started_at.date())
-        chosen = [known(name, ORGANS, "机关") for name in organs]
+        year = checked_year(year or default_year(started_at.date()), started_at.date())
+        offered = organ_choices(settings.city)
+        chosen = [known(name, offered, "机关") for name in organs]
         moment = read_moment(as_of, "数据截至")
         if moment and pull_first:
             raise WrongInput("“数据截至”与“先取数”不能同时用:请清空“数据截至”,或不勾选“先取数”")
@@ -102,7 +99,7 @@ def year_end(
         if replaced and not reason.strip():
             raise WrongInput(f"{year} 年已发布版次 {replaced}。另编新版请填写“编制理由”")
         snapshot = lake.snapshot_at(moment) if moment else None
-    except (WrongInput, LakeError) as error:
+    except NianbaoError as error:
         return refused(error)
     run = new_run("year-end", f"年终编制 {year}", started_at)
     with progress(STEPS) as progresses:

@@ -1,6 +1,6 @@
 """The one settings object: environment variables `NIANBAO_…`, and where things lie.
 
-Also the one place that turns every library's telemetry off (`quiet_environment`); it is
+Also the one place that turns every library's telemetry off (`quiet_libraries`); it is
 applied before Prefect or Great Expectations is imported.
 """
 
@@ -15,10 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tasks.wording.entries import instead
 from warehouse.disk import FULL, reason_of, text_of
+from warehouse.errors import ConfigurationError, MachineError
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -28,14 +30,29 @@ DEMO_CITY = DEPLOYMENTS / "demo_city"
 PREFIX = "NIANBAO_"
 
 
-class SettingsError(Exception):
-    """The environment or the data home cannot be worked with; the message says what to do."""
+class SettingsError(ConfigurationError):
+    """A setting of the environment cannot be used; the message says what to do."""
+
+
+class HomeError(MachineError):
+    """The data home cannot be written to, or has no room; the message says what to do."""
 
 
 class Settings(BaseSettings):
     """Read from `NIANBAO_…`; every value has a default that suits one machine."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", validate_default=True)
+
+    def __init__(self, **values: Any) -> None:
+        """Raises SettingsError, which names each setting as the operator wrote it."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            wrong = (
+                f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”:{instead(one)}"
+                for one in error.errors()
+            )
+            raise SettingsError(";".join(wrong)) from error
 
     home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
     city: Path = Field(DEMO_CITY, description="城市目录:来源、机关、口径、已公布数字、更正")
@@ -49,6 +66,9 @@ class Settings(BaseSettings):
         10, ge=0, description="来源无应答时,第一次重取前等待的秒数;其后加倍"
     )
     memory_limit: str = Field("1GB", description="DuckDB 每个连接的内存上限")
+    temporary: Path | None = Field(
+        None, description="内存放不下时暂存到哪个目录(本机磁盘);默认在数据目录中"
+    )
     threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
     port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")
     auth: SecretStr | None = Field(None, description="操作页面的登录,写作 用户:密码;不设则不登录")
@@ -83,10 +103,10 @@ class Settings(BaseSettings):
                 )
         return values
 
-    @field_validator("home", "city")
+    @field_validator("home", "city", "temporary")
     @classmethod
-    def _absolute(cls, path: Path) -> Path:
-        return path.expanduser().absolute()
+    def _absolute(cls, path: Path | None) -> Path | None:
+        return path and path.expanduser().absolute()
 
     @property
     def city_name(self) -> str:
@@ -129,6 +149,7 @@ class Settings(BaseSettings):
             self.threads,
             write_timeout,
             self.catalog.get_secret_value(),
+            self.temporary,
         )
 
     @cached_property
@@ -149,7 +170,7 @@ LEAST_FREE = 100 * 2**20
 
 
 def check_home(settings: Settings) -> None:
-    """Raises SettingsError where the data home cannot be written to, or has no room left.
+    """Raises HomeError where the data home cannot be written to, or has no room left.
 
     Looked at before Prefect keeps its own database there, which says nothing one can act on.
     """
@@ -163,12 +184,12 @@ def check_home(settings: Settings) -> None:
         if error.errno in FULL:
             free = 0
         else:
-            raise SettingsError(
+            raise HomeError(
                 f"数据目录 {home} 不能写入({reason_of(error)})。"
                 "请检查挂载方式与所属用户,或用 NIANBAO_HOME 另指目录"
             ) from error
     if free < LEAST_FREE:
-        raise SettingsError(
+        raise HomeError(
             f"数据目录 {home} 所在磁盘只剩 {free / 2**20:.0f} MB,不足以运行。已有数据完好;"
             f"请清出至少 {LEAST_FREE / 2**20:.0f} MB,或用 NIANBAO_HOME 另指目录"
         )
@@ -186,23 +207,32 @@ def read_environment_file(path: Path) -> dict[str, str]:
     return values
 
 
-def quiet_environment(settings: Settings) -> None:
-    """Turn telemetry off everywhere and give Prefect a private home under the data home.
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    # The page of long standing; the newer one is still being built.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
+}
 
-    What the operator has set in the environment stands.
-    """
-    for name, value in {
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        # The page of long standing; the newer one is still being built.
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",
-        "PREFECT_HOME": str(settings.home / "prefect"),
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
-        "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
-    }.items():
+
+def quiet_libraries() -> None:
+    """Turn every library's telemetry off in this process. What the operator has set in the
+    environment stands; nothing is read from disk, and nothing made there."""
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+
+
+def quiet_environment(settings: Settings) -> None:
+    """`quiet_libraries`, and a private home for Prefect under the data home.
+
+    For those who start something: before Prefect is imported.
+    """
+    quiet_libraries()
+    os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
     # Prefect creates the last folder only, and says no more than "unable to open database".
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,14 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task, exponential_backoff
+from prefect.tasks import Task
 
 from expectations.result import RuleResult
 from tasks.check import check_core
 from tasks.city.register import register_city
 from tasks.editions.build import Built, build_edition
 from tasks.editions.edition import Edition
+from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load
 from tasks.publish.maintain import Maintained, maintain
 from tasks.publish.publish import Published, Request, publish
@@ -29,7 +30,8 @@ from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source
-from tasks.sources.pull import Difference, Pull, compare_control_totals, pull
+from tasks.sources.plan import Pull
+from tasks.sources.pull import pull
 from tasks.watch.deadlines import Deadlines, find_deadlines
 from tasks.watch.notify import Message, notify
 from warehouse.lake import Lake
@@ -53,7 +55,6 @@ def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
     name="pull 取数",
     task_run_name="pull {pull_of.source.name}.{pull_of.resource.name} {pull_of.title}",
     retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=Settings().retry_seconds),
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,

@@ -20,7 +20,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import duckdb
 from filelock import FileLock, Timeout
 
+from warehouse.errors import ConfigurationError
 from warehouse.lake_errors import LakeBusy, LakeError, unwritable
+from warehouse.sql import quoted
 
 Connection = duckdb.DuckDBPyConnection
 Identity = tuple[int, int] | None
@@ -74,10 +76,6 @@ def extension_file(name: str) -> Path:
     raise LakeError(
         f"DuckDB 扩展 {name} 与 DuckDB {duckdb.__version__} 版本不符;请按锁定文件重新安装依赖"
     )
-
-
-def quoted(text: str | Path) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def busy(timeout: float) -> LakeBusy:
@@ -163,10 +161,10 @@ class PostgresCatalog:
 
     @classmethod
     def of(cls, address: str) -> PostgresCatalog:
-        """From `postgresql://…` or `host=… dbname=…`. Raises LakeError, without repeating it."""
+        """From `postgresql://…` or `host=… dbname=…`. Raises ConfigurationError, without repeating it."""
         found = _of_url(address) if "://" in address else _of_pairs(address)
         if found is None or "dbname" not in found:
-            raise LakeError(
+            raise ConfigurationError(
                 "NIANBAO_CATALOG 读不懂:应写作 postgresql://用户:口令@主机:端口/库名,"
                 "或 host=主机 port=端口 user=用户 dbname=库名 password=口令"
             )
@@ -280,17 +278,19 @@ def sqlite_of(home: Path) -> SqliteCatalog:
 def opened(home: Path, address: str = "") -> Catalog:
     """The catalog of a data home: PostgreSQL where an address is given, else SQLite.
 
-    Raises LakeError where the home's files belong to the other one: a second catalog over
+    Raises ConfigurationError where the home's files belong to the other one: a second catalog over
     them would begin an empty lake unseen.
     """
     embedded = sqlite_of(home)
     if not address:
         if embedded.moved_to.exists() and not embedded.path.exists():
-            raise LakeError(f"{home} 的目录库已迁到 PostgreSQL:请设 NIANBAO_CATALOG 后重新运行")
+            raise ConfigurationError(
+                f"{home} 的目录库已迁到 PostgreSQL:请设 NIANBAO_CATALOG 后重新运行"
+            )
         return embedded
     catalog = PostgresCatalog.of(address)
     if embedded.path.exists():
-        raise LakeError(
+        raise ConfigurationError(
             f"{embedded.path} 仍是本湖的目录库,而 NIANBAO_CATALOG 指向 {catalog.shown}。"
             "请先运行 nianbao move-catalog 迁移,或去掉 NIANBAO_CATALOG"
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 from warehouse.layout import Cell, Equation, Layout
 from warehouse.reading import ORGAN_OF_YEAR, Reading
+from warehouse.sql import quoted
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class OrganFilter:
         """The same, to be read by a person."""
         if not self.ids and self.is_exclusion:
             return ""
-        listed = ", ".join(f"'{organ_id}'" for organ_id in self.ids)
+        listed = ", ".join(quoted(organ_id) for organ_id in self.ids)
         if self.is_exclusion:
             return f"\n  AND (organ_id IS NULL OR organ_id NOT IN ({listed}))"
         return f"\n  AND organ_id IN ({listed})"

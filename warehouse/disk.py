@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from warehouse.errors import ConfigurationError
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says when there is no room."""
 
@@ -25,7 +27,7 @@ def reason_of(error: OSError) -> str:
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
 
 
-class UnreadableFile(ValueError):
+class UnreadableFile(ConfigurationError):
     """A file that cannot be read as text; the message names it and says what to do."""
 
 

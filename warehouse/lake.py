@@ -18,15 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from warehouse.beijing import from_beijing
 from warehouse.catalog import (
     NAME,
     Catalog,
     Identity,
     extension_file,
     opened,
-    quoted,
 )
+from warehouse.errors import EntryError
 from warehouse.lake_errors import LakeBusy, LakeError, NoLake, explained, unwritable
+from warehouse.sql import quoted
+from warehouse.temporary import spill_folder
 
 if TYPE_CHECKING:
     from warehouse.tables import Table
@@ -40,6 +43,7 @@ __all__ = [
     "attach_sql",
     "connection_config",
     "current_snapshot",
+    "in_memory",
     "stored_rows",
     "transaction",
 ]
@@ -58,7 +62,8 @@ class Lake:
 
     `memory_limit` and `threads` apply to each connection. `write_timeout` is how many
     seconds a writer waits for another to finish. `address` names a PostgreSQL database as
-    catalog; without one it is SQLite under the home.
+    catalog; without one it is SQLite under the home. `temporary` is where DuckDB spills, a disk
+    of this machine; by default under the home.
     """
 
     home: Path
@@ -66,6 +71,7 @@ class Lake:
     threads: int | None = None
     write_timeout: float = 600
     address: str = field(default="", repr=False)
+    temporary: Path | None = None
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -74,6 +80,10 @@ class Lake:
     @property
     def files(self) -> Path:
         return self.home / "lake" / "files"
+
+    @property
+    def spills_to(self) -> Path:
+        return self.temporary or self.home / "lake" / "temporary"
 
     def exists(self) -> bool:
         """Whether anything was ever written. Raises LakeError when that cannot be told."""
@@ -89,7 +99,7 @@ class Lake:
     @contextmanager
     def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
         catalog = self.catalog
-        kind = (self.memory_limit, self.threads, self.home / "lake" / "temporary", catalog)
+        kind = (self.memory_limit, self.threads, self.spills_to, catalog)
         wanted = attach_sql(catalog, self.files, read_only=read_only, snapshot=snapshot)
         try:
             with (
@@ -104,6 +114,8 @@ class Lake:
                         instance.detach()
                         connection.execute(wanted)
                         instance.attached = (wanted, catalog.identity())
+                    # What a command prints may be read by a program.
+                    connection.execute("SET enable_progress_bar = false")
                     connection.execute("ATTACH ':memory:' AS scratch")
                     connection.execute(f"USE {NAME}")
                     yield connection
@@ -124,7 +136,7 @@ class Lake:
     def read(self, snapshot: int | None = None) -> Iterator[Connection]:
         """A connection that cannot write, on the newest or a given snapshot.
 
-        Raises LakeError when there is no lake yet.
+        Raises NoLake when there is no lake yet.
         """
         if self.catalog.is_there() is False:
             raise self._no_lake()
@@ -182,16 +194,16 @@ class Lake:
     def snapshot_at(self, moment: datetime) -> int:
         """The snapshot that was newest at a moment (Asia/Shanghai, without zone).
 
-        Raises LakeError when the lake began later.
+        Raises EntryError when the lake began later.
         """
         with self.read() as connection:
             row = connection.execute(
                 "SELECT max(snapshot_id) FROM ducklake_snapshots('lake') "
-                "WHERE epoch_us(snapshot_time) <= epoch_us(?::TIMESTAMP) - 28800000000",
+                f"WHERE epoch_us(snapshot_time) <= {from_beijing('?')}",
                 [moment.replace(tzinfo=None)],
             ).fetchone()
         if row is None or row[0] is None:
-            raise LakeError(f"{moment:%Y-%m-%d %H:%M} 时还没有数据,请选更晚的时刻")
+            raise EntryError(f"{moment:%Y-%m-%d %H:%M} 时还没有数据,请选更晚的时刻")
         return int(row[0])
 
 
@@ -268,7 +280,7 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
             idle.remove(instance)
     if instance is None:
         memory_limit, threads, temporary, catalog = kind
-        config = {**connection_config(memory_limit, threads), "temp_directory": str(temporary)}
+        config = connection_config(memory_limit, threads, spill_folder(temporary))
         instance = _Instance(duckdb.connect(config=config))
         for name in catalog.extensions:
             instance.connection.execute(f"LOAD {quoted(extension_file(name))}")
@@ -291,18 +303,29 @@ def _making(table: Table) -> list[str]:
     return steps
 
 
-def connection_config(memory_limit: str, threads: int | None) -> dict[str, Any]:
-    """DuckDB settings of every connection: nothing is looked up or fetched outside."""
+def connection_config(
+    memory_limit: str | None = None, threads: int | None = None, spills_to: Path | None = None
+) -> dict[str, Any]:
+    """DuckDB settings of every connection: nothing is looked up or fetched outside, and what
+    does not fit into memory goes to a folder that no other DuckDB has, or nowhere."""
     config: dict[str, Any] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         # Secrets of the machine's user are none of ours.
         "allow_persistent_secrets": False,
-        "memory_limit": memory_limit,
+        # Its own default is one folder below wherever the process was started, for all of them.
+        "temp_directory": str(spills_to or ""),
     }
+    if memory_limit:
+        config["memory_limit"] = memory_limit
     if threads:
         config["threads"] = threads
     return config
+
+
+def in_memory(threads: int | None = None) -> Connection:
+    """A DuckDB without a lake, for what fits into memory."""
+    return duckdb.connect(config=connection_config(threads=threads))
 
 
 def current_snapshot(connection: Connection) -> int:

@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 
 from warehouse.disk import FULL, reason_of
+from warehouse.errors import EntryError, MachineError
 
 
-class LakeError(RuntimeError):
+class LakeError(MachineError):
     """The lake cannot be used; the message says what to do."""
 
 
@@ -23,8 +24,8 @@ class LakeBusy(LakeError):
     """Another process is writing and did not finish in time."""
 
 
-class NoLake(LakeError):
-    """Nothing was ever written."""
+class NoLake(EntryError):
+    """Nothing was ever written: something must be pulled first."""
 
 
 INTACT = "本次未写入的部分已撤销,已有数据完好"

@@ -21,6 +21,7 @@ import yaml
 from pydantic import ValidationError
 
 from warehouse.disk import UnreadableFile, text_of, yaml_of
+from warehouse.errors import ConfigurationError
 from warehouse.layout_file import (
     AddedRow,
     Axis,
@@ -37,7 +38,7 @@ LAYOUTS = Path(__file__).parent / "layouts"
 OVERVIEW = "overview"
 
 
-class LayoutError(ValueError):
+class LayoutError(ConfigurationError):
     """A layout or overview file that cannot be used; the message names file and key."""
 
 

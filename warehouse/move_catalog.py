@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file, quoted
+from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file
+from warehouse.errors import ConfigurationError
 from warehouse.lake import (
     Connection,
     Lake,
@@ -19,6 +20,8 @@ from warehouse.lake import (
     transaction,
 )
 from warehouse.lake_errors import explained
+from warehouse.sql import quoted
+from warehouse.temporary import spill_folder
 
 INLINED = "ducklake_inlined_data_"
 """Tables of rows that were too few for a file; each kind of catalog types them its own way."""
@@ -64,7 +67,9 @@ def move_catalog(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> 
 def _prepared(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> Iterator[Connection]:
     """A connection on which `target` is attached, locked, and holds an empty lake, so that its
     tables are of the types this kind of catalog has them in."""
-    connection = duckdb.connect(config=connection_config(lake.memory_limit, lake.threads))
+    connection = duckdb.connect(
+        config=connection_config(lake.memory_limit, lake.threads, spill_folder(lake.spills_to))
+    )
     try:
         for name in dict.fromkeys((*source.extensions, *target.extensions)):
             connection.execute(f"LOAD {quoted(extension_file(name))}")
@@ -74,7 +79,7 @@ def _prepared(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> Ite
             connection.execute("DETACH lake")
             target.attach(connection, "target")
             if _newest(connection, "target"):
-                raise LakeError(f"{target.shown} 中已有一个湖,未改动。请换一个空的库")
+                raise ConfigurationError(f"{target.shown} 中已有一个湖,未改动。请换一个空的库")
             yield connection
     finally:
         connection.close()

@@ -3,16 +3,13 @@
 Only light modules are imported here: heavy ones (DuckDB, Prefect, Great Expectations) are
 imported inside the commands, so that `--help` answers at once.
 
-Exit codes: 0 done, 1 findings that block, 2 wrong use or configuration, 3 a source could
-not be pulled.
+Exit codes: `warehouse/errors.py`.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-from enum import IntEnum
 from importlib import import_module
 from typing import Any
 
@@ -20,6 +17,8 @@ from typing import Any
 os.environ.setdefault("TYPER_USE_RICH", "0")
 
 import typer
+
+from warehouse.errors import EXIT_CODES, OF_THE_MACHINE, ExitCode, NianbaoError
 
 COMMANDS = (
     # (name, module, function): a command's module is small and imports what is heavy itself.
@@ -43,22 +42,13 @@ GROUPS = (
 )
 
 
-class Exit(IntEnum):
-    """What a command's end tells a script."""
-
-    DONE = 0
-    BLOCKED = 1
-    WRONG_USE = 2
-    SOURCE_FAILED = 3
-
-
 def build() -> typer.Typer:
     """The application with all its commands."""
     app = typer.Typer(
         name="nianbao",
         help=(
             "政府信息公开工作年度报告:从四个系统取数、核对,编制法定年度表格。\n\n"
-            "退出码:0 完成;1 有阻断问题;2 用法或配置有误;3 有来源未能取到。"
+            f"退出码:{EXIT_CODES}。"
         ),
         no_args_is_help=True,
         add_completion=False,
@@ -80,70 +70,42 @@ def main() -> None:
 
     try:
         code = in_chinese(typer.main.get_command(build())).main(standalone_mode=False)
-        sys.exit(code if isinstance(code, int) else Exit.DONE)
+        sys.exit(code if isinstance(code, int) else ExitCode.DONE)
     except Exception as error:
         if is_wrong_usage(error):
             print(wrong_usage(error), file=sys.stderr)
-            sys.exit(Exit.WRONG_USE)
-        told = error if _known(error) is not None else _from_the_home()
+            sys.exit(ExitCode.WRONG_USE)
+        told = expected(error)
         if told is None:
             raise
         from tasks.wording.typeset import typeset
 
-        print(typeset(f"错误:{_told(told)}"), file=sys.stderr)
-        sys.exit(_known(told))
+        print(typeset(f"错误:{told}"), file=sys.stderr)
+        sys.exit(told.exit_code)
     except KeyboardInterrupt:
         print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(ExitCode.INTERRUPTED)
 
 
-def _from_the_home() -> Exception | None:
-    """What is wrong with the data home, as what may lie behind an error that says something
-    else: a library whose own database found the disk full speaks of a time that ran out."""
-    from tasks.settings import Settings, SettingsError, check_home
+def expected(error: Exception) -> NianbaoError | None:
+    """The error as one of the family; None for a defect of the program.
+
+    A library may meet the machine's limits before we do, and say something else: whose own
+    database found the disk full speaks of a time that ran out. So the data home is looked at.
+    """
+    if isinstance(error, NianbaoError):
+        return error
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        from warehouse.lake_errors import unwritable
+
+        return unwritable(error.filename or "数据目录", error)
+    from tasks.settings import Settings, check_home
 
     try:
         check_home(Settings())
-    except SettingsError as error:
-        return error
+    except NianbaoError as found:
+        return found
     return None
-
-
-def _is_of_the_disk(error: Exception) -> bool:
-    """A file that could not be written for want of room or leave, wherever it was written."""
-    denied = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return isinstance(error, OSError) and error.errno in denied
-
-
-def _told(error: Exception) -> str:
-    """An error's message; a setting that cannot be used is named as the operator wrote it."""
-    if isinstance(error, OSError) and _is_of_the_disk(error):
-        from warehouse.lake_errors import unwritable
-
-        return str(unwritable(error.filename or "数据目录", error))
-    if type(error).__name__ != "ValidationError" or getattr(error, "title", "") != "Settings":
-        return str(error)
-    from tasks.wording.entries import instead
-
-    wrong = [
-        f"NIANBAO_{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”:{instead(one)}"
-        for one in error.errors()  # type: ignore[attr-defined]
-    ]
-    return ";".join(wrong)
-
-
-def _known(error: Exception) -> int | None:
-    """The exit code of an error whose message is meant for the operator; None for a defect.
-
-    Told by name, so that nothing heavy is imported only to be compared with.
-    """
-    names = {base.__name__ for base in type(error).__mro__}
-    expected = {"LakeError", "LayoutError", "RuleError", "TabulationError", "CityFileError"}
-    expected |= {"SourceFileError", "ValidationError", "AuditError", "UsageError"}
-    expected |= {"SettingsError", "UnreadableFile"}
-    if names & expected or _is_of_the_disk(error):
-        return Exit.WRONG_USE
-    return Exit.SOURCE_FAILED if "SourceError" in names else None
 
 
 def open_lake() -> tuple[Any, Any]:

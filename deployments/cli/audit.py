@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from tasks.audit.result import AuditReport, Check
+    from tasks.audit.result import AuditCheck, AuditReport
 
 _MARKS = {
     "fail": ("✗", "bold red"),
@@ -187,7 +187,7 @@ def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
         )
 
 
-def _print_check(console: Any, check: Check) -> None:
+def _print_check(console: Any, check: AuditCheck) -> None:
     from rich.text import Text
 
     from expectations.balance import STATUS_LABELS

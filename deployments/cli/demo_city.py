@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasks.wording.typeset import typeset
+from warehouse.errors import ExitCode
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,7 +45,6 @@ def demo_city(
     """
     from rich.console import Console
 
-    from deployments.cli import Exit
     from deployments.demo_city.service.generate import SEED, generated
     from deployments.demo_city.service.process import PortTaken, serve, write_environment
 
@@ -72,7 +72,7 @@ def demo_city(
         serve(data, ready, ports)
     except (PortTaken, ValueError) as error:
         console.print(typeset(f"无法启动:{error}"))
-        raise typer.Exit(Exit.WRONG_USE) from error
+        raise typer.Exit(ExitCode.WRONG_USE) from error
     console.print("演示城市已停止。")
 
 

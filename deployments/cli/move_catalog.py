@@ -11,15 +11,20 @@ def move_catalog() -> None:
     """
     from tasks.settings import Settings
     from warehouse.catalog import PostgresCatalog, sqlite_of
-    from warehouse.lake import Lake, LakeError
+    from warehouse.errors import ConfigurationError
+    from warehouse.lake import Lake
     from warehouse.move_catalog import move_catalog as move
 
     settings = Settings()
     address = settings.catalog.get_secret_value()
     if not address:
-        raise LakeError("没有设 NIANBAO_CATALOG:不知道要迁到哪个 PostgreSQL 库")
+        raise ConfigurationError("没有设 NIANBAO_CATALOG:不知道要迁到哪个 PostgreSQL 库")
     source = sqlite_of(settings.home)
-    lake = Lake(settings.home, settings.memory_limit, settings.threads, write_timeout=10)
+    lake = Lake(
+        *(settings.home, settings.memory_limit, settings.threads),
+        write_timeout=10,
+        temporary=settings.temporary,
+    )
     moved = move(lake, source, PostgresCatalog.of(address))
     print(
         f"已把 {moved.tables} 张目录表共 {moved.rows:,} 行迁到 {moved.target},最新快照 {moved.snapshot}。"

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from warehouse.errors import ExitCode
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -30,7 +32,7 @@ def rebuild(
 
     城市目录和程序后来的改动不影响重建。退出码:0 相同;1 有不同;2 没有这个版次。
     """
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
     from tasks.publish.rebuild import rebuild as rebuilt
     from tasks.publish.rebuild import rebuilt_json
 
@@ -48,7 +50,7 @@ def rebuild(
         if into is not None:
             print(f"重建的文件:{into}")
     if not done.is_same:
-        raise typer.Exit(Exit.BLOCKED)
+        raise typer.Exit(ExitCode.BLOCKED)
 
 
 def readable(done: Rebuilt) -> Iterator[str]:

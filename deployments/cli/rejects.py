@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from warehouse.errors import ExitCode
+
 app = typer.Typer(help="查看和重试未能入库的记录。", invoke_without_command=True)
 
 SourceOption = Annotated[str | None, typer.Option("--source", help="只看这个来源")]
@@ -103,7 +105,7 @@ def retry_rejects(
     ] = False,
 ) -> None:
     """按现在的来源文件重新读取未能入库的记录;已入库的不会重复。"""
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
     from tasks.load.rejects import retry
     from tasks.sources.model import load_sources
 
@@ -126,4 +128,4 @@ def retry_rejects(
             f"仍未解决 {one.still_open:,} 条"
         )
     if any(one.still_open for one in results):
-        raise typer.Exit(Exit.BLOCKED)
+        raise typer.Exit(ExitCode.BLOCKED)

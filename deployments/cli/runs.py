@@ -13,9 +13,10 @@ import typer
 
 from deployments.cli.figures import Year
 from tasks.wording.typeset import typeset
+from warehouse.errors import EntryError, ExitCode
 
 
-class UsageError(ValueError):
+class UsageError(EntryError):
     """A command used where it cannot work; the message says how."""
 
 
@@ -53,23 +54,21 @@ def _tell_if_not_served() -> None:
 def _quiet_prefect() -> None:
     """See that a run can be kept at all, and keep Prefect's own log lines off the terminal: the command says itself what happened.
     They stay in the run's log in the UI. Set PREFECT_LOGGING_LEVEL to see them."""
-    from tasks.settings import Settings, check_home
+    from tasks.settings import Settings, check_home, quiet_environment
 
-    check_home(Settings())
+    settings = Settings()
+    check_home(settings)
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+    quiet_environment(settings)
 
 
-def _refuse_wrong_input(state: Any) -> None:
+def _tell_refusal(state: Any) -> None:
     """End with the flow's own answer where it was asked for something that cannot be."""
-    from deployments.cli import Exit
-    from flows.forms import BLOCKED, WRONG_INPUT
-
-    if state.name == WRONG_INPUT:
+    code = state.result(raise_on_failure=False) if state.is_failed() else None
+    if isinstance(code, ExitCode):
         print(typeset(f"错误:{state.message}"), file=sys.stderr)
-        # A finding that blocks is the figures' matter, not that of who typed the command.
-        is_blocked = state.result(raise_on_failure=False) == BLOCKED
-        raise typer.Exit(Exit.BLOCKED if is_blocked else Exit.WRONG_USE)
+        raise typer.Exit(code)
 
 
 def nightly(
@@ -92,7 +91,7 @@ def nightly(
 
 def _tell_run(state: Any, kind: str, title: str) -> None:
     """What a run that pulled came to, and which sources it could not pull."""
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
     from flows.nightly import LAKE_FAILED, SOURCE_FAILED
     from tasks.watch.runs import last_run
 
@@ -107,7 +106,9 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
         print(typeset(f"  {failed.source} {failed.resource}:{failed.message}"))
     print(typeset("各项资源的情况:nianbao status"))
     if kept[1]:
-        raise typer.Exit(Exit.SOURCE_FAILED if state.name == SOURCE_FAILED else Exit.WRONG_USE)
+        raise typer.Exit(
+            ExitCode.SOURCE_FAILED if state.name == SOURCE_FAILED else ExitCode.WRONG_USE
+        )
 
 
 def backfill(
@@ -136,21 +137,26 @@ def backfill(
     if not demo:
         _tell_if_not_served()
     with _demo_city(demo):
-        from flows.backfill import RESOURCES, SOURCES
         from flows.backfill import backfill as flow
+        from tasks.city.names import resource_choices, source_choices
+        from tasks.settings import Settings
 
+        city = Settings().city
         wanted: dict[str, Any] = {}
         if source:
-            wanted["source"] = _offered(source, SOURCES, "来源系统")
+            sources = source_choices(city)
+            wanted["source"] = _offered(source, sources, "来源系统")
             if resource:
-                owner = SOURCES[wanted["source"]]
-                of_source = {title: r for title, (s, r) in RESOURCES.items() if s == owner}
+                owner = sources[wanted["source"]]
+                of_source = {
+                    title: r for title, (s, r) in resource_choices(city).items() if s == owner
+                }
                 wanted["resource"] = _offered(resource, of_source, "资源")
         for name, day in (("from_on", from_on), ("to_on", to_on)):
             if day is not None:
                 wanted[name] = day.date()
         state: Any = flow(**wanted, return_state=True)
-    _refuse_wrong_input(state)
+    _tell_refusal(state)
     _tell_run(state, "backfill", "补取")
 
 
@@ -175,7 +181,7 @@ def year_end(
 ) -> None:
     """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
     _quiet_prefect()
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
 
     if pull and not demo:
         _tell_if_not_served()
@@ -190,7 +196,7 @@ def year_end(
             built_by=built_by,
             return_state=True,
         )
-    _refuse_wrong_input(state)
+    _tell_refusal(state)
     if state.is_failed() and state.name != "有阻断问题":
         state.result()
         return
@@ -205,7 +211,7 @@ def year_end(
     Console().print(summary(edition, settings.editions / edition.id))
     print(state.message)
     if edition.blocking_findings:
-        raise typer.Exit(Exit.BLOCKED)
+        raise typer.Exit(ExitCode.BLOCKED)
 
 
 def publish(
@@ -243,7 +249,7 @@ def publish(
         stale_reason=stale_reason,
         return_state=True,
     )
-    _refuse_wrong_input(state)
+    _tell_refusal(state)
     if state.is_failed():
         state.result()
     from deployments.cli import open_lake

@@ -26,8 +26,7 @@ def serve(
     import time
 
     started = time.monotonic()
-    from deployments.cli import Exit
-    from deployments.serve import ServeError, check_port, interruptible
+    from deployments.serve import check_port, interruptible
     from deployments.serve import serve as run
     from tasks.settings import Settings, check_home
 
@@ -50,9 +49,6 @@ def serve(
                 os.environ.update(stack.enter_context(running(settings.home)))
             print("正在启动操作页面……", flush=True)
             run(settings, port, ready)
-    except ServeError as error:
-        print(typeset(f"无法启动:{error}"))
-        raise typer.Exit(Exit.WRONG_USE) from error
     except KeyboardInterrupt:
         pass
     print("已全部停止。")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from warehouse.errors import ExitCode
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.connect.check import ListCheck
+    from tasks.connect.source_check import ListCheck
 
 app = typer.Typer(help="接入信息系统:新建、检查来源文件。", no_args_is_help=True)
 
@@ -51,7 +53,6 @@ def new(
     ] = None,
 ) -> None:
     """问几个问题,写出带说明的来源文件。"""
-    from deployments.cli import Exit
     from tasks.connect.new import AUTHS, PAGINATORS, Answers, starting_file
     from tasks.settings import Settings
     from warehouse.tables import all_tables
@@ -60,11 +61,11 @@ def new(
     for given, allowed in ((auth, list(AUTHS)), (table, tables), (paginator, list(PAGINATORS))):
         if given not in allowed:
             typer.echo(f"没有 {given}。允许:{'、'.join(allowed)}", err=True)
-            raise typer.Exit(Exit.WRONG_USE)
+            raise typer.Exit(ExitCode.WRONG_USE)
     file = (folder or Settings().sources) / f"{name}.yaml"
     if file.exists():
         typer.echo(f"{file} 已存在,未改动。请换一个名称,或直接编辑该文件", err=True)
-        raise typer.Exit(Exit.WRONG_USE)
+        raise typer.Exit(ExitCode.WRONG_USE)
     file.parent.mkdir(parents=True, exist_ok=True)
     answers = Answers(name, title, base_url, auth, table, path, paginator)
     file.write_text(starting_file(answers), encoding="utf-8")
@@ -79,8 +80,7 @@ def check(
     """登录,每个资源取一页,逐字段显示前几条记录和发现的问题;不写入任何数据。"""
     from rich.console import Console
 
-    from deployments.cli import Exit
-    from tasks.connect.check import check_source
+    from tasks.connect.source_check import check_source
     from tasks.settings import Settings
     from tasks.sources.errors import SourceUnavailable
     from tasks.sources.model import load_source
@@ -88,13 +88,13 @@ def check(
     source = load_source(file, Settings().environment)
     console = Console()
     console.print(f"{source.title}({source.name})", style="bold", markup=False)
-    worst = Exit.DONE
+    worst = ExitCode.DONE
     for found in check_source(source, resource):
         _show(console, found)
         if isinstance(found.error, SourceUnavailable):
-            worst = Exit.SOURCE_FAILED
-        elif not found.is_good and worst is Exit.DONE:
-            worst = Exit.BLOCKED
+            worst = ExitCode.SOURCE_FAILED
+        elif not found.is_good and worst is ExitCode.DONE:
+            worst = ExitCode.BLOCKED
     raise typer.Exit(worst)
 
 
@@ -147,7 +147,6 @@ def fields(
     ] = None,
 ) -> None:
     """取一个样本,建议记录列表、编号、翻页和字段的写法;疑为个人信息的字段不列入。"""
-    from deployments.cli import Exit
     from tasks.connect.fields import propose
     from tasks.settings import Settings
     from tasks.sources.model import load_source
@@ -157,7 +156,7 @@ def fields(
         proposal = propose(url, auth=auth, table_name=table)
     except KeyError:
         typer.echo(f"没有核心表 {table}", err=True)
-        raise typer.Exit(Exit.WRONG_USE) from None
+        raise typer.Exit(ExitCode.WRONG_USE) from None
     typer.echo(proposal.yaml(), nl=False)
 
 

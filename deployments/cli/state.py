@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tasks.wording.typeset import typeset
+from warehouse.errors import ExitCode
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -27,7 +28,7 @@ def status(
 
     from rich.console import Console
 
-    from deployments.cli import Exit, open_lake
+    from deployments.cli import open_lake
     from tasks.clock import now
     from tasks.watch.status import read_status
 
@@ -46,7 +47,7 @@ def status(
         if one.is_stale(limit) or one.last_status == "stopped" or one.totals_agree is False
     ]
     if needs_person:
-        raise typer.Exit(Exit.BLOCKED)
+        raise typer.Exit(ExitCode.BLOCKED)
 
 
 def _age(age: timedelta | None) -> str:
@@ -116,7 +117,6 @@ def doctor() -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from deployments.cli import Exit
     from tasks.clock import now
     from tasks.settings import Settings
     from tasks.watch.doctor import examine
@@ -132,4 +132,4 @@ def doctor() -> None:
             console.print(Text(typeset(f"      {one.remedy}"), style="dim"))
         is_bad = is_bad or one.verdict == "bad"
     if is_bad:
-        raise typer.Exit(Exit.WRONG_USE)
+        raise typer.Exit(ExitCode.WRONG_USE)

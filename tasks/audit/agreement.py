@@ -9,8 +9,9 @@ from decimal import Decimal
 from functools import cache
 
 from expectations.balance import Status, number
-from tasks.audit.narrative import Figure, Narrative, pattern
-from tasks.audit.result import Check, Evidence, Suggestion
+from tasks.audit.meanings import pattern
+from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.result import AuditCheck, Basis, Suggestion
 from tasks.audit.suggestions import slip
 from tasks.audit.tables import APPLICANTS
 from warehouse.layout import layout_names, load_layout
@@ -30,7 +31,7 @@ _REVIEWS = {
 }
 _TELLING = 10
 """Smaller figures agree with some cell by chance."""
-Figures = Mapping[str, Decimal | None]
+CellValues = Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class _Sum:
 
     written: str
     value: Decimal
-    cells: tuple[Evidence, ...]
+    cells: tuple[Basis, ...]
 
 
-def cell_sum(expression: str, figures: Figures) -> _Sum | None:
+def cell_sum(expression: str, figures: CellValues) -> _Sum | None:
     """Cells joined by +; a group row (t3.denied) or 法人 column is the sum of its members.
 
     None when one of them is not there or is blank.
@@ -67,7 +68,7 @@ def cell_sum(expression: str, figures: Figures) -> _Sum | None:
     # One blank among the members of a group is read as nothing there; a lone blank is not.
     if any(key not in figures for key in keys) or all(v is None for v in values):
         return None
-    cells = tuple(Evidence(v, cell=k) for k, v in zip(keys, values, strict=True) if v is not None)
+    cells = tuple(Basis(v, cell=k) for k, v in zip(keys, values, strict=True) if v is not None)
     return _Sum(expression, sum((c.value for c in cells if c.value is not None), Decimal(0)), cells)
 
 
@@ -81,7 +82,9 @@ def named(expression: str) -> str:
     return "加".join(names)
 
 
-def agreement_checks(narrative: Narrative, figures: Figures, organ: str = "") -> list[Check]:
+def agreement_checks(
+    narrative: Narrative, figures: CellValues, organ: str = ""
+) -> list[AuditCheck]:
     """Every figure of the prose that the tables hold too. Without tables, one not_assessable.
 
     `organ` is the report's: an office that reports on itself alone is no narrower scope.
@@ -94,7 +97,9 @@ def agreement_checks(narrative: Narrative, figures: Figures, organ: str = "") ->
     ]
     if not figures:
         return (
-            [Check("B7", "B7", "not_assessable", "没有找到表格,正文与表格无法互核")] if told else []
+            [AuditCheck("B7", "B7", "not_assessable", "没有找到表格,正文与表格无法互核")]
+            if told
+            else []
         )
     sums: list[tuple[Figure, list[_Sum]]] = []
     for figure, expressions in told:
@@ -137,7 +142,7 @@ class _Around:
     of the same applications as the table, `matched` the labels that agree somewhere."""
 
     narrative: Narrative
-    figures: Figures
+    figures: CellValues
     main: int
     matched: set[str]
     organ: str
@@ -152,7 +157,7 @@ def _main_passage(told: list[Figure], agreeing: set[int]) -> int:
     return max(scores, key=lambda p: (scores[p], -p), default=0)
 
 
-def _check(figure: Figure, found: list[_Sum], around: _Around) -> Check:
+def _check(figure: Figure, found: list[_Sum], around: _Around) -> AuditCheck:
     meaning = figure.meaning
     assert meaning is not None
     key = f"B7.{figure.block}.{figure.start}"
@@ -160,23 +165,23 @@ def _check(figure: Figure, found: list[_Sum], around: _Around) -> Check:
         if abs(same.value - figure.value) < max(figure.step, Decimal(1)):
             rest = "" if same.value == figure.value else ",按所写位数"
             text = f"“{figure.quote}”与表格一致({named(same.written)}{rest})"
-            return Check(
+            return AuditCheck(
                 "B7",
                 key,
                 "pass",
                 text,
                 f"{number(figure.value)} {'≈' if rest else '='} {number(same.value)}",
                 Decimal(0),
-                (Evidence(figure.value, figure=figure), *same.cells),
+                (Basis(figure.value, figure=figure), *same.cells),
             )
     nearest = found[0]
     gap = figure.value - nearest.value
-    evidence = (Evidence(figure.value, figure=figure), *nearest.cells)
+    evidence = (Basis(figure.value, figure=figure), *nearest.cells)
     equation = f"{number(figure.value)} ≠ {number(nearest.value)}"
     pending = cell_sum(meaning.pending, around.figures) if meaning.pending else None
     if pending is not None and figure.value == nearest.value - pending.value:
         text = f"“{figure.quote}”比表格总计少 {number(pending.value)},恰为尚未审结的件数:正文可能没有计入尚未审结"
-        return Check("B7", key, "uncertain", text, equation, gap, (*evidence, *pending.cells))
+        return AuditCheck("B7", key, "uncertain", text, equation, gap, (*evidence, *pending.cells))
     status, why = _certainty(figure, around)
     others = ";".join(f"{named(s.written)}为 {number(s.value)}" for s in found)
     text = f"“{figure.quote}”与表格不一致:{others};相差 {number(abs(gap))}" + (
@@ -191,10 +196,10 @@ def _check(figure: Figure, found: list[_Sum], around: _Around) -> Check:
         Suggestion(f"正文的数恰为表中的{named(row)}", row, figure.value, nearest.value)
         for row in _totals_of(figure.value, around.figures)
     )
-    return Check("B7", key, status, text, equation, gap, evidence, (), offers[:2])
+    return AuditCheck("B7", key, status, text, equation, gap, evidence, (), offers[:2])
 
 
-def _totals_of(value: Decimal, figures: Figures) -> list[str]:
+def _totals_of(value: Decimal, figures: CellValues) -> list[str]:
     """Rows of table 三 whose total is the value: the text may mean that row."""
     if value < _TELLING:
         return []

@@ -10,10 +10,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+
+from warehouse.errors import EntryError
 
 
-class UnreadableDocument(ValueError):
+class UnreadableDocument(EntryError):
     """A file that cannot be audited; the message says in Chinese why and what to do."""
 
 
@@ -28,6 +29,16 @@ class Place:
     end: int | None = None
 
 
+@dataclass(frozen=True)
+class RowCell:
+    """One cell of a row as it is read; `own` is False for one merged down from a row above."""
+
+    text: str
+    place: Place
+    column: int
+    own: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class GridCell:
     """A table cell at its upper left corner; a merged cell is one object on all its places."""
@@ -38,7 +49,7 @@ class GridCell:
 
 
 @dataclass(frozen=True)
-class Grid:
+class TableGrid:
     """A table with its merged cells unfolded: every row has a cell, or None, in every column."""
 
     rows: tuple[tuple[GridCell | None, ...], ...]
@@ -57,7 +68,7 @@ class Block:
     """A paragraph (`grid` is None) or a table (`text` is empty)."""
 
     text: str = ""
-    grid: Grid | None = None
+    grid: TableGrid | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ def plain(text: str) -> str:
     return text.translate(_PLAIN)
 
 
-def unfold(spans: Sequence[Sequence[tuple[str, int, int]]], limit: int = 60) -> Grid:
+def unfold(spans: Sequence[Sequence[tuple[str, int, int]]], limit: int = 60) -> TableGrid:
     """A grid from rows of (text, columns spanned, rows spanned), as HTML and Word give them.
 
     A span that runs past the table, or over a cell that is already there, is cut short:
@@ -120,7 +131,7 @@ def unfold(spans: Sequence[Sequence[tuple[str, int, int]]], limit: int = 60) -> 
                     places[r].setdefault(c, cell)
             column += min(max(wide, 1), limit)
     width = max((max(p, default=-1) + 1 for p in places), default=0)
-    return Grid(tuple(tuple(p.get(c) for c in range(width)) for p in places))
+    return TableGrid(tuple(tuple(p.get(c) for c in range(width)) for p in places))
 
 
 def holds_prose(texts: Iterable[str]) -> bool:
@@ -154,29 +165,3 @@ def decode(raw: bytes) -> str:
     if text.count("\ufffd") > len(text) / 100:
         raise UnreadableDocument("文字编码无法识别:请另存为 UTF-8 或 GB18030(GBK)编码后再核对")
     return text
-
-
-def read_document(path: Path) -> Document:
-    """A report from a file: an HTML page or web archive, .docx, .pdf, or plain text.
-
-    What the file holds decides, not its name: pages saved as .doc or .aspx are common.
-
-    Raises:
-        UnreadableDocument: missing, empty, or of a kind that cannot be read.
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UnreadableDocument(f"{path}:打不开文件({error.strerror})") from error
-    from tasks.audit.kinds import reader_of
-
-    try:
-        name, reader = reader_of(raw)
-        document = reader(raw, path.name)
-    except UnreadableDocument as error:
-        raise UnreadableDocument(f"{path}:{error}") from error
-    if not any(block.grid or block.text.strip() for block in document.blocks):
-        raise UnreadableDocument(
-            f"{path}:没有可读的文字,多半是扫描件或图片:请提供带文字的网页、Word(.docx)或 PDF,或先做文字识别(OCR)"
-        )
-    return Document(document.name, name, document.blocks, document.title)

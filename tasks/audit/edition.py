@@ -11,14 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from expectations.balance import number
-from tasks.audit.result import AuditReport, Check, Evidence
+from tasks.audit.result import AuditCheck, AuditReport, Basis
 from tasks.render.data_files import definitions_json
 from warehouse.layout import layout_names, load_layout
 
 CODE = "EDITION"
 
 
-def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[Check]:
+def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[AuditCheck]:
     """The report's cells and figures of the prose against an edition's, a check each.
 
     `edition` is what `nianbao tables YEAR --json` prints: `report_year`, `layout`, `cells`
@@ -28,18 +28,18 @@ def edition_checks(report: AuditReport, edition: Mapping[str, Any]) -> list[Chec
     year = edition.get("report_year")
     if year is not None and report.report_year is not None and int(year) != report.report_year:
         text = f"版本是 {year} 年的,报告是 {report.report_year} 年的,不能比较"
-        return [Check(CODE, CODE, "not_assessable", text)]
+        return [AuditCheck(CODE, CODE, "not_assessable", text)]
     told = _definitions(edition, report)
     checks = [
         _compared(key, printed, value, told.get(key, {}), evidence)
         for key, printed, value, evidence in _pairs(report, edition)
     ]
-    return checks or [Check(CODE, CODE, "not_assessable", "报告与版本没有可比的数")]
+    return checks or [AuditCheck(CODE, CODE, "not_assessable", "报告与版本没有可比的数")]
 
 
 def _pairs(
     report: AuditReport, edition: Mapping[str, Any]
-) -> Iterator[tuple[str, Decimal, Decimal, Evidence]]:
+) -> Iterator[tuple[str, Decimal, Decimal, Basis]]:
     """Key, the report's figure, the edition's as exact as the report's, and where it stands."""
     cells = {
         **_decimals(edition.get("cells", {})),
@@ -48,7 +48,7 @@ def _pairs(
     for key, reading in report.tables.cells.items():
         value = cells.get(key)
         if reading.value is not None and value is not None:
-            yield key, reading.value, value, Evidence(reading.value, cell=key)
+            yield key, reading.value, value, Basis(reading.value, cell=key)
     for figure in report.narrative.figures:
         if figure.meaning is None or figure.kind not in ("amount", "rate"):
             continue
@@ -56,12 +56,12 @@ def _pairs(
         value = cells.get(key) if figure.meaning.overview else None
         if value is not None:
             value = value.quantize(Decimal(1).scaleb(-figure.decimals))
-            yield key, figure.value, value, Evidence(figure.value, figure=figure)
+            yield key, figure.value, value, Basis(figure.value, figure=figure)
 
 
 def _compared(
-    key: str, printed: Decimal, value: Decimal, told: Mapping[str, str], evidence: Evidence
-) -> Check:
+    key: str, printed: Decimal, value: Decimal, told: Mapping[str, str], evidence: Basis
+) -> AuditCheck:
     label = "·".join(part for part in (told.get("label"), told.get("column_label")) if part) or key
     quote = f"(“{evidence.figure.quote}”)" if evidence.figure is not None else ""
     if printed == value:
@@ -75,14 +75,14 @@ def _compared(
         text += f"。版本的口径:{told['definition']}"
     if told.get("article"):
         text += f"({told['article']})"
-    return Check(
+    return AuditCheck(
         CODE,
         f"{CODE}.{key}",
         "pass" if printed == value else "fail",
         text,
         f"{number(printed)} {'=' if printed == value else '≠'} {number(value)}",
         printed - value,
-        (evidence, Evidence(value, cell=key, source="edition")),
+        (evidence, Basis(value, cell=key, source="edition")),
     )
 
 

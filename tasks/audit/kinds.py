@@ -5,10 +5,16 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 
 from tasks.audit.document import Document, UnreadableDocument, decode
+from tasks.audit.read_docx import read_docx
+from tasks.audit.read_html import read_html, read_web_archive
+from tasks.audit.read_pdf import read_pdf
+from tasks.audit.read_text import read_text
 
-Reader = Callable[[bytes, str], Document]
+ReadBytes = Callable[[bytes, str], Document]
+"""Reads the bytes of a file that has the given name."""
 
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0"
@@ -29,7 +35,31 @@ _OLD_KINDS = {
 }
 
 
-def reader_of(raw: bytes) -> tuple[str, Reader]:
+def read_document(path: Path) -> Document:
+    """A report from a file: an HTML page or web archive, .docx, .pdf, or plain text.
+
+    What the file holds decides, not its name: pages saved as .doc or .aspx are common.
+
+    Raises:
+        UnreadableDocument: missing, empty, or of a kind that cannot be read.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise UnreadableDocument(f"{path}:打不开文件({error.strerror})") from error
+    try:
+        name, read = reader_of(raw)
+        document = read(raw, path.name)
+    except UnreadableDocument as error:
+        raise UnreadableDocument(f"{path}:{error}") from error
+    if not any(block.grid or block.text.strip() for block in document.blocks):
+        raise UnreadableDocument(
+            f"{path}:没有可读的文字,多半是扫描件或图片:请提供带文字的网页、Word(.docx)或 PDF,或先做文字识别(OCR)"
+        )
+    return Document(document.name, name, document.blocks, document.title)
+
+
+def reader_of(raw: bytes) -> tuple[str, ReadBytes]:
     """The name of a file's kind and the function that reads it.
 
     Raises:
@@ -38,13 +68,9 @@ def reader_of(raw: bytes) -> tuple[str, Reader]:
     if not raw.strip():
         raise UnreadableDocument("文件是空的")
     if raw.startswith(b"%PDF"):
-        from tasks.audit.read_pdf import read_pdf
-
         return "pdf", read_pdf
     if raw.startswith(b"PK\x03\x04"):
         _refuse_other_archives(raw)
-        from tasks.audit.read_docx import read_docx
-
         return "docx", read_docx
     if raw.startswith(_OLD_OFFICE):
         names = (n for n in _OLD_KINDS if n.encode("utf-16-le") in raw)
@@ -53,15 +79,11 @@ def reader_of(raw: bytes) -> tuple[str, Reader]:
         raise UnreadableDocument(f"是图片,图片里的文字读不出来:{_OTHERS}")
     if raw.startswith(b"{\\rtf"):
         raise UnreadableDocument("是 RTF 文件:请用 Word 或 WPS 另存为 .docx 后再核对")
-    from tasks.audit.read_html import read_html, read_web_archive
-
     if b"mime-version:" in raw[:2000].lower() and b"multipart/related" in raw[:4000].lower():
         return "html", read_web_archive
     head = decode(raw)[:20000].lower()
     if any(mark in head for mark in _HTML):
         return "html", read_html
-    from tasks.audit.read_text import read_text
-
     return "text", read_text
 
 

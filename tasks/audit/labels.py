@@ -8,6 +8,7 @@ The layouts give the official wording, `labels.yaml` the other ones.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
@@ -71,33 +72,32 @@ class Label:
 @cache
 def _known() -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
     """For rows, columns and sections: squeezed wording to (table, key) pairs."""
-    known: dict[str, dict[str, dict[tuple[str, str], None]]] = {
-        "rows": {},
-        "columns": {},
-        "sections": {},
-    }
-
-    def add(kind: str, text: str, table: str, key: str) -> None:
-        for spelling in {squeeze(text), squeeze(_without_remark(text))}:
-            if spelling:
-                known[kind].setdefault(spelling, {})[(table, key)] = None
-
-    for layout in map(load_layout, layout_names()):
-        for cell in layout.cells.values():
-            if not cell.derived and cell.table != "overview":
-                add("rows", cell.label, cell.table, cell.row)
-                add("columns", cell.column_label, cell.table, cell.column)
-    for kind in ("rows", "columns"):
-        for name, texts in wording()[kind].items():
-            table, key = name.split(".")
-            for text in texts:
-                add(kind, text, table, key)
-    for table, texts in wording()["sections"].items():
-        for text in texts:
-            add("sections", text, table, squeeze(text))
+    known: dict[str, dict[str, dict[tuple[str, str], None]]] = {}
+    for kind, text, table, key in (*_of_layouts(), *_of_wording()):
+        for spelling in {squeeze(text), squeeze(_without_remark(text))} - {""}:
+            known.setdefault(kind, {}).setdefault(spelling, {})[(table, key)] = None
     return {
         kind: {text: tuple(keys) for text, keys in names.items()} for kind, names in known.items()
     }
+
+
+def _of_layouts() -> Iterator[tuple[str, str, str, str]]:
+    """Kind, wording, table and key of every label that the layouts print."""
+    for layout in map(load_layout, layout_names()):
+        for cell in layout.cells.values():
+            if not cell.derived and cell.table != "overview":
+                yield "rows", cell.label, cell.table, cell.row
+                yield "columns", cell.column_label, cell.table, cell.column
+
+
+def _of_wording() -> Iterator[tuple[str, str, str, str]]:
+    """The same of every other spelling in the label file."""
+    for kind in ("rows", "columns"):
+        for name, texts in wording()[kind].items():
+            table, key = name.split(".")
+            yield from ((kind, text, table, key) for text in texts)
+    for table, texts in wording()["sections"].items():
+        yield from (("sections", text, table, squeeze(text)) for text in texts)
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from expectations.balance import STATUS_LABELS, Status
-from tasks.audit.result import AuditReport, Check
+from tasks.audit.result import AuditCheck, AuditReport
 from tasks.audit.tables import TABLE_NAMES
 from tasks.render.markdown import code, escaped, table
 from tasks.wording.typeset import typeset
@@ -62,7 +62,7 @@ def _report(report: AuditReport) -> list[str]:
     return parts
 
 
-def _row(check: Check) -> list[str]:
+def _row(check: AuditCheck) -> list[str]:
     equations = [r.equation for r in check.readings] or [check.equation]
     return [
         check.code,

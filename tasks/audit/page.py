@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from expectations.balance import STATUS_LABELS, number
-from tasks.audit.document import Grid
-from tasks.audit.result import AuditReport, Check, Evidence, meaning_of
+from tasks.audit.document import TableGrid
+from tasks.audit.result import AuditCheck, AuditReport, Basis, meaning_of
 from tasks.audit.tables import TABLE_NAMES
 from tasks.wording.typeset import typeset
 
@@ -117,9 +117,7 @@ def _marks(report: AuditReport, at: int) -> tuple[dict[str, _Mark], dict[int, _M
     return cells, figures
 
 
-def _mark_of(
-    evidence: Evidence, cells: dict[str, _Mark], figures: dict[int, _Mark]
-) -> _Mark | None:
+def _mark_of(evidence: Basis, cells: dict[str, _Mark], figures: dict[int, _Mark]) -> _Mark | None:
     if evidence.years_back or evidence.source:
         return None
     return (
@@ -130,7 +128,7 @@ def _mark_of(
 
 
 def _check_view(
-    check: Check,
+    check: AuditCheck,
     at: int,
     cells: dict[str, _Mark],
     figures: dict[int, _Mark],
@@ -158,7 +156,7 @@ def _check_view(
     }
 
 
-def _evidence_text(evidence: Evidence, labels: dict[str, str]) -> str:
+def _evidence_text(evidence: Basis, labels: dict[str, str]) -> str:
     back = "上年 " if evidence.years_back else ""
     if evidence.figure is not None:
         return f"{back}“{evidence.figure.quote}”"
@@ -203,7 +201,7 @@ def _blocks(
 
 
 def _grid_rows(
-    grid: Grid, block: int, at_cell: dict[tuple[int, int | None, int | None], _Mark]
+    grid: TableGrid, block: int, at_cell: dict[tuple[int, int | None, int | None], _Mark]
 ) -> list[list[tuple[str, int, int, _Mark | None]]]:
     rows: list[list[tuple[str, int, int, _Mark | None]]] = [[] for _ in grid.rows]
     seen: set[int] = set()

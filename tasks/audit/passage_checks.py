@@ -9,17 +9,18 @@ from __future__ import annotations
 from decimal import Decimal
 
 from expectations.balance import Status, number
-from tasks.audit.agreement import Figures, cell_sum, named
-from tasks.audit.narrative import Figure, phrases
+from tasks.audit.agreement import CellValues, cell_sum, named
+from tasks.audit.meanings import phrases
+from tasks.audit.narrative import Figure
 from tasks.audit.passages import APPLICATION_WHOLES, Passage
-from tasks.audit.result import Check, Evidence, Reading, coarse
+from tasks.audit.result import AuditCheck, Basis, Interpretation, coarse
 from tasks.audit.suggestions import slips
 
 _FEW = 4
 """Fewer outcomes than this are examples, not an account of all."""
 
 
-def passage_checks(passage: Passage, cells: Figures | None = None) -> list[Check]:
+def passage_checks(passage: Passage, cells: CellValues | None = None) -> list[AuditCheck]:
     """The sums within one passage: applicants, ways of submission, outcomes.
 
     `cells` are those of the form: what the text leaves out may stand there.
@@ -40,11 +41,11 @@ def _plus(figures: list[Figure]) -> str:
     return " + ".join(number(f.value) for f in figures)
 
 
-def _evidence(*figures: Figure | None) -> tuple[Evidence, ...]:
-    return tuple(Evidence(f.value, figure=f) for f in figures if f is not None)
+def _evidence(*figures: Figure | None) -> tuple[Basis, ...]:
+    return tuple(Basis(f.value, figure=f) for f in figures if f is not None)
 
 
-def _intake(passage: Passage) -> Check | None:
+def _intake(passage: Passage) -> AuditCheck | None:
     """All that was to be handled = newly received + carried in, where all three are given."""
     whole = passage.figures.get("handled") or passage.figures.get("received")
     new, carried = passage.figures.get("new_received"), passage.figures.get("carried_in")
@@ -59,11 +60,11 @@ def _intake(passage: Passage) -> Check | None:
         f"{number(whole.value)} {'≠' if gap else '='} {number(new.value)} + {number(carried.value)}"
     )
     if gap == 0:
-        return Check(
+        return AuditCheck(
             "B10", key, "pass", "新收与上年结转之和等于收到或办理的申请", equation, gap, evidence
         )
     text = f"新收与上年结转之和与收到或办理的申请 {number(whole.value)} 相差 {number(abs(gap))}"
-    return Check(
+    return AuditCheck(
         "B10",
         key,
         "fail",
@@ -76,7 +77,7 @@ def _intake(passage: Passage) -> Check | None:
     )
 
 
-def _applicants(passage: Passage) -> Check | None:
+def _applicants(passage: Passage) -> AuditCheck | None:
     parts = [passage.figures[r] for r in phrases()["applicants"] if r in passage.figures]
     whole = passage.whole()
     if len(parts) < 2 or whole is None:
@@ -108,7 +109,7 @@ def _applicants(passage: Passage) -> Check | None:
     left = _plus(parts)
     for name, value, written in readings:
         if total == value:
-            return Check(
+            return AuditCheck(
                 "B10",
                 key,
                 "pass",
@@ -123,10 +124,10 @@ def _applicants(passage: Passage) -> Check | None:
     )
     text = f"自然人与法人或其他组织之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
     made = tuple(
-        Reading(name, f"{left} = {number(total)} ≠ {written}", total - value)
+        Interpretation(name, f"{left} = {number(total)} ≠ {written}", total - value)
         for name, value, written in readings
     )
-    return Check(
+    return AuditCheck(
         "B10",
         key,
         status,
@@ -139,7 +140,7 @@ def _applicants(passage: Passage) -> Check | None:
     )
 
 
-def _channels(passage: Passage) -> Check | None:
+def _channels(passage: Passage) -> AuditCheck | None:
     whole = passage.figures.get("received") or passage.figures.get("new_received")
     parts = passage.channels
     if len(parts) < 2 or whole is None:
@@ -149,13 +150,15 @@ def _channels(passage: Passage) -> Check | None:
     equation = f"{_plus(parts)} = {number(whole.value)}"
     key, evidence = f"B10.channels.{passage.number}", _evidence(*parts, whole)
     if gap == 0:
-        return Check("B10", key, "pass", "各提交方式之和等于收到的申请", equation, gap, evidence)
+        return AuditCheck(
+            "B10", key, "pass", "各提交方式之和等于收到的申请", equation, gap, evidence
+        )
     carried = passage.value("carried_in")
     if carried is not None and gap in (carried, -carried):
         side = "之和" if gap > 0 else "之差"
         sign = "+" if gap > 0 else "-"
         written = f"{_plus(parts)} = {number(whole.value)} {sign} {number(carried)}"
-        return Check(
+        return AuditCheck(
             "B10",
             key,
             "pass",
@@ -167,7 +170,7 @@ def _channels(passage: Passage) -> Check | None:
     text = f"各提交方式之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
     sure = gap > 0
     note = "" if gap > 0 else ";可能还有未列出的方式"
-    return Check(
+    return AuditCheck(
         "B10",
         key,
         "fail" if sure else "uncertain",
@@ -180,7 +183,7 @@ def _channels(passage: Passage) -> Check | None:
     )
 
 
-def _outcomes(passage: Passage, cells: Figures) -> Check | None:
+def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
     """The outcomes against what was received, in every reading that the words allow."""
     parts = passage.outcomes()
     wholes = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
@@ -193,7 +196,7 @@ def _outcomes(passage: Passage, cells: Figures) -> Check | None:
     key = f"B10.outcomes.{passage.number}"
     for reading in made:
         if reading.gap == 0:
-            return Check(
+            return AuditCheck(
                 "B10",
                 key,
                 "pass",
@@ -204,7 +207,7 @@ def _outcomes(passage: Passage, cells: Figures) -> Check | None:
             )
     form = cell_sum("t3.results_total.total", cells)
     if form is not None and form.value == total:
-        return Check(
+        return AuditCheck(
             "B10",
             key,
             "pass",
@@ -244,13 +247,15 @@ def _outcomes(passage: Passage, cells: Figures) -> Check | None:
     text += f"({why})" if why else ";没有一种读法相符" if len(made) > 1 else ""
     equation = ";".join(dict.fromkeys(r.equation for r in made))
     offers = slips([*parts, wholes[0]], [1] * len(parts) + [-1], best.gap)
-    return Check("B10", key, status, text, equation, best.gap, evidence, tuple(made), offers)
+    return AuditCheck("B10", key, status, text, equation, best.gap, evidence, tuple(made), offers)
 
 
-def _outcome_readings(passage: Passage, parts: list[Figure], wholes: list[Figure]) -> list[Reading]:
+def _outcome_readings(
+    passage: Passage, parts: list[Figure], wholes: list[Figure]
+) -> list[Interpretation]:
     carried_in, carried_out = passage.figures.get("carried_in"), passage.figures.get("carried_out")
     results = sum((f.value for f in parts), Decimal(0))
-    readings: list[Reading] = []
+    readings: list[Interpretation] = []
 
     def read(text: str, extra: Figure | None, *wholes_added: Figure) -> None:
         left = results + (extra.value if extra else Decimal(0))
@@ -258,7 +263,7 @@ def _outcome_readings(passage: Passage, parts: list[Figure], wholes: list[Figure
         written = _plus([*parts, extra] if extra else parts) + f" = {number(left)}"
         added = f" = {_plus(list(wholes_added))}" if len(wholes_added) > 1 else ""
         target = added if left == right else f" ≠ {number(right)}{added}"
-        readings.append(Reading(text, written + target, left - right))
+        readings.append(Interpretation(text, written + target, left - right))
 
     for whole in wholes:
         assert whole.meaning is not None
@@ -279,7 +284,7 @@ def _outcome_readings(passage: Passage, parts: list[Figure], wholes: list[Figure
     return readings
 
 
-def _closing(passage: Passage) -> Check | None:
+def _closing(passage: Passage) -> AuditCheck | None:
     """What was received against what was closed and what was carried out."""
     closed, carried_out, whole = (
         passage.figures.get("closed"),
@@ -295,7 +300,7 @@ def _closing(passage: Passage) -> Check | None:
         text = f"结转下年度的件数没有写明;按所写各数应为 {number(left_open)}"
         equation = f"{number(whole.value)} + {number(carried_in.value)} - {number(done.value)} = {number(left_open)}"
         status: Status = "not_assessable" if left_open >= 0 else "uncertain"
-        return Check(
+        return AuditCheck(
             "B10",
             f"B10.closing.{passage.number}",
             status,
@@ -323,7 +328,7 @@ def _closing(passage: Passage) -> Check | None:
     sides = f"{number(done.value)} + {number(carried_out.value)}"
     for name, value, written in values:
         if left == value:
-            return Check(
+            return AuditCheck(
                 "B10",
                 key,
                 "pass",
@@ -335,9 +340,9 @@ def _closing(passage: Passage) -> Check | None:
         if done.role == "handled" and done.value == value:
             equation = f"{number(done.value)} = {written}"
             text = f"办理的申请(含结转下年度)等于{name}"
-            return Check("B10", key, "pass", text, equation, Decimal(0), evidence)
+            return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
     made = tuple(
-        Reading(name, f"{sides} = {number(left)} ≠ {written}", left - value)
+        Interpretation(name, f"{sides} = {number(left)} ≠ {written}", left - value)
         for name, value, written in values
     )
     best = min(made, key=lambda r: abs(r.gap))
@@ -351,6 +356,6 @@ def _closing(passage: Passage) -> Check | None:
     text = f"办结与结转下年度之和为 {number(left)};" + ";".join(
         f"与{r.text}相差 {number(abs(r.gap))}" for r in made
     )
-    return Check(
+    return AuditCheck(
         "B10", key, "fail" if sure else "uncertain", text, best.equation, best.gap, evidence, made
     )

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from tasks.audit.narrative import Figure, Narrative, phrases
-from tasks.audit.result import Evidence
+from tasks.audit.meanings import phrases
+from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.result import Basis
 
 APPLICATION_WHOLES = ("received", "new_received", "handled", "closed")
 _PARENTS = {
@@ -77,18 +78,18 @@ class Passage:
         ]  # fmt: skip
         return groups + rows
 
-    def wholes(self, of: Figure) -> Iterator[tuple[str, Decimal, tuple[Evidence, ...]]]:
+    def wholes(self, of: Figure) -> Iterator[tuple[str, Decimal, tuple[Basis, ...]]]:
         """Totals that the share of a figure may refer to: (name, value, figures)."""
         given = [self.figures[r] for r in APPLICATION_WHOLES if r in self.figures]
         for figure in given:
             assert figure.meaning is not None
-            yield figure.meaning.label, figure.value, (Evidence(figure.value, figure=figure),)
+            yield figure.meaning.label, figure.value, (Basis(figure.value, figure=figure),)
         carried = self.figures.get("carried_in")
         if carried:
             for figure in given:
                 both = (
-                    Evidence(figure.value, figure=figure),
-                    Evidence(carried.value, figure=carried),
+                    Basis(figure.value, figure=figure),
+                    Basis(carried.value, figure=carried),
                 )
                 yield "本年收到与上年结转之和", figure.value + carried.value, both
         outcomes = self.outcomes()
@@ -96,7 +97,7 @@ class Passage:
             yield (
                 "各项结果之和",
                 sum((f.value for f in outcomes), Decimal(0)),
-                tuple(Evidence(f.value, figure=f) for f in outcomes),
+                tuple(Basis(f.value, figure=f) for f in outcomes),
             )
 
 

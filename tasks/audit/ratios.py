@@ -13,10 +13,12 @@ from fractions import Fraction
 from math import ceil, floor
 
 from expectations.balance import number
-from tasks.audit.agreement import Figures, cell_sum, named
-from tasks.audit.narrative import Figure, Narrative, bracket_depth, phrases
+from tasks.audit.agreement import CellValues, cell_sum, named
+from tasks.audit.meanings import phrases
+from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
-from tasks.audit.result import Check, Evidence, Suggestion
+from tasks.audit.recognise import bracket_depth
+from tasks.audit.result import AuditCheck, Basis, Suggestion
 from tasks.audit.suggestions import slip, slips
 
 _FORM_WHOLES = (
@@ -54,8 +56,8 @@ def ratio_checks(
     narrative: Narrative,
     passages: list[Passage],
     last_year: dict[str, Decimal] | None = None,
-    cells: Figures | None = None,
-) -> list[Check]:
+    cells: CellValues | None = None,
+) -> list[AuditCheck]:
     """A check for every share and every change.
 
     `last_year` maps meanings to last year's figures; `cells` are those of the form, whose totals
@@ -73,12 +75,12 @@ def ratio_checks(
         if of is None:
             text = f"“{figure.quote}”:没有写明是哪两个数之比,无法核对"
             checks.append(
-                Check(
+                AuditCheck(
                     "B10",
                     key,
                     "not_assessable",
                     text,
-                    evidence=(Evidence(figure.value, figure=figure),),
+                    evidence=(Basis(figure.value, figure=figure),),
                 )
             )
         elif figure.kind == "share":
@@ -97,7 +99,7 @@ def ratio_checks(
     return checks
 
 
-def _difference(narrative: Narrative, at: int) -> list[Check]:
+def _difference(narrative: Narrative, at: int) -> list[AuditCheck]:
     """收到100件,比上年(80件)增加20件: both years and the difference are printed."""
     figure, of = narrative.figures[at], _counted(narrative, at)
     before = narrative.figures[at - 1] if at else figure
@@ -116,14 +118,14 @@ def _difference(narrative: Narrative, at: int) -> list[Check]:
         f"{number(of.value)} - {number(before.value)} {'≠' if gap else '='} {number(figure.value)}"
     )
     return [
-        Check(
+        AuditCheck(
             "B10",
             f"B10.difference.{figure.block}.{figure.start}",
             "fail" if gap else "pass",
             text + (f",文中为 {number(figure.value)}" if gap else ""),
             equation,
             gap,
-            tuple(Evidence(f.value, figure=f) for f in (of, before, figure)),
+            tuple(Basis(f.value, figure=f) for f in (of, before, figure)),
             (),
             slips([of, before, figure], [1, -1, -1], gap) if gap else (),
         )
@@ -193,8 +195,8 @@ def _respective(narrative: Narrative, first: int, last: int, at: int) -> Figure 
 
 
 def _share(
-    narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str, cells: Figures
-) -> Check:
+    narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str, cells: CellValues
+) -> AuditCheck:
     figure = narrative.figures[at]
     row = _row(narrative, at)
     beside = narrative.figures[max(2 * row[0] - row[1] - 1, 0) : row[0]] if row else []
@@ -203,7 +205,7 @@ def _share(
         for whole in _wholes(narrative, of, passage, cells)
         if not any(e.figure is one for e in whole[2] for one in beside)
     ]
-    evidence = (Evidence(of.value, figure=of), Evidence(figure.value, figure=figure))
+    evidence = (Basis(of.value, figure=of), Basis(figure.value, figure=figure))
     usable = [w for w in wholes if w[1] >= of.value and w[1] > 0]
     exacts = [Fraction(of.value) / Fraction(value) * 100 for _, value, _ in usable]
     manners = [manner(exact, figure.value, figure.decimals) for exact in exacts]
@@ -214,14 +216,14 @@ def _share(
         name, value, figures = usable[best]
         equation = f"{number(of.value)} / {number(value)} = {_percent(exacts[best])}"
         text = f"“{figure.quote}”:以{name} {number(value)} 为整体,{manners[best]}"
-        return Check("B10", key, "pass", text, equation, None, evidence + figures)
+        return AuditCheck("B10", key, "pass", text, equation, None, evidence + figures)
     if not usable or not of.step:
-        return Check(
+        return AuditCheck(
             "B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence
         )
     if any(_may_be(figure, of, value, figures) for _, value, figures in usable):
         text = f"“{figure.quote}”:所依据的数以万计,末位以下没有写出,在其范围内相符,不能精确核对"
-        return Check("B10", key, "not_assessable", text, "", None, evidence)
+        return AuditCheck("B10", key, "not_assessable", text, "", None, evidence)
     name, value, figures = min(usable, key=lambda w: abs(of.value / w[1] * 100 - figure.value))
     exact = Fraction(of.value) / Fraction(value) * 100
     rounded, cut = as_printed(exact, figure.decimals)
@@ -237,7 +239,7 @@ def _share(
         for p in dict.fromkeys((rounded, cut))
         if (why := slip(figure.value, p))
     )
-    return Check(
+    return AuditCheck(
         "B10",
         key,
         "fail" if certain else "uncertain",
@@ -255,7 +257,7 @@ def _either(rounded: Decimal, cut: Decimal) -> str:
     return f"{rounded}%" if rounded == cut else f"{rounded}%(四舍五入)或 {cut}%(截取)"
 
 
-def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Evidence, ...]) -> bool:
+def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Basis, ...]) -> bool:
     """Whether digits that a part or whole in 万 does not show could give the percentage."""
     rest = sum((e.figure.step for e in figures if e.figure and e.figure.step > 1), Decimal(0))
     own = of.step if of.step > 1 else Decimal(0)
@@ -273,8 +275,8 @@ def _percent(exact: Fraction) -> str:
 
 
 def _wholes(
-    narrative: Narrative, of: Figure, passage: Passage | None, cells: Figures
-) -> Iterable[tuple[str, Decimal, tuple[Evidence, ...]]]:
+    narrative: Narrative, of: Figure, passage: Passage | None, cells: CellValues
+) -> Iterable[tuple[str, Decimal, tuple[Basis, ...]]]:
     """What a part may be a share of: (name, value, figures), the likeliest first."""
     if passage is not None and of.role not in APPLICATION_WHOLES:
         yield from passage.wholes(of)
@@ -287,19 +289,19 @@ def _wholes(
         is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"
         if is_ahead and compatible(before.unit, of.unit) and before.value >= of.value:
             label = before.meaning.label if before.meaning else before.words
-            yield label or "前述数", before.value, (Evidence(before.value, figure=before),)
+            yield label or "前述数", before.value, (Basis(before.value, figure=before),)
 
 
 def _change(
     narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal], key: str
-) -> Check:
+) -> AuditCheck:
     figure = narrative.figures[at]
-    evidence: tuple[Evidence, ...] = (
-        Evidence(of.value, figure=of),
-        Evidence(figure.value, figure=figure),
+    evidence: tuple[Basis, ...] = (
+        Basis(of.value, figure=of),
+        Basis(figure.value, figure=figure),
     )
     if of.step != 1 or of.value != of.value.to_integral_value():
-        return Check(
+        return AuditCheck(
             "B10",
             key,
             "not_assessable",
@@ -314,7 +316,7 @@ def _change(
         how = manner(exact, figure.value, figure.decimals)
         equation = f"({number(of.value)} - {number(base.value)}) / {number(base.value)} = {_percent(exact)}"
         if how:
-            return Check(
+            return AuditCheck(
                 "B10",
                 key,
                 "pass",
@@ -325,16 +327,18 @@ def _change(
             )
         rounded, cut = as_printed(exact, figure.decimals)
         text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {_either(rounded, cut)},文中为 {figure.value}%"
-        return Check("B10", key, "fail", text, equation, figure.value - rounded, (*evidence, base))
+        return AuditCheck(
+            "B10", key, "fail", text, equation, figure.value - rounded, (*evidence, base)
+        )
     return _implied(figure, of, key, evidence)
 
 
 def _base(
     narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal]
-) -> tuple[Evidence | None, str]:
+) -> tuple[Basis | None, str]:
     """Last year's figure: from last year's report, or as the sentence itself gives it."""
     if of.meaning and (value := last_year.get(of.meaning.overview or of.meaning.label)) is not None:
-        return Evidence(value, years_back=1), "上年报告所载"
+        return Basis(value, years_back=1), "上年报告所载"
     figure = narrative.figures[at]
     for near in narrative.figures[max(at - 2, 0) : at + 2]:
         if near.block != figure.block or "。" in narrative.between(
@@ -344,18 +348,18 @@ def _base(
         if near.unit != of.unit or near.step != 1:
             continue
         if near.kind == "difference" and near.is_subject_free:
-            return Evidence(of.value - near.value, figure=near), "文中差额推得的上年数"
+            return Basis(of.value - near.value, figure=near), "文中差额推得的上年数"
         if near.kind == "other_year" and near.start > of.start:
-            return Evidence(near.value, figure=near), "文中所写上年数"
+            return Basis(near.value, figure=near), "文中所写上年数"
     return None, ""
 
 
-def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Evidence, ...]) -> Check:
+def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Basis, ...]) -> AuditCheck:
     """Whole numbers that could be the base of a printed change, none of them printed."""
     step = Fraction(1, 10**figure.decimals)
     printed = Fraction(figure.value)
     if of.value == 0 or printed <= -100:
-        return Check(
+        return AuditCheck(
             "B10", key, "not_assessable", f"“{figure.quote}”:没有上年数", "", None, evidence
         )
     low, high = (printed - step) / 100 + 1, (printed + step) / 100 + 1
@@ -370,20 +374,20 @@ def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Evidence, ...
     if last - first > 10_000 or len(found) > _LONGEST_BASE_RANGE:
         bases = f"{found[0][0]} 至 {found[-1][0]}" if found else f"{first} 至 {last}"
         text = f"“{figure.quote}”:没有写上年数;与基数 {bases} 相符,单凭本文无法核对"
-        return Check("B10", key, "not_assessable", text, "", None, evidence)
+        return AuditCheck("B10", key, "not_assessable", text, "", None, evidence)
     if not found:
         text = f"“{figure.quote}”:没有一个整数基数能由 {number(of.value)} 得出 {figure.value}%"
         direct = of.end <= figure.start and figure.before[:2] in ("", *phrases()["direct_change"])
-        return Check("B10", key, "fail" if direct else "uncertain", text, "", None, evidence)
+        return AuditCheck("B10", key, "fail" if direct else "uncertain", text, "", None, evidence)
     base, how = found[0]
     exact = (Fraction(of.value) / base - 1) * 100
     equation = f"({number(of.value)} - {base}) / {base} = {_percent(exact)}"
-    return Check(
+    return AuditCheck(
         "B10", key, "pass", f"“{figure.quote}”:与基数 {base} 一致,{how}", equation, None, evidence
     )
 
 
-def _names_whole(narrative: Narrative, of: Figure, figures: tuple[Evidence, ...]) -> bool:
+def _names_whole(narrative: Narrative, of: Figure, figures: tuple[Basis, ...]) -> bool:
     """Whether 其中 or the like stands right between the whole and its part."""
     whole = figures[0].figure if figures else None
     return whole is not None and any(

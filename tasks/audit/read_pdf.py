@@ -18,8 +18,8 @@ from tasks.audit.document import (
     RADICALS,
     Block,
     Document,
-    Grid,
     GridCell,
+    TableGrid,
     UnreadableDocument,
     holds_prose,
     plain,
@@ -81,7 +81,7 @@ def _unmapped(pages: list[list[_Placed]]) -> float:
     """The part of all characters for which the file does not say which they are."""
     text = "".join(
         "".join(c.text for row in p.piece.rows for c in row if c)
-        if isinstance(p.piece, Grid)
+        if isinstance(p.piece, TableGrid)
         else p.piece
         for page in pages
         for p in page
@@ -90,12 +90,12 @@ def _unmapped(pages: list[list[_Placed]]) -> float:
     return unknown / max(unknown + len(known), 1)
 
 
-def _rejoined(pages: list[list[str | Grid]]) -> list[str | Grid]:
+def _rejoined(pages: list[list[str | TableGrid]]) -> list[str | TableGrid]:
     """The pages in one, a table row that a page cuts in two put together again."""
-    pieces: list[str | Grid] = []
+    pieces: list[str | TableGrid] = []
     for page in pages:
         upper, lower = pieces[-1:], page[:1]
-        if upper and lower and isinstance(upper[0], Grid) and isinstance(lower[0], Grid):
+        if upper and lower and isinstance(upper[0], TableGrid) and isinstance(lower[0], TableGrid):
             joined = _one_row(upper[0], lower[0])
             if joined is not None:
                 pieces[-1:] = joined
@@ -105,7 +105,7 @@ def _rejoined(pages: list[list[str | Grid]]) -> list[str | Grid]:
     return pieces
 
 
-def _one_row(upper: Grid, lower: Grid) -> list[str | Grid] | None:
+def _one_row(upper: TableGrid, lower: TableGrid) -> list[str | TableGrid] | None:
     """Two tables whose last and first row are one row, with that row whole; else None.
 
     A row cut by a page has its figures on one side, and on the other only the rest of its
@@ -135,10 +135,10 @@ def _one_row(upper: Grid, lower: Grid) -> list[str | Grid] | None:
         else GridCell("\n".join(t for t in (a, b) if t.strip()), row, column)
         for column, (old, a, b) in enumerate(zip(last, above, below, strict=True))
     )
-    return [Grid((*upper.rows[:-1], cells)), Grid(lower.rows[1:])]
+    return [TableGrid((*upper.rows[:-1], cells)), TableGrid(lower.rows[1:])]
 
 
-def _without_running_heads(pages: list[list[_Placed]]) -> list[list[str | Grid]]:
+def _without_running_heads(pages: list[list[_Placed]]) -> list[list[str | TableGrid]]:
     """The pages without lines that stand in the same place of several, and without numbers.
 
     Page heads and feet would cut sentences and tables that go on over the page.
@@ -159,7 +159,7 @@ def _without_running_heads(pages: list[list[_Placed]]) -> list[list[str | Grid]]
 
 def _same(placed: _Placed) -> tuple[int, str]:
     """Place and wording of a line, whatever its page number or date."""
-    text = "" if isinstance(placed.piece, Grid) else re.sub(r"\d+", "#", placed.piece)
+    text = "" if isinstance(placed.piece, TableGrid) else re.sub(r"\d+", "#", placed.piece)
     return round(placed.top / 4), text.strip()
 
 
@@ -168,7 +168,7 @@ class _Placed:
     """A line or table with its distance from the top; `at_edge` at the head or foot of a page."""
 
     top: float
-    piece: str | Grid
+    piece: str | TableGrid
     at_edge: bool = False
 
 
@@ -238,7 +238,7 @@ def _closing_rules(page: Any) -> dict[str, Any]:
     return {"explicit_horizontal_lines": ends}
 
 
-def _grid(table: Any) -> Grid:
+def _grid(table: Any) -> TableGrid:
     """The table's cells; a place that a merged cell covers points to that cell."""
     texts = table.extract()
     boxes = [row.cells for row in table.rows]
@@ -258,7 +258,7 @@ def _grid(table: Any) -> Grid:
             continue
         middle = (min(b[1] for b in own) + min(b[3] for b in own)) / 2
         rows.append(tuple(_covering(anchors, across, middle) for across in columns))
-    return Grid(tuple(rows))
+    return TableGrid(tuple(rows))
 
 
 def _edges(lefts: list[float], rights: list[float]) -> list[float]:
@@ -293,7 +293,7 @@ def _is_table_line(line: str) -> bool:
     )
 
 
-def _blocks(pieces: list[str | Grid]) -> list[Block]:
+def _blocks(pieces: list[str | TableGrid]) -> list[Block]:
     """Paragraphs from wrapped lines; a line of figures stays by itself."""
     blocks: list[Block] = []
     paragraph = ""
@@ -305,7 +305,7 @@ def _blocks(pieces: list[str | Grid]) -> list[Block]:
         paragraph = ""
 
     for piece in pieces:
-        if isinstance(piece, Grid):
+        if isinstance(piece, TableGrid):
             end()
             cells = [c for r in range(len(piece.rows)) for c in piece.anchored(r) if c.row == r]
             if holds_prose(c.text for c in cells):

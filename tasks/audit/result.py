@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
-from expectations.balance import CheckResult, Status
+from expectations.balance import CheckResult, Status, number
 from tasks.audit.document import Document
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.tables import TableReading
@@ -14,7 +15,7 @@ from tasks.wording.typeset import typeset
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Basis:
     """A cell of the form or a figure of the prose that a check rests on.
 
     `years_back` 1 is last year's report; `source` names another report or an edition.
@@ -41,7 +42,7 @@ class Suggestion:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Interpretation:
     """One way to understand the figures of a check, with its equation and gap."""
 
     text: str
@@ -50,7 +51,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Check:
+class AuditCheck:
     """One check. `gap` is the left side minus the right side of the equation."""
 
     code: str
@@ -59,8 +60,8 @@ class Check:
     message: str
     equation: str = ""
     gap: Decimal | None = None
-    evidence: tuple[Evidence, ...] = ()
-    readings: tuple[Reading, ...] = ()
+    evidence: tuple[Basis, ...] = ()
+    readings: tuple[Interpretation, ...] = ()
     suggestions: tuple[Suggestion, ...] = ()
 
 
@@ -73,7 +74,7 @@ class AuditReport:
     organ: str
     tables: TableReading
     narrative: Narrative
-    checks: list[Check] = field(default_factory=list)
+    checks: list[AuditCheck] = field(default_factory=list)
 
     @property
     def layout(self) -> str | None:
@@ -97,14 +98,14 @@ class AuditReport:
         return f"{self.layout} 年格式,读到 {len(self.tables.cells)} 个单元格"
 
     @property
-    def fails(self) -> list[Check]:
+    def fails(self) -> list[AuditCheck]:
         return [check for check in self.checks if check.status == "fail"]
 
     def count(self, status: Status) -> int:
         return sum(1 for check in self.checks if check.status == status)
 
 
-def coarse(check: Check) -> Check:
+def coarse(check: AuditCheck) -> AuditCheck:
     """A check that does not hold, but might with the digits that figures in 万 do not show."""
     slack = sum(
         (e.figure.step for e in check.evidence if e.figure and e.figure.step > 1), Decimal(0)
@@ -116,12 +117,10 @@ def coarse(check: Check) -> Check:
     return replace(check, status="not_assessable", message=check.message + note, suggestions=())
 
 
-def of_balance(result: CheckResult) -> Check:
+def of_balance(result: CheckResult) -> AuditCheck:
     """A check of the form as the rules give it."""
-    evidence = tuple(
-        Evidence(e.value, cell=e.cell, years_back=e.years_back) for e in result.evidence
-    )
-    return Check(
+    evidence = tuple(Basis(e.value, cell=e.cell, years_back=e.years_back) for e in result.evidence)
+    return AuditCheck(
         result.code,
         result.key,
         result.status,
@@ -132,15 +131,14 @@ def of_balance(result: CheckResult) -> Check:
     )
 
 
-def plain_number(value: Decimal | None) -> int | float | None:
-    """A figure for JSON: an integer where it is one."""
-    if value is None:
-        return None
-    return int(value) if value == value.to_integral_value() else float(value)
+def _json_number(value: Decimal | None) -> int | float | None:
+    """A figure for JSON, as `number` writes it."""
+    written: int | float | None = None if value is None else json.loads(number(value))
+    return written
 
 
-def _evidence_json(evidence: Evidence) -> dict[str, Any]:
-    out: dict[str, Any] = {"value": plain_number(evidence.value)}
+def _evidence_json(evidence: Basis) -> dict[str, Any]:
+    out: dict[str, Any] = {"value": _json_number(evidence.value)}
     if evidence.cell:
         out["cell"] = evidence.cell
     if evidence.figure is not None:
@@ -153,19 +151,19 @@ def _evidence_json(evidence: Evidence) -> dict[str, Any]:
     return out
 
 
-def _check_json(check: Check) -> dict[str, Any]:
+def _check_json(check: AuditCheck) -> dict[str, Any]:
     out: dict[str, Any] = {
         "code": check.code,
         "status": check.status,
         "equation": check.equation,
-        "gap": plain_number(check.gap),
+        "gap": _json_number(check.gap),
         "message": typeset(check.message),
         "evidence": [_evidence_json(e) for e in check.evidence],
         "key": check.key,
     }
     if check.readings:
         out["readings"] = [
-            {"reading": typeset(r.text), "equation": r.equation, "gap": plain_number(r.gap)}
+            {"reading": typeset(r.text), "equation": r.equation, "gap": _json_number(r.gap)}
             for r in check.readings
         ]
     if check.suggestions:
@@ -173,8 +171,8 @@ def _check_json(check: Check) -> dict[str, Any]:
             {
                 "text": typeset(s.text),
                 "cell": s.cell,
-                "found": plain_number(s.found),
-                "instead": plain_number(s.instead),
+                "found": _json_number(s.found),
+                "instead": _json_number(s.instead),
             }
             for s in check.suggestions
         ]
@@ -216,7 +214,7 @@ def as_json(report: AuditReport) -> dict[str, Any]:
         "report_year": report.report_year,
         "layout": report.layout,
         "organ": report.organ,
-        "cells": {k: plain_number(c.value) for k, c in report.tables.cells.items()},
+        "cells": {k: _json_number(c.value) for k, c in report.tables.cells.items()},
         "extra_rows": [
             {"table": r.table, "label": r.label, "values": list(r.values)}
             for r in report.tables.extra_rows
@@ -224,7 +222,7 @@ def as_json(report: AuditReport) -> dict[str, Any]:
         "narrative": [
             {
                 "quote": f.quote,
-                "value": plain_number(f.value),
+                "value": _json_number(f.value),
                 "unit": f.unit,
                 "meaning": meaning_of(f),
                 "label": f.meaning.label if f.meaning else f.words,
@@ -236,7 +234,7 @@ def as_json(report: AuditReport) -> dict[str, Any]:
         "checks": [_check_json(check) for check in report.checks],
         "not_understood": [
             *[
-                {"quote": f.quote, "value": plain_number(f.value), "unit": f.unit}
+                {"quote": f.quote, "value": _json_number(f.value), "unit": f.unit}
                 for f in figures
                 if not f.is_understood
             ],

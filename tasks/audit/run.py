@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tasks.audit.agreement import agreement_checks
-from tasks.audit.document import Document, UnreadableDocument, read_document
+from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
 from tasks.audit.identify import identify
+from tasks.audit.kinds import read_document
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
 from tasks.audit.passage_checks import passage_checks

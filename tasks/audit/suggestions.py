@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from expectations.balance import evaluate, number
 from tasks.audit.narrative import Figure
-from tasks.audit.result import Check, Suggestion
+from tasks.audit.result import AuditCheck, Suggestion
 from warehouse.layout import Equation, Layout
 
 _MOST = 3
@@ -45,8 +45,8 @@ def slip(found: Decimal, instead: Decimal) -> str:
 
 
 def suggest(
-    layout: Layout, checks: list[Check], figures: Mapping[str, Decimal | None]
-) -> list[Check]:
+    layout: Layout, checks: list[AuditCheck], figures: Mapping[str, Decimal | None]
+) -> list[AuditCheck]:
     """The checks, with suggestions on those of the form that fail.
 
     A cell is named if with another value every equation it is part of holds, and either two
@@ -92,7 +92,7 @@ def suggest(
     return with_offers
 
 
-def confirm(checks: list[Check]) -> list[Check]:
+def confirm(checks: list[AuditCheck]) -> list[AuditCheck]:
     """The checks with their likeliest suggestions: first those that table and prose agree on.
 
     Where an equation of the form would hold with just the figure that the prose gives for a
@@ -121,7 +121,7 @@ def confirm(checks: list[Check]) -> list[Check]:
     return confirmed
 
 
-def _needed(equation: Equation, check: Check) -> list[tuple[str, Decimal]]:
+def _needed(equation: Equation, check: AuditCheck) -> list[tuple[str, Decimal]]:
     """For each cell of an equation, the value that would close the gap."""
     gap = check.gap or Decimal(0)
     values = {e.cell: e.value for e in check.evidence}

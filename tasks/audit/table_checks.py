@@ -11,16 +11,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import check_value, evaluate, number
-from tasks.audit.result import Check, Evidence, Suggestion, of_balance
+from tasks.audit.result import AuditCheck, Basis, Suggestion, of_balance
 from tasks.audit.tables import TABLE_NAMES, TABLES, TableReading
 from warehouse.layout import Equation, Layout, Term
 
 
-def table_checks(reading: TableReading) -> list[Check]:
+def table_checks(reading: TableReading) -> list[AuditCheck]:
     """B1–B4, B9 and B11 for every line of the tables that were found."""
     if reading.layout is None:
         return [
-            Check(
+            AuditCheck(
                 code,
                 f"{code}.{table}",
                 "not_assessable",
@@ -34,7 +34,7 @@ def table_checks(reading: TableReading) -> list[Check]:
                 ("t2", "B9"),
             )
         ]
-    checks: list[Check] = []
+    checks: list[AuditCheck] = []
     figures = reading.figures
     zeros = _known_zeros(reading.layout, figures)
     for table in TABLES:
@@ -44,7 +44,7 @@ def table_checks(reading: TableReading) -> list[Check]:
         if not any(cell.startswith(f"{table}.") for cell in reading.cells):
             for code in dict.fromkeys(e.code for e in equations) or ["B9"]:
                 checks.append(
-                    Check(
+                    AuditCheck(
                         code,
                         f"{code}.{table}",
                         "not_assessable",
@@ -57,7 +57,9 @@ def table_checks(reading: TableReading) -> list[Check]:
     return checks
 
 
-def _values(layout: Layout, table: str, figures: Mapping[str, Decimal | None]) -> Iterator[Check]:
+def _values(
+    layout: Layout, table: str, figures: Mapping[str, Decimal | None]
+) -> Iterator[AuditCheck]:
     """B9: one pass for all cells that hold, and each that does not by itself."""
     held, blank = 0, 0
     for cell in layout.printed(table):
@@ -73,7 +75,7 @@ def _values(layout: Layout, table: str, figures: Mapping[str, Decimal | None]) -
     message = f"{TABLE_NAMES[table]} {held} 个单元格是合规的数"
     if blank:
         message += f",{blank} 个空白(不当作 0)"
-    yield Check("B9", f"B9.{table}", "pass" if held else "not_assessable", message)
+    yield AuditCheck("B9", f"B9.{table}", "pass" if held else "not_assessable", message)
 
 
 def _known_zeros(layout: Layout, figures: Mapping[str, Decimal | None]) -> set[str]:
@@ -116,7 +118,7 @@ def _known_zeros(layout: Layout, figures: Mapping[str, Decimal | None]) -> set[s
 
 def balance_check(
     equation: Equation, figures: Mapping[str, Decimal | None], zeros: Set[str] = frozenset()
-) -> Check:
+) -> AuditCheck:
     """One equation on printed cells. A blank is not zero unless an equation itself makes it so.
 
     `zeros` are blanks known to be zero. With others left: the side without them being too
@@ -145,25 +147,27 @@ def balance_check(
     if len(terms) > 2:
         sides += f"({number(left)} 与 {number(right)})"
     place = f"{equation.line_label}:{equation.message}"
-    evidence = tuple(Evidence(figures[t.cell], cell=t.cell) for t in terms)
+    evidence = tuple(Basis(figures[t.cell], cell=t.cell) for t in terms)
     if len(on_left) == len(equation.left) or len(on_right) == len(equation.right):
         other = right if len(on_left) == len(equation.left) else left
         note = f"{place};等式一边空白,另一边为 {number(other)}"
-        return Check(equation.code, equation.key, "not_assessable", note, sides, None, evidence)
+        return AuditCheck(
+            equation.code, equation.key, "not_assessable", note, sides, None, evidence
+        )
     if gap == 0:
         note = f"{place};按空白为 0 算相等,但等式两边都有空白"
-        return Check(equation.code, equation.key, "uncertain", note, sides, gap, evidence)
+        return AuditCheck(equation.code, equation.key, "uncertain", note, sides, gap, evidence)
     short = on_right if gap > 0 else on_left
     if short:
         offer = Suggestion(
             f"若空白的 {short[0]} 是 {number(abs(gap))},此式成立", short[0], None, abs(gap)
         )
         note = f"{place};按空白为 0 算相差 {number(abs(gap))},空白处可能漏填"
-        return Check(
+        return AuditCheck(
             equation.code, equation.key, "uncertain", note, sides, gap, evidence, (), (offer,)
         )
     note = f"{place};相差 {number(abs(gap))},{len(blanks)} 个空白填任何数都不能相等"
-    return Check(equation.code, equation.key, "fail", note, sides, gap, evidence)
+    return AuditCheck(equation.code, equation.key, "fail", note, sides, gap, evidence)
 
 
 def _sum(terms: tuple[Term, ...], figures: Mapping[str, Decimal | None]) -> Decimal:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 
-from tasks.audit.document import Block, Document, Place
+from tasks.audit.document import Block, Document, Place, RowCell
 from tasks.audit.labels import Label, match, squeeze, wording, written
+from tasks.audit.text_tables import text_rows
 from warehouse.layout import Layout, layout_names, load_layout
 
 TABLES = ("t2", "t3", "t4")
@@ -25,16 +26,6 @@ APPLICANTS = [
 ]  # fmt: skip
 REVIEWS = ("reconsideration", "litigation_direct", "litigation_after_reconsideration")
 ENDINGS = ("upheld", "corrected", "other", "pending", "total")
-
-
-@dataclass(frozen=True)
-class RowCell:
-    """One cell of a row as it is read; `own` is False for one merged down from a row above."""
-
-    text: str
-    place: Place
-    column: int
-    own: bool = True
 
 
 @dataclass(frozen=True)
@@ -79,9 +70,7 @@ class TableReading:
 
 def read_tables(document: Document) -> TableReading:
     """The cells of tables 二, 三 and 四 in a document, and the layout they show."""
-    from tasks.audit.text_tables import text_rows
-
-    reader = _Reader()
+    reader = _TableRows()
     lines: list[tuple[int, str]] = []
     for number, block in enumerate(document.blocks):
         if block.grid is None:
@@ -117,7 +106,7 @@ def _first_row(block: Block, cell: object, row: int) -> bool:
     return row == 0 or cell not in block.grid.rows[row - 1]
 
 
-class _Reader:
+class _TableRows:
     """Keeps what the rows before have shown: which table, which columns."""
 
     def __init__(self) -> None:
@@ -175,38 +164,34 @@ class _Reader:
 
     def _take_header(self, row: list[RowCell], texts: list[RowCell]) -> bool:
         """Column heads, if the row has any and no row label of its own."""
+        heads, table = self._heads_in(texts)
+        if table:
+            self._open_header(table)
+            self._header[table].extend(heads[table])
+            if table == "t2":
+                self._money = next((_money(c.text) for c in texts if _money(c.text)), "")
+        elif any((label := match("rows", c.text)) and label.key_in("t4") for c in texts):
+            self._open_header(table := "t4")
+        elif self._header_open and self._table in ("t3", "t4") and heads[self._table]:
+            table = self._table
+            self._header[table].extend(heads[table])
+        if table == "t4":
+            self._note_review_heads(row)
+        return bool(table)
+
+    def _heads_in(self, texts: list[RowCell]) -> tuple[dict[str, list[tuple[int, str]]], str]:
+        """The column heads in a row for each table, and the table that they are surely of."""
         heads: dict[str, list[tuple[int, str]]] = {t: [] for t in TABLES}
         sure: set[str] = set()
         for cell in texts:
             label = match("columns", cell.text)
             for table in TABLES:
-                key = label.key_in(table) if label else None
-                if key:
+                if label and (key := label.key_in(table)):
                     heads[table].append((cell.column, key))
-                    if label and not label.general:
-                        sure.add(table)
-        for table in TABLES:
-            if table not in sure:
-                continue
-            if table == "t2" and self._has_row_label(texts):
-                continue
-            self._open_header(table)
-            self._header[table].extend(heads[table])
-            if table == "t2":
-                self._money = next((_money(c.text) for c in texts if _money(c.text)), "")
-            if table == "t4":
-                self._note_review_heads(row)
-            return True
-        if any((label := match("rows", c.text)) and label.key_in("t4") for c in texts):
-            self._open_header("t4")
-            self._note_review_heads(row)
-            return True
-        if self._header_open and self._table in ("t3", "t4") and any(heads[self._table]):
-            self._header[self._table].extend(heads[self._table])
-            if self._table == "t4":
-                self._note_review_heads(row)
-            return True
-        return False
+                    sure |= set() if label.general else {table}
+        if "t2" in sure and self._has_row_label(texts):
+            sure.discard("t2")
+        return heads, next((t for t in TABLES if t in sure), "")
 
     def _has_row_label(self, texts: list[RowCell]) -> bool:
         """A row label of table 二 beside its columns means a whole table flattened to a line."""

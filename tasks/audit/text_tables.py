@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tasks.audit.document import Place, plain
+from tasks.audit.document import Place, RowCell, plain
 from tasks.audit.labels import match, written
-from tasks.audit.tables import RowCell
 
 _DIVIDER = re.compile(r"[|\t]")
 _FIGURE = re.compile(

@@ -7,22 +7,22 @@ from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import evaluate, number
-from tasks.audit.result import AuditReport, Check, Evidence, of_balance
+from tasks.audit.result import AuditCheck, AuditReport, Basis, of_balance
 
 _NEEDS = {"B5": "上年结转与上年报告的结转下年度", "B6": "现行有效件数与上年报告"}
 
 
-def year_checks(report: AuditReport, last_year: AuditReport | None) -> list[Check]:
+def year_checks(report: AuditReport, last_year: AuditReport | None) -> list[AuditCheck]:
     """B5 and B6 of a report with last year's; without it one not_assessable for each.
 
     Where a report does not name its organ, what differs is uncertain: it may be another's.
     """
-    checks: list[Check] = []
+    checks: list[AuditCheck] = []
     layout = report.tables.layout
     if last_year is None:
         known = {e.code for e in layout.equations} if layout else set(_NEEDS)
         return [
-            Check(code, code, "not_assessable", f"{needs}:没有提供上年的报告")
+            AuditCheck(code, code, "not_assessable", f"{needs}:没有提供上年的报告")
             for code, needs in _NEEDS.items()
             if code in known
         ]
@@ -49,7 +49,7 @@ def _same_organ(one: str, other: str) -> bool:
     return not one or not other or one.removesuffix("人民政府") == other.removesuffix("人民政府")
 
 
-def _told_carry_over(report: AuditReport, last_year: AuditReport) -> list[Check]:
+def _told_carry_over(report: AuditReport, last_year: AuditReport) -> list[AuditCheck]:
     """B5 on the prose, where the tables are lost."""
     now = next((f for f in report.narrative.figures if f.role == "carried_in"), None)
     before = next((f for f in last_year.narrative.figures if f.role == "carried_out"), None)
@@ -58,11 +58,13 @@ def _told_carry_over(report: AuditReport, last_year: AuditReport) -> list[Check]
     gap = before.value - now.value
     text = "正文所写上年结转" + ("等于" if not gap else "不等于") + "上年报告正文所写结转下年度"
     evidence = (
-        Evidence(before.value, figure=before, years_back=1),
-        Evidence(now.value, figure=now),
+        Basis(before.value, figure=before, years_back=1),
+        Basis(now.value, figure=now),
     )
     equation = f"{number(before.value)} = {number(now.value)}"
-    return [Check("B5", "B5.narrative", "fail" if gap else "pass", text, equation, gap, evidence)]
+    return [
+        AuditCheck("B5", "B5.narrative", "fail" if gap else "pass", text, equation, gap, evidence)
+    ]
 
 
 def earlier(report: AuditReport, others: Sequence[AuditReport]) -> AuditReport | None:
@@ -90,18 +92,18 @@ def told_last_year(report: AuditReport, last_year: AuditReport | None) -> dict[s
     return told
 
 
-def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Check]:
+def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[AuditCheck]:
     """B8: a parent's cell is its own and its direct children's together.
 
     A published parent seldom says what is its own, so more than the children have is
     uncertain; less than they have is a fail.
     """
-    checks: list[Check] = []
+    checks: list[AuditCheck] = []
     readable = [c for c in children if c.tables.cells]
     lost = [c.organ or c.document.name for c in children if not c.tables.cells]
     if lost:
         checks.append(
-            Check(
+            AuditCheck(
                 "B8",
                 "B8.missing",
                 "not_assessable",
@@ -119,8 +121,8 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Ch
             held += 1
             continue
         evidence = (
-            Evidence(value, cell=key),
-            *(Evidence(v, cell=key, source=c.organ or c.document.name) for c, v in below),
+            Basis(value, cell=key),
+            *(Basis(v, cell=key, source=c.organ or c.document.name) for c, v in below),
         )
         equation = f"{number(value)} = {' + '.join(number(v) for _, v in below)}({number(value)} 与 {number(total)})"
         assert layout is not None
@@ -128,7 +130,7 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Ch
         label = cell.full_label
         if total > value and not cell.signed:
             checks.append(
-                Check(
+                AuditCheck(
                     "B8",
                     f"B8.{key}",
                     "fail",
@@ -140,7 +142,7 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Ch
             )
         else:
             over.append(
-                Check(
+                AuditCheck(
                     "B8",
                     f"B8.{key}",
                     "uncertain",
@@ -151,5 +153,5 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Ch
                 )
             )
     if held:
-        checks.append(Check("B8", "B8", "pass", f"{held} 个单元格等于各下级之和"))
+        checks.append(AuditCheck("B8", "B8", "pass", f"{held} 个单元格等于各下级之和"))
     return checks + over

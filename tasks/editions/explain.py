@@ -14,13 +14,14 @@ from tasks.editions.figures import definition
 from tasks.editions.store import NoEdition, load_edition, newest_edition
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
-from warehouse.lake import Lake, LakeError
+from warehouse.errors import EntryError
+from warehouse.lake import Lake
 from warehouse.layout import Cell, Layout, layout_of_year
 from warehouse.numbers import json_number
 from warehouse.reading import Measure, Reading, reading
 
 
-class NoSuchCell(LakeError):
+class NoSuchCell(EntryError):
     """The key names no cell, or the organ is not in the year's tree; near ones are named."""
 
 

@@ -9,13 +9,14 @@ from decimal import Decimal
 
 from tasks.editions.edition import CellValue, Organ, Scope
 from warehouse.cells import OrganFilter, is_loaded, own_figures
+from warehouse.errors import ConfigurationError
 from warehouse.layout import Cell, Layout
 from warehouse.reading import Reading, organs_of_year
 
 Figures = dict[str, CellValue]
 
 
-class TabulationError(RuntimeError):
+class TabulationError(ConfigurationError):
     """The tables cannot be built; the message says what is missing."""
 
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from tasks.load.typed import ListTyping, literal
+from tasks.load.typed import ListTyping
 from tasks.sources.landing import Manifest
 from tasks.sources.model import Child, Resource, Source
 from warehouse.lake import Connection
+from warehouse.sql import literal
 
 
 @dataclass

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tasks import clock
 from tasks.load.batch import Batch, ListResult, LoadResult, Work
+from tasks.load.load_record import LoadRecord
 from tasks.load.merge import Write
-from tasks.load.record import Record
 from tasks.load.stage import Stage
 from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import Landed, Manifest
@@ -87,7 +87,7 @@ def load_batch(
             with transaction(connection):
                 return _repeated(work) or _unchanged(work) or _loaded(work, stage)
         except SourceContractError as error:
-            Record(work, stage.lists).stop(str(error), stage.drift)
+            LoadRecord(work, stage.lists).stop(str(error), stage.drift)
             raise
 
 
@@ -129,7 +129,7 @@ def _unchanged(work: Work) -> LoadResult | None:
     for rule in work.rules:
         rows = sum(file.rows for file in lists.get(rule.name, []))
         result.lists.append(ListResult(rule.name, rule.table, rows, rows_unchanged=rows))
-    Record(work, []).load(result)
+    LoadRecord(work, []).load(result)
     return result
 
 
@@ -151,7 +151,7 @@ def _loaded(work: Work, stage: Stage) -> LoadResult:
         write.keep_rejects(staged)
     if result.rows_written or result.rows_removed:
         result.status = "loaded"
-    Record(work, stage.lists).write(result)
+    LoadRecord(work, stage.lists).write(result)
     return result
 
 
@@ -170,7 +170,7 @@ def note_failure(
     batch = Batch(load_id, {}, "", now, None, None)
     with lake.write() as connection:
         work = Work(connection, batch, source, resource, now, run_id)
-        Record(work, []).stop(str(error), [])
+        LoadRecord(work, []).stop(str(error), [])
 
 
 def _below_home(folder: Path) -> str:

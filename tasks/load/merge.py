@@ -5,7 +5,7 @@ cannot be kept is put on record. Called inside the one transaction.
 from __future__ import annotations
 
 from tasks.load.batch import Staged, Work
-from tasks.load.typed import named, quoted
+from warehouse.sql import named, quoted
 
 
 class Write:

@@ -14,7 +14,8 @@ import msgspec
 from tasks import clock
 from tasks.load.load import Batch, load, load_batch
 from tasks.sources.model import Resource, Source
-from tasks.sources.pull import plan, pull
+from tasks.sources.plan import plan
+from tasks.sources.pull import pull
 from warehouse.lake import Lake
 
 REASONS = {
@@ -41,11 +42,6 @@ class Reject:
     origin: str | None
     rejected_at: datetime
     status: str
-
-    @property
-    def reason_text(self) -> str:
-        """The reason in words."""
-        return REASONS.get(self.reason, self.reason)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ Nothing of the lake is changed here. A source that broke its contract stops the 
 from __future__ import annotations
 
 from tasks.load.batch import ListResult, Staged, Work, parent_column, short
-from tasks.load.typed import ListTyping, make_codes, named, prepare, quoted
+from tasks.load.typed import ListTyping, make_codes, prepare
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Child, Resource
+from warehouse.sql import named, quoted
 
 FEW = 3
 FEW_REMOVED = 20

@@ -6,16 +6,16 @@ the row is marked, and why is told by `faults_sql`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tasks.sources.compiled import NOT_SCALAR
 from tasks.sources.model import Child, FieldRule, Resource, Source
+from warehouse.beijing import to_beijing
 from warehouse.lake import Connection
+from warehouse.sql import named, quoted
 from warehouse.tables import Column, Table, table
 
 MACROS = Path(__file__).with_suffix(".sql")
@@ -42,35 +42,6 @@ EXPECTED = {
 }
 
 
-def quoted(value: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def literal(value: str | int | float | bool | datetime | None) -> str:
-    """A value as an SQL literal.
-
-    Bound parameters would be as good; but DuckDB imports pandas for the first of them, which
-    takes longer than a small load.
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, datetime):
-        return f"TIMESTAMP {quoted(value.isoformat(sep=' '))}"
-    return quoted(value) if isinstance(value, str) else str(value)
-
-
-def insert_sql(table: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of one shape, by column, as one statement: each statement is a commit of its own."""
-    values = ", ".join(f"({', '.join(map(literal, row.values()))})" for row in rows)
-    return f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}"
-
-
-def named(column: str) -> str:
-    """A column as an SQL name."""
-    return '"' + column.replace('"', '""') + '"'
-
-
 def prepare(connection: Connection) -> None:
     """Make the typing macros known to a connection."""
     for statement in _macros():
@@ -79,8 +50,9 @@ def prepare(connection: Connection) -> None:
 
 @cache
 def _macros() -> tuple[str, ...]:
+    beijing = f"CREATE OR REPLACE TEMP MACRO beijing(instant) AS {to_beijing('instant')}"
     text = MACROS.read_text(encoding="utf-8")
-    return tuple(part.strip() for part in text.split(";\n") if "MACRO" in part)
+    return beijing, *(part.strip() for part in text.split(";\n") if "MACRO" in part)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 
 from tasks.clock import BEIJING
 from tasks.settings import Settings
-from warehouse.lake import Lake, LakeError, transaction
+from warehouse.errors import EntryError
+from warehouse.lake import Lake, transaction
 
 STEP_SECONDS = 30
 WINDOW_STEPS = 1
@@ -17,7 +18,7 @@ MOST_WRONG = 5
 LOCKED_FOR = timedelta(minutes=15)
 
 
-class ApprovalRefused(LakeError):
+class ApprovalRefused(EntryError):
     """The approver cannot publish; the message says what to do."""
 
 

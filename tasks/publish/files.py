@@ -21,6 +21,7 @@ from tasks.render.manifest import (
 )
 from tasks.settings import Settings
 from warehouse.lake import Lake
+from warehouse.sql import quoted
 
 DATABASE = "edition.duckdb"
 DIFFERENCES = "differences.csv"
@@ -64,8 +65,8 @@ def write_database(lake: Lake, edition: Edition, path: Path, approval: Approval)
     that any version opens it. It cannot hold the manifest's hash, as that is taken of it."""
     cells = path.with_name("cells.parquet")
     with lake.read() as connection:
-        connection.execute(f"ATTACH '{_sql(path)}' AS file (STORAGE_VERSION 'v1.0.0')")
-        connection.execute(f"CREATE TABLE file.cell AS SELECT * FROM read_parquet('{_sql(cells)}')")
+        connection.execute(f"ATTACH {quoted(path)} AS file (STORAGE_VERSION 'v1.0.0')")
+        connection.execute(f"CREATE TABLE file.cell AS SELECT * FROM read_parquet({quoted(cells)})")
         copy_rows(connection, edition.id, "file")
         connection.execute(
             "CREATE TABLE file.organ (organ_id VARCHAR, organ_name VARCHAR, organ_kind VARCHAR, "
@@ -87,10 +88,6 @@ def write_database(lake: Lake, edition: Edition, path: Path, approval: Approval)
                 [reason, approval.approver, approval.approved_at, organ_id, key],
             )
         connection.execute("DETACH file")
-
-
-def _sql(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 def freeze(staging: Path, folder: Path) -> None:

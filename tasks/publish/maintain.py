@@ -14,7 +14,8 @@ from pathlib import Path
 from tasks.editions.store import pinned_snapshots
 from tasks.publish.files import frozen_files_changed
 from tasks.settings import Settings
-from warehouse.lake import Connection, Lake, LakeError
+from warehouse.beijing import to_beijing
+from warehouse.lake import Connection, Lake, NoLake
 
 READERS_MAY_TAKE = timedelta(days=1)
 """A file that no snapshot needs stays this long: someone may be reading it still."""
@@ -45,7 +46,7 @@ def maintain(
 ) -> Maintained:
     """Tidy the lake. Raises LakeError without a lake or while another process writes."""
     if not lake.exists():
-        raise LakeError("还没有数据,不需要整理。请先运行夜间取数(nightly)")
+        raise NoLake("还没有数据,不需要整理。请先运行夜间取数(nightly)")
     before = _files(lake.files)
     keep_after = now - timedelta(days=settings.keep_snapshot_days)
     with lake.write() as connection:
@@ -90,8 +91,7 @@ def _snapshots(connection: Connection) -> dict[int, datetime]:
     return {
         int(id_): taken_at
         for id_, taken_at in connection.execute(
-            "SELECT snapshot_id, make_timestamp(epoch_us(snapshot_time) + 28800000000) "
-            "FROM ducklake_snapshots('lake')"
+            f"SELECT snapshot_id, {to_beijing('snapshot_time')} FROM ducklake_snapshots('lake')"
         ).fetchall()
     }
 

@@ -31,7 +31,8 @@ from tasks.publish.approve import approvers, check_code, check_two_persons
 from tasks.publish.files import finish_interrupted, freeze, staging_folder, write_files
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
-from warehouse.lake import Lake, LakeError
+from warehouse.errors import EntryError, FindingsError
+from warehouse.lake import Lake
 from warehouse.numbers import number
 
 FIGURE_TABLES = ("ops.correction", "ops.quarantine")
@@ -39,11 +40,11 @@ FIGURE_TABLES = ("ops.correction", "ops.quarantine")
 Progress = Callable[[str], None]
 
 
-class PublishRefused(LakeError):
+class PublishRefused(EntryError):
     """The edition cannot be published as asked; the message says what to do."""
 
 
-class Unanswered(PublishRefused):
+class Unanswered(FindingsError):
     """Findings block, and nobody said why the edition may be published all the same."""
 
 

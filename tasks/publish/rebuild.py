@@ -29,8 +29,10 @@ from tasks.render import render_edition
 from tasks.render.manifest import MANIFEST, read_manifest, sha256_of, writers
 from tasks.render.outputs import OUTPUTS
 from tasks.settings import Settings
-from warehouse.lake import Lake, LakeError
+from warehouse.errors import EntryError
+from warehouse.lake import Lake, in_memory
 from warehouse.numbers import json_number
+from warehouse.sql import quoted
 
 Outcome = Literal["same", "different", "unprovable"]
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -42,7 +44,7 @@ Progress = Callable[[str], None]
 NOT_IN_MANIFEST_OF_REBUILT = ("files", "software")
 
 
-class CannotRebuild(LakeError):
+class CannotRebuild(EntryError):
     """What was asked for cannot be done; the message says why."""
 
 
@@ -303,10 +305,9 @@ def _other_writers(told: dict[str, Any]) -> str | None:
 def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str | None) -> Proof:
     """DuckDB gives each file a mark of its own, so its rows are compared, not its bytes."""
     note = "按内容比较:DuckDB 每次写出的文件字节不同"
-    with duckdb.connect() as connection:
+    with in_memory() as connection:
         for place, path in (("kept", lies), ("fresh", fresh)):
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS {place} (READ_ONLY)")
+            connection.execute(f"ATTACH {quoted(path)} AS {place} (READ_ONLY)")
         tables = [
             {
                 table

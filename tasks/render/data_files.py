@@ -129,7 +129,7 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
 
     Built from the CSV file beside it when that is there, else from a file of its own.
     """
-    import duckdb
+    from warehouse.lake import in_memory
 
     text = "VARCHAR"
     types = dict.fromkeys(CELL_COLUMNS, text) | {
@@ -142,7 +142,7 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
     source = path.with_suffix(".parquet.csv")
     _write_csv(source, CELL_COLUMNS, ([_exact(v) for v in r] for r in cell_rows(edition)))
     # One thread: row groups in the order of the rows, so the bytes repeat.
-    connection = duckdb.connect(config={"threads": 1})
+    connection = in_memory(threads=1)
     try:
         relation = connection.read_csv(str(source), header=True, dtype=types, quotechar='"')
         chosen = ", ".join(

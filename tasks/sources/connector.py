@@ -13,9 +13,12 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.sources import address
+from tasks.sources.client import Client
 from tasks.sources.compiled import Context, Row
 from tasks.sources.errors import SourceContractError
+from tasks.sources.exchange import Request
 from tasks.sources.landing import LandingWriter
+from tasks.sources.list_reader import ListReader
 from tasks.sources.model import (
     Child,
     ControlTotal,
@@ -30,10 +33,8 @@ from tasks.sources.model import (
     WindowRule,
 )
 from tasks.sources.page import Page
-from tasks.sources.paginate import Reader
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, fill
-from tasks.sources.session import Client, Request
 from tasks.sources.windows import Window, write_moment, write_window
 
 Progress = Callable[[int, int | None], None]
@@ -318,13 +319,13 @@ class ApiPull:
             for worker in workers:
                 worker.join()
 
-    def _lister(self, executor: Executor | None) -> Reader:
+    def _lister(self, executor: Executor | None) -> ListReader:
         """A reader of the resource's own list."""
         rule = self._resource
-        return Reader(self._client, rule.paginator, rule.records, executor, self._declared)
+        return ListReader(self._client, rule.paginator, rule.records, executor, self._declared)
 
-    def _reader(self, rule: Resource | Child, executor: Executor | None) -> Reader:
-        return Reader(self._client, rule.paginator, rule.records, executor)
+    def _reader(self, rule: Resource | Child, executor: Executor | None) -> ListReader:
+        return ListReader(self._client, rule.paginator, rule.records, executor)
 
     def _land(self, page: Page, context: Context, executor: Executor) -> None:
         projector = self.projector

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from warehouse.errors import ConfigurationError, SourceFault
 
-class SourceError(Exception):
+
+class SourceError(SourceFault):
     """Anything that keeps a source's records from being loaded."""
 
 
@@ -64,7 +66,7 @@ class Problem:
         return f"{self.file}:{self.line} {self.key}: {self.message}"
 
 
-class SourceFileError(SourceError):
+class SourceFileError(ConfigurationError):
     """A source file that cannot be used; `problems` names each mistake."""
 
     def __init__(self, problems: list[Problem]) -> None:

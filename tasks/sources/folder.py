@@ -9,22 +9,21 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tasks.sources import address
+from tasks.sources.client import Client
 from tasks.sources.compiled import Row
 from tasks.sources.errors import SourceContractError, SourceUnavailable
+from tasks.sources.exchange import Request
 from tasks.sources.landing import Landed, LandingWriter, WorkbookVersion
 from tasks.sources.model import Resource, Source, Workbook
 from tasks.sources.page import select_list
+from tasks.sources.plan import Pull
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, text
-from tasks.sources.session import Client, Request
 from tasks.sources.workbook import UnreadableWorkbook, Wanted, read_workbook
-
-if TYPE_CHECKING:
-    from tasks.sources.pull import Pull
 
 
 @dataclass(frozen=True)

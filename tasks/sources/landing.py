@@ -201,8 +201,3 @@ class _ListWriter:
     def finish(self) -> list[LandedFile]:
         self.close()
         return self._files
-
-
-def read_landing(folder: Path) -> Landed:
-    """A finished landing folder. Raises FileNotFoundError when it was never finished."""
-    return Landed(folder, msgspec.json.decode((folder / MANIFEST).read_bytes(), type=Manifest))

@@ -14,9 +14,9 @@ import msgspec
 from requests.structures import CaseInsensitiveDict
 from requests.utils import parse_header_links
 
+from tasks.sources.exchange import Answer
 from tasks.sources.model.paginator import Offset, PageNumber
 from tasks.sources.select import Get, compile_path, simple_parts, text
-from tasks.sources.session import Answer
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from tasks.settings import Settings, check_home
+from warehouse.beijing import to_beijing
 from warehouse.catalog import extension_file
 
 CLOCK_MAY_DIFFER = timedelta(hours=1)
@@ -118,8 +119,7 @@ def _lake(settings: Settings, now: datetime) -> Examined:
         return Examined("湖", "doubtful", "还没有数据", "请运行 nianbao nightly")
     with lake.read() as connection:
         row = connection.execute(
-            "SELECT max(make_timestamp(epoch_us(snapshot_time) + 28800000000)) "
-            "FROM ducklake_snapshots('lake')"
+            f"SELECT max({to_beijing('snapshot_time')}) FROM ducklake_snapshots('lake')"
         ).fetchone()
     written_at = row[0] if row else None
     if written_at is not None and written_at > now.replace(tzinfo=None) + CLOCK_MAY_DIFFER:

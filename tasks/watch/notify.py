@@ -21,7 +21,8 @@ from tasks.watch.deadlines import Deadlines, limits
 from tasks.watch.runs import Run
 from tasks.watch.status import ResourceStatus
 from tasks.wording.typeset import typeset
-from warehouse.lake import Connection, Lake, LakeError, transaction
+from warehouse.errors import NianbaoError
+from warehouse.lake import Connection, Lake, transaction
 
 logger = logging.getLogger("nianbao.notify")
 MOST_LINES = 20
@@ -233,7 +234,7 @@ def _notify(
         return []
     try:
         held = _held(lake)
-    except LakeError as error:
+    except NianbaoError as error:
         told = [replace(m, body=f"{m.body}\n{error}") for m in messages]
         return [m for m in told if not _send(addresses, m)]
     due = [m for m in messages if held.get(m.matter) != (m.fingerprint, "told")]
@@ -257,13 +258,13 @@ def _notify(
                         "WHERE matter = ?",
                         [now, matter],
                     )
-    except LakeError as error:
+    except NianbaoError as error:
         logger.warning("消息的发送情况未能记下:%s", error)
     return [m for m in due if not sent[m.matter]]
 
 
 def _held(lake: Lake) -> dict[str, tuple[str, str]]:
-    """Fingerprint and status of each matter that was ever told. Raises LakeError."""
+    """Fingerprint and status of each matter that was ever told. Raises NoLake."""
     with lake.read() as connection:
         return {
             matter: (fingerprint, status)

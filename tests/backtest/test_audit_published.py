@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.audit.document import Block, Document
-from tasks.audit.result import AuditReport, Check, as_json, meaning_of
+from tasks.audit.result import AuditCheck, AuditReport, as_json, meaning_of
 from tasks.audit.run import audit_files, check_report, of_document
 
 DATA = Path(__file__).parent / "reports"
@@ -35,7 +35,7 @@ def _told(*lines: str) -> AuditReport:
     return check_report(of_document(document))
 
 
-def _by_quote(report: AuditReport, part: str) -> list[Check]:
+def _by_quote(report: AuditReport, part: str) -> list[AuditCheck]:
     return [
         c for c in report.checks if any(e.figure and part in e.figure.quote for e in c.evidence)
     ]

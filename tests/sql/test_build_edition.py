@@ -19,7 +19,8 @@ from tasks.editions.store import (
     newest_edition,
 )
 from tests.small_city import NOW, SmallCity
-from warehouse.lake import LakeError, transaction
+from warehouse.errors import EntryError
+from warehouse.lake import transaction
 
 
 def build(small: SmallCity, **more: object) -> Built:
@@ -154,7 +155,7 @@ def test_last_years_published_figures_stand_for_last_year(small: SmallCity) -> N
 
 
 def test_an_edition_as_of_a_moment_takes_the_snapshot_of_then(small: SmallCity) -> None:
-    with pytest.raises(LakeError, match="还没有数据"):
+    with pytest.raises(EntryError, match="还没有数据"):
         small.lake.snapshot_at(NOW - timedelta(days=4000))
     assert small.lake.snapshot_at(NOW + timedelta(days=4000)) == small.lake.snapshot()
 

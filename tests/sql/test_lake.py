@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.small_city import NOW, SmallCity
-from warehouse.lake import Lake, LakeBusy, LakeError, transaction
+from warehouse.lake import Lake, LakeBusy, NoLake, transaction
 
 
 def test_without_data_the_error_says_what_to_do(home) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(LakeError, match="nianbao nightly"), Lake(home).read():
+    with pytest.raises(NoLake, match="nianbao nightly"), Lake(home).read():
         pass
 
 

@@ -12,10 +12,11 @@ import pytest
 
 from tasks.load.load import LoadResult, load
 from tasks.load.rejects import count_rejects, list_rejects, retry
-from tasks.sources import session
+from tasks.sources import client
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Source
-from tasks.sources.pull import plan, pull
+from tasks.sources.plan import plan
+from tasks.sources.pull import pull
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
 from warehouse.lake import Lake
@@ -63,7 +64,7 @@ def city(tmp_path: Path, template: Path) -> Iterator[City]:
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SHORTEST_REST", 0.002)
+    monkeypatch.setattr(client, "SHORTEST_REST", 0.002)
 
 
 def _with_cursor(vendor: Vendor, **changes: Any) -> dict[str, Any]:

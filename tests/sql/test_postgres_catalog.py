@@ -15,13 +15,15 @@ from tasks.clock import now
 from tasks.load.load import load
 from tasks.publish.maintain import maintain
 from tasks.settings import Settings
-from tasks.sources.pull import plan, pull
+from tasks.sources.plan import plan
+from tasks.sources.pull import pull
 from tasks.watch.doctor import examine
 from tests import postgres
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
 from tests.small_city import SmallCity
 from warehouse.catalog import PostgresCatalog, sqlite_of
+from warehouse.errors import ConfigurationError, NianbaoError
 from warehouse.lake import Lake, LakeBusy, LakeError, NoLake, transaction
 from warehouse.move_catalog import move_catalog
 
@@ -172,7 +174,7 @@ def test_what_is_wrong_with_the_database_is_told_without_the_password(
     assert told.verdict == "bad"
     assert said in told.found
     assert "NIANBAO_CATALOG" in told.found
-    with pytest.raises(LakeError) as caught:
+    with pytest.raises(NianbaoError) as caught:
         settings.lake().exists()
     seen: BaseException | None = caught.value
     while seen is not None:
@@ -203,7 +205,7 @@ def test_a_lake_moved_to_postgresql_reads_the_same_at_every_snapshot(
     address = cluster.database("moved")
     target = PostgresCatalog.of(address)
     moved_lake = Lake(small.lake.home, address=address)
-    with pytest.raises(LakeError, match="move-catalog"):
+    with pytest.raises(ConfigurationError, match="move-catalog"):
         moved_lake.exists()
     moved = move_catalog(small.lake, sqlite_of(small.lake.home), target)
     # Writing the inlined rows to files is a snapshot of its own.
@@ -213,7 +215,7 @@ def test_a_lake_moved_to_postgresql_reads_the_same_at_every_snapshot(
         connection.execute("DELETE FROM core.organ WHERE organ_id = 'B'")
     assert _organs(moved_lake) == 4
     assert _organs(moved_lake, moved.snapshot) == 5
-    with pytest.raises(LakeError, match="已迁到 PostgreSQL"):
+    with pytest.raises(ConfigurationError, match="已迁到 PostgreSQL"):
         Lake(small.lake.home).exists()
     with pytest.raises(NoLake):
         move_catalog(small.lake, sqlite_of(small.lake.home), target)
@@ -221,7 +223,7 @@ def test_a_lake_moved_to_postgresql_reads_the_same_at_every_snapshot(
 
 def test_nothing_is_moved_over_a_lake_that_is_there(small: SmallCity, city: SmallCity) -> None:
     before = city.lake.snapshot()
-    with pytest.raises(LakeError, match="已有一个湖"):
+    with pytest.raises(ConfigurationError, match="已有一个湖"):
         move_catalog(small.lake, sqlite_of(small.lake.home), PostgresCatalog.of(city.lake.address))
     assert city.lake.snapshot() == before
     assert _organs(small.lake) == 5

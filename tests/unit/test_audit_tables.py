@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tasks.audit.document import Block, Document, read_document
+from tasks.audit.document import Block, Document
+from tasks.audit.kinds import read_document
 from tasks.audit.labels import match, squeeze, written
 from tasks.audit.run import audit_files, check_report, of_document
 from tasks.audit.tables import read_tables

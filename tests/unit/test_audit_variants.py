@@ -19,10 +19,10 @@ from tasks.audit.document import (
     UnreadableDocument,
     decode,
     plain,
-    read_document,
     unfold,
 )
 from tasks.audit.identify import identify
+from tasks.audit.kinds import read_document
 from tasks.audit.read_docx import read_docx
 from tasks.audit.read_html import read_html
 from tasks.audit.read_pdf import read_pdf

@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from warehouse.catalog import PostgresCatalog, opened, sqlite_of
-from warehouse.lake import LakeBusy, LakeError
+from warehouse.errors import ConfigurationError
+from warehouse.lake import LakeBusy
 from warehouse.lake_errors import explained, unwritable
 
 
@@ -52,7 +53,7 @@ def test_several_hosts_a_socket_and_quotes_are_kept() -> None:
     "address", ["mysql://a:s3cret@b/c", "s3cret", "host=a password=s3cret", "host=a dbname='s3cret"]
 )
 def test_an_address_that_cannot_be_read_is_not_repeated(address: str) -> None:
-    with pytest.raises(LakeError, match="NIANBAO_CATALOG") as caught:
+    with pytest.raises(ConfigurationError, match="NIANBAO_CATALOG") as caught:
         PostgresCatalog.of(address)
     assert "s3cret" not in str(caught.value)
 
@@ -62,10 +63,10 @@ def test_files_of_one_catalog_are_not_opened_with_another(tmp_path: Path) -> Non
     embedded = sqlite_of(tmp_path)
     embedded.path.parent.mkdir()
     embedded.path.touch()
-    with pytest.raises(LakeError, match="nianbao move-catalog"):
+    with pytest.raises(ConfigurationError, match="nianbao move-catalog"):
         opened(tmp_path, address)
     embedded.path.rename(embedded.moved_to)
-    with pytest.raises(LakeError, match="请设 NIANBAO_CATALOG"):
+    with pytest.raises(ConfigurationError, match="请设 NIANBAO_CATALOG"):
         opened(tmp_path)
     assert opened(tmp_path, address).shown == "PostgreSQL db.example:5432/lake"
 

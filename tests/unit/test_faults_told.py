@@ -18,11 +18,12 @@ from flows.pulling import _failed
 from tasks.city.names import Names, organ_choices, source_choices
 from tasks.city.register import CityFileError, read_corrections, read_organs
 from tasks.clock import now
-from tasks.settings import Settings, SettingsError, check_home
+from tasks.settings import HomeError, Settings, SettingsError, check_home
 from tasks.sources.errors import SourceUnavailable
 from tasks.sources.model import load_source
 from tasks.watch.runs import FailedResource, Run
 from tests.small_city import ORGANS
+from warehouse.errors import ExitCode
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -38,7 +39,7 @@ def test_a_misspelt_setting_is_refused_with_the_right_name(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NIANBAO_HOMME", "/somewhere")
-    assert _ends(["status"], monkeypatch) == cli.Exit.WRONG_USE
+    assert _ends(["status"], monkeypatch) == ExitCode.WRONG_USE
     told = capsys.readouterr().err
     assert "NIANBAO_HOMME 不认识" in told
     assert "是不是 NIANBAO_HOME" in told
@@ -59,7 +60,7 @@ def test_a_setting_of_the_wrong_kind_is_told_in_chinese(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NIANBAO_PORT", "x")
-    assert _ends(["status"], monkeypatch) == cli.Exit.WRONG_USE
+    assert _ends(["status"], monkeypatch) == ExitCode.WRONG_USE
     assert "NIANBAO_PORT 不能是“x”：请填整数" in capsys.readouterr().err
 
 
@@ -67,13 +68,13 @@ def test_a_home_that_cannot_be_used_is_told_before_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"不能写入.*NIANBAO_HOME"):
+    with pytest.raises(HomeError, match=r"不能写入.*NIANBAO_HOME"):
         check_home(Settings(home=tmp_path / "file" / "home"))
     good = Settings(home=tmp_path / "home")
     check_home(good)
     assert list(good.home.iterdir()) == []
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**30, 2**30, 5 * 2**20))
-    with pytest.raises(SettingsError, match="只剩 5 MB"):
+    with pytest.raises(HomeError, match="只剩 5 MB"):
         check_home(good)
 
 
@@ -95,7 +96,7 @@ def test_an_unforeseen_error_on_a_full_disk_is_told_as_that(
     with pytest.raises(RuntimeError, match="timed out"):
         cli.main()
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**30, 2**30, 0))
-    assert _ends([], monkeypatch) == cli.Exit.WRONG_USE
+    assert _ends([], monkeypatch) == ExitCode.MACHINE_FAILED
     assert "只剩 0 MB" in capsys.readouterr().err
 
 
@@ -106,7 +107,7 @@ def test_a_file_that_could_not_be_written_is_no_defect(
         raise OSError(errno.ENOSPC, "No space left on device", "/d/editions/report.html")
 
     _has_only(fails, monkeypatch)
-    assert _ends([], monkeypatch) == cli.Exit.WRONG_USE
+    assert _ends([], monkeypatch) == ExitCode.MACHINE_FAILED
     assert "/d/editions/report.html" in capsys.readouterr().err
 
 
@@ -122,7 +123,6 @@ def test_organs_saved_by_a_spreadsheet(tmp_path: Path) -> None:
         path = _organs(tmp_path, text, "gb18030")
         with pytest.raises(CityFileError, match=r"organs.csv: 不是 UTF-8.*CSV UTF-8"):
             read_organs(path)
-        organ_choices.cache_clear()
         assert organ_choices(tmp_path) == {}
 
 

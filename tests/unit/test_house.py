@@ -33,7 +33,7 @@ def test_imports_point_downward(path: Path) -> None:
 
 
 def test_only_sources_speak_http() -> None:
-    allowed = (ROOT / "tasks" / "sources", ROOT / "tasks" / "connect", ROOT / "deployments")
+    allowed = (ROOT / "tasks" / "sources", ROOT / "deployments")
     speaking = [
         path
         for path in MODULES

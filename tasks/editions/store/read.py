@@ -24,13 +24,14 @@ from tasks.editions.edition import (
 )
 from tasks.editions.fingerprints import cell_hash, findings_hash
 from tasks.editions.store.rows import EditionRow, edition_rows, editions_of, find_row
-from warehouse.lake import Connection, Lake, LakeError
+from warehouse.errors import EntryError
+from warehouse.lake import Connection, Lake
 from warehouse.reading import Reading
 
 Cells = dict[tuple[str, Scope], dict[str, CellValue]]
 
 
-class NoEdition(LakeError):
+class NoEdition(EntryError):
     """There is no such edition; the message says how to make one."""
 
 

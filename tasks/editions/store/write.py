@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from decimal import Decimal
 from typing import Any
 
 from tasks.editions.edition import (
@@ -16,6 +15,7 @@ from tasks.editions.store.read import read_row
 from tasks.editions.store.rows import EditionRow, editions_of, find_row
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.numbers import number
+from warehouse.sql import insert_many
 
 
 def keep(lake: Lake, edition: Edition, *, built_by: str) -> tuple[Edition, bool]:
@@ -69,61 +69,58 @@ def _write(connection: Connection, edition: Edition, built_by: str) -> None:
         "WHERE report_year = ? AND edition_status = 'pending'",
         [edition.report_year],
     )
-    _insert(
-        connection,
-        "yearly.edition",
-        {
-            "edition_id": edition.id,
-            "report_year": edition.report_year,
-            "edition_number": edition.number,
-            "edition_status": edition.status,
-            "layout": edition.layout.name,
-            "lake_snapshot": edition.snapshot,
-            "data_as_of": edition.data_as_of,
-            "cell_hash": edition.cell_hash,
-            "definition_hash": edition.definition_hash,
-            "definitions": _kept_definitions(edition),
-            "software_version": edition.software,
-            "findings_hash": findings_hash(edition.findings),
-            "built_at": edition.built_at,
-            "built_by": built_by,
-            "reason": edition.reason or None,
-            "blocking_findings": len(edition.blocking_findings),
-        },
-    )
-    _insert_many(
+    row: dict[str, Any] = {
+        "edition_id": edition.id,
+        "report_year": edition.report_year,
+        "edition_number": edition.number,
+        "edition_status": edition.status,
+        "layout": edition.layout.name,
+        "lake_snapshot": edition.snapshot,
+        "data_as_of": edition.data_as_of,
+        "cell_hash": edition.cell_hash,
+        "definition_hash": edition.definition_hash,
+        "definitions": _kept_definitions(edition),
+        "software_version": edition.software,
+        "findings_hash": findings_hash(edition.findings),
+        "built_at": edition.built_at,
+        "built_by": built_by,
+        "reason": edition.reason or None,
+        "blocking_findings": len(edition.blocking_findings),
+    }
+    insert_many(connection, "yearly.edition", [list(row.values())], list(row))
+    insert_many(
         connection,
         "yearly.cell",
-        ("edition_id", "organ_id", "scope", "cell", "table_key", "row_key", "column_key")
-        + ("value", "numerator", "denominator"),
         [
             (edition.id, organ_id, scope, key, *_place(key), v.value, v.numerator, v.denominator)
             for (organ_id, scope), figures in edition.cells.items()
             for key, v in figures.items()
         ],
+        ("edition_id", "organ_id", "scope", "cell", "table_key", "row_key", "column_key")
+        + ("value", "numerator", "denominator"),
     )
-    _insert_many(
+    insert_many(
         connection,
         "yearly.check_result",
-        ("edition_id", "organ_id", "check_key", "code", "severity", "check_status")
-        + ("message", "equation", "gap", "record_count"),
         [
             (edition.id, f.organ_id, f.key, f.code, f.severity, f.status)
             + (f.message, f.equation or None, f.gap, f.record_count)
             for f in edition.findings
         ],
+        ("edition_id", "organ_id", "check_key", "code", "severity", "check_status")
+        + ("message", "equation", "gap", "record_count"),
     )
-    _insert_many(
+    insert_many(
         connection,
         "yearly.check_record",
-        ("edition_id", "organ_id", "check_key", "table_name", "source_system", "record_id")
-        + ("record_organ_id", "record_on", "detail"),
         [
             (edition.id, f.organ_id, f.key, r.table, r.source_system, r.record_id)
             + (r.organ_id, r.record_on, r.detail or None)
             for f in edition.findings
             for r in f.records
         ],
+        ("edition_id", "organ_id", "check_key", "table_name", "source_system", "record_id")
+        + ("record_organ_id", "record_on", "detail"),
     )
 
 
@@ -148,41 +145,6 @@ def _kept_definitions(edition: Edition) -> str:
 def _place(key: str) -> tuple[str, str, str]:
     table, row, *column = key.split(".")
     return table, row, column[0] if column else ""
-
-
-def _insert(connection: Connection, table: str, values: dict[str, Any]) -> None:
-    marks = ", ".join("?" for _ in values)
-    connection.execute(
-        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", list(values.values())
-    )
-
-
-def _insert_many(
-    connection: Connection, table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]
-) -> None:
-    """Column by column: one statement however many rows. Decimals travel as text, so that
-    nothing passes through a float."""
-    if not rows:
-        return
-    kinds = dict(
-        connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-            table.split("."),
-        ).fetchall()
-    )
-    lists = [
-        [f"{v:f}" if isinstance(v, Decimal) else v for v in values]
-        for values in zip(*rows, strict=True)
-    ]
-    casts = ", ".join(f"c{i}::{kinds[c]}" for i, c in enumerate(columns))
-    names = ", ".join(f"c{i}" for i in range(len(columns)))
-    unnested = ", ".join("unnest(?)" for _ in columns)
-    connection.execute(
-        f"INSERT INTO {table} ({', '.join(columns)}) "
-        f"SELECT {casts} FROM (SELECT {unnested}) AS rows({names})",
-        lists,
-    )
 
 
 def keep_approval(lake: Lake, edition: Edition, approval: Approval, manifest_hash: str) -> bool:

@@ -192,10 +192,6 @@ class ControlTotal(Part):
             raise ValueError("按窗口核对时 from_param、to_param(或 both)、start、column 要一起写")
         return self
 
-    @property
-    def is_windowed(self) -> bool:
-        return self.from_param is not None
-
 
 class Listing(Part):
     """How an HTTP folder lists its files."""

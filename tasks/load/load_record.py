@@ -6,14 +6,14 @@ from typing import Any
 
 from tasks import clock
 from tasks.load.batch import ListResult, LoadResult, Staged, Work
-from tasks.load.typed import insert_sql, literal, quoted
 from tasks.sources.windows import moment_text
 from warehouse.lake import transaction
+from warehouse.sql import insert_sql, literal, quoted
 
 Row = dict[str, Any]
 
 
-class Record:
+class LoadRecord:
     """Writes the `ops` rows of one load. Called inside the one transaction."""
 
     def __init__(self, work: Work, lists: list[Staged]) -> None:

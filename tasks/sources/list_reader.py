@@ -13,8 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.sources import address
+from tasks.sources.client import Client
 from tasks.sources.declared import Declared
 from tasks.sources.errors import RefusedRequest, SourceContractError, SourceError
+from tasks.sources.exchange import Answer, Request
 from tasks.sources.model.paginator import (
     Cursor,
     LinkHeader,
@@ -38,7 +40,6 @@ from tasks.sources.page import (
     page_count,
 )
 from tasks.sources.select import compile_path, text
-from tasks.sources.session import Answer, Client, Request
 
 SMALLER_SIZES = (1000, 500, 200, 100, 50, 20, 10)
 SAME_PAGES = 3
@@ -51,7 +52,7 @@ def parameters(paginator: Paginator) -> set[str]:
     return {value for name in names if (value := getattr(paginator, name, None))}
 
 
-class Reader:
+class ListReader:
     """Reads one list: the client, the way of paging, and where the records are.
 
     With `declared` only what it declares is read of each answer in JSON.

@@ -1,0 +1,168 @@
+"""Stage 1 of the prose: which digits are figures, and the words that stand around each.
+
+What no figure is (dates, numbers of documents, telephones) and the units are data in
+`recognise.yaml`, each with an example.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tasks.audit.document import plain
+from warehouse.disk import yaml_of
+
+
+@dataclass(frozen=True)
+class Number:
+    """A figure as it stands in a paragraph, before anything is known of what it counts.
+
+    `start` and `end` are positions in the paragraph, figure and unit together; `first` is where
+    its clause begins, `previous` where the figure before ends (0 if there is none). `before` and
+    `after` are the words of its clause on either side. `step` is the last digit's worth
+    (0.1 万 is 1000), or 0 where the text itself says 约 or 余.
+    """
+
+    text: str
+    start: int
+    end: int
+    previous: int
+    first: int
+    value: Decimal
+    sign: str
+    unit: str
+    decimals: int
+    step: Decimal
+    before: str
+    after: str
+
+    @property
+    def clause(self) -> str:
+        """The clause with § for the figure: what patterns are tried on."""
+        return f"{self.before}§{self.unit}{self.after}"
+
+    @property
+    def ahead(self) -> str:
+        return self.text[: self.start]
+
+    @property
+    def behind(self) -> str:
+        return self.text[self.end :]
+
+    @property
+    def sentence(self) -> str:
+        """The sentence up to the figure."""
+        return _SENTENCE_END.split(self.ahead)[-1]
+
+    @property
+    def own(self) -> str:
+        """The words between the figure before and this one, if both share a clause."""
+        has_shared = self.previous > self.first
+        return self.text[self.previous : self.start] if has_shared else self.before
+
+    @property
+    def depth(self) -> int:
+        return bracket_depth(self.text, self.start)
+
+
+_SENTENCE_END = re.compile(r"[。!?\n]")
+_TIMES = {"万": 10_000, "亿": 100_000_000}
+_ABOUT = re.compile(r"(?:约|近|超过?|逾|突破|达到?近)$")
+
+
+@cache
+def signs() -> dict[str, Any]:
+    """The file of units and of what is no figure, as it stands."""
+    loaded: dict[str, Any] = yaml_of(
+        (Path(__file__).parent / "recognise.yaml").read_text(encoding="utf-8")
+    )
+    return loaded
+
+
+@cache
+def _number_pattern() -> re.Pattern[str]:
+    units = "|".join(re.escape(u) for u in sorted(signs()["units"], key=len, reverse=True))
+    return re.compile(
+        r"(?<![\d.])(?P<sign>(?<![\d一-龥A-Za-z])[-+]|(?<=[长少降加])[-+])?"
+        r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?P<fraction>\.\d+)?"
+        rf"\s*(?P<times>[万亿](?!元))?(?P<about>余|多)?\s*(?P<unit>{units})?"
+    )
+
+
+@cache
+def _not_figures() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{entry['pattern']})" for entry in signs()["not_figures"]))
+
+
+def numbers_in(original: str) -> Iterator[Number]:
+    """The figures of a paragraph in order."""
+    text = plain(original)
+    # Full-width commas divide clauses; only half-width ones divide thousands.
+    kept = "".join("\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True))
+    found = list(_number_pattern().finditer(_masked(kept, text)))
+    previous = 0
+    for at, match in enumerate(found):
+        following = found[at + 1].start() if at + 1 < len(found) else len(text)
+        yield _number(text, match, previous, following)
+        previous = match.end()
+
+
+def _number(text: str, match: re.Match[str], previous: int, following: int) -> Number:
+    first, before = _before(text, match.start(), previous)
+    times = _TIMES.get(match["times"] or "", 1)
+    fraction = match["fraction"] or ""
+    decimals = max(len(fraction) - 1, 0)
+    is_about = bool(match["about"] or _ABOUT.search(before))
+    return Number(
+        text=text,
+        start=match.start(),
+        end=match.end(),
+        previous=previous,
+        first=first,
+        value=Decimal(match["digits"].replace(",", "") + fraction) * times,
+        sign=match["sign"] or "",
+        unit=match["unit"] or "",
+        decimals=decimals,
+        step=Decimal(0) if is_about else Decimal(times).scaleb(-decimals),
+        before=before,
+        after=re.split(r"[,;。:!?()、]", text[match.end() : following], maxsplit=1)[0],
+    )
+
+
+def bracket_depth(text: str, at: int) -> int:
+    """How many brackets are open at a position."""
+    return text.count("(", 0, at) - text.count(")", 0, at)
+
+
+def _masked(kept: str, text: str) -> str:
+    """The text with dates, document numbers and the like blotted out."""
+    characters = list(kept)
+    for match in _not_figures().finditer(text):
+        characters[match.start() : match.end()] = "\ue000" * len(match[0])
+    return "".join(characters)
+
+
+def _before(text: str, at: int, floor: int) -> tuple[int, str]:
+    """Where the clause that leads up to a figure begins, and it without the brackets within.
+
+    `floor` is where the figure before ends; behind it an enumeration starts a new clause.
+    """
+    position, pieces, end = at, [], at
+    enumerates = bool(floor) and not re.search(r"[,;。:!?\n]", text[floor:at])
+    while position > 0:
+        character = text[position - 1]
+        if character == ")" and (opening := text.rfind("(", 0, position)) >= 0:
+            pieces.append(text[position:end])
+            position = end = opening
+            continue
+        is_listed = character == "、" or (position == at and character in "和及与")
+        if character in ",;。:!?(\n" or (enumerates and position > floor and is_listed):
+            break
+        position -= 1
+    pieces.append(text[position:end])
+    return position, "".join(reversed(pieces)).strip()

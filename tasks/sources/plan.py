@@ -1,0 +1,211 @@
+"""What is due at a source: every resource from where its last load left off."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from tasks import clock
+from tasks.sources.model import Resource, Source, WindowRule
+from tasks.sources.windows import Window, moment_text, parse_moment, split
+from warehouse.lake import Lake
+from warehouse.sql import quoted
+
+WINDOWS_A_PULL = 12
+AHEAD = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """One resource of one source, for one span of time or since one moment.
+
+    `since` is the cursor value from which records are asked for, lag already taken off;
+    `known_files` are the workbooks already loaded, name → (sha256, mark).
+    """
+
+    source: Source
+    resource: Resource
+    windows: tuple[Window, ...] = ()
+    since: datetime | int | None = None
+    is_full: bool = False
+    moves_watermark: bool = True
+    known_files: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def window_from(self) -> str | None:
+        """Where the span begins, as kept in `ops.load`."""
+        if self.windows:
+            return moment_text(self.windows[0].start)
+        return moment_text(self.since) if isinstance(self.since, datetime) else _text(self.since)
+
+    @property
+    def window_to(self) -> str | None:
+        """Where the span ends; None for “up to now”."""
+        return moment_text(self.windows[-1].end) if self.windows else None
+
+    @property
+    def title(self) -> str:
+        """For people: 政府信息公开台账·依申请公开 2020-01-01 起."""
+        name = f"{self.source.title}·{self.resource.title or self.resource.name}"
+        if self.windows:
+            last = self.windows[-1].end - timedelta(seconds=1)
+            return f"{name} {self.windows[0].start:%Y-%m-%d} 至 {last:%Y-%m-%d}"
+        if self.resource.workbook is not None:
+            return f"{name} 工作簿"
+        if self.since is None:
+            return f"{name} 全量"
+        return (
+            f"{name} {self.since:%Y-%m-%d %H:%M} 起"
+            if isinstance(self.since, datetime)
+            else f"{name} {self.since} 起"
+        )
+
+
+def plan(
+    source: Source,
+    lake: Lake,
+    *,
+    full: bool = False,
+    window_from: date | datetime | str | None = None,
+    window_to: date | datetime | str | None = None,
+    resources: Collection[str] | None = None,
+    now: datetime | None = None,
+) -> list[Pull]:
+    """What is due: every resource, or those named, from where the last load left off.
+
+    `full` asks for everything again; a window asks for that span where the resource can be
+    asked for one, and for everything where it cannot. Moments are Beijing time.
+    """
+    now = now or clock.now()
+    state = _State.read(source, lake)
+    window = _window(window_from, window_to, now)
+    pulls: list[Pull] = []
+    for resource in source.resources:
+        if resources is None or resource.name in resources:
+            pulls += _due(source, resource, state, full, window, now)
+    return pulls
+
+
+@dataclass
+class _State:
+    """What earlier loads left: watermarks, spans that were loaded and when, workbooks."""
+
+    watermarks: dict[str, str] = field(default_factory=dict)
+    spans: dict[str, list[tuple[datetime, datetime, datetime]]] = field(default_factory=dict)
+    files: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, source: Source, lake: Lake) -> _State:
+        state = cls()
+        if not lake.exists():
+            return state
+        with lake.read() as connection:
+            for name, value in connection.execute(
+                f"SELECT resource, cursor_value FROM ops.watermark WHERE source_system = {quoted(source.name)}"
+            ).fetchall():
+                state.watermarks[name] = value
+            if any(resource.windows for resource in source.resources):
+                for name, start, end, at in connection.execute(
+                    "SELECT resource, window_from, window_to, started_at FROM ops.load"
+                    f" WHERE source_system = {quoted(source.name)} AND load_status <> 'stopped'"
+                    " AND window_to IS NOT NULL"
+                ).fetchall():
+                    state.spans.setdefault(name, []).append(
+                        (parse_moment(start), parse_moment(end), at)
+                    )
+            if any(resource.workbook for resource in source.resources):
+                for name, file, sha256, mark in connection.execute(
+                    "SELECT resource, file_name, arg_max(sha256, loaded_at), arg_max(coalesce(mark, ''), loaded_at)"
+                    f" FROM ops.resource_file WHERE source_system = {quoted(source.name)} GROUP BY ALL"
+                ).fetchall():
+                    state.files.setdefault(name, {})[file] = (sha256, mark)
+        return state
+
+
+def _due(
+    source: Source,
+    resource: Resource,
+    state: _State,
+    full: bool,
+    window: Window | None,
+    now: datetime,
+) -> Iterable[Pull]:
+    if resource.workbook is not None:
+        known = {} if full else state.files.get(resource.name, {})
+        return [Pull(source, resource, known_files=known)]
+    rule, cursor = resource.windows, resource.cursor
+    is_first = cursor is not None and resource.name not in state.watermarks
+    if rule is not None and (window is not None or full or is_first or cursor is None):
+        span = window or Window(parse_moment(rule.start), now + AHEAD)
+        windows: Iterable[Window] = split(span, rule.split)
+        if cursor is not None and window is None:
+            # One pull, because the watermark may move only when every window was loaded.
+            return [Pull(source, resource, windows=tuple(windows), is_full=True)]
+        if not full and window is None:
+            loaded = state.spans.get(resource.name, [])
+            windows = (w for w in windows if not _is_settled(w, rule, loaded))
+        return [
+            Pull(source, resource, windows=group, is_full=True, moves_watermark=False)
+            for group in _adjoining(windows)
+        ]
+    if cursor is not None and window is None and not full:
+        since = _since(resource, state.watermarks.get(resource.name))
+        return [Pull(source, resource, since=since)]
+    # Without a filter that could be asked, the list is pulled whole.
+    since = _since(resource, None) if cursor is not None else None
+    return [Pull(source, resource, since=since, is_full=since is None, moves_watermark=True)]
+
+
+def _is_settled(
+    window: Window, rule: WindowRule, loaded: list[tuple[datetime, datetime, datetime]]
+) -> bool:
+    """Whether the window was pulled after it could no longer change."""
+    return any(
+        start <= window.start and end >= window.end and at >= window.end + rule.lag
+        for start, end, at in loaded
+    )
+
+
+def _adjoining(windows: Iterable[Window]) -> Iterable[tuple[Window, ...]]:
+    """Runs of windows without a hole, each short enough for one pull."""
+    runs: list[list[Window]] = []
+    for window in windows:
+        if runs and runs[-1][-1].end == window.start:
+            runs[-1].append(window)
+        else:
+            runs.append([window])
+    return [
+        tuple(run[first : first + WINDOWS_A_PULL])
+        for run in runs
+        for first in range(0, len(run), WINDOWS_A_PULL)
+    ]
+
+
+def _since(resource: Resource, watermark: str | None) -> datetime | int | None:
+    """The watermark less the lag; where there is none, the beginning that the file names."""
+    cursor = resource.cursor
+    assert cursor is not None
+    if watermark is None:
+        if cursor.initial is None:
+            return None
+        return int(cursor.initial) if cursor.kind == "number" else parse_moment(cursor.initial)
+    if isinstance(cursor.lag, timedelta):
+        return parse_moment(watermark) - cursor.lag
+    return int(watermark) - cursor.lag if cursor.kind == "number" else parse_moment(watermark)
+
+
+def _window(
+    start: date | datetime | str | None, end: date | datetime | str | None, now: datetime
+) -> Window | None:
+    if start is None and end is None:
+        return None
+    return Window(
+        parse_moment(start) if start is not None else datetime(1949, 10, 1),
+        parse_moment(end) if end is not None else now + AHEAD,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
