@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -34,6 +34,7 @@ from expectations.conditions import (
     WorkingDays,
     both,
 )
+from expectations.result import BadRow, RuleResult, Severity, Status
 from warehouse.disk import yaml_of
 from warehouse.errors import ConfigurationError
 from warehouse.sql import literal
@@ -45,8 +46,6 @@ BAD_ROW_COLUMNS = ("source_system", "record_id", "organ_id", "record_on", "detai
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _BARE_TABLE = re.compile(r"(?<![{\w])(?:core|ops|yearly)\.\w+")
 
-Severity = Literal["block", "quarantine", "warn"]
-Status = Literal["pass", "fail", "not_run"]
 Scalar = bool | int | float | str
 
 
@@ -206,44 +205,6 @@ class Rule:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class BadRow:
-    """A record that breaks a rule. `record_on` is the day that puts it in a report year."""
-
-    source_system: str
-    record_id: str
-    organ_id: str | None
-    record_on: date | None
-    detail: str
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """What became of one rule.
-
-    `bad_rows` counts all of them and is None when the rule could not run; `records` lists
-    the first. `reason` says why it could not run. `is_reused` marks a result of an earlier
-    run that still holds because nothing it rests on has changed.
-    """
-
-    code: str
-    table: str
-    severity: Severity
-    status: Status
-    bad_rows: int | None
-    records: tuple[BadRow, ...]
-    title: str
-    message: str
-    article: str
-    reason: str = ""
-    is_reused: bool = False
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the hand-over must stop: a block rule that failed or could not run."""
-        return self.severity == "block" and self.status != "pass"
-
-
 def result_of(
     rule: Rule,
     bad_rows: int | None,
@@ -255,17 +216,18 @@ def result_of(
     """The result of a rule: `bad_rows` 0 passes, more fails, None could not run."""
     status: Status = "not_run" if bad_rows is None else "fail" if bad_rows else "pass"
     return RuleResult(
-        rule.code,
-        rule.table,
-        rule.severity,
-        status,
-        bad_rows,
-        tuple(records),
-        rule.title,
-        rule.message,
-        rule.article,
-        reason,
-        is_reused,
+        code=rule.code,
+        key=rule.code,
+        status=status,
+        message=rule.message,
+        severity=rule.severity,
+        table=rule.table,
+        title=rule.title,
+        article=rule.article,
+        bad_rows=bad_rows,
+        records=tuple(records),
+        reason=reason,
+        is_reused=is_reused,
     )
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 
-from expectations.rules import RuleResult
+from expectations.result import RuleResult
 from flows.forms import form_link
 from tasks.city.names import city_names
 from tasks.editions.compare import Comparison
 from tasks.editions.edition import Edition
 from tasks.publish.maintain import Maintained
+from tasks.publish.pages import maintenance, publication
 from tasks.publish.publish import Published
 from tasks.render import markdown, operator
 from tasks.render.findings import rule_title
@@ -88,7 +89,7 @@ def publish_publication(published: Published, settings: Settings) -> None:
     year = published.edition.report_year
     create_markdown_artifact(
         key=f"publication-{year}",
-        markdown=operator.publication(published, files_url(settings, published.edition)),
+        markdown=publication(published, files_url(settings, published.edition)),
         description=f"{year} 年发布情况",
     )
 
@@ -102,6 +103,4 @@ def publish_deadlines(found: Deadlines) -> None:
 
 def publish_maintenance(done: Maintained) -> None:
     """What was tidied."""
-    create_markdown_artifact(
-        key="maintenance", markdown=operator.maintenance(done), description="整理情况"
-    )
+    create_markdown_artifact(key="maintenance", markdown=maintenance(done), description="整理情况")

@@ -33,7 +33,8 @@ from flows.progress import progress
 from flows.pulling import pull_sources
 from tasks.city.names import organ_choices
 from tasks.clock import now
-from tasks.editions.compare import compare_with_earlier, published_edition
+from tasks.editions.compare import compare_with_earlier
+from tasks.editions.store import published_edition
 from tasks.publish.approve import check_builder
 from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step

@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
-from expectations.rules import RuleResult
+from expectations.result import RuleResult
 from tasks.check import check_core
 from tasks.city.register import register_city
 from tasks.editions.build import Built, build_edition

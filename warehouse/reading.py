@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -219,8 +219,3 @@ def organs_of_year(reading: Reading, year: int) -> list[tuple[str, str, str, str
         ORDER BY depth, organ_id
         """
     ).fetchall()
-
-
-def year_bounds(year: int) -> tuple[date, date]:
-    """The first and the last day of a report year."""
-    return date(year, 1, 1), date(year, 12, 31)

@@ -10,9 +10,9 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-from expectations.balance import number
 from tasks.editions.explain import Explanation
 from tasks.wording.typeset import typeset
+from warehouse.numbers import number
 
 ROLES = {
     "numerator": "分子",

@@ -30,15 +30,16 @@ def tables(
     from tasks.clock import now
     from tasks.editions.build import preview
     from tasks.editions.explain import NoSuchCell
-    from tasks.editions.store import NoEdition, load
+    from tasks.editions.store import NoEdition, load_edition, newest_edition
 
     settings, lake = open_lake()
-    try:
-        shown = load(lake, year, edition_id=edition, organ_id=organ)
-    except NoEdition:
-        if edition:
-            raise
-        shown = preview(lake, settings.city, year, now=now())
+    if edition:
+        shown = load_edition(lake, edition, organ_id=organ)
+    else:
+        try:
+            shown = newest_edition(lake, year, organ_id=organ)
+        except NoEdition:
+            shown = preview(lake, settings.city, year, now=now())
     if organ and organ not in {o.id for o in shown.organs}:
         raise NoSuchCell(f"{year} 年没有机关 {organ}。机关编号见城市目录中的 organs.csv")
     if as_json:

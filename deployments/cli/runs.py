@@ -200,10 +200,10 @@ def year_end(
     if state.is_failed() and state.name != "有阻断问题":
         state.result()
         return
-    from tasks.editions.store import load
+    from tasks.editions.store import newest_edition
 
     settings, lake = open_lake()
-    edition = load(lake, year, with_figures=False)
+    edition = newest_edition(lake, year, with_figures=False)
     from rich.console import Console
 
     from deployments.cli.built import summary

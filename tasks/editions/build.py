@@ -11,19 +11,11 @@ from typing import Any
 
 from expectations.rules import Rule, Rulebook
 from expectations.runner import run_rules
-from tasks.editions.compare import changed_besides_cells
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
+from tasks.editions.fingerprints import cell_hash
 from tasks.editions.reconcile import RECORDS_KEPT, reconcile
-from tasks.editions.store import (
-    cell_hash,
-    find,
-    findings_hash,
-    load,
-    published_figures,
-    restate,
-    save,
-)
+from tasks.editions.store import keep, published_figures
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.disk import yaml_of
 from warehouse.lake import Lake
@@ -62,27 +54,8 @@ def build_edition(
     LakeError.
     """
     edition = preview(lake, city, year, now=now, snapshot=snapshot, progress=progress)
-    edition = replace(edition, reason=reason)
-    with lake.read() as connection:
-        newest = find(connection, year)
-        row = connection.execute(
-            "SELECT coalesce(max(edition_number), 0) FROM yearly.edition WHERE report_year = ?",
-            [year],
-        ).fetchone()
-    last_number = int(row[0]) if row else 0
-    if newest and newest[2] == "pending":
-        kept = load(lake, year, edition_id=newest[0])
-        same = (edition.cell_hash, edition.definition_hash, findings_hash(edition.findings))
-        # The fingerprints do not cover everything that is printed.
-        if same == (newest[7], newest[8], newest[11]) and not changed_besides_cells(kept, edition):
-            kept = replace(kept, reason=reason or kept.reason)
-            restate(lake, kept.id, kept.reason, built_by)
-            return Built(kept, is_new=False)
-    number_ = last_number + 1
-    edition = replace(edition, id=f"{year}-{number_}", number=number_, status="pending")
     progress("写入版次")
-    save(lake, edition, built_by)
-    return Built(edition, is_new=True)
+    return Built(*keep(lake, replace(edition, reason=reason), built_by=built_by))
 
 
 def preview(
@@ -190,7 +163,7 @@ def rule_findings(
             root = tabulation.tree.root
             yield Finding(
                 code=result.code,
-                key=result.code,
+                key=result.key,
                 organ_id=root.id,
                 organ_name=root.name,
                 severity=result.severity,

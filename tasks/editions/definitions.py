@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from expectations.rules import Rulebook, rulebook
-from tasks.city.register import CityFileError
-from tasks.editions.reconcile import read_published
-from warehouse.disk import UnreadableFile, text_of, yaml_of
+from tasks.city.published import published_text
+from warehouse.disk import text_of, yaml_of
 from warehouse.layout import Layout, layout_of_year, layout_texts, parse_layout
 from warehouse.reading import Measure, measure_texts, parse_measures
 
@@ -63,18 +62,10 @@ class Definitions:
         layout, local = layout_texts(
             layout_of_year(year).name, overview if overview.exists() else None
         )
-        published = city / "published" / f"{year}.yaml"
-        told = None
-        if published.exists():
-            try:
-                told = text_of(published)
-            except UnreadableFile as error:
-                raise CityFileError(str(error)) from error
-            read_published(told, str(published))
         return cls(
             layout=layout,
             overview=local,
-            published=told,
+            published=published_text(city / "published" / f"{year}.yaml"),
             measures=measure_texts(),
             rules=rulebook(),
             charts=CHARTS.read_text(encoding="utf-8"),

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from expectations.balance import Status
+from expectations.result import CheckResult, GradedResult
 from expectations.rules import Rulebook, rulebook
 from warehouse.layout import Layout
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tasks.editions.definitions import Definitions
 
 Scope = Literal["own", "rolled_up"]
-Severity = Literal["block", "quarantine", "warn"]
-SEVERITY_LABELS: dict[Severity, str] = {"block": "阻断", "quarantine": "隔离", "warn": "提示"}
 EDITION_STATUS_LABELS = {"pending": "待发布", "published": "已发布", "superseded": "已被替代"}
 
 
@@ -66,33 +64,17 @@ def record_order(record: RecordReference) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Finding:
+@dataclass(frozen=True, kw_only=True)
+class Finding(GradedResult, CheckResult):
     """What became of one check of one organ's tables.
 
     `record_count` counts all records behind it, `records` lists the first of them.
     """
 
-    code: str
-    key: str
     organ_id: str
     organ_name: str
-    severity: Severity
-    status: Status
-    message: str
-    equation: str = ""
-    gap: Decimal | None = None
     records: tuple[RecordReference, ...] = ()
     record_count: int = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a person must look at it."""
-        return self.status in ("fail", "uncertain", "not_run")
-
-    @property
-    def blocks(self) -> bool:
-        return self.severity == "block" and self.status in ("fail", "not_run")
 
 
 def in_order(findings: Iterable[Finding], organs: Iterable[Organ]) -> tuple[Finding, ...]:
@@ -167,3 +149,38 @@ class Edition:
     @property
     def blocking_findings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.blocks)
+
+    def changed_parts(self, later: Edition) -> list[str]:
+        """What is printed besides cells and findings and is different in a later edition."""
+        parts = {
+            "机关": (self.organs, later.organs),
+            "上年数": (dict(self.last_year), dict(later.last_year)),
+            "图表": (self.series, later.series),
+        }
+        return [name for name, (was, is_) in parts.items() if was != is_]
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What an approver said of an edition; `answers` are reasons by (organ id, check key)."""
+
+    approver: str
+    approved_at: datetime
+    statement: str
+    built_by: str
+    replaces: str | None
+    answers: Mapping[tuple[str, str], str]
+
+    def as_data(self) -> dict[str, Any]:
+        """As the manifest tells it."""
+        return {
+            "approver": self.approver,
+            "approved_at": self.approved_at.isoformat(timespec="seconds"),
+            "statement": self.statement,
+            "built_by": self.built_by,
+            "replaces": self.replaces,
+            "answers": [
+                {"organ_id": organ, "check_key": key, "reason": reason}
+                for (organ, key), reason in sorted(self.answers.items())
+            ],
+        }

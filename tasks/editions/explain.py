@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.editions.edition import CellValue, Scope
-from tasks.editions.store import NoEdition, load
+from tasks.editions.figures import definition
+from tasks.editions.store import NoEdition, load_edition, newest_edition
 from tasks.editions.tabulate import Tabulation, tabulate
-from tasks.render.figures import definition, json_number
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.errors import EntryError
 from warehouse.lake import Lake
 from warehouse.layout import Cell, Layout, layout_of_year
+from warehouse.numbers import json_number
 from warehouse.reading import Measure, Reading, reading
 
 
@@ -73,7 +74,11 @@ def explain(
     snapshot: int | None
     declared: Mapping[str, Measure] | None
     try:
-        edition = load(lake, year, edition_id=edition_id, with_figures=False)
+        edition = (
+            load_edition(lake, edition_id, with_figures=False)
+            if edition_id
+            else newest_edition(lake, year, with_figures=False)
+        )
         layout, snapshot, shown = edition.layout, edition.snapshot, edition.id
         declared = edition.definitions.parsed_measures if edition.definitions else None
     except NoEdition:

@@ -10,18 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
-import yaml
-
-from expectations.balance import CheckResult, Status, check_value, evaluate, number
+from expectations.balance import check_value, evaluate
+from expectations.result import CheckResult, Status
 from expectations.rules import Rulebook
-from tasks.city.register import CityFileError
+from tasks.city.published import read_published
 from tasks.editions.edition import CellValue, Finding, Organ, RecordReference, record_order
 from tasks.editions.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
-from warehouse.disk import yaml_of
 from warehouse.layout import Equation, Layout, Term
+from warehouse.numbers import number
 from warehouse.reading import Reading
 from warehouse.tables import all_tables
 
@@ -263,18 +261,6 @@ def _filed(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Findi
         yield finding(rules, result, organ, records)
 
 
-def read_published(text: str, place: str = "published") -> list[dict[str, Any]]:
-    """The city's published figures of a year: `figures` with key, value and decimals.
-
-    Raises CityFileError, naming `place`, when the text is not of that form.
-    """
-    try:
-        figures = yaml_of(text)["figures"]
-        return [{**figure, "value": Decimal(str(figure["value"]))} for figure in figures]
-    except (yaml.YAMLError, KeyError, TypeError, InvalidOperation) as error:
-        raise CityFileError(f"{place}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error
-
-
 def agreement(published: Decimal, computed: Decimal, decimals: int) -> str | None:
     """How a published figure agrees with a computed one: 相等, 截取, 四舍五入; None if it does not."""
     if published == computed:
@@ -293,27 +279,24 @@ def _published(rules: Rulebook, now: Tabulation, text: str) -> Iterator[Finding]
     root = now.tree.root
     figures: Figures = now.cells[(root.id, "rolled_up")]
     for printed in read_published(text):
-        key = printed["key"] if "." in printed["key"] else f"overview.{printed['key']}"
+        key = printed.key
         cell = now.layout.cells.get(key)
         value = figures[key].value if cell else None
         label = cell.full_label if cell else key
-        published = printed["value"]
         if value is None:
             result = CheckResult("P1", f"P1.{key}", "not_assessable", f"{label}:没有可比的数")
         else:
-            decimals = int(printed.get("decimals", 0))
-            way = agreement(published, value, decimals)
-            equation = f"{number(published)} = {number(value)}"
+            way = agreement(printed.value, value, printed.decimals)
             # A rate is told to two decimals more than were printed, to see how it was cut.
-            shown = value.quantize(Decimal(1).scaleb(-decimals - 2), rounding="ROUND_DOWN")
-            text = f"{label}:公布 {number(published)},本版 {number(shown)}"
+            shown = value.quantize(Decimal(1).scaleb(-printed.decimals - 2), rounding="ROUND_DOWN")
+            told = f"{label}:公布 {number(printed.value)},本版 {number(shown)}"
             result = CheckResult(
                 "P1",
                 f"P1.{key}",
                 "pass" if way else "fail",
-                f"{text}({way})" if way else text,
-                equation,
-                published - value,
+                f"{told}({way})" if way else told,
+                f"{number(printed.value)} = {number(value)}",
+                printed.value - value,
             )
         yield finding(rules, result, root)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tasks.editions.store import pinned_snapshots
 from tasks.publish.files import frozen_files_changed
 from tasks.settings import Settings
 from warehouse.beijing import to_beijing
@@ -50,12 +51,7 @@ def maintain(
     keep_after = now - timedelta(days=settings.keep_snapshot_days)
     with lake.write() as connection:
         held = _snapshots(connection)
-        pinned = {
-            int(snapshot)
-            for (snapshot,) in connection.execute(
-                "SELECT DISTINCT lake_snapshot FROM yearly.edition"
-            ).fetchall()
-        }
+        pinned = pinned_snapshots(connection)
         newest = max(held)
         expired = [
             id_

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tasks.render import figures as written
+from tasks.editions import figures as written
+from tasks.render.words import MISSING_NOTICE
+from tasks.wording.typeset import lines_needed
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue
-    from tasks.render.figures import Figures
+    from tasks.editions.figures import Figures
     from warehouse.layout import Cell, Layout
     from warehouse.layout_file import Axis, Block, Table
 
@@ -92,13 +94,13 @@ class Grid:
         """Text lines each row needs, for outputs that cannot fit heights themselves."""
         needed = [1] * self.row_count
         for box in self.boxes:
-            lines = written.lines_needed(box.text, self.width_of(box) - 1)
+            lines = lines_needed(box.text, self.width_of(box) - 1)
             if box.rows == 1:
                 needed[box.row] = max(needed[box.row], lines)
         for box in self.boxes:
             if box.rows == 1:
                 continue
-            lines = written.lines_needed(box.text, self.width_of(box) - 1)
+            lines = lines_needed(box.text, self.width_of(box) - 1)
             short = lines - sum(needed[box.row : box.row + box.rows])
             if short > 0:
                 needed[box.row + box.rows - 1] += short
@@ -194,7 +196,7 @@ def _finished(
     ]
     if missing:
         named = "、".join(missing[:6]) + (f"等 {len(missing)} 项" if len(missing) > 6 else "")
-        notes.append(f"{written.MISSING_NOTICE}:{named}")
+        notes.append(f"{MISSING_NOTICE}:{named}")
     return Grid(
         key=table.key,
         title=table.title,

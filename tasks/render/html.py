@@ -7,14 +7,12 @@ by organ as arrays in the order of the cells.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.balance import STATUS_LABELS
-from tasks.editions.edition import SEVERITY_LABELS
-from tasks.render import figures as written
+from expectations.result import SEVERITY_LABELS, STATUS_LABELS
+from tasks.editions import figures as written
 from tasks.render.charts import chart
 from tasks.render.findings import (
     by_who_must_act,
@@ -27,8 +25,9 @@ from tasks.render.findings import (
 )
 from tasks.render.form import grids
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import document_title, edition_facts, edition_name
+from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_facts, edition_name
 from tasks.wording.typeset import typeset
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition, RecordReference, Scope
@@ -73,7 +72,7 @@ def page(edition: Edition) -> str:
         title=document_title(edition),
         facts=edition_facts(edition),
         summary=summary(edition),
-        synthetic=written.SYNTHETIC_NOTICE if edition.is_synthetic else "",
+        synthetic=SYNTHETIC_NOTICE if edition.is_synthetic else "",
         overview=overview_groups(edition),
         grids=grids(edition.layout, edition.figures()),
         work=work,
@@ -93,7 +92,7 @@ def page(edition: Edition) -> str:
         severity_labels=SEVERITY_LABELS,
         table_label=table_label,
         MOST_OPEN=MOST_OPEN,
-        plain=written.plain,
+        plain=plain,
         css=asset("report.css"),
         script=asset("report.js"),
         data=Markup(embedded(edition)),
@@ -246,8 +245,3 @@ def _rates(edition: Edition, cells: list[Cell]) -> dict[str, dict[int, list[Any]
                     for organ in edition.organs
                 ]
     return {scope: {str(at): found for at, found in r.items()} for scope, r in rates.items()}  # type: ignore[misc]
-
-
-def as_decimal(text: str) -> Decimal:
-    """The number in a printed figure, for tests that compare pages with figures."""
-    return Decimal(text.rstrip("%").lstrip("+"))

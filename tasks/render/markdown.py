@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from expectations.balance import STATUS_LABELS
-from tasks.render import figures as written
+from expectations.result import STATUS_LABELS
+from tasks.editions import figures as written
 from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
@@ -23,11 +23,13 @@ from tasks.render.findings import (
     table_label,
     what_to_do,
 )
-from tasks.render.folder import FILES
 from tasks.render.form import flat_tables
+from tasks.render.manifest import MANIFEST
+from tasks.render.outputs import OUTPUTS
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import document_title, edition_facts, edition_name
+from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_facts, edition_name
 from tasks.wording.typeset import typeset
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
@@ -86,7 +88,7 @@ def page(parts: Iterable[str]) -> str:
 
 
 def _head(edition: Edition, title: str) -> str:
-    notice = f"\n\n**{written.SYNTHETIC_NOTICE}**" if edition.is_synthetic else ""
+    notice = f"\n\n**{SYNTHETIC_NOTICE}**" if edition.is_synthetic else ""
     return (
         f"# {escaped(title)}\n\n{escaped(edition.root.name)} {edition.report_year} 年"
         f" · {edition_name(edition)} · 快照 {edition.snapshot}"
@@ -250,8 +252,8 @@ def _changes_body(edition: Edition) -> str:
     rows = [
         [
             wrapped(change.cell.full_label, LABEL_LINE),
-            written.plain(change.now),
-            written.plain(change.before),
+            plain(change.now),
+            plain(change.before),
             change.difference_text,
             change.percent_text,
         ]
@@ -266,7 +268,8 @@ def _changes_body(edition: Edition) -> str:
 
 def _files_body(folder: Path, base_url: str) -> str:
     rows = []
-    for name, title in FILES.items():
+    titles = {output.name: output.title for output in OUTPUTS} | {MANIFEST: "文件清单与指纹"}
+    for name, title in titles.items():
         shown = f"[{name}]({base_url.rstrip('/')}/{name})" if base_url else code(name)
         rows.append([shown, escaped(title)])
     return f"## 输出文件\n\n文件夹：{code(str(folder))}\n\n{table(['文件', '内容'], rows)}"

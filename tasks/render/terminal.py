@@ -5,12 +5,12 @@ from __future__ import annotations
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-from expectations.balance import STATUS_LABELS
-from tasks.render import figures as written
+from expectations.result import STATUS_LABELS, gravity
+from tasks.editions import figures as written
 from tasks.render.data_files import findings_of
-from tasks.render.findings import check_text, gravity, table_label
+from tasks.render.findings import check_text, table_label
 from tasks.render.overview import overview_lines
-from tasks.render.words import document_title, edition_name
+from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_name
 from tasks.wording.typeset import typeset
 from warehouse.layout_file import Axis
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from tasks.editions.edition import Edition
-    from tasks.render.figures import Figures
+    from tasks.editions.figures import Figures
     from warehouse.layout import Layout
     from warehouse.layout_file import Block, Table
 
@@ -52,7 +52,7 @@ def tables(edition: Edition, organ_id: str | None = None, width: int | None = No
         ),
     ]
     if edition.is_synthetic:
-        parts.append(Text(typeset(written.SYNTHETIC_NOTICE), style="red"))
+        parts.append(Text(typeset(SYNTHETIC_NOTICE), style="red"))
     parts.append(Text(""))
     parts.append(_overview(edition, organ_id))
     for table in edition.layout.tables:

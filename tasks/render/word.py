@@ -11,12 +11,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.render import figures as written
 from tasks.render.findings import by_who_must_act, check_text, summary
 from tasks.render.form import Box, Grid, grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import document_title, edition_facts
-from tasks.wording.typeset import typeset
+from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_facts
+from tasks.wording.typeset import balanced, typeset
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
@@ -55,7 +54,7 @@ def write(edition: Edition, path: Path) -> None:
     if edition.is_synthetic:
         _paragraph(
             document,
-            written.SYNTHETIC_NOTICE,
+            SYNTHETIC_NOTICE,
             HEADING_FONT,
             12,
             WD_ALIGN_PARAGRAPH.CENTER,
@@ -263,7 +262,7 @@ def _form(document: Any, grid: Grid) -> None:
             cell = cell.merge(cells[box.row + box.rows - 1][box.column + box.columns - 1])
         text = box.text
         if box.kind == "header":
-            text = written.balanced(text, grid.width_of(box) - 1)
+            text = balanced(text, grid.width_of(box) - 1)
         _fill(cell, text, points, center=_is_centred(grid, box), bold=box.kind == "section")
     low = grid.row_count > LONG_TABLE
     _keep_rows(table, grid.header_rows, LOW_ROW_HEIGHT if low else ROW_HEIGHT)

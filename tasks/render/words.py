@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tasks.editions.edition import EDITION_STATUS_LABELS
-from tasks.render.figures import MISSING_NOTICE, SYNTHETIC_NOTICE
 from tasks.render.findings import summary
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
+
+SYNTHETIC_NOTICE = "演示数据：除已公布总数外均为合成"
+MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），不等于 0"
 
 
 def document_title(edition: Edition) -> str:

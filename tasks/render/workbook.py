@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.balance import STATUS_LABELS
-from tasks.render import figures as written
+from expectations.result import SEVERITY_LABELS, STATUS_LABELS
+from tasks.editions import figures as written
 from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
@@ -27,8 +27,9 @@ from tasks.render.findings import (
 )
 from tasks.render.form import Grid, grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import document_title, edition_facts
-from tasks.wording.typeset import typeset
+from tasks.render.words import MISSING_NOTICE, SYNTHETIC_NOTICE, document_title, edition_facts
+from tasks.wording.typeset import balanced, lines_needed, typeset
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
@@ -93,7 +94,7 @@ class Formats:
 
 
 def _decimals(value: Decimal) -> int:
-    return len(written.plain(value).partition(".")[2])
+    return len(plain(value).partition(".")[2])
 
 
 def sheet_name(title: str) -> str:
@@ -156,7 +157,7 @@ def _heads(
     sheet.set_row(1, 20)
     row = 2
     if edition.is_synthetic:
-        _wide(sheet, row, 0, row, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        _wide(sheet, row, 0, row, last, SYNTHETIC_NOTICE, formats("notice"))
         sheet.set_row(row, 18)
         row += 1
     if unit:
@@ -183,7 +184,7 @@ def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value:
     if number is None:
         sheet.write_blank(row, column, None, formats("number"))
     elif abs(number) >= LARGEST_NUMBER:
-        sheet.write_string(row, column, written.plain(number), formats("number"))
+        sheet.write_string(row, column, plain(number), formats("number"))
     else:
         sheet.write_number(row, column, float(number), formats.number(cell, number))
 
@@ -210,7 +211,7 @@ def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
         else:
             text = box.text
             if box.kind == "header":
-                text = written.balanced(text, grid.width_of(box) - 1)
+                text = balanced(text, grid.width_of(box) - 1)
             _text(sheet, row, column, text, formats(name))
     if grid.header_rows:
         sheet.repeat_rows(top, top + grid.header_rows - 1)
@@ -234,7 +235,7 @@ def _notes_under(
     width = sum(grid.widths)
     for note in notes:
         _wide(sheet, row, 0, row, last, f"注：{note}。", formats("note"))
-        sheet.set_row(row, LINE_POINTS * written.lines_needed(note, width - 8) + 6)
+        sheet.set_row(row, LINE_POINTS * lines_needed(note, width - 8) + 6)
         row += 1
     return row
 
@@ -265,8 +266,8 @@ def _overview(book: Any, formats: Formats, edition: Edition) -> None:
                 sheet.write_number(row, column, float(side), formats("number"))
         _text(sheet, row, 8, line.origin, formats("text"))
         needed = max(
-            written.lines_needed(line.origin, widths[8] - 1),
-            written.lines_needed(line.cell.label, widths[1] - 1),
+            lines_needed(line.origin, widths[8] - 1),
+            lines_needed(line.cell.label, widths[1] - 1),
         )
         sheet.set_row(row, max(20.0, LINE_POINTS * needed + 6))
     row = top + len(lines) + 1
@@ -275,7 +276,7 @@ def _overview(book: Any, formats: Formats, edition: Edition) -> None:
         row += 1
     for note in (
         "百分数一律截取两位小数；与四舍五入不同的，在“来源与口径”中注明",
-        written.MISSING_NOTICE,
+        MISSING_NOTICE,
     ):
         _wide(sheet, row, 0, row, len(columns) - 1, f"注：{note}。", formats("note"))
         sheet.set_row(row, LINE_POINTS + 4)
@@ -300,7 +301,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     sheet.set_row(1, 20)
     top = 2
     if edition.is_synthetic:
-        _wide(sheet, 2, 0, 2, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        _wide(sheet, 2, 0, 2, last, SYNTHETIC_NOTICE, formats("notice"))
         top = 3
     for at, name in enumerate(columns):
         _text(sheet, top, at, name, formats("column"))
@@ -316,7 +317,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
             else:
                 _text(sheet, row, column, value or "", formats(style))
         needed = max(
-            written.lines_needed(str(value), widths[column] - 1)
+            lines_needed(str(value), widths[column] - 1)
             for column, value in enumerate(line)
             if column != 7
         )
@@ -352,7 +353,7 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 [
                     organ.organ_name,
                     "、".join(item.codes),
-                    _severity(item.severity),
+                    SEVERITY_LABELS[item.severity],
                     STATUS_LABELS[first.status],
                     record.source_system,
                     table_label(record.table),
@@ -369,7 +370,7 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 [
                     organ.organ_name,
                     finding.code,
-                    _severity(finding.severity),
+                    SEVERITY_LABELS[finding.severity],
                     STATUS_LABELS[finding.status],
                     "",
                     "",
@@ -380,12 +381,6 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 ]
             )
     return lines
-
-
-def _severity(severity: Any) -> str:
-    from tasks.editions.edition import SEVERITY_LABELS
-
-    return SEVERITY_LABELS[severity]
 
 
 def _notes(book: Any, formats: Formats, edition: Edition) -> None:
@@ -402,7 +397,7 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
     for name, value in edition_facts(edition):
         _text(sheet, row, 0, name, formats("text"))
         _wide(sheet, row, 1, row, last, value, formats("text"))
-        needed = written.lines_needed(value, sum(widths[1:]) - 2)
+        needed = lines_needed(value, sum(widths[1:]) - 2)
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
         row += 1
     row = _rules(sheet, formats, edition, row + 1, widths)
@@ -419,7 +414,7 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
             # The last is the key, printed as it is.
             put = sheet.write_string if at == last else partial(_text, sheet)
             put(row, at, value, formats("text"))
-        needed = max(written.lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
+        needed = max(lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     sheet.repeat_rows(top)
     sheet.print_area(0, 0, row, last)
@@ -440,8 +435,8 @@ def _rules(
         _text(sheet, row, 0, f"{code} {rule_title(edition, code)}", formats("text"))
         _wide(sheet, row, 1, row, last, told, formats("text"))
         needed = max(
-            written.lines_needed(told, sum(widths[1:]) - 2),
-            written.lines_needed(f"{code} {rule_title(edition, code)}", widths[0] - 1),
+            lines_needed(told, sum(widths[1:]) - 2),
+            lines_needed(f"{code} {rule_title(edition, code)}", widths[0] - 1),
         )
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     return row + 1

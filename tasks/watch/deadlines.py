@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tasks.editions.store import edition_rows
 from warehouse.disk import yaml_of
 from warehouse.lake import Connection, Lake
 from warehouse.reading import reading
@@ -287,12 +288,7 @@ def find_deadlines(lake: Lake, on: date, *, at: datetime | None = None) -> Deadl
 
 def _filings(connection: Connection, on: date) -> tuple[Filing, ...]:
     """The statutory dates still to come this year, and those gone by without a publication."""
-    published = {
-        year
-        for (year,) in connection.execute(
-            "SELECT report_year FROM lake.yearly.edition WHERE edition_status = 'published'"
-        ).fetchall()
-    }
+    published = {row.report_year for row in edition_rows(connection) if row.is_published}
     found = []
     for entry in limits()["filing"]:
         day = date(on.year, entry["month"], entry["day"])

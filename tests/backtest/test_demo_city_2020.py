@@ -177,11 +177,11 @@ def test_organs_roll_up_to_their_parent(full_city: FullCity, tables: Any) -> Non
 def test_two_builds_from_one_snapshot_are_one_edition(full_city: FullCity) -> None:
     from tasks.clock import now
     from tasks.editions.build import build_edition, preview
-    from tasks.editions.store import load
+    from tasks.editions.store import newest_edition
     from warehouse.lake import Lake
 
     lake, city = Lake(full_city.installation.home), Path("deployments/demo_city")
-    kept = load(lake, 2020)
+    kept = newest_edition(lake, 2020)
     again = preview(lake, city, 2020, now=now(), snapshot=kept.snapshot)
     assert again.cell_hash == kept.cell_hash
     assert again.definition_hash == kept.definition_hash

@@ -23,7 +23,7 @@ from tasks.publish.approve import (
 )
 from tasks.publish.files import frozen_files_changed
 from tasks.publish.maintain import maintain
-from tasks.publish.publish import Published, PublishRefused, Request, publish
+from tasks.publish.publish import Published, PublishRefused, Request, Unanswered, publish
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tests.operator_room import APPROVER, SECRET
@@ -90,10 +90,10 @@ def test_blocking_findings_need_a_reason_each(small: SmallCity, build: Any, ask:
     edition = build()
     codes = {f.code for f in edition.blocking_findings}
     assert len(codes) > 1
-    with pytest.raises(PublishRefused, match="没有答复"):
+    with pytest.raises(Unanswered, match="没有答复"):
         ask(edition)
     some = sorted(codes)[0]
-    with pytest.raises(PublishRefused, match="没有答复"):
+    with pytest.raises(Unanswered, match="没有答复"):
         ask(edition, answers={some: "已核实"})
     with pytest.raises(PublishRefused, match="不存在"):
         ask(edition, answers={**dict.fromkeys(codes, "已核实"), "B99": "?"})
