@@ -30,6 +30,11 @@ class NoLake(EntryError):
 
 INTACT = "本次未写入的部分已撤销,已有数据完好"
 
+NO_MEMORY = (
+    "本机的内存或线程不够用(ulimit -v、ulimit -u 或整机内存)。请放宽上限,"
+    "或调小 NIANBAO_MEMORY_LIMIT、NIANBAO_THREADS 后重新运行"
+)
+
 _FULL = r"No space left on device|disk is full|disk quota exceeded|File too large"
 _NOT_ALLOWED = r"Read-only file system|Permission denied|readonly database|permission denied for"
 _DAMAGED_CATALOG = r"file is not a database|disk image is malformed"
@@ -40,6 +45,7 @@ _UNREACHABLE = (
     r"|no connection to the server|connection to server .* failed|could not receive data from server"
     r"|SSL connection has been closed|connection not open"
 )
+_NO_MEMORY = r"bad.?alloc|cannot allocate memory|Resource temporarily unavailable"
 _CONFLICT = r"Transaction conflict|could not serialize access|conflicts? with .*snapshot"
 _FILE = re.compile(r"[\"']([^\"']+\.parquet)[\"']")
 
@@ -57,6 +63,8 @@ def explained(error: duckdb.Error, catalog: str) -> LakeError | None:
     name = file.group(1) if file else ""
     if _matches(_FULL, text):
         return LakeError(f"磁盘已满,写不下{name or catalog}。{INTACT};请清出空间或扩容后重新运行")
+    if _matches(_NO_MEMORY, text):
+        return LakeError(f"{NO_MEMORY}。{INTACT}")
     if isinstance(error, duckdb.OutOfMemoryException):
         return LakeError(f"内存不足:请调大 NIANBAO_MEMORY_LIMIT(如 2GB)后重新运行。{INTACT}")
     if _matches(_UNREACHABLE, text):
@@ -71,8 +79,8 @@ def explained(error: duckdb.Error, catalog: str) -> LakeError | None:
         )
     if _matches(_BROKEN_DISK, text):
         return LakeError(
-            f"目录库 {catalog} 读写不了:多半是磁盘已满或目录不能写。{INTACT};"
-            "请查看可用空间与权限,都正常时请检查磁盘"
+            f"目录库 {catalog} 读写不了:多半是磁盘已满、目录不能写或打开的文件数到了上限(ulimit -n)。"
+            f"{INTACT};请查看可用空间、权限与上限,都正常时请检查磁盘"
         )
     if _matches(_LOCKED, text):
         return LakeBusy(
