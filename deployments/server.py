@@ -105,7 +105,12 @@ class Patience:
             if not is_busy:
                 await send(message)
 
-        await self._app(dict(scope), receive, passed_on)
+        try:
+            await self._app(dict(scope), receive, passed_on)
+        except Exception:
+            # What made it busy is raised once more after the answer, for the server's log.
+            if not is_busy:
+                raise
         return not is_busy
 
 
