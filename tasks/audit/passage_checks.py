@@ -6,6 +6,7 @@ none is a fail if the account is complete.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from expectations.balance import Status, number
@@ -97,13 +98,14 @@ def _applicants(passage: Passage) -> AuditCheck | None:
                 f"{number(whole.value)} + {number(carried.value)}",
             )
         )
-        readings.append(
-            (
-                "收到的申请除去上年结转",
-                whole.value - carried.value,
-                f"{number(whole.value)} - {number(carried.value)}",
+        if not passage.excludes_carry_in(whole):
+            readings.append(
+                (
+                    "收到的申请除去上年结转",
+                    whole.value - carried.value,
+                    f"{number(whole.value)} - {number(carried.value)}",
+                )
             )
-        )
     evidence = _evidence(*parts, whole, carried)
     key = f"B10.applicants.{passage.number}"
     left = _plus(parts)
@@ -141,46 +143,47 @@ def _applicants(passage: Passage) -> AuditCheck | None:
 
 
 def _channels(passage: Passage) -> AuditCheck | None:
-    whole = passage.figures.get("received") or passage.figures.get("new_received")
+    """The ways of submission against what was received, or handled where that is all there is."""
+    whole = passage.whole()
     parts = passage.channels
     if len(parts) < 2 or whole is None:
         return None
     total = sum((f.value for f in parts), Decimal(0))
     gap = total - whole.value
-    equation = f"{_plus(parts)} = {number(whole.value)}"
     key, evidence = f"B10.channels.{passage.number}", _evidence(*parts, whole)
-    if gap == 0:
-        return AuditCheck(
-            "B10", key, "pass", "各提交方式之和等于收到的申请", equation, gap, evidence
-        )
-    carried = passage.value("carried_in")
-    if carried is not None and gap in (carried, -carried):
-        side = "之和" if gap > 0 else "之差"
-        sign = "+" if gap > 0 else "-"
-        written = f"{_plus(parts)} = {number(whole.value)} {sign} {number(carried)}"
-        return AuditCheck(
-            "B10",
-            key,
-            "pass",
-            f"各提交方式之和等于收到的申请与上年结转{side}",
-            written,
-            Decimal(0),
-            evidence,
-        )
-    text = f"各提交方式之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
-    sure = gap > 0
-    note = "" if gap > 0 else ";可能还有未列出的方式"
+    for text, value, equation in _channel_readings(passage, whole, parts):
+        if total == value:
+            return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
+    text = f"各提交方式之和为 {number(total)},与{whole.label} {number(whole.value)} 相差 {number(abs(gap))}"
     return AuditCheck(
         "B10",
         key,
-        "fail" if sure else "uncertain",
-        text + note,
+        "fail" if gap > 0 else "uncertain",
+        text + ("" if gap > 0 else ";可能还有未列出的方式"),
         f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}",
         gap,
         evidence,
         (),
         slips([*parts, whole], [1] * len(parts) + [-1], gap),
     )
+
+
+def _channel_readings(
+    passage: Passage, whole: Figure, parts: list[Figure]
+) -> Iterator[tuple[str, Decimal, str]]:
+    """What the ways of submission may add up to: text, value, equation."""
+    left = _plus(parts)
+    others = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
+    for figure in dict.fromkeys([whole, *others]):
+        yield f"各提交方式之和等于{figure.label}", figure.value, f"{left} = {number(figure.value)}"
+    carried = passage.figures.get("carried_in")
+    if carried is None:
+        return
+    name = f"各提交方式之和等于{whole.label}与上年结转"
+    both = f"{left} = {number(whole.value)} {{}} {number(carried.value)}"
+    yield f"{name}之和", whole.value + carried.value, both.format("+")
+    if not passage.excludes_carry_in(whole):
+        yield f"{name}之差", whole.value - carried.value, both.format("-")
 
 
 def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
@@ -191,7 +194,7 @@ def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
         return None
     total = sum((f.value for f in parts), Decimal(0))
     carried_in, carried_out = passage.figures.get("carried_in"), passage.figures.get("carried_out")
-    made = _outcome_readings(passage, parts, wholes)
+    made = sorted(_outcome_readings(passage, parts, wholes), key=lambda r: abs(r.gap))
     evidence = _evidence(*parts, carried_out, *wholes, carried_in)
     key = f"B10.outcomes.{passage.number}"
     for reading in made:
@@ -216,7 +219,7 @@ def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
             Decimal(0),
             (*evidence, *form.cells),
         )
-    best = min(made, key=lambda r: abs(r.gap))
+    best = made[0]
     rows = set(phrases()["outcomes"]) - {"granted_or_partially"}
     given = set(passage.figures) | (
         {"granted", "partially_granted"} if "granted_or_partially" in passage.figures else set()
@@ -277,7 +280,9 @@ def _outcome_readings(
             if carried_out is not None:
                 read(f"{name} 含结转下年度", carried_out, whole)
             continue
-        read(f"{name} 已含上年结转" if carried_in else name, carried_out, whole)
+        is_new = carried_in is not None and passage.excludes_carry_in(whole)
+        if not is_new:
+            read(f"{name} 已含上年结转" if carried_in else name, carried_out, whole)
         if carried_in is not None and not passage.includes_carry_in(whole):
             both = whole.value + carried_in.value
             read(f"{name} 不含上年结转(合计应为 {number(both)})", carried_out, whole, carried_in)
@@ -312,40 +317,26 @@ def _closing(passage: Passage) -> AuditCheck | None:
     if carried_out is None:
         return None
     left = done.value + carried_out.value
-    values = [("收到或办理的申请", whole.value, number(whole.value))]
-    if carried_in and not passage.includes_carry_in(whole):
-        values.append(
-            (
-                "收到与上年结转之和",
-                whole.value + carried_in.value,
-                f"{number(whole.value)} + {number(carried_in.value)}",
-            )
-        )
-    key, evidence = (
-        f"B10.closing.{passage.number}",
-        _evidence(done, carried_out, whole, carried_in),
-    )
     sides = f"{number(done.value)} + {number(carried_out.value)}"
+    key = f"B10.closing.{passage.number}"
+    evidence = _evidence(done, carried_out, whole, carried_in)
+    values = list(_closing_wholes(passage, whole))
     for name, value, written in values:
         if left == value:
-            return AuditCheck(
-                "B10",
-                key,
-                "pass",
-                f"办结与结转下年度之和等于{name}",
-                f"{sides} = {written}",
-                Decimal(0),
-                evidence,
-            )
+            text, equation = f"办结与结转下年度之和等于{name}", f"{sides} = {written}"
+            return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
         if done.role == "handled" and done.value == value:
-            equation = f"{number(done.value)} = {written}"
-            text = f"办理的申请(含结转下年度)等于{name}"
+            text, equation = f"办理的申请(含结转下年度)等于{name}", f"{number(value)} = {written}"
             return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
     made = tuple(
-        Interpretation(name, f"{sides} = {number(left)} ≠ {written}", left - value)
-        for name, value, written in values
+        sorted(
+            (
+                Interpretation(name, _unequal(written, value, left, sides), value - left)
+                for name, value, written in values
+            ),
+            key=lambda r: abs(r.gap),
+        )
     )
-    best = min(made, key=lambda r: abs(r.gap))
     # 按时办结 leaves out what was late; an unprinted carry-in can only add.
     sure = (
         done.role == "closed"
@@ -357,5 +348,22 @@ def _closing(passage: Passage) -> AuditCheck | None:
         f"与{r.text}相差 {number(abs(r.gap))}" for r in made
     )
     return AuditCheck(
-        "B10", key, "fail" if sure else "uncertain", text, best.equation, best.gap, evidence, made
-    )
+        "B10", key, "fail" if sure else "uncertain", text, made[0].equation, made[0].gap,
+        evidence, made,
+    )  # fmt: skip
+
+
+def _unequal(written: str, value: Decimal, left: Decimal, sides: str) -> str:
+    """78 + 3 = 81 ≠ 78 = 75 + 3."""
+    sum_ = "" if written == number(value) else f"{written} = "
+    return f"{sum_}{number(value)} ≠ {number(left)} = {sides}"
+
+
+def _closing_wholes(passage: Passage, whole: Figure) -> Iterator[tuple[str, Decimal, str]]:
+    """What may be closed or carried out: all that was received, with or without the carry-in."""
+    carried_in = passage.figures.get("carried_in")
+    if carried_in is None or not passage.excludes_carry_in(whole):
+        yield "收到或办理的申请", whole.value, number(whole.value)
+    if carried_in is not None and not passage.includes_carry_in(whole):
+        both = whole.value + carried_in.value
+        yield "收到与上年结转之和", both, f"{number(whole.value)} + {number(carried_in.value)}"

@@ -52,6 +52,13 @@ class Passage:
             None,
         )
 
+    def excludes_carry_in(self, whole: Figure) -> bool:
+        """Whether a whole is only what came new: by its word, or as the same amount said twice."""
+        new = self.figures.get("new_received")
+        return whole.role in ("received", "new_received") and bool(
+            new and (new is whole or new.value == whole.value)
+        )
+
     def includes_carry_in(self, whole: Figure) -> bool:
         """Whether the text says so: 102件(含上年结转5件)."""
         carried = self.figures.get("carried_in")
