@@ -19,6 +19,11 @@ from tasks.audit.recognise import bracket_depth
 _MARKS = "、,;"
 STOPS = re.compile(r"[。!?\n]")
 _ENDINGS_OF_REVIEWS = ("review_upheld", "review_corrected", "review_other", "review_pending")
+_OWN_WHOLES = (
+    "closed", "review_received", "litigation_received", "litigation_direct",
+    "litigation_after_reconsideration",
+)  # fmt: skip
+"""Roles that no account of applications adds up, so that they may be parts of a list."""
 _NEVER_WHOLE = ("carried_in", "carried_out")
 _REST = re.compile('(?:其中)?[“"]?(?:其[他它]|其余|剩余)')
 _NEXT_SENTENCE = re.compile(r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括)[^。!?\n]*$")
@@ -77,7 +82,8 @@ def same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
 def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     """How a list begins at an amount: "word", "bracket", or "" where none does."""
     first = amounts[at]
-    if (first.passage and first.role) or first.role in _ENDINGS_OF_REVIEWS:
+    is_accounted = first.passage and first.role and first.role not in _OWN_WHOLES
+    if is_accounted or first.role in _ENDINGS_OF_REVIEWS:
         return ""
     inner = depth(narrative, first)
     before = next((a for a in reversed(amounts[:at]) if depth(narrative, a) <= inner), None)
@@ -119,13 +125,11 @@ def _groups_at(
     parts, others = _of_unit(narrative, listed, chosen[0])
     if lead == "bracket" and (len(parts) < 2 or any(p.unit != chosen[0].unit for p in parts)):
         return
-    rest = next((n for n, p in enumerate(parts) if n and _REST.match(p.before)), None)
-    if rest is not None:
-        parts = parts[: rest + 1]
+    has_rest = len(parts) > 1 and _REST.match(parts[-1].before) is not None
     is_sure = len(chosen) == 1 and not others and all(p.unit == chosen[0].unit for p in parts)
     yield Group(
         tuple(_together(chosen)), tuple(parts), tuple(others),
-        is_complete=rest is not None and is_sure, is_bracket=lead == "bracket",
+        is_complete=has_rest and is_sure, is_bracket=lead == "bracket",
         ends=tuple(_ends(narrative, parts)),
     )  # fmt: skip
 
@@ -170,7 +174,7 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure
     for figure in amounts[at + 1 :]:
         if not same_sentence(narrative, first, figure) or depth(narrative, figure) < inner:
             break
-        if depth(narrative, figure) > inner:
+        if depth(narrative, figure) > inner or figure.role in _ENDINGS_OF_REVIEWS:
             continue
         words = narrative.between(found[-1], figure)
         if _ends_list(words, figure, found):
@@ -183,7 +187,7 @@ def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     """Whether an amount begins another matter: a total, a new verb, another unit behind ;."""
     if "其中" in words or pattern("not_in_list").match(figure.before):
         return True
-    if figure.role in _NEVER_WHOLE or figure.role in _ENDINGS_OF_REVIEWS:
+    if figure.role in _NEVER_WHOLE:
         return True
     return ";" in words and figure.unit not in {f.unit for f in found} and len(found) == 1
 
@@ -200,9 +204,13 @@ def _of_unit(
     others: list[Figure] = []
     previous = whole
     for figure in listed:
+        is_apart = re.search("[,;]", narrative.between(previous, figure)) is not None
+        is_other = figure.unit != whole.unit and sum(p.unit == whole.unit for p in parts) > 1
+        if is_other and is_apart:
+            break
         if compatible(figure.unit, whole.unit):
             parts.append(figure)
-        elif parts and re.search("[,;]", narrative.between(previous, figure)):
+        elif parts and is_apart:
             break
         else:
             others.append(figure)

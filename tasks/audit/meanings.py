@@ -22,6 +22,7 @@ Kind = Literal[
 
 OPENING = ("received", "new_received", "handled")
 """Roles that begin an account of applications."""
+_QUOTED = re.compile('[“"][^”"]*[”"]')
 _BESIDE = ("case", "review", "litigation")
 """Roles of other matters, which figures have whatever a sentence speaks of."""
 
@@ -84,7 +85,7 @@ class Rule:
 
     def fits(self, number: Number, around: Around) -> bool:
         return (
-            self._is_worded(number.clause)
+            self._is_worded(_QUOTED.sub("“”", number.clause) if self.medium else number.clause)
             and self._is_placed(number, around)
             and (self.medium is None or bool(self.medium.search(_medium(number))))
             and self._has_context(number, around)
@@ -154,8 +155,16 @@ def others() -> dict[str, Meaning]:
 
 
 def _medium(number: Number) -> str:
-    """The last medium that the sentence names up to the figure, names in quotes left out."""
-    named = pattern("media").findall(re.sub("“[^”]*”", "", number.sentence + "§" + number.after))
+    """The medium that the sentence names last before the figure, names in quotes left out."""
+    beside = [
+        re.sub("(?<=.)公众号$", "", medium)
+        for medium in pattern("media").findall(_QUOTED.sub("", number.own))
+        if medium != "新媒体"
+    ]
+    if len(set(beside)) > 1 or pattern("media_and_others").search(number.own):
+        # 通过网站、微信等共发布: of none of them alone.
+        return ""
+    named = beside or pattern("media").findall(_QUOTED.sub("", number.sentence))
     return str(named[-1]) if named else ""
 
 

@@ -36,7 +36,8 @@ class Figure:
 
     `start` and `end` are positions in the block's text, figure and unit together. `step` is
     the last digit's worth (0.1 万 is 1000), or 0 where the text itself says 约 or 余; `about` holds
-    those words, or the 万 that leaves digits out.
+    those words, or the 万 that leaves digits out. `lead` is what stands between the figure before
+    and this one.
     `change` figures are in percent, negative for a fall.
     """
 
@@ -56,6 +57,7 @@ class Figure:
     passage: int = 0
     is_subject_free: bool = True
     about: str = ""
+    lead: str = ""
 
     @property
     def role(self) -> str:
@@ -203,7 +205,7 @@ class _Prose:
             -number.value if number.sign == "-" or sign < 0 else number.value,
             number.unit, kind, _quote(original, first, number), block, number.start, number.end,
             number.before, number.after, number.decimals, number.step, meaning, words, 0, is_free,
-            number.about,
+            number.about, number.text[number.previous : number.start],
         )  # fmt: skip
         if kind == "amount":
             self._note(block, number, first, figure)

@@ -160,7 +160,10 @@ def _plus(figures: Iterable[Figure]) -> str:
 def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
     """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
     total = amounts[at]
-    if not re.match(f"(?:以上|全[国省市州县区])?(?:{pattern('totals').pattern})", total.before):
+    is_weak = pattern("weak_totals").match(f"{total.before}§") is not None
+    if not is_weak and not re.match(
+        f"(?:以上|全[国省市州县区])?(?:{pattern('totals').pattern})", total.before
+    ):
         return
     parts: list[Figure] = []
     for figure in reversed(amounts[:at]):
@@ -180,8 +183,8 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
                 _evidence(*parts, total),
             )
             return
-    if len(parts) > 1:
-        added = sum((p.value for p in parts), Decimal(0))
+    added = _sum(parts)
+    if len(parts) > 1 and (not is_weak or added < 2 * total.value < 4 * added):
         gap = added - total.value
         roles = {p.role for p in parts}
         is_intake = len(parts) == 2 and roles in (

@@ -73,6 +73,13 @@ class Passage:
         ]
         return bool(ahead) and max(ahead, key=lambda f: f.start) is whole
 
+    def is_complete(self) -> bool:
+        """Whether every group of outcomes of the form is told."""
+        given = set(self.figures)
+        if "granted_or_partially" in given:
+            given |= {"granted", "partially_granted"}
+        return set(phrases()["outcomes"]) - {"granted_or_partially"} <= given
+
     def outcomes(self) -> list[Figure]:
         """Outcome groups, and rows of the form whose group is not given itself."""
         given = [r for r in phrases()["outcomes"] if r in self.figures]
@@ -88,6 +95,11 @@ class Passage:
     def wholes(self, of: Figure) -> Iterator[tuple[str, Decimal, tuple[Basis, ...]]]:
         """Totals that the share of a figure may refer to: (name, value, figures)."""
         given = [self.figures[r] for r in APPLICATION_WHOLES if r in self.figures]
+        # The nearest one before the part is the likeliest.
+        place = (of.block, of.start)
+        given.sort(
+            key=lambda f: ((f.block, f.start) > place, of.block - f.block, of.start - f.start)
+        )
         for figure in given:
             assert figure.meaning is not None
             yield figure.meaning.label, figure.value, (Basis(figure.value, figure=figure),)

@@ -76,8 +76,9 @@ class Number:
 _SENTENCE_END = re.compile(r"[。!?\n]")
 _TIMES = {"百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _ABOUT_BEFORE = re.compile(
-    r"(?:约|近|将近|接近|超过?|逾|突破|不少于|至少|不足|不到|大概|上)(?:达|为|有|到)?$"
+    r"(约|近|将近|接近|超过?|逾|突破|不少于|至少|不足|不到|大概|上)(?:达|为|有|到)?$"
 )
+_ABOUT_SHARE = re.compile(r"(约|近|超)占?[^,;。\d]{0,8}$")
 
 
 @cache
@@ -142,8 +143,10 @@ def _number(text: str, match: re.Match[str], previous: int, following: int) -> N
     fraction = match["fraction"] or ""
     decimals = max(len(fraction) - 1, 0)
     ahead = _ABOUT_BEFORE.search(before)
+    if match["unit"] == "%":
+        ahead = ahead or _ABOUT_SHARE.search(before)
     about = "".join(
-        filter(None, (ahead[0] if ahead else "", match["about"], match["more"], match["around"]))
+        filter(None, (ahead[1] if ahead else "", match["about"], match["more"], match["around"]))
     )
     digits = match["digits"] or str(chinese_number(match["chinese"]))
     return Number(
