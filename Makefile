@@ -51,10 +51,15 @@ test: $(DEVELOPMENT) ## every test that this machine can run (TESTS=tests/unit f
 	@$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
 .PHONY: lint
-lint: $(DEVELOPMENT) ## ruff and mypy
+lint: $(DEVELOPMENT) ## ruff, import contracts and mypy
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
 	@$(BIN)/mypy
+
+.PHONY: hooks
+hooks: $(DEVELOPMENT) ## run the linters before each commit (pre-commit)
+	@$(BIN)/pre-commit install
 
 .PHONY: bench
 bench: $(DEVELOPMENT) ## measure, and write docs/benchmarks.md (DLT_PYTHON=... beside dlt as well)

@@ -140,7 +140,8 @@ def ours(url: str, folder: Path) -> int:
     """Source file to merged rows; the lake's tables are there before, as every night."""
     from tasks.load.load import load
     from tasks.sources.model import load_source
-    from tasks.sources.pull import plan, pull
+    from tasks.sources.plan import plan
+    from tasks.sources.pull import pull
     from warehouse.lake import Lake
 
     file = folder / "bench.yaml"

@@ -6,54 +6,18 @@ computed, the audit on the cells it read from a published report. Codes B1–B6,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Literal
 
-from warehouse.layout import Cell, Equation, Layout, Term
-
-Status = Literal["pass", "fail", "uncertain", "not_assessable", "not_run"]
-STATUS_LABELS: dict[Status, str] = {
-    "pass": "通过",
-    "fail": "不符",
-    "uncertain": "存疑",
-    "not_assessable": "无法核对",
-    "not_run": "未能执行",
-}
+from expectations.result import STATUS_LABELS as STATUS_LABELS
+from expectations.result import CheckResult as CheckResult
+from expectations.result import Evidence
+from expectations.result import Status as Status
+from warehouse.layout import Cell, Equation, Term
+from warehouse.numbers import number as number
 
 Figures = Mapping[str, Decimal | int | None]
 """Cell key to value. A missing key or None is a figure that is not there, never zero."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A cell that a check rests on. `years_back` 1 is last year's."""
-
-    cell: str
-    value: Decimal | None
-    years_back: int = 0
-
-
-@dataclass(frozen=True)
-class CheckResult:
-    """What became of one check. `gap` is left minus right, in the unit of the cells."""
-
-    code: str
-    key: str
-    status: Status
-    message: str
-    equation: str = ""
-    gap: Decimal | None = None
-    evidence: tuple[Evidence, ...] = ()
-
-
-def number(value: Decimal | int | None) -> str:
-    """A figure as it is written: no exponent, no trailing zeros; 空 for a missing one."""
-    if value is None:
-        return "空"
-    text = f"{Decimal(value):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _value(term: Term, figures: Figures, last_year: Figures | None) -> Decimal | None:
@@ -122,14 +86,6 @@ def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = N
     return CheckResult(
         equation.code, equation.key, "pass" if holds else "fail", message, sides, gap, evidence
     )
-
-
-def evaluate_all(
-    layout: Layout, figures: Figures, last_year: Figures | None = None
-) -> Iterator[CheckResult]:
-    """Every equation of the layout, in the layout's order."""
-    for equation in layout.equations:
-        yield evaluate(equation, figures, last_year)
 
 
 def check_value(cell: Cell, value: Decimal | int | None) -> CheckResult:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from warehouse.sql import quoted
 from warehouse.tables import Column, Table
 
 NOT_REMOVED = "removed_at IS NULL"
@@ -146,11 +147,6 @@ class Subject:
         return meaning or column
 
 
-def text(value: str) -> str:
-    """A string as a SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def both(*conditions: str | None) -> str:
     """Conditions that must all hold."""
     given = [f"({c})" for c in conditions if c]
@@ -173,14 +169,14 @@ def required(subject: Subject, columns: list[str]) -> RowTest:
         missing = f"{column} IS NULL"
         if subject.column(column).sql_type == "VARCHAR":
             missing = f"({missing} OR trim({column}) = '')"
-        tests.append((missing, text(subject.label(column))))
+        tests.append((missing, quoted(subject.label(column))))
     return RowTest(either([c for c, _ in tests]), f"concat('缺少:', {_listed(tests)})")
 
 
 def codes(subject: Subject, form: Codes) -> RowTest:
-    values = ", ".join(text(v) for v in form.values)
+    values = ", ".join(quoted(v) for v in form.values)
     detail = (
-        f"concat({text(subject.label(form.column) + ':代码“')}, {form.column}, '”不在代码表内')"
+        f"concat({quoted(subject.label(form.column) + ':代码“')}, {form.column}, '”不在代码表内')"
     )
     return RowTest(f"{form.column} NOT IN ({values})", detail)
 
@@ -191,8 +187,8 @@ def order(subject: Subject, columns: list[str]) -> RowTest:
     for position, later in enumerate(columns):
         for earlier in columns[:position]:
             said = (
-                f"concat({text(subject.label(earlier) + ' ')}, {earlier}, "
-                f"{text(' 晚于 ' + subject.label(later) + ' ')}, {later})"
+                f"concat({quoted(subject.label(earlier) + ' ')}, {earlier}, "
+                f"{quoted(' 晚于 ' + subject.label(later) + ' ')}, {later})"
             )
             tests.append((f"{earlier} > {later}", said))
     return RowTest(either([c for c, _ in tests]), _listed(tests))
@@ -200,7 +196,7 @@ def order(subject: Subject, columns: list[str]) -> RowTest:
 
 def not_future(subject: Subject, form: NotFuture) -> RowTest:
     limit = f"{{as_of}} + {form.grace_days}" if form.grace_days else "{as_of}"
-    detail = f"concat({text(subject.label(form.column) + ' ')}, {form.column}, ' 晚于数据日期 ', {{as_of}})"
+    detail = f"concat({quoted(subject.label(form.column) + ' ')}, {form.column}, ' 晚于数据日期 ', {{as_of}})"
     return RowTest(f"CAST({form.column} AS DATE) > {limit}", detail)
 
 
@@ -210,7 +206,7 @@ def within(subject: Subject, form: Within) -> RowTest:
         tests.append(f"{form.column} < {form.lowest:g}")
     if form.highest is not None:
         tests.append(f"{form.column} > {form.highest:g}")
-    detail = f"concat({text(subject.label(form.column) + ':')}, {form.column})"
+    detail = f"concat({quoted(subject.label(form.column) + ':')}, {form.column})"
     return RowTest(either(tests), detail)
 
 
@@ -234,7 +230,7 @@ def unique(subject: Subject, columns: list[str], when: str | None) -> QueryTest:
 
 def reference(subject: Subject, form: Reference, when: str | None) -> QueryTest:
     label = subject.label(form.column)
-    rows = subject.rows(f"concat({text(label + ' ')}, r.{form.column}, ' 不存在')")
+    rows = subject.rows(f"concat({quoted(label + ' ')}, r.{form.column}, ' 不存在')")
     return QueryTest(
         f"{rows} WHERE {both(subject.alive, when)} AND r.{form.column} IS NOT NULL "
         f"AND (r.source_system, r.{form.column}) NOT IN "
@@ -247,12 +243,12 @@ def organ(subject: Subject, form: OrganTest, when: str | None) -> QueryTest:
     known = f"r.{column} IN (SELECT organ_id FROM {{core.organ}})"
     label = subject.label(column)
     if form.test == "known":
-        rows = subject.rows(f"concat({text(label + ' ')}, r.{column}, ' 不在机关表内')")
+        rows = subject.rows(f"concat({quoted(label + ' ')}, r.{column}, ' 不在机关表内')")
         wanted = f"r.{column} IS NOT NULL AND NOT {known}"
     else:
         day = f"CAST({form.day or subject.record_on} AS DATE)"
         rows = subject.rows(
-            f"concat({text(label + ' ')}, r.{column}, ' 在 ', {day}, ' 不是有效机关')"
+            f"concat({quoted(label + ' ')}, r.{column}, ' 在 ', {day}, ' 不是有效机关')"
         )
         wanted = (
             f"{day} IS NOT NULL AND {known} AND NOT EXISTS (SELECT 1 FROM {{core.organ}} AS o "

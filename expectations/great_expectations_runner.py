@@ -25,7 +25,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.engine.default import DefaultExecutionContext
 
-from expectations.rules import Rule, RuleResult, result_of
+from expectations.result import RuleResult
+from expectations.rules import Rule, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, reason_of
 from warehouse.lake import Connection, Lake
 

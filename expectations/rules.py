@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -34,8 +34,11 @@ from expectations.conditions import (
     WorkingDays,
     both,
 )
+from expectations.result import BadRow, RuleResult, Severity, Status
 from warehouse.disk import yaml_of
 from warehouse.errors import ConfigurationError
+from warehouse.form import Check
+from warehouse.sql import literal
 from warehouse.tables import Table, all_tables, table
 
 RULES = Path(__file__).parent
@@ -44,8 +47,6 @@ BAD_ROW_COLUMNS = ("source_system", "record_id", "organ_id", "record_on", "detai
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _BARE_TABLE = re.compile(r"(?<![{\w])(?:core|ops|yearly)\.\w+")
 
-Severity = Literal["block", "quarantine", "warn"]
-Status = Literal["pass", "fail", "not_run"]
 Scalar = bool | int | float | str
 
 
@@ -205,44 +206,6 @@ class Rule:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-@dataclass(frozen=True)
-class BadRow:
-    """A record that breaks a rule. `record_on` is the day that puts it in a report year."""
-
-    source_system: str
-    record_id: str
-    organ_id: str | None
-    record_on: date | None
-    detail: str
-
-
-@dataclass(frozen=True)
-class RuleResult:
-    """What became of one rule.
-
-    `bad_rows` counts all of them and is None when the rule could not run; `records` lists
-    the first. `reason` says why it could not run. `is_reused` marks a result of an earlier
-    run that still holds because nothing it rests on has changed.
-    """
-
-    code: str
-    table: str
-    severity: Severity
-    status: Status
-    bad_rows: int | None
-    records: tuple[BadRow, ...]
-    title: str
-    message: str
-    article: str
-    reason: str = ""
-    is_reused: bool = False
-
-    @property
-    def blocks(self) -> bool:
-        """Whether the hand-over must stop: a block rule that failed or could not run."""
-        return self.severity == "block" and self.status != "pass"
-
-
 def result_of(
     rule: Rule,
     bad_rows: int | None,
@@ -254,17 +217,18 @@ def result_of(
     """The result of a rule: `bad_rows` 0 passes, more fails, None could not run."""
     status: Status = "not_run" if bad_rows is None else "fail" if bad_rows else "pass"
     return RuleResult(
-        rule.code,
-        rule.table,
-        rule.severity,
-        status,
-        bad_rows,
-        tuple(records),
-        rule.title,
-        rule.message,
-        rule.article,
-        reason,
-        is_reused,
+        code=rule.code,
+        key=rule.code,
+        status=status,
+        message=rule.message,
+        severity=rule.severity,
+        table=rule.table,
+        title=rule.title,
+        article=rule.article,
+        bad_rows=bad_rows,
+        records=tuple(records),
+        reason=reason,
+        is_reused=is_reused,
     )
 
 
@@ -363,12 +327,6 @@ def _rule(path: Path, file: RuleFile, subject_table: Table, entry: RuleEntry) ->
     )
 
 
-def _literal(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return str(value).upper()
-    return str(value) if isinstance(value, int | float) else "'" + value.replace("'", "''") + "'"
-
-
 def _with_parameters(where: str, sql: str, parameters: Mapping[str, Scalar]) -> str:
     """Put the thresholds of a rule in place; tables and the data date stay for later."""
     known = {t.full_name for t in all_tables()} | {"table", "as_of"}
@@ -376,7 +334,7 @@ def _with_parameters(where: str, sql: str, parameters: Mapping[str, Scalar]) -> 
     def value(match: re.Match[str]) -> str:
         name = match[1]
         if name in parameters:
-            return _literal(parameters[name])
+            return literal(parameters[name])
         if name not in known:
             raise RuleError(f"{where}: 既没有表也没有参数 {{{name}}}")
         return match[0]
@@ -436,6 +394,18 @@ class Rulebook:
             if rule.code == code:
                 return rule.description
         raise KeyError(code)
+
+    def with_checks(self, checks: Iterable[Check]) -> Rulebook:
+        """These rules and a form's own checks of its tables. Raises RuleError for a code that is
+        taken."""
+        yearly = dict(self.yearly)
+        for c in checks:
+            if c.code in yearly:
+                raise RuleError(f"form.yaml: checks: 代码 {c.code} 已用于“{yearly[c.code].title}”")
+            yearly[c.code] = RuleDescription(
+                c.code, "yearly.cell", c.severity, c.title, c.message, c.article
+            )
+        return Rulebook(self.core, yearly)
 
     def as_data(self) -> dict[str, list[dict[str, Any]]]:
         """Both kinds as JSON values; `from_data` reads them back."""

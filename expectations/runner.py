@@ -12,7 +12,8 @@ from datetime import date
 
 import duckdb
 
-from expectations.rules import BAD_ROW_COLUMNS, BadRow, Rule, RuleResult, result_of
+from expectations.result import BadRow, RuleResult
+from expectations.rules import BAD_ROW_COLUMNS, Rule, result_of
 from warehouse.lake import Connection, stored_rows
 from warehouse.tables import table
 

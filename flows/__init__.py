@@ -1,10 +1,13 @@
-"""The runbooks. Telemetry is off and Prefect's home is set before Prefect is imported."""
+"""The runbooks. Telemetry is off before Prefect is imported; nothing is read or made here."""
 
 import logging
 
-from tasks.settings import Settings, quiet_environment
+from tasks.lifeline import end_with_starter
+from tasks.settings import quiet_libraries
 
-quiet_environment(Settings())
+quiet_libraries()
+# A run's own process ends with whatever started it.
+end_with_starter()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

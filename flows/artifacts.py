@@ -7,12 +7,13 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 
-from expectations.rules import RuleResult
+from expectations.result import RuleResult
 from flows.forms import form_link
 from tasks.city.names import city_names
 from tasks.editions.compare import Comparison
 from tasks.editions.edition import Edition
 from tasks.publish.maintain import Maintained
+from tasks.publish.pages import maintenance, publication
 from tasks.publish.publish import Published
 from tasks.render import markdown, operator
 from tasks.render.findings import rule_title
@@ -54,7 +55,6 @@ def publish_edition(
     chosen: Sequence[str] = (),
 ) -> None:
     """An edition: tables as they will print, findings, changes, files, and the way on."""
-    year = edition.report_year
     base_url = files_url(settings, edition)
     codes = sorted({f.code for f in edition.blocking_findings})
     answers = [
@@ -73,23 +73,25 @@ def publish_edition(
     pages = {}
     for key, text, title in texts:
         made = create_markdown_artifact(
-            key=f"{key}-{year}", markdown=text, description=f"{year} 年{title}"
+            key=f"{key}-{edition.reference}",
+            markdown=text,
+            description=f"{edition.report_name}{title}",
         )
         pages[title] = f"{settings.page_url}/artifacts/artifact/{made}" if settings.page_url else ""
     create_markdown_artifact(
-        key=f"result-{year}",
+        key=f"result-{edition.reference}",
         markdown=operator.result(edition, comparison, pages, base_url, link),
-        description=f"{year} 年编制结果，从这里看起",
+        description=f"{edition.report_name}编制结果，从这里看起",
     )
 
 
 def publish_publication(published: Published, settings: Settings) -> None:
     """What was published, by whom, and what it replaces."""
-    year = published.edition.report_year
+    edition = published.edition
     create_markdown_artifact(
-        key=f"publication-{year}",
-        markdown=operator.publication(published, files_url(settings, published.edition)),
-        description=f"{year} 年发布情况",
+        key=f"publication-{edition.reference}",
+        markdown=publication(published, files_url(settings, edition)),
+        description=f"{edition.report_name}发布情况",
     )
 
 
@@ -102,6 +104,4 @@ def publish_deadlines(found: Deadlines) -> None:
 
 def publish_maintenance(done: Maintained) -> None:
     """What was tidied."""
-    create_markdown_artifact(
-        key="maintenance", markdown=operator.maintenance(done), description="整理情况"
-    )
+    create_markdown_artifact(key="maintenance", markdown=maintenance(done), description="整理情况")

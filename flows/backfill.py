@@ -11,14 +11,13 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from pydantic.json_schema import SkipJsonSchema
 
 from flows.artifacts import publish_sources
-from flows.form_defaults import form_defaults
 from flows.forms import (
     ALL,
     WrongInput,
     answers_entries,
-    choices,
     field,
     known,
     refused,
@@ -26,7 +25,7 @@ from flows.forms import (
 from flows.lost_runs import tell_lost_run
 from flows.nightly import end_of, new_run
 from flows.progress import progress
-from flows.pulling import Window, pull_sources, side_by_side
+from flows.pulling import Selection, pull_sources
 from tasks.city.names import city_names, resource_choices, source_choices
 from tasks.clock import now
 from tasks.settings import Settings
@@ -34,9 +33,8 @@ from tasks.steps import prepare_lake_step
 from tasks.watch.runs import keep_run
 from tasks.watch.status import read_status
 
-SOURCES = source_choices(Settings().city)
-FORM = {name: date.fromisoformat(day) for name, day in form_defaults("backfill").items()}
-RESOURCES = resource_choices(Settings().city)
+DAYS_BACK = 30
+"""A span that begins that many days before today, where none is given."""
 
 
 @flow(
@@ -45,28 +43,30 @@ RESOURCES = resource_choices(Settings().city)
     flow_run_name=lambda: f"补取 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
-    task_runner=side_by_side(),
     validate_parameters=False,
 )
 @answers_entries
 def backfill(
-    source: Annotated[str, field("来源系统", "从哪个系统补取。", **choices(SOURCES, ALL))] = ALL,
-    resource: Annotated[
-        str,
-        field("资源", "只补取一类记录;“全部”为该来源的每一类。", **choices(RESOURCES, ALL)),
-    ] = ALL,
-    from_on: Annotated[date, field("起始日期", "含当日;按各类记录自己的日期。")] = FORM["from_on"],
-    to_on: Annotated[date, field("终止日期", "含当日。")] = FORM["to_on"],
+    source: Annotated[str, field("来源系统", "从哪个系统补取。")] = ALL,
+    resource: Annotated[str, field("资源", "只补取一类记录;“全部”为该来源的每一类。")] = ALL,
+    from_on: Annotated[
+        date | SkipJsonSchema[None],
+        field("起始日期", "含当日;按各类记录自己的日期。不填为 30 天前。"),
+    ] = None,
+    to_on: Annotated[date | SkipJsonSchema[None], field("终止日期", "含当日。不填为今天。")] = None,
 ) -> State[None]:
     """补取。"""
     settings = Settings()
     lake = settings.lake()
     started_at = now()
+    to_on = to_on or started_at.date()
+    from_on = from_on or started_at.date() - timedelta(days=DAYS_BACK)
     try:
-        source_name = None if source == ALL else known(source, SOURCES, "来源系统")
+        sources = source_choices(settings.city)
+        source_name = None if source == ALL else known(source, sources, "来源系统")
         resource_name = None
         if resource != ALL:
-            owner, resource_name = known(resource, RESOURCES, "资源")
+            owner, resource_name = known(resource, resource_choices(settings.city), "资源")
             if source_name not in (None, owner):
                 raise WrongInput(f"“{resource}”不属于“{source}”:请改选来源系统,或选“{ALL}”")
             source_name = owner
@@ -77,7 +77,7 @@ def backfill(
     except WrongInput as error:
         return refused(error)
     run = new_run("backfill", f"补取 {from_on} 至 {to_on}", started_at)
-    window = Window(
+    window = Selection(
         source=source_name,
         resource=resource_name,
         window_from=f"{from_on}T00:00:00",

@@ -1,43 +1,99 @@
-"""What forms are filled in with on a given day: the year and the dates move on while the
-server keeps running."""
+"""What a deployment's form offers and is filled in with on a given day.
+
+Years and dates move on, and organs, sources and approvers change, while the server keeps
+running: so nothing of it stands in the flows' own parameters.
+"""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
-from flows.forms import default_year
+from flows.backfill import DAYS_BACK
+from flows.forms import ALL, UNCHOSEN, choices, default_year, many_of
+from tasks.city.names import form_choices, organ_choices, resource_choices, source_choices
 from tasks.clock import now
+from tasks.publish.approve import ApprovalRefused, approvers
+from tasks.settings import Settings
+from warehouse.form import ANNUAL_REPORT
+
+DEPLOYMENTS = ("year-end", "backfill", "publish")
+"""Those whose forms change."""
 
 
 def form_defaults(deployment: str, today: date | None = None) -> dict[str, Any]:
     """The parameters a deployment's form shows from the start; none where they never change."""
     today = today or now().date()
     defaults: dict[str, dict[str, Any]] = {
-        "year-end": {"year": default_year(today)},
+        "year-end": {"year": default_year(today), "form": default_form(Settings().city)},
         "backfill": {
-            "from_on": (today - timedelta(days=30)).isoformat(),
+            "from_on": (today - timedelta(days=DAYS_BACK)).isoformat(),
             "to_on": today.isoformat(),
         },
+        "publish": {"approver": UNCHOSEN if approver_names() else ""},
     }
     return defaults.get(deployment, {})
 
 
-def refresh_form_defaults() -> list[str]:
-    """Bring the deployments on the server up to today; returns the names of those changed."""
+def offered_lists(deployment: str) -> dict[str, dict[str, Any]]:
+    """The lists that a deployment's form offers, by parameter, as additions to its schema."""
+    city = Settings().city
+    match deployment:
+        case "year-end":
+            return {"form": choices(form_choices(city)), "organs": many_of(organ_choices(city))}
+        case "backfill":
+            return {
+                "source": choices(source_choices(city), ALL),
+                "resource": choices(resource_choices(city), ALL),
+            }
+        case "publish":
+            return {"approver": choices(approver_names(), UNCHOSEN)}
+        case _:
+            return {}
+
+
+def default_form(city: Path) -> str:
+    """The annual report by its title, as the list shows it."""
+    return next(title for title, key in form_choices(city).items() if key == ANNUAL_REPORT)
+
+
+def approver_names() -> list[str]:
+    """The approvers to choose from; none when the setting cannot be read, which the run tells."""
+    try:
+        return approvers(Settings()).names
+    except ApprovalRefused:
+        return []
+
+
+def with_choices(schema: dict[str, Any], offered: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A form's schema with the lists as they are now, in place of those it had."""
+    properties = dict(schema.get("properties", {}))
+    for name, addition in offered.items():
+        kept = {k: v for k, v in properties[name].items() if k not in ("enum", "uniqueItems")}
+        properties[name] = {**kept, **addition}
+    return {**schema, "properties": properties}
+
+
+def refresh_forms() -> list[str]:
+    """Bring the deployments on the server up to now; returns the names of those changed."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import DeploymentUpdate
     from prefect.exceptions import ObjectNotFound
 
     changed = []
     with get_client(sync_client=True) as client:
-        for name in ("year-end", "backfill"):
+        for name in DEPLOYMENTS:
             try:
                 held = client.read_deployment_by_name(f"{name}/{name}")
             except ObjectNotFound:
                 continue
-            wanted = {**held.parameters, **form_defaults(name)}
-            if held.parameters != wanted:
-                client.update_deployment(held.id, DeploymentUpdate(parameters=wanted))
+            parameters = {**held.parameters, **form_defaults(name)}
+            schema = with_choices(held.parameter_openapi_schema or {}, offered_lists(name))
+            if (held.parameters, held.parameter_openapi_schema) != (parameters, schema):
+                client.update_deployment(
+                    held.id,
+                    DeploymentUpdate(parameters=parameters, parameter_openapi_schema=schema),
+                )
                 changed.append(name)
     return changed

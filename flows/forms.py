@@ -28,10 +28,14 @@ from tasks.settings import Settings
 from tasks.wording.entries import instead
 from tasks.wording.typeset import typeset
 from warehouse.errors import Concern, EntryError, NianbaoError
+from warehouse.form import Form
+from warehouse.period import Period
 
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")
 ALL = "全部"
+UNCHOSEN = "请选择"
+"""What a form shows before one of a list is chosen."""
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
 REFUSED: Mapping[Concern, str] = {
@@ -42,8 +46,6 @@ REFUSED: Mapping[Concern, str] = {
     "machine": "本机故障",
 }
 """Names of the final states of runs in which nothing was done, by whom that concerns."""
-FIRST_YEAR = 2019
-"""The first report year that has a layout (国办公开办函〔2019〕60号)."""
 
 
 LONGEST_ENTRY = 40
@@ -73,9 +75,10 @@ def choices(names: Iterable[str], *first: str) -> dict[str, Any]:
 def many_of(names: Iterable[str]) -> dict[str, Any]:
     """The schema of any number of choices from a list."""
     listed = list(names)
-    if not listed:
-        return {}
-    return {"items": {"type": "string", "enum": listed}, "uniqueItems": True}
+    return {
+        "items": {"type": "string", **({"enum": listed} if listed else {})},
+        "uniqueItems": True,
+    }
 
 
 def refused(error: NianbaoError) -> State[Any]:
@@ -158,18 +161,19 @@ def known(name: str, offered: Mapping[str, Chosen], what: str) -> Chosen:
 
 
 def default_year(today: date) -> int:
-    """Last year until 31 March (条例第四十九条), this year after that."""
-    return today.year - 1 if (today.month, today.day) <= (3, 31) else today.year
+    """The last year that is over: a report tells of a whole year (条例第四十九条)."""
+    return today.year - 1
 
 
-def checked_year(year: int, today: date) -> int:
+def checked_year(year: int, today: date, form: Form) -> Period:
     """A report year that can be built. Raises WrongInput."""
-    if not FIRST_YEAR <= year <= today.year:
+    first = form.first_year
+    if not first <= year <= today.year:
         raise WrongInput(
-            f"报告年度 {year} 不能编制:请填 {FIRST_YEAR} 至 {today.year} 之间的年份"
-            "(2019 年起才有现行格式的年度报告)"
+            f"报告年度 {year} 不能编制:请填 {first} 至 {today.year} 之间的年份"
+            f"({first} 年起才有现行格式的{form.short_title})"
         )
-    return year
+    return Period.of_year(year)
 
 
 def read_moment(text: str, what: str) -> datetime | None:

@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.artifacts import publish_maintenance
-from flows.form_defaults import refresh_form_defaults
+from flows.form_defaults import refresh_forms
 from flows.forms import done, ended, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
@@ -35,7 +35,7 @@ def maintenance() -> State[None]:
             tidied = maintain_step(lake, settings, now=now(), progress=progresses.step)
     except NianbaoError as error:
         return refused(error)
-    refresh_form_defaults()
+    refresh_forms()
     publish_maintenance(tidied)
     if tidied.changed_editions:
         names = "、".join(sorted(tidied.changed_editions))

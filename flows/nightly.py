@@ -23,7 +23,7 @@ from flows.forms import (
 )
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
-from flows.pulling import Window, pull_sources, side_by_side
+from flows.pulling import Selection, pull_sources
 from tasks.city.names import Names, city_names
 from tasks.clock import now
 from tasks.settings import Settings
@@ -60,7 +60,6 @@ def end_of(run: Run, names: Names) -> State[None]:
     flow_run_name=lambda: f"夜间取数 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
-    task_runner=side_by_side(),
     validate_parameters=False,
 )
 @answers_entries
@@ -78,7 +77,7 @@ def nightly(
     with progress() as progresses:
         progresses.step("准备数据湖")
         prepare_lake_step(lake, settings.city, started_at)
-        pull_sources(settings, lake, run, progresses, Window(full=full))
+        pull_sources(settings, lake, run, progresses, Selection(full=full))
         progresses.step("核对记录")
         results = check_step(lake, started_at.date(), run.id, now())
     keep_run(lake, run, now=now())

@@ -13,11 +13,10 @@ from prefect.client.schemas.objects import State
 from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
-from flows.forms import answers_entries, choices, done, field, refused
+from flows.forms import UNCHOSEN, answers_entries, done, field, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.clock import now
-from tasks.publish.approve import ApprovalRefused, approvers
 from tasks.publish.publish import Request
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step
@@ -26,19 +25,6 @@ from warehouse.errors import NianbaoError
 
 STEPS = 4
 """Fingerprint, data, files, approval."""
-
-
-def approver_names() -> list[str]:
-    """The approvers to choose from; none when the setting cannot be read, which the run tells."""
-    try:
-        return approvers(Settings()).names
-    except ApprovalRefused:
-        return []
-
-
-NAMES = approver_names()
-UNCHOSEN = "请选择" if NAMES else ""
-"""What the form shows before an approver is chosen; without a list the name is typed."""
 
 
 class Answer(BaseModel):
@@ -62,9 +48,7 @@ class Answer(BaseModel):
 @answers_entries
 def publish(
     edition: Annotated[str, field("版次编号", "年终编制结果中的编号,如 2020-1。")] = "",
-    approver: Annotated[
-        str, field("批准人", "批准发布的人。", **choices(NAMES, UNCHOSEN))
-    ] = UNCHOSEN,
+    approver: Annotated[str, field("批准人", "批准发布的人。")] = "",
     statement: Annotated[str, field("批准意见", "如:同意发布。")] = "",
     code: Annotated[
         str,
@@ -98,13 +82,13 @@ def publish(
     except NianbaoError as error:
         return refused(error)
     publish_publication(published, settings)
-    year = published.edition.report_year
+    reference = published.edition.reference
     notify_step(
         lake,
         settings,
         edition_messages(published.edition),
         now=now(),
-        scope=[f"waiting/{year}", f"blocking/{year}"],
+        scope=[f"waiting/{reference}", f"blocking/{reference}"],
     )
     return done(
         f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结",

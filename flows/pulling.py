@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prefect import get_run_logger
 from prefect.futures import PrefectFuture, as_completed
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.tasks import exponential_backoff
 
 from flows.progress import Meter, Progresses
 from tasks.clock import now
+from tasks.load.control_totals import Difference
 from tasks.load.load import note_failure
 from tasks.settings import Settings
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source, load_sources
-from tasks.sources.pull import Difference, Pull, plan
+from tasks.sources.plan import Pull, plan
 from tasks.steps import compare_step, load_step, pull_step
 from tasks.watch.runs import FailedResource, Run
 from warehouse.lake import Lake
@@ -25,7 +26,7 @@ from warehouse.lake_errors import unwritable
 
 
 @dataclass(frozen=True)
-class Window:
+class Selection:
     """What to pull: everything since the watermark, or the span and resources named."""
 
     full: bool = False
@@ -35,20 +36,18 @@ class Window:
     window_to: str | None = None
 
 
-def side_by_side() -> TaskRunner[PrefectFuture[Any]]:
-    """Tasks in threads of this process: pulling waits for the network, not for a core."""
-    runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=Settings().fetch_workers)
-    return runner  # type: ignore[return-value]
-
-
 def pull_sources(
-    settings: Settings, lake: Lake, run: Run, progresses: Progresses, window: Window | None = None
+    settings: Settings,
+    lake: Lake,
+    run: Run,
+    progresses: Progresses,
+    window: Selection | None = None,
 ) -> None:
     """Pull every source side by side, load what arrives, compare totals, pull what differs.
 
     What fails is noted in `run` and keeps nothing else from loading.
     """
-    window = window or Window()
+    window = window or Selection()
     sources = [
         source
         for source in load_sources(settings.sources, settings.environment)
@@ -70,7 +69,7 @@ def pull_sources(
                 _compared(source, resource, lake, run)
 
 
-def _planned(source: Source, lake: Lake, run: Run, window: Window) -> list[Pull]:
+def _planned(source: Source, lake: Lake, run: Run, window: Selection) -> list[Pull]:
     try:
         planned = plan(
             source,
@@ -102,16 +101,22 @@ def _pull_and_load(
         if count[name]
     }
     done = dict.fromkeys(by_name, 0)
-    futures: dict[PrefectFuture[Landed], Pull] = {}
-    for pull in planned:
-        report = meters[pull.source.name].of(pull.title)
-        futures[pull_step.submit(pull, settings.landing, report)] = pull
-    for future in as_completed(list(futures)):
-        pull = futures[future]
-        name = pull.source.name
-        _load(future, pull, lake, run)
-        done[name] += 1
-        _show(meters[name], done[name], count[name])
+    step = pull_step.with_options(
+        retry_delay_seconds=exponential_backoff(backoff_factor=settings.retry_seconds)
+    )
+    # Threads of this process: pulling waits for the network, not for a core.
+    with ThreadPoolTaskRunner[Landed](max_workers=settings.fetch_workers) as threads:
+        futures: dict[PrefectFuture[Landed], Pull] = {}
+        for pull in planned:
+            report = meters[pull.source.name].of(pull.title)
+            given = {"pull_of": pull, "landing": settings.landing, "progress": report}
+            futures[threads.submit(step, given)] = pull
+        for future in as_completed(list(futures)):
+            pull = futures[future]
+            name = pull.source.name
+            _load(future, pull, lake, run)
+            done[name] += 1
+            _show(meters[name], done[name], count[name])
 
 
 def _show(meter: Meter, done: int, count: int) -> None:
@@ -141,6 +146,8 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
             logger.info(
                 "%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected
             )
+            for told in result.told:
+                logger.warning("%s:%s", pull.title, told)
             error = result.unread
     if error:
         logger.error("%s:%s", pull.title, error)

@@ -24,27 +24,28 @@ from flows.forms import (
     ended,
     field,
     known,
-    many_of,
     read_moment,
     refused,
 )
 from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
-from flows.pulling import pull_sources, side_by_side
-from tasks.city.names import organ_choices
+from flows.pulling import pull_sources
+from tasks.city.names import form_choices, organ_choices
 from tasks.clock import now
-from tasks.editions.compare import compare_with_earlier, published_edition
+from tasks.editions.compare import compare_with_earlier
+from tasks.editions.store import published_edition
 from tasks.publish.approve import check_builder
 from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
 from tasks.watch.notify import edition_messages
 from tasks.watch.runs import keep_run
+from tasks.wording.typeset import typeset
 from warehouse.errors import NianbaoError
+from warehouse.form import ANNUAL_REPORT, form_of
 
 STEPS = 6
 """Last year, this year, balance, records, writing, files."""
-ORGANS = organ_choices(Settings().city)
 
 
 @flow(
@@ -53,21 +54,20 @@ ORGANS = organ_choices(Settings().city)
     flow_run_name=lambda: f"年终编制 {now():%Y-%m-%d %H:%M}",
     on_crashed=[tell_lost_run],
     on_failure=[tell_lost_run],
-    task_runner=side_by_side(),
     validate_parameters=False,
 )
 @answers_entries
 def year_end(
+    form: Annotated[str, field("报表", "编制哪一种报表。")] = ANNUAL_REPORT,
     year: Annotated[
-        int, field("报告年度", "编制哪一年的年度报告。3 月 31 日前默认为上一年。")
-    ] = default_year(now().date()),
+        int, field("报告年度", "编制哪一年的报表。0 或不填为最近一个已结束的年度。")
+    ] = 0,
     organs: Annotated[
         list[str],
         field(
             "机关",
             "不选为全部机关:结果页列全市的表格。选了机关,结果页另列这些机关各自的表格;"
             "版次总是包含全部机关,因为下级要汇入上级。",
-            **many_of(ORGANS),
         ),
     ] = [],  # noqa: B006 — the form shows it as an empty list; it is never changed
     as_of: Annotated[
@@ -87,8 +87,12 @@ def year_end(
     lake = settings.lake()
     started_at = now()
     try:
-        year = checked_year(year, started_at.date())
-        chosen = [known(name, ORGANS, "机关") for name in organs]
+        keys = form_choices(settings.city)
+        report = form_of(keys.get(typeset(form), form), settings.city)
+        today = started_at.date()
+        period = checked_year(year or default_year(today), today, report)
+        offered = organ_choices(settings.city)
+        chosen = [known(name, offered, "机关") for name in organs]
         moment = read_moment(as_of, "数据截至")
         if moment and pull_first:
             raise WrongInput("“数据截至”与“先取数”不能同时用:请清空“数据截至”,或不勾选“先取数”")
@@ -97,13 +101,15 @@ def year_end(
         check_builder(settings, built_by.strip())
         if not pull_first and not lake.exists():
             raise WrongInput("还没有数据:请勾选“先取数”,或先运行夜间取数(nightly)")
-        replaced = published_edition(lake, year)
+        replaced = published_edition(lake, report.key, period)
         if replaced and not reason.strip():
-            raise WrongInput(f"{year} 年已发布版次 {replaced}。另编新版请填写“编制理由”")
+            raise WrongInput(
+                f"{report.named(period)}已发布版次 {replaced}。另编新版请填写“编制理由”"
+            )
         snapshot = lake.snapshot_at(moment) if moment else None
     except NianbaoError as error:
         return refused(error)
-    run = new_run("year-end", f"年终编制 {year}", started_at)
+    run = new_run("year-end", f"年终编制 {report.reference(period)}", started_at)
     with progress(STEPS) as progresses:
         prepare_lake_step(lake, settings.city, started_at)
         if pull_first:
@@ -111,7 +117,8 @@ def year_end(
         built = build_edition_step(
             lake,
             settings.city,
-            year,
+            period,
+            form=report.key,
             now=now(),
             snapshot=snapshot,
             reason=reason.strip(),
@@ -130,7 +137,7 @@ def year_end(
         settings,
         edition_messages(edition),
         now=now(),
-        scope=[f"waiting/{year}", f"blocking/{year}"],
+        scope=[f"waiting/{edition.reference}", f"blocking/{edition.reference}"],
     )
     blocking = edition.blocking_findings
     kept = "已编成,待发布" if built.is_new else "与上次编制完全相同,未另编新版"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from expectations.rules import Rule, RuleResult, load_rules, result_of
+from expectations.result import RuleResult
+from expectations.rules import Rule, load_rules, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
 from tasks import clock
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
@@ -72,24 +73,6 @@ def check_core(
             _record(connection, fresh, fingerprints, f"{run_id}-{now:%Y%m%d%H%M%S%f}", now)
             _refresh_quarantine(connection, stale, results, as_of, relations, now)
     return [results[r.code] for r in rules]
-
-
-def open_rule_findings(
-    connection: Connection, *, as_of: date | None = None, first: int = FIRST_RECORDS
-) -> list[RuleResult]:
-    """The latest result of every rule that failed or could not run, with its first bad rows.
-
-    `connection` has the lake attached. `as_of` must be given where the check was given one.
-    The other bad rows are read with `expectations.runner.bad_rows`.
-    """
-    earlier = _latest_results(connection)
-    as_of = as_of or data_date(connection, clock.now())
-    relations = corrected_tables(connection)
-    return [
-        _reused(connection, rule, earlier[rule.code], as_of, relations, first)
-        for rule in load_rules()
-        if rule.code in earlier and earlier[rule.code].status != "pass"
-    ]
 
 
 def data_date(connection: Connection, now: datetime) -> date:
@@ -183,13 +166,12 @@ def _reused(
     earlier: _Earlier,
     as_of: date,
     relations: Mapping[str, str],
-    first: int = FIRST_RECORDS,
 ) -> RuleResult:
     if earlier.status == "not_run":
         return result_of(rule, None, reason=earlier.message, is_reused=True)
     if earlier.status == "pass":
         return result_of(rule, 0, is_reused=True)
-    records = bad_rows(connection, rule, as_of, first, relations=relations)
+    records = bad_rows(connection, rule, as_of, FIRST_RECORDS, relations=relations)
     return result_of(rule, earlier.bad_rows, records, is_reused=True)
 
 

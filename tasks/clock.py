@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-BEIJING = ZoneInfo("Asia/Shanghai")
+from warehouse.beijing import BEIJING
+
+__all__ = ["BEIJING", "now"]
 
 
 def now() -> datetime:

@@ -14,13 +14,14 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import Task, exponential_backoff
+from prefect.tasks import Task
 
-from expectations.rules import RuleResult
+from expectations.result import RuleResult
 from tasks.check import check_core
 from tasks.city.register import register_city
 from tasks.editions.build import Built, build_edition
 from tasks.editions.edition import Edition
+from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load
 from tasks.publish.maintain import Maintained, maintain
 from tasks.publish.publish import Published, Request, publish
@@ -29,10 +30,12 @@ from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source
-from tasks.sources.pull import Difference, Pull, compare_control_totals, pull
+from tasks.sources.plan import Pull
+from tasks.sources.pull import pull
 from tasks.watch.deadlines import Deadlines, find_deadlines
 from tasks.watch.notify import Message, notify
 from warehouse.lake import Lake
+from warehouse.period import Period
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -53,7 +56,6 @@ def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
     name="pull 取数",
     task_run_name="pull {pull_of.source.name}.{pull_of.resource.name} {pull_of.title}",
     retries=2,
-    retry_delay_seconds=exponential_backoff(backoff_factor=Settings().retry_seconds),
     retry_jitter_factor=0.5,
     retry_condition_fn=may_pass,
     cache_policy=NO_CACHE,
@@ -91,12 +93,13 @@ def check_step(lake: Lake, as_of: date, run_id: str, now: datetime) -> list[Rule
     return check_core(lake, as_of=as_of, run_id=run_id, now=now)
 
 
-@task(name="build 编制版次", task_run_name="build {year} 编制版次", cache_policy=NO_CACHE)
+@task(name="build 编制版次", task_run_name="build {period.key} 编制版次", cache_policy=NO_CACHE)
 def build_edition_step(
     lake: Lake,
     city: Path,
-    year: int,
+    period: Period,
     *,
+    form: str,
     now: datetime,
     snapshot: int | None,
     reason: str,
@@ -107,7 +110,8 @@ def build_edition_step(
     return build_edition(
         lake,
         city,
-        year,
+        period,
+        form=form,
         now=now,
         snapshot=snapshot,
         reason=reason,
@@ -140,9 +144,9 @@ def publish_step(
 
 
 @task(name="deadlines 查看期限", task_run_name="deadlines {on} 查看期限", cache_policy=NO_CACHE)
-def deadlines_step(lake: Lake, on: date) -> Deadlines:
+def deadlines_step(lake: Lake, city: Path, on: date) -> Deadlines:
     """What is due, near or overdue on a day."""
-    return find_deadlines(lake, on)
+    return find_deadlines(lake, on, city=city)
 
 
 @task(name="maintain 整理数据湖", cache_policy=NO_CACHE)

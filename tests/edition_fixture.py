@@ -15,9 +15,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
-from expectations.balance import Status, check_value, evaluate_all
+from expectations.balance import check_value, evaluate
 from tasks.editions.edition import CellValue, Edition, Finding, Organ, RecordReference, Series
-from warehouse.layout import Cell, Layout, load_layout
+from warehouse.form import form_of, load_layout
+from warehouse.layout import Cell, Layout
+from warehouse.period import Period
 
 KINDS = {
     "natural_person": 2870,
@@ -312,7 +314,8 @@ def _findings(
     values = {key: value.value for key, value in figures.items()}
     before = {key: value.value for key, value in last.items()}
     found = []
-    for result in evaluate_all(layout, values, before or None):
+    for equation in layout.equations:
+        result = evaluate(equation, values, before or None)
         behind = []
         line = result.key.rpartition(".")[2]
         if result.status == "fail" and result.code == "B3":
@@ -345,37 +348,44 @@ def _findings(
         )
         found.append(
             Finding(
-                result.code,
-                result.key,
-                organ.id,
-                organ.name,
-                "block" if result.code in ("B1", "B2", "B3", "B4") else "warn",
-                result.status,
-                result.message,
-                result.equation,
-                result.gap,
-                records,
-                len(records),
+                code=result.code,
+                key=result.key,
+                organ_id=organ.id,
+                organ_name=organ.name,
+                severity="block" if result.code in ("B1", "B2", "B3", "B4") else "warn",
+                status=result.status,
+                message=result.message,
+                equation=result.equation,
+                gap=result.gap,
+                records=records,
+                record_count=len(records),
             )
         )
     if organ.parent_id is None:
-        uncertain: Status = "uncertain"
         found.append(
             Finding(
-                "B10",
-                "B10.overview.disclosed_items",
-                organ.id,
-                organ.name,
-                "warn",
-                uncertain,
-                "累计主动公开 16193 条与所列各项之和 1840 不等:所列各项可能不是全部",
-                "1626 + 1 + 195 + 1 + 14 + 3 = 1840",
-                Decimal(14353),
+                code="B10",
+                key="B10.overview.disclosed_items",
+                organ_id=organ.id,
+                organ_name=organ.name,
+                severity="warn",
+                status="uncertain",
+                message="累计主动公开 16193 条与所列各项之和 1840 不等:所列各项可能不是全部",
+                equation="1626 + 1 + 195 + 1 + 14 + 3 = 1840",
+                gap=Decimal(14353),
             )
         )
         found += [
             Finding(
-                c.code, c.key, organ.id, organ.name, "block", c.status, c.message, c.equation, c.gap
+                code=c.code,
+                key=c.key,
+                organ_id=organ.id,
+                organ_name=organ.name,
+                severity="block",
+                status=c.status,
+                message=c.message,
+                equation=c.equation,
+                gap=c.gap,
             )
             for c in (
                 check_value(layout.cells[k], v) for k, v in values.items() if k in layout.cells
@@ -451,7 +461,8 @@ def edition_2020() -> Edition:
         id="2020-1",
         number=1,
         status="pending",
-        report_year=2020,
+        form=form_of(),
+        period=Period.of_year(2020),
         layout=layout,
         snapshot=214,
         data_as_of=SNAPSHOT_TIME,
@@ -570,7 +581,8 @@ def edition_2025() -> Edition:
         id="2025-2",
         number=2,
         status="published",
-        report_year=2025,
+        form=form_of(),
+        period=Period.of_year(2025),
         layout=layout,
         snapshot=9,
         data_as_of=datetime(2026, 1, 20, 3, 0),

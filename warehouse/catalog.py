@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from warehouse.errors import ConfigurationError
 from warehouse.lake_errors import LakeBusy, LakeError, unwritable
+from warehouse.sql import quoted
 
 Connection = duckdb.DuckDBPyConnection
 Identity = tuple[int, int] | None
@@ -75,10 +76,6 @@ def extension_file(name: str) -> Path:
     raise LakeError(
         f"DuckDB 扩展 {name} 与 DuckDB {duckdb.__version__} 版本不符;请按锁定文件重新安装依赖"
     )
-
-
-def quoted(text: str | Path) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def busy(timeout: float) -> LakeBusy:

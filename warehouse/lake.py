@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from warehouse.beijing import from_beijing
 from warehouse.catalog import (
     NAME,
     Catalog,
     Identity,
     extension_file,
     opened,
-    quoted,
 )
 from warehouse.errors import EntryError
 from warehouse.lake_errors import LakeBusy, LakeError, NoLake, explained, unwritable
+from warehouse.sql import quoted
 from warehouse.temporary import spill_folder
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ class Lake:
         with self.read() as connection:
             row = connection.execute(
                 "SELECT max(snapshot_id) FROM ducklake_snapshots('lake') "
-                "WHERE epoch_us(snapshot_time) <= epoch_us(?::TIMESTAMP) - 28800000000",
+                f"WHERE epoch_us(snapshot_time) <= {from_beijing('?')}",
                 [moment.replace(tzinfo=None)],
             ).fetchone()
         if row is None or row[0] is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file, quoted
+from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file
 from warehouse.errors import ConfigurationError
 from warehouse.lake import (
     Connection,
@@ -20,6 +20,7 @@ from warehouse.lake import (
     transaction,
 )
 from warehouse.lake_errors import explained
+from warehouse.sql import quoted
 from warehouse.temporary import spill_folder
 
 INLINED = "ducklake_inlined_data_"

@@ -144,11 +144,11 @@ def _edition(path: Path) -> dict[str, Any]:
 def _edition_in_lake(edition_id: str) -> dict[str, Any]:
     """The root's figures of an edition, as `nianbao tables` prints them. Raises NoEdition."""
     from deployments.cli import open_lake
-    from tasks.editions.store import load
+    from tasks.editions.store import load_edition
     from tasks.render import tables_json
 
     _, lake = open_lake()
-    return tables_json(load(lake, int(edition_id[:4]), edition_id=edition_id))
+    return tables_json(load_edition(lake, edition_id))
 
 
 def _print(reports: list[AuditReport], html: Path | None, everything: bool) -> None:

@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from expectations.balance import STATUS_LABELS
-from tasks.editions.edition import SEVERITY_LABELS, Edition, Finding
+from expectations.result import SEVERITY_LABELS, STATUS_LABELS
+from tasks.editions.edition import Edition, Finding
 from tasks.wording.typeset import typeset
 
 RECORDS_SHOWN = 8

@@ -60,7 +60,7 @@ def readable(done: Rebuilt) -> Iterator[str]:
 
     e = done.edition
     yield (
-        f"版次 {e.id}({status_label(e)}),{e.root.name} {e.report_year} 年,"
+        f"版次 {e.id}({status_label(e)}),{e.root.name} {e.report_name},"
         f"第 {e.snapshot} 号快照,编制软件 {e.software}"
     )
     for proof in done.proofs:
@@ -101,7 +101,7 @@ def _more(count: int) -> Iterator[str]:
 
 
 def _figure(figure: CellValue) -> str:
-    from expectations.balance import number
+    from warehouse.numbers import number
 
     told = number(figure.value)
     if figure.numerator is None and figure.denominator is None:
@@ -110,8 +110,7 @@ def _figure(figure: CellValue) -> str:
 
 
 def _finding(finding: Finding | None) -> str:
-    from expectations.balance import STATUS_LABELS
-    from tasks.editions.edition import SEVERITY_LABELS
+    from expectations.result import SEVERITY_LABELS, STATUS_LABELS
 
     if finding is None:
         return "没有这一项"

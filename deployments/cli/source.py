@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ from warehouse.errors import ExitCode
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tasks.connect.check import ListCheck
+    from tasks.connect.source_check import ListCheck
 
 app = typer.Typer(help="接入信息系统:新建、检查来源文件。", no_args_is_help=True)
 
@@ -80,7 +81,7 @@ def check(
     """登录,每个资源取一页,逐字段显示前几条记录和发现的问题;不写入任何数据。"""
     from rich.console import Console
 
-    from tasks.connect.check import check_source
+    from tasks.connect.source_check import check_source
     from tasks.settings import Settings
     from tasks.sources.errors import SourceUnavailable
     from tasks.sources.model import load_source
@@ -100,31 +101,15 @@ def check(
 
 def _show(console: Console, found: ListCheck) -> None:
     """One list: request, records field by field, what was not mapped, what is wrong."""
-    from rich.table import Table
-
     console.rule(f"{found.title}({found.name} → core.{found.table})")
     if found.request:
         console.print(found.request, markup=False)
     if found.error is not None:
         console.print(f"✗ {found.error}", markup=False)
         return
-    counted = [f"本页 {found.records_on_page:,} 条"] if found.request else []
-    if found.total is not None:
-        counted.append(f"来源称共 {found.total:,}")
-    if found.control_total is not None:
-        counted.append(f"计数接口 {found.control_total:,} 条")
-    if counted:
-        console.print(",".join(counted))
-    for record in found.records:
-        table = Table(
-            title=f"编号 {record.record_id or '(无)'}  {record.place}", title_justify="left"
-        )
-        for heading in ("列", "路径", "读到", "入库为"):
-            table.add_column(heading, overflow="fold")
-        for one in record.fields:
-            typed = "✗" if one.is_faulty else one.typed or ""
-            table.add_row(one.column, one.path, one.read or "", typed)
-        console.print(table)
+    if counted := ",".join(_counts(found)):
+        console.print(counted)
+    _show_records(console, found)
     if found.not_mapped:
         console.print(f"来源有而未声明(不会保存):{'、'.join(found.not_mapped)}", markup=False)
     if found.empty:
@@ -136,6 +121,31 @@ def _show(console: Console, found: ListCheck) -> None:
     if found.is_good:
         said = "没有发现问题" if found.records else "请求成功,但没有记录"
         console.print(f"✓ {said}" + (";以 ! 开头的各行请核对" if found.hints else ""))
+
+
+def _counts(found: ListCheck) -> Iterator[str]:
+    if found.request:
+        yield f"本页 {found.records_on_page:,} 条"
+    if found.total is not None:
+        yield f"来源称共 {found.total:,}"
+    if found.control_total is not None:
+        yield f"计数接口 {found.control_total:,} 条"
+
+
+def _show_records(console: Console, found: ListCheck) -> None:
+    """The first records, field by field: what was read and what becomes of it."""
+    from rich.table import Table
+
+    for record in found.records:
+        table = Table(
+            title=f"编号 {record.record_id or '(无)'}  {record.place}", title_justify="left"
+        )
+        for heading in ("列", "路径", "读到", "入库为"):
+            table.add_column(heading, overflow="fold")
+        for one in record.fields:
+            typed = "✗" if one.is_faulty else one.typed or ""
+            table.add_row(one.column, one.path, one.read or "", typed)
+        console.print(table)
 
 
 @app.command("fields")

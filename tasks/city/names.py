@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,10 @@ import yaml
 from tasks.city.register import CityFileError, read_organs
 from tasks.wording.typeset import typeset
 from warehouse.disk import UnreadableFile, text_of, yaml_of
+from warehouse.errors import ConfigurationError
+from warehouse.form import forms
 
 
-@cache
 def organ_choices(city: Path) -> dict[str, str]:
     """Organs as shown in forms → organ id, in the order of `organs.csv`.
 
@@ -36,13 +36,20 @@ def organ_choices(city: Path) -> dict[str, str]:
     }
 
 
-@cache
+def form_choices(city: Path) -> dict[str, str]:
+    """Reports as shown in forms (their titles) → the key of the form, the annual report first."""
+    try:
+        return {typeset(form.title): key for key, form in forms(city).items()}
+    except ConfigurationError:
+        # The run that needs a form names what is wrong with its file.
+        return {typeset(form.title): key for key, form in forms().items()}
+
+
 def source_choices(city: Path) -> dict[str, str]:
     """Sources as shown in forms (their titles) → their names."""
     return {typeset(read.get("title", name)): name for name, read in _sources(city).items()}
 
 
-@cache
 def resource_choices(city: Path) -> dict[str, tuple[str, str]]:
     """Resources as shown in forms (source and resource title) → (source, resource)."""
     return {
@@ -83,7 +90,6 @@ def city_names(city: Path) -> Names:
     )
 
 
-@cache
 def _sources(city: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted((city / "sources").glob("*.y*ml")):

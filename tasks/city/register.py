@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.errors import ConfigurationError
-from warehouse.lake import Connection, Lake, transaction
+from warehouse.lake import Lake, transaction
+from warehouse.sql import insert_many
 from warehouse.tables import table
 
 ORGAN_COLUMNS = tuple(c.name for c in table("core.organ").columns)
@@ -230,7 +231,7 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     with lake.write() as connection, transaction(connection):
         for name in stale:
             connection.execute(f"DELETE FROM {name}")
-            _insert(connection, name, rows[name])
+            insert_many(connection, name, rows[name])
             connection.execute(
                 "DELETE FROM ops.resource_file WHERE source_system = ? AND resource = ?",
                 [CITY, name],
@@ -245,17 +246,3 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
 
 def _fingerprint(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest() if path.exists() else ""
-
-
-def _insert(connection: Connection, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Whole columns as lists: one statement however many rows."""
-    if not rows:
-        return
-    columns = table(name).columns
-    lists = ", ".join("unnest(?)" for _ in columns)
-    casts = ", ".join(f"c{i}::{c.sql_type}" for i, c in enumerate(columns))
-    names = ", ".join(f"c{i}" for i in range(len(columns)))
-    connection.execute(
-        f"INSERT INTO {name} SELECT {casts} FROM (SELECT {lists}) AS rows({names})",
-        [list(values) for values in zip(*rows, strict=True)],
-    )

@@ -17,13 +17,14 @@ import yaml
 
 from tasks.load.typed import prepare
 from tasks.sources import address
+from tasks.sources.client import Client
 from tasks.sources.decode import Undecodable, decode
 from tasks.sources.errors import SourceContractError
+from tasks.sources.exchange import Answer, Request
 from tasks.sources.model.auth import Auth
 from tasks.sources.model.source import Source
 from tasks.sources.page import business_code
 from tasks.sources.select import path_of, text
-from tasks.sources.session import Answer, Client, Request
 from warehouse.lake import in_memory
 from warehouse.tables import Table, table
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from expectations.balance import number
 from tasks.editions.edition import CellValue, Edition, Scope
-from tasks.editions.store import load
-from warehouse.lake import Connection, Lake
+from tasks.editions.store import earlier_editions, load_edition
+from warehouse.lake import Lake
+from warehouse.numbers import number
 
 SCOPE_LABELS: dict[Scope, str] = {"own": "本机关", "rolled_up": "含所属"}
 COLUMNS = ("organ_id", "organ_name", "scope", "cell", "label", "before", "after", "difference")
@@ -82,37 +82,6 @@ def compare(edition: Edition, before: Cells) -> list[CellDifference]:
     return found
 
 
-def changed_besides_cells(before: Edition, after: Edition) -> list[str]:
-    """What is printed besides cells and findings and is different in the later edition."""
-    parts = {
-        "机关": (before.organs, after.organs),
-        "上年数": (dict(before.last_year), dict(after.last_year)),
-        "图表": (before.series, after.series),
-    }
-    return [name for name, (was, is_) in parts.items() if was != is_]
-
-
-def earlier_edition(
-    connection: Connection, year: int, number_: int, *, published: bool = False
-) -> str | None:
-    """The newest edition of a year before the given number; the published one if asked for."""
-    condition = "AND edition_status = 'published'" if published else ""
-    row = connection.execute(
-        "SELECT edition_id FROM lake.yearly.edition WHERE report_year = ? AND edition_number < ? "
-        f"{condition} ORDER BY edition_number DESC LIMIT 1",
-        [year, number_],
-    ).fetchone()
-    return row[0] if row else None
-
-
-def published_edition(lake: Lake, year: int) -> str | None:
-    """The published edition of a year; None when there is none, or no lake."""
-    if not lake.exists():
-        return None
-    with lake.read() as connection:
-        return earlier_edition(connection, year, 1_000_000_000, published=True)
-
-
 @dataclass(frozen=True)
 class Comparison:
     """An edition against an earlier one of its year; `earlier` is empty when it is the first."""
@@ -125,13 +94,13 @@ class Comparison:
 def compare_with_earlier(lake: Lake, edition: Edition) -> Comparison:
     """An edition against the published one of its year, else against the one before it."""
     with lake.read() as connection:
-        place = (connection, edition.report_year, edition.number)
-        published = earlier_edition(*place, published=True)
-        earlier = published or earlier_edition(*place)
+        before = earlier_editions(connection, edition)
+    published = next((row for row in before if row.is_published), None)
+    earlier = published or next(iter(before), None)
     if earlier is None:
         return Comparison()
-    before = load(lake, edition.report_year, edition_id=earlier)
-    return Comparison(earlier, published is not None, tuple(compare(edition, before.cells)))
+    cells = load_edition(lake, earlier.edition_id).cells
+    return Comparison(earlier.edition_id, published is not None, tuple(compare(edition, cells)))
 
 
 def write_csv(differences: Sequence[CellDifference], path: Path) -> None:

@@ -8,16 +8,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from expectations.balance import Status
+from expectations.result import CheckResult, GradedResult
 from expectations.rules import Rulebook, rulebook
+from warehouse.form import Form
 from warehouse.layout import Layout
+from warehouse.period import Period
 
 if TYPE_CHECKING:
     from tasks.editions.definitions import Definitions
 
 Scope = Literal["own", "rolled_up"]
-Severity = Literal["block", "quarantine", "warn"]
-SEVERITY_LABELS: dict[Severity, str] = {"block": "阻断", "quarantine": "隔离", "warn": "提示"}
 EDITION_STATUS_LABELS = {"pending": "待发布", "published": "已发布", "superseded": "已被替代"}
 
 
@@ -66,33 +66,17 @@ def record_order(record: RecordReference) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Finding:
+@dataclass(frozen=True, kw_only=True)
+class Finding(GradedResult, CheckResult):
     """What became of one check of one organ's tables.
 
     `record_count` counts all records behind it, `records` lists the first of them.
     """
 
-    code: str
-    key: str
     organ_id: str
     organ_name: str
-    severity: Severity
-    status: Status
-    message: str
-    equation: str = ""
-    gap: Decimal | None = None
     records: tuple[RecordReference, ...] = ()
     record_count: int = 0
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a person must look at it."""
-        return self.status in ("fail", "uncertain", "not_run")
-
-    @property
-    def blocks(self) -> bool:
-        return self.severity == "block" and self.status in ("fail", "not_run")
 
 
 def in_order(findings: Iterable[Finding], organs: Iterable[Organ]) -> tuple[Finding, ...]:
@@ -115,7 +99,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Edition:
-    """A build of a report year.
+    """A build of a form for a period.
 
     `cells` holds every organ's figures by (organ id, scope), then cell key; `last_year` the
     root's rolled-up figures of the year before, empty when there is none. `definitions` are
@@ -125,7 +109,8 @@ class Edition:
     id: str
     number: int
     status: str
-    report_year: int
+    form: Form
+    period: Period
     layout: Layout
     snapshot: int
     data_as_of: datetime
@@ -142,6 +127,20 @@ class Edition:
     reason: str = ""
     software: str = ""
     definitions: Definitions | None = None
+
+    @property
+    def report_year(self) -> int:
+        return self.period.year
+
+    @property
+    def reference(self) -> str:
+        """The report that this is an edition of, as ids and keys begin: 2020."""
+        return self.form.reference(self.period)
+
+    @property
+    def report_name(self) -> str:
+        """The report in a message: 2020 年年度报告."""
+        return self.form.named(self.period)
 
     @property
     def rules(self) -> Rulebook:
@@ -167,3 +166,38 @@ class Edition:
     @property
     def blocking_findings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.blocks)
+
+    def changed_parts(self, later: Edition) -> list[str]:
+        """What is printed besides cells and findings and is different in a later edition."""
+        parts = {
+            "机关": (self.organs, later.organs),
+            "上年数": (dict(self.last_year), dict(later.last_year)),
+            "图表": (self.series, later.series),
+        }
+        return [name for name, (was, is_) in parts.items() if was != is_]
+
+
+@dataclass(frozen=True)
+class Approval:
+    """What an approver said of an edition; `answers` are reasons by (organ id, check key)."""
+
+    approver: str
+    approved_at: datetime
+    statement: str
+    built_by: str
+    replaces: str | None
+    answers: Mapping[tuple[str, str], str]
+
+    def as_data(self) -> dict[str, Any]:
+        """As the manifest tells it."""
+        return {
+            "approver": self.approver,
+            "approved_at": self.approved_at.isoformat(timespec="seconds"),
+            "statement": self.statement,
+            "built_by": self.built_by,
+            "replaces": self.replaces,
+            "answers": [
+                {"organ_id": organ, "check_key": key, "reason": reason}
+                for (organ, key), reason in sorted(self.answers.items())
+            ],
+        }

@@ -10,18 +10,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
-from typing import Any
 
-import yaml
-
-from expectations.balance import CheckResult, Status, check_value, evaluate, number
+from expectations.balance import check_value, evaluate
+from expectations.result import CheckResult, Status
 from expectations.rules import Rulebook
-from tasks.city.register import CityFileError
+from tasks.city.published import read_published
 from tasks.editions.edition import CellValue, Finding, Organ, RecordReference, record_order
 from tasks.editions.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
-from warehouse.disk import yaml_of
+from warehouse.form import Form
 from warehouse.layout import Equation, Layout, Term
+from warehouse.numbers import number
+from warehouse.period import Period
 from warehouse.reading import Reading
 from warehouse.tables import all_tables
 
@@ -34,6 +34,7 @@ def reconcile(
     now: Tabulation,
     last_year: Tabulation,
     *,
+    form: Form,
     rules: Rulebook,
     published: str | None = None,
     published_last_year: Mapping[str, CellValue] | None = None,
@@ -48,8 +49,8 @@ def reconcile(
     yield from _equations(rules, reading, now, last_year, published_last_year or {})
     for organ in now.tree.organs:
         yield _values(rules, now, organ)
-    yield from _organ_tree(rules, reading, now)
-    yield from _filed(rules, reading, now)
+    yield from _organ_tree(rules, reading, form, now)
+    yield from _filed(rules, reading, form, now)
     if published is not None:
         yield from _published(rules, now, published)
     yield from _corrections(rules, reading, now.tree.root)
@@ -97,7 +98,7 @@ def _equations(
         references: list[RecordReference] = []
         if any(result.status == "fail" for result in results.values()):
             _, records = differing_records(
-                reading, now.layout, equation, now.year, ALL_ORGANS, limit=100_000
+                reading, now.layout, equation, now.period, ALL_ORGANS, limit=100_000
             )
             references = [_reference(r, now.layout, equation, tree, names) for r in records]
         for organ in tree.organs:
@@ -160,15 +161,17 @@ def _values(rules: Rulebook, now: Tabulation, organ: Organ) -> Finding:
 
 
 def _filed_figures(
-    reading: Reading, year: int
+    reading: Reading, form: Form, period: Period
 ) -> dict[str, dict[str, tuple[Decimal | None, str, str]]]:
-    """What organs filed for a year: organ → cell → (value, source system, record id)."""
+    """What organs filed of a form's tables: organ → cell → (value, source system, record id)."""
     filed: dict[str, dict[str, tuple[Decimal | None, str, str]]] = defaultdict(dict)
     for organ_id, cell, text, source, record_id in reading.connection.execute(
         "SELECT organ_id, cell, value, source_system, record_id FROM core.filed_cell "
         "WHERE report_year = ? AND removed_at IS NULL ORDER BY source_system, record_id",
-        [year],
+        [period.year],
     ).fetchall():
+        if not form.has_filed(cell):
+            continue
         try:
             value = Decimal(text) if text not in (None, "") else None
         except InvalidOperation:
@@ -177,9 +180,11 @@ def _filed_figures(
     return filed
 
 
-def _organ_tree(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Finding]:
+def _organ_tree(
+    rules: Rulebook, reading: Reading, form: Form, now: Tabulation
+) -> Iterator[Finding]:
     """B8: a parent is its own and its direct children, in the tables built and in those filed."""
-    filed = _filed_figures(reading, now.year)
+    filed = _filed_figures(reading, form, now.period)
     tree, cells = now.tree, now.cells
     additive = [c for c in now.layout.cells.values() if c.measure]
     for parent in tree.organs:
@@ -235,13 +240,13 @@ def _filed_tree(
     return replace(checked, severity="warn")
 
 
-def _filed(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Finding]:
+def _filed(rules: Rulebook, reading: Reading, form: Form, now: Tabulation) -> Iterator[Finding]:
     """F1: what an organ filed itself against what its records give.
 
     For organs without subordinates; a parent's filing is held against its children's by B8,
     else one wrong filing would be told again at every level above it.
     """
-    filed = _filed_figures(reading, now.year)
+    filed = _filed_figures(reading, form, now.period)
     for organ in now.tree.organs:
         if organ.id not in filed or now.tree.children(organ.id):
             continue
@@ -263,18 +268,6 @@ def _filed(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Findi
         yield finding(rules, result, organ, records)
 
 
-def read_published(text: str, place: str = "published") -> list[dict[str, Any]]:
-    """The city's published figures of a year: `figures` with key, value and decimals.
-
-    Raises CityFileError, naming `place`, when the text is not of that form.
-    """
-    try:
-        figures = yaml_of(text)["figures"]
-        return [{**figure, "value": Decimal(str(figure["value"]))} for figure in figures]
-    except (yaml.YAMLError, KeyError, TypeError, InvalidOperation) as error:
-        raise CityFileError(f"{place}: 应有 figures 列表,每项含 key 与 value:{error!r}") from error
-
-
 def agreement(published: Decimal, computed: Decimal, decimals: int) -> str | None:
     """How a published figure agrees with a computed one: 相等, 截取, 四舍五入; None if it does not."""
     if published == computed:
@@ -293,27 +286,24 @@ def _published(rules: Rulebook, now: Tabulation, text: str) -> Iterator[Finding]
     root = now.tree.root
     figures: Figures = now.cells[(root.id, "rolled_up")]
     for printed in read_published(text):
-        key = printed["key"] if "." in printed["key"] else f"overview.{printed['key']}"
+        key = printed.key
         cell = now.layout.cells.get(key)
         value = figures[key].value if cell else None
         label = cell.full_label if cell else key
-        published = printed["value"]
         if value is None:
             result = CheckResult("P1", f"P1.{key}", "not_assessable", f"{label}:没有可比的数")
         else:
-            decimals = int(printed.get("decimals", 0))
-            way = agreement(published, value, decimals)
-            equation = f"{number(published)} = {number(value)}"
+            way = agreement(printed.value, value, printed.decimals)
             # A rate is told to two decimals more than were printed, to see how it was cut.
-            shown = value.quantize(Decimal(1).scaleb(-decimals - 2), rounding="ROUND_DOWN")
-            text = f"{label}:公布 {number(published)},本版 {number(shown)}"
+            shown = value.quantize(Decimal(1).scaleb(-printed.decimals - 2), rounding="ROUND_DOWN")
+            told = f"{label}:公布 {number(printed.value)},本版 {number(shown)}"
             result = CheckResult(
                 "P1",
                 f"P1.{key}",
                 "pass" if way else "fail",
-                f"{text}({way})" if way else text,
-                equation,
-                published - value,
+                f"{told}({way})" if way else told,
+                f"{number(printed.value)} = {number(value)}",
+                printed.value - value,
             )
         yield finding(rules, result, root)
 

@@ -6,23 +6,28 @@ the row is marked, and why is told by `faults_sql`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tasks.sources.compiled import NOT_SCALAR
+from tasks.sources.keys import IMPRECISE
 from tasks.sources.model import Child, FieldRule, Resource, Source
+from warehouse.beijing import to_beijing
 from warehouse.lake import Connection
+from warehouse.sql import named, quoted
 from warehouse.tables import Column, Table, table
 
 MACROS = Path(__file__).with_suffix(".sql")
 # Columns of a landing row beside the fields.
-NOTES = ("$id", "$at", "$updated", "$cursor", "$removed", "$removed_at", "$parent")
+NOTES = ("$id", "$at", "$kind", "$updated", "$cursor", "$removed", "$removed_at", "$parent")
 # Those of them that tell a moment.
 MOMENTS = ("$updated", "$removed_at")
+NO_KEY = f'"$id" IS NULL OR starts_with("$id", {quoted(IMPRECISE)})'
+"""That a landing row has no id that tells it from all others, as SQL."""
+KEY = f'CASE WHEN {NO_KEY} THEN NULL ELSE "$id" END'
+PRECISE = "不超过 15 位的数,或文字:请在来源(或工作簿该列)中改为文本格式"
 NOTHING = "∅"
 SEPARATOR = "␟"
 _TYPES = {
@@ -42,35 +47,6 @@ EXPECTED = {
 }
 
 
-def quoted(value: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def literal(value: str | int | float | bool | datetime | None) -> str:
-    """A value as an SQL literal.
-
-    Bound parameters would be as good; but DuckDB imports pandas for the first of them, which
-    takes longer than a small load.
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, datetime):
-        return f"TIMESTAMP {quoted(value.isoformat(sep=' '))}"
-    return quoted(value) if isinstance(value, str) else str(value)
-
-
-def insert_sql(table: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of one shape, by column, as one statement: each statement is a commit of its own."""
-    values = ", ".join(f"({', '.join(map(literal, row.values()))})" for row in rows)
-    return f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {values}"
-
-
-def named(column: str) -> str:
-    """A column as an SQL name."""
-    return '"' + column.replace('"', '""') + '"'
-
-
 def prepare(connection: Connection) -> None:
     """Make the typing macros known to a connection."""
     for statement in _macros():
@@ -79,8 +55,9 @@ def prepare(connection: Connection) -> None:
 
 @cache
 def _macros() -> tuple[str, ...]:
+    beijing = f"CREATE OR REPLACE TEMP MACRO beijing(instant) AS {to_beijing('instant')}"
     text = MACROS.read_text(encoding="utf-8")
-    return tuple(part.strip() for part in text.split(";\n") if "MACRO" in part)
+    return beijing, *(part.strip() for part in text.split(";\n") if "MACRO" in part)
 
 
 @dataclass(frozen=True)
@@ -116,7 +93,7 @@ class ListTyping:
         nothing = list(source.null_values)
         if isinstance(rule, Resource) and rule.workbook is not None:
             nothing += rule.workbook.null_values
-        self._notes = ["$id", "$at", "$updated"]
+        self._notes = ["$id", "$at", "$kind", "$updated"]
         if isinstance(rule, Resource) and rule.cursor is not None and rule.cursor.kind == "number":
             self._notes.append("$cursor")
         if rule.removed is not None:
@@ -136,8 +113,11 @@ class ListTyping:
         missing = "".join(
             f", CAST(NULL AS VARCHAR) AS {named(note)}" for note in NOTES if note not in self._notes
         )
+        if not files:
+            nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {named(n)}" for n in [*wanted, *NOTES])
+            return f"SELECT {nothing} WHERE false"
         listed = ", ".join(quoted(file) for file in files)
-        compression = "zstd" if files and files[0].endswith(".zst") else "auto_detect"
+        compression = "zstd" if files[0].endswith(".zst") else "auto_detect"
         return (
             f"SELECT *{missing} FROM read_json([{listed}], format = 'newline_delimited',"
             f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 8388608)"
@@ -148,7 +128,7 @@ class ListTyping:
 
         Beside them the notes as `$id` …, and `$fault`, true when the row cannot be kept.
         """
-        read, typed, joins, faults = [], [], [], ['"$id" IS NULL']
+        read, typed, joins, faults = [], [], [], [f"({NO_KEY})"]
         for item in self.columns:
             name, rule = item.column.name, item.rule
             raw = named(f"{name}$")
@@ -238,7 +218,7 @@ class ListTyping:
         """The fingerprint of the business columns and of the withdrawal."""
         own = {name: named(name) for name in self.column_names}
         values = [
-            f"coalesce(CAST({own[column.name]} AS VARCHAR), {quoted(NOTHING)})"
+            written_apart(f"CAST({own[column.name]} AS VARCHAR)")
             for column in self.table.business_columns
             if column.name in own
         ]
@@ -252,8 +232,11 @@ class ListTyping:
     def faults_sql(self, faulty: str) -> str:
         """From faulty typed rows: a row a fault, with field, reason, found and expected."""
         parts = [
-            f'SELECT "$id", "$at", NULL AS field, \'missing_key\' AS reason, NULL AS found,'
-            f' {quoted("编号 " + "、".join(self.rule.key))} AS expected FROM {faulty} WHERE "$id" IS NULL'
+            f'SELECT NULL AS "$id", "$at", NULL AS field, CASE WHEN "$id" IS NULL'
+            f" THEN 'missing_key' ELSE 'imprecise_key' END AS reason,"
+            f' replace("$id", {quoted(IMPRECISE)}, \'\') AS found, CASE WHEN "$id" IS NULL'
+            f" THEN {quoted('编号 ' + '、'.join(self.rule.key))} ELSE {quoted(PRECISE)} END AS expected"
+            f" FROM {faulty} WHERE {NO_KEY}"
         ]
         for item in self.columns:
             name, raw = item.column.name, named(f"{item.column.name}$")
@@ -264,17 +247,27 @@ class ListTyping:
             )
             found = f"replace(replace({raw}, {quoted(NOT_SCALAR + 'object')}, '(对象)'), {quoted(NOT_SCALAR + 'list')}, '(列表)')"
             parts.append(
-                f'SELECT "$id", "$at", {quoted(name)}, {reason}, {found}, {quoted(item.expected)}'
+                f'SELECT {KEY}, "$at", {quoted(name)}, {reason}, {found}, {quoted(item.expected)}'
                 f" FROM {faulty} WHERE {self._fault(item)}"
             )
         return " UNION ALL ".join(parts)
 
-    def payload_sql(self) -> str:
+    def payload_sql(self, without: tuple[str, ...] = ()) -> str:
         """The declared fields of a typed row as they were read, as JSON, for another try."""
         names = [t.column.name for t in self.columns if t.rule.value is None]
         pairs = [f"{quoted(name)}, {named(name + '$')}" for name in names]
-        pairs += [f"{quoted(note)}, {named(note)}" for note in NOTES]
+        pairs += [f"{quoted(note)}, {named(note)}" for note in NOTES if note not in without]
         return f"CAST(json_object({', '.join(pairs)}) AS VARCHAR)"
+
+
+def written_apart(text: str) -> str:
+    """A text (SQL) as it goes into a fingerprint: nothing, and the marks that a fingerprint itself
+    uses, are told from a text that holds them. Nearly no text does."""
+    marked = " OR ".join(f"contains({text}, {quoted(mark)})" for mark in (NOTHING, SEPARATOR))
+    return (
+        f"coalesce(CASE WHEN {marked} THEN concat('text:', length({text}), ':', {text})"
+        f" ELSE {text} END, {quoted(NOTHING)})"
+    )
 
 
 def moment_sql(value: str, formats: tuple[str, ...], zone: str) -> str:

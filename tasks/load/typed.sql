@@ -1,5 +1,5 @@
 -- How a landed text becomes a typed value; NULL when it is none. Every macro takes text that
--- `text_of` has cleaned, except `text_of` itself. Used by typed.py.
+-- `text_of` has cleaned, except `text_of` itself. Used by typed.py, which makes `beijing(instant)`.
 
 -- The kinds of blank that offices and vendors put around a value.
 CREATE OR REPLACE TEMP MACRO blanks() AS
@@ -36,9 +36,6 @@ CREATE OR REPLACE TEMP MACRO integer_of(t) AS
     CASE WHEN regexp_full_match(t, '-?[0-9]{1,18}') THEN TRY_CAST(t AS BIGINT)
          ELSE whole_number(number_of(t)) END;
 
--- An instant as Beijing time, eight hours ahead of UTC the whole year.
-CREATE OR REPLACE TEMP MACRO beijing(instant) AS make_timestamp(epoch_us(instant) + 28800000000);
-
 -- A time without a zone is the source's zone; a day stays the day it is.
 CREATE OR REPLACE TEMP MACRO local_moment(t, zone) AS
     CASE WHEN zone = 'Asia/Shanghai' OR NOT contains(t, ':') THEN TRY_CAST(t AS TIMESTAMP)
@@ -51,7 +48,7 @@ CREATE OR REPLACE TEMP MACRO iso_moment(t, zone) AS
          ELSE local_moment(t, zone) END;
 
 CREATE OR REPLACE TEMP MACRO epoch_moment(seconds) AS
-    TRY(make_timestamp(CAST(round((CAST(seconds AS DOUBLE) + 28800) * 1e6) AS BIGINT)));
+    TRY(beijing(make_timestamp(CAST(round(CAST(seconds AS DOUBLE) * 1e6) AS BIGINT))));
 
 -- Days since 1899-12-30, as spreadsheets count, with the time of day as the fraction.
 CREATE OR REPLACE TEMP MACRO excel_moment(days) AS

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tasks.editions.store import pinned_snapshots
 from tasks.publish.files import frozen_files_changed
 from tasks.settings import Settings
+from warehouse.beijing import to_beijing
 from warehouse.lake import Connection, Lake, NoLake
 
 READERS_MAY_TAKE = timedelta(days=1)
@@ -49,12 +51,7 @@ def maintain(
     keep_after = now - timedelta(days=settings.keep_snapshot_days)
     with lake.write() as connection:
         held = _snapshots(connection)
-        pinned = {
-            int(snapshot)
-            for (snapshot,) in connection.execute(
-                "SELECT DISTINCT lake_snapshot FROM yearly.edition"
-            ).fetchall()
-        }
+        pinned = pinned_snapshots(connection)
         newest = max(held)
         expired = [
             id_
@@ -94,8 +91,7 @@ def _snapshots(connection: Connection) -> dict[int, datetime]:
     return {
         int(id_): taken_at
         for id_, taken_at in connection.execute(
-            "SELECT snapshot_id, make_timestamp(epoch_us(snapshot_time) + 28800000000) "
-            "FROM ducklake_snapshots('lake')"
+            f"SELECT snapshot_id, {to_beijing('snapshot_time')} FROM ducklake_snapshots('lake')"
         ).fetchall()
     }
 

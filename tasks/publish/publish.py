@@ -14,21 +14,27 @@ from pathlib import Path
 
 from tasks.check import table_versions
 from tasks.editions.build import preview
-from tasks.editions.compare import (
-    CellDifference,
-    changed_besides_cells,
-    compare,
-    earlier_edition,
-)
+from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import Edition, Finding
-from tasks.editions.store import NoEdition, changed_rows, figures_besides_tables, load
+from tasks.editions.edition import Approval, Edition, Finding
+from tasks.editions.store import (
+    NoEdition,
+    changed_rows,
+    earlier_editions,
+    edition_rows,
+    figures_besides_tables,
+    find_row,
+    keep_approval,
+    load_edition,
+)
 from tasks.publish.approve import approvers, check_code, check_two_persons
-from tasks.publish.files import Approval, finish_interrupted, freeze, staging_folder, write_files
+from tasks.publish.files import finish_interrupted, freeze, staging_folder, write_files
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.errors import EntryError, FindingsError
-from warehouse.lake import Connection, Lake, transaction
+from warehouse.form import form_of
+from warehouse.lake import Lake
+from warehouse.numbers import number
 
 FIGURE_TABLES = ("ops.correction", "ops.quarantine")
 """Tables besides the core ones that decide figures."""
@@ -100,7 +106,7 @@ class Staleness:
             told.append(f"{'、'.join(self.definitions)}已改")
         if self.differences:
             first = "、".join(
-                f"{d.organ_name} {d.label}({_text(d.before)} → {_text(d.after)})"
+                f"{d.organ_name} {d.label}({number(d.before, '缺')} → {number(d.after, '缺')})"
                 for d in self.differences[:3]
             )
             told.append(f"按现在的数据有 {len(self.differences)} 个数字不同:{first}")
@@ -111,10 +117,6 @@ class Staleness:
         return ";".join(told)
 
 
-def _text(value: object) -> str:
-    return "缺" if value is None else f"{value:f}".rstrip("0").rstrip(".") or "0"
-
-
 def pending_edition(lake: Lake, edition_id: str) -> Edition:
     """The edition named, if it can be published. Raises PublishRefused."""
     waiting = _pending(lake)
@@ -122,7 +124,7 @@ def pending_edition(lake: Lake, edition_id: str) -> Edition:
     if not edition_id:
         raise PublishRefused(f"请填写要发布的版次编号。{told}")
     try:
-        edition = load(lake, 0, edition_id=edition_id)
+        edition = load_edition(lake, edition_id)
     except NoEdition as error:
         raise PublishRefused(f"没有版次 {edition_id}。{told}") from error
     if edition.status == "published":
@@ -134,13 +136,11 @@ def pending_edition(lake: Lake, edition_id: str) -> Edition:
 
 def _pending(lake: Lake) -> list[str]:
     with lake.read() as connection:
-        return [
-            id_
-            for (id_,) in connection.execute(
-                "SELECT edition_id FROM yearly.edition WHERE edition_status = 'pending' "
-                "ORDER BY report_year DESC, edition_number DESC"
-            ).fetchall()
-        ]
+        rows = edition_rows(connection)
+    waiting = sorted(
+        (r for r in rows if r.is_pending), key=lambda r: (-r.report_year, r.form, -r.edition_number)
+    )
+    return [row.edition_id for row in waiting]
 
 
 def answered(edition: Edition, answers: Mapping[str, str]) -> dict[tuple[str, str], str]:
@@ -183,16 +183,19 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     Tables that did not change since its snapshot settle it at once; else the edition is
     built again, not kept, and its figures are compared.
     """
-    present = Definitions.now(city, edition.report_year)
+    present = Definitions.now(form_of(edition.form.key, city), city, edition.period)
+    if edition.definitions and edition.definitions.form is None:
+        # It was built before forms were folders, and keeps none.
+        present = replace(present, form=None)
     definitions: list[str] = []
     if present.fingerprint != edition.definition_hash:
         kept = edition.definitions
         definitions = (kept.changed(present) if kept else []) or ["报表格式、口径或规则"]
     with lake.read() as connection:
         versions = table_versions(connection)
-        besides = figures_besides_tables(connection, edition.report_year, edition.root.id)
+        besides = figures_besides_tables(connection, edition)
     with lake.read(edition.snapshot) as connection:
-        then = figures_besides_tables(connection, edition.report_year, edition.root.id)
+        then = figures_besides_tables(connection, edition)
     changed = [
         name
         for name, version in versions.items()
@@ -202,14 +205,14 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     changed += [name for name, value in besides.items() if value != then[name]]
     if not changed and not definitions:
         return Staleness()
-    fresh = preview(lake, city, edition.report_year, now=now)
+    fresh = preview(lake, city, edition.period, now=now, form=edition.form.key)
     known = {(f.organ_id, f.key) for f in edition.blocking_findings}
     new = {f.code for f in fresh.blocking_findings if (f.organ_id, f.key) not in known}
     differences = () if fresh.cell_hash == edition.cell_hash else compare(fresh, edition.cells)
     return Staleness(
         tuple(sorted(changed)),
         tuple(differences),
-        tuple(changed_besides_cells(edition, fresh)),
+        tuple(edition.changed_parts(fresh)),
         tuple(sorted(new)),
         tuple(definitions),
     )
@@ -238,7 +241,7 @@ def publish(
     check_two_persons(settings, approver, built_by)
     if replaced and not edition.reason.strip():
         raise PublishRefused(
-            f"{edition.report_year} 年已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
+            f"{edition.report_name}已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
         )
     answers = answered(edition, request.answers or {})
     progress("核对指纹")
@@ -259,7 +262,7 @@ def publish(
         statement += f"(数据已变仍按原数发布:{request.stale_reason.strip()})"
     differences: tuple[CellDifference, ...] = ()
     if replaced:
-        before = load(lake, 0, edition_id=replaced)
+        before = load_edition(lake, replaced)
         differences = tuple(compare(edition, before.cells))
     progress("生成文件")
     edition = replace(edition, status="published")
@@ -275,7 +278,8 @@ def publish(
     )
     manifest_hash = write_files(lake, edition, staging, approval, differences if replaced else None)
     progress("写入批准")
-    _keep(lake, edition, approval, manifest_hash)
+    if not keep_approval(lake, edition, approval, manifest_hash):
+        raise PublishRefused(f"版次 {edition.id} 在此期间已被发布或替代。请刷新后再看")
     freeze(staging, folder)
     return Published(
         edition=edition,
@@ -294,44 +298,7 @@ def publish(
 def _before(lake: Lake, edition: Edition) -> tuple[str, str | None]:
     """Who built the edition, and the published edition of its year, if any."""
     with lake.read() as connection:
-        row = connection.execute(
-            "SELECT coalesce(built_by, '') FROM yearly.edition WHERE edition_id = ?", [edition.id]
-        ).fetchone()
-        replaced = earlier_edition(connection, edition.report_year, edition.number, published=True)
-    return (row[0] if row else ""), replaced
-
-
-def _keep(lake: Lake, edition: Edition, approval: Approval, manifest_hash: str) -> None:
-    """Write the approval and the verdicts in one transaction, if the edition still waits."""
-    with lake.write() as connection, transaction(connection):
-        _still_pending(connection, edition.id)
-        connection.execute(
-            "UPDATE yearly.edition SET edition_status = 'superseded' "
-            "WHERE report_year = ? AND edition_status = 'published'",
-            [edition.report_year],
-        )
-        connection.execute(
-            "UPDATE yearly.edition SET edition_status = 'published', approved_by = ?, "
-            "approved_at = ?, statement = ?, manifest_hash = ? WHERE edition_id = ?",
-            [
-                approval.approver,
-                approval.approved_at,
-                approval.statement,
-                manifest_hash,
-                edition.id,
-            ],
-        )
-        for (organ_id, key), reason in approval.answers.items():
-            connection.execute(
-                "UPDATE yearly.check_result SET verdict = ?, verdict_by = ?, verdict_at = ? "
-                "WHERE edition_id = ? AND organ_id = ? AND check_key = ?",
-                [reason, approval.approver, approval.approved_at, edition.id, organ_id, key],
-            )
-
-
-def _still_pending(connection: Connection, edition_id: str) -> None:
-    row = connection.execute(
-        "SELECT edition_status FROM yearly.edition WHERE edition_id = ?", [edition_id]
-    ).fetchone()
-    if row is None or row[0] != "pending":
-        raise PublishRefused(f"版次 {edition_id} 在此期间已被发布或替代。请刷新后再看")
+        row = find_row(connection, edition.id)
+        before = earlier_editions(connection, edition)
+    replaced = next((r.edition_id for r in before if r.is_published), None)
+    return (row.built_by if row else ""), replaced

@@ -8,10 +8,9 @@ bytes of the files, each with the fingerprint that was taken when the edition wa
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,18 +18,22 @@ from typing import Any, Literal
 import duckdb
 
 from expectations.runner import reason_of
+from tasks.city.published import published_text
 from tasks.editions.build import compute
-from tasks.editions.compare import CellDifference, changed_besides_cells, compare
+from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import LABELS, Definitions
-from tasks.editions.edition import Edition, Finding
-from tasks.editions.store import NoEdition, cell_hash, find, findings_hash, load
-from tasks.publish.files import DATABASE, DIFFERENCES, Approval, kept_approval, write_files
+from tasks.editions.edition import Approval, Edition, Finding
+from tasks.editions.fingerprints import cell_hash, findings_hash
+from tasks.editions.store import find_row, kept_approval, load_edition
+from tasks.publish.files import DATABASE, DIFFERENCES, write_files
 from tasks.render import render_edition
-from tasks.render.folder import FILES
-from tasks.render.manifest import MANIFEST, sha256_of, writers
+from tasks.render.manifest import MANIFEST, read_manifest, sha256_of, writers
+from tasks.render.outputs import OUTPUTS
 from tasks.settings import Settings
 from warehouse.errors import EntryError
 from warehouse.lake import Lake, in_memory
+from warehouse.numbers import json_number
+from warehouse.sql import named, quoted
 
 Outcome = Literal["same", "different", "unprovable"]
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -98,18 +101,15 @@ def rebuild(
 
     Raises NoEdition for an unknown edition, CannotRebuild for a folder that holds something.
     """
-    kept = _kept_edition(lake, edition_id.strip())
+    kept = load_edition(lake, edition_id.strip())
     if into is not None and into.exists() and (not into.is_dir() or any(into.iterdir())):
         raise CannotRebuild(f"{into} 已有内容。请另指一个空的或尚不存在的文件夹")
     assert kept.definitions is not None
     with lake.read() as connection:
-        row = find(connection, 0, kept.id)
+        row = find_row(connection, kept.id)
         held = connection.execute(
             "SELECT count(*) FROM ducklake_snapshots('lake') WHERE snapshot_id = ?",
             [kept.snapshot],
-        ).fetchone()
-        signed = connection.execute(
-            "SELECT manifest_hash FROM yearly.edition WHERE edition_id = ?", [kept.id]
         ).fetchone()
     assert row is not None
     if not held or not held[0]:
@@ -121,7 +121,7 @@ def rebuild(
         computed = compute(
             lake,
             definitions,
-            kept.report_year,
+            kept.period,
             now=kept.built_at,
             snapshot=kept.snapshot,
             progress=progress,
@@ -137,7 +137,7 @@ def rebuild(
         *_definition_proofs(kept, definitions),
         _proof("cells", "单元格", kept.cell_hash, computed.cell_hash),
         _proof("stored_cells", "湖中所存的单元格", kept.cell_hash, cell_hash(kept.cells)),
-        *_finding_proofs(kept, computed, row[11], is_complete=is_complete),
+        *_finding_proofs(kept, computed, row.findings_hash, is_complete=is_complete),
         *_other_proofs(kept, computed),
     ]
     approval = kept_approval(lake, kept.id)
@@ -157,7 +157,7 @@ def rebuild(
     try:
         fresh = working / kept.id
         _write(lake, printed, fresh, approval)
-        proofs += _file_proofs(settings.editions / kept.id, fresh, signed[0] if signed else None)
+        proofs += _file_proofs(settings.editions / kept.id, fresh, row.manifest_hash)
         if into is not None:
             shutil.copytree(fresh, into, dirs_exist_ok=True)
     finally:
@@ -171,27 +171,13 @@ def rebuild(
     )
 
 
-def _kept_edition(lake: Lake, edition_id: str) -> Edition:
-    with lake.read() as connection:
-        known = [
-            id_
-            for (id_,) in connection.execute(
-                "SELECT edition_id FROM yearly.edition ORDER BY report_year, edition_number"
-            ).fetchall()
-        ]
-    if edition_id not in known:
-        told = f"现有版次:{'、'.join(known)}" if known else "还没有任何版次"
-        raise NoEdition(f"没有版次 {edition_id}。{told}")
-    return load(lake, 0, edition_id=edition_id)
-
-
 def _definitions(kept: Edition, settings: Settings) -> Definitions:
     """The edition's own; figures published elsewhere that it did not keep, from the city."""
     assert kept.definitions is not None
-    path = settings.city / "published" / f"{kept.report_year}.yaml"
-    if "published" in kept.definitions.not_kept and path.exists():
-        return replace(kept.definitions, published=path.read_text(encoding="utf-8"))
-    return kept.definitions
+    if "published" not in kept.definitions.not_kept:
+        return kept.definitions
+    path = settings.city / "published" / f"{kept.reference}.yaml"
+    return replace(kept.definitions, published=published_text(path))
 
 
 def _proof(key: str, title: str, kept: str, rebuilt: str, note: str = "") -> Proof:
@@ -222,7 +208,7 @@ def _finding_proofs(
 
 
 def _other_proofs(kept: Edition, computed: Edition) -> Iterator[Proof]:
-    changed = changed_besides_cells(kept, computed)
+    changed = kept.changed_parts(computed)
     for title in ("机关", "上年数", "图表"):
         yield Proof(title, title, "different" if title in changed else "same")
 
@@ -243,12 +229,12 @@ def _write(lake: Lake, edition: Edition, folder: Path, approval: Approval | None
         return
     differences = None
     if approval.replaces:
-        before = load(lake, 0, edition_id=approval.replaces)
+        before = load_edition(lake, approval.replaces)
         differences = compare(edition, before.cells)
     write_files(lake, edition, folder, approval, differences)
 
 
-def _file_proofs(folder: Path, fresh: Path, signed: str | None) -> Iterator[Proof]:
+def _file_proofs(folder: Path, fresh: Path, signed: str) -> Iterator[Proof]:
     """Each file of the manifest: what it says, what was written now, what lies in the folder."""
     path = folder / MANIFEST
     if not path.is_file():
@@ -256,27 +242,29 @@ def _file_proofs(folder: Path, fresh: Path, signed: str | None) -> Iterator[Proo
         yield Proof(MANIFEST, MANIFEST, "different" if signed else "unprovable", note=note)
         return
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        told = read_manifest(folder)
     except ValueError:
         yield Proof(MANIFEST, MANIFEST, "different", note="文件清单已被改动,读不出来。请从备份恢复")
         return
-    written = json.loads((fresh / MANIFEST).read_text(encoding="utf-8"))
+    written = read_manifest(fresh)
     if signed:
         title = f"{MANIFEST}(批准时的指纹)"
         yield _proof("signed_manifest", title, signed, sha256_of(path))
-    same = [
+    others = _other_writers(told)
+    # What another version's manifest does not say cannot differ.
+    names = told if others else {**told, **written}
+    changed = [
         name
-        for name in {**told, **written}
+        for name in names
         if name not in NOT_IN_MANIFEST_OF_REBUILT and told.get(name) != written.get(name)
     ]
-    note = f"不同的项:{'、'.join(same)}" if same else ""
-    yield Proof(MANIFEST, f"{MANIFEST}(内容)", "different" if same else "same", note=note)
-    others = _other_writers(told)
-    listed = {file["name"]: file["sha256"] for file in told["files"]}
-    for name in (*FILES, DATABASE, DIFFERENCES):
-        if name == MANIFEST or (name not in listed and not (fresh / name).exists()):
-            continue
-        yield _file_proof(name, listed.get(name), folder / name, fresh / name, others)
+    note = f"不同的项:{'、'.join(changed)}" if changed else ""
+    outcome: Outcome = "different" if changed else "same"
+    yield Proof(MANIFEST, f"{MANIFEST}(内容)", outcome, note=note)
+    files = {file["name"]: file["sha256"] for file in told["files"]}
+    for name in (*(output.name for output in OUTPUTS), DATABASE, DIFFERENCES):
+        if name in files or (fresh / name).exists():
+            yield _file_proof(name, files.get(name), folder / name, fresh / name, others)
 
 
 def _file_proof(
@@ -285,7 +273,8 @@ def _file_proof(
     now = sha256_of(fresh) if fresh.exists() else ""
     if listed is None or not now:
         note = "清单中没有这个文件" if listed is None else "重建时没有这个文件"
-        return Proof(name, name, "different", listed or "", now, note)
+        outcome: Outcome = "different" if others is None else "unprovable"
+        return Proof(name, name, outcome, listed or "", now, note)
     if not lies.is_file() or sha256_of(lies) != listed:
         note = "版次文件夹中的文件已被改动" if lies.is_file() else "版次文件夹中没有这个文件"
         return Proof(name, name, "different", listed, now, note)
@@ -319,8 +308,7 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
     note = "按内容比较:DuckDB 每次写出的文件字节不同"
     with in_memory() as connection:
         for place, path in (("kept", lies), ("fresh", fresh)):
-            quoted = str(path).replace("'", "''")
-            connection.execute(f"ATTACH '{quoted}' AS {place} (READ_ONLY)")
+            connection.execute(f"ATTACH {quoted(path)} AS {place} (READ_ONLY)")
         tables = [
             {
                 table
@@ -332,7 +320,12 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
         ]
         different = sorted(tables[0] ^ tables[1])
         for table in sorted(tables[0] & tables[1]):
-            if _rows(connection, f"kept.{table}") != _rows(connection, f"fresh.{table}"):
+            # A later version's table may have more columns; those there were are compared.
+            columns = _columns(connection, "kept", table)
+            is_narrower = bool(set(columns) - set(_columns(connection, "fresh", table)))
+            if is_narrower or _rows(connection, f"kept.{table}", columns) != _rows(
+                connection, f"fresh.{table}", columns
+            ):
                 different.append(table)
     if not different:
         return Proof(name, name, "same", listed, listed, note)
@@ -342,13 +335,23 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
     return Proof(name, name, outcome, listed, "", f"{told};{others}" if others else told)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
-    return connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
+def _columns(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = ?",
+        [database, table],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    listed = ", ".join(map(named, columns))
+    return connection.execute(f"SELECT {listed} FROM {table} ORDER BY ALL").fetchall()
 
 
 def rebuilt_json(done: Rebuilt) -> dict[str, Any]:
     """The proof as JSON values."""
-    from tasks.render.figures import json_number
 
     def cell(d: CellDifference) -> dict[str, Any]:
         sides = (("kept", d.figure_before), ("rebuilt", d.figure_after))

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.render import figures as written
+from tasks.editions import figures as written
 from tasks.render.findings import code_order
 from warehouse.layout import OVERVIEW
+from warehouse.numbers import json_number, plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition, Finding, RecordReference
@@ -115,7 +116,7 @@ def _csv_value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return safe_text(value)
-    return written.plain(value)
+    return plain(value)
 
 
 def write_cells_csv(edition: Edition, path: Path) -> None:
@@ -159,7 +160,7 @@ def _exact(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return value if isinstance(value, str) else written.plain(value)
+    return value if isinstance(value, str) else plain(value)
 
 
 def _write_json(path: Path, content: Any) -> None:
@@ -180,7 +181,7 @@ def head(edition: Edition) -> dict[str, Any]:
 
 def printed_number(cell: Cell, value: CellValue | None) -> int | float | None:
     """The figure as it is printed, as a JSON number."""
-    return written.json_number(written.number(cell, value))
+    return json_number(written.number(cell, value))
 
 
 def rate_json(cell: Cell, value: CellValue | None) -> dict[str, Any]:
@@ -188,10 +189,10 @@ def rate_json(cell: Cell, value: CellValue | None) -> dict[str, Any]:
     percentage = written.rate(cell, value)
     return {
         "value": printed_number(cell, value),
-        "numerator": written.json_number(value.numerator) if value else None,
-        "denominator": written.json_number(value.denominator) if value else None,
-        "truncated": written.json_number(percentage.truncated) if percentage else None,
-        "rounded": written.json_number(percentage.rounded) if percentage else None,
+        "numerator": json_number(value.numerator) if value else None,
+        "denominator": json_number(value.denominator) if value else None,
+        "truncated": json_number(percentage.truncated) if percentage else None,
+        "rounded": json_number(percentage.rounded) if percentage else None,
     }
 
 
@@ -218,7 +219,7 @@ def check_json(finding: Finding) -> dict[str, Any]:
         "organ": {"id": finding.organ_id, "name": finding.organ_name},
         "severity": finding.severity,
         "equation": finding.equation,
-        "gap": written.json_number(finding.gap),
+        "gap": json_number(finding.gap),
         "record_count": finding.record_count,
     }
 
@@ -333,7 +334,7 @@ def write_findings_csv(edition: Edition, path: Path) -> None:
                 f.status,
                 safe_text(f.message),
                 safe_text(f.equation),
-                "" if f.gap is None else written.plain(f.gap),
+                "" if f.gap is None else plain(f.gap),
                 str(f.record_count),
             ]
             for f in edition.findings

@@ -11,33 +11,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from expectations.balance import STATUS_LABELS
+from expectations.result import STATUS_LABELS, gravity
+from warehouse.tables import table as declared_table
 
 if TYPE_CHECKING:
-    from tasks.editions.edition import Edition, Finding, RecordReference, Severity
+    from expectations.result import Severity
+    from tasks.editions.edition import Edition, Finding, RecordReference
 
-SOURCE_LABELS = {
-    "application": "依申请公开",
-    "application_event": "申请办理经过",
-    "review_case": "复议诉讼案件",
-    "regulatory_document": "规章和规范性文件",
-    "administrative_action": "行政处理决定",
-    "power_item": "权责事项",
-    "fee_charge": "行政事业性收费",
-    "procurement": "政府集中采购",
-    "gazette_issue": "政府公报",
-    "filed_cell": "机关自报数",
-    "article": "网站信息",
-    "interaction": "互动交流",
-    "site_traffic": "网站访问",
-    "hotline_call": "热线来电",
-    "work_order": "热线工单",
-    "new_media_account": "政务新媒体账号",
-    "new_media_post": "政务新媒体发布",
-    "new_media_follower_snapshot": "政务新媒体关注数",
-    "new_media_inspection": "政务新媒体检查",
-    "organ": "机关",
-}
 # Either width of the marks before and after.
 _RECORDS_NAMED = re.compile("[;\uff1b]所涉记录[:\uff1a]")
 LONGEST = 60  # characters of a check's message beside a record
@@ -88,8 +68,11 @@ def _rule(edition: Edition, code: str) -> tuple[str, str]:
 
 
 def table_label(table: str) -> str:
-    """A core table's name in Chinese; an unknown one stands as it is."""
-    return SOURCE_LABELS.get(table.rpartition(".")[2], table)
+    """A table's title, as the head of its SQL file says; an unknown one stands as it is."""
+    try:
+        return declared_table(table).title
+    except KeyError:
+        return table
 
 
 @dataclass
@@ -160,11 +143,6 @@ class OrganWork:
         return len(self.records) + len(self.findings)
 
 
-def gravity(severity: Severity) -> int:
-    """Sorts blocking findings before those that only tell."""
-    return ("block", "quarantine", "warn").index(severity)
-
-
 def code_order(code: str) -> tuple[str, int, str]:
     """Sorts B2 before B10."""
     letters = code.rstrip("0123456789")
@@ -210,11 +188,6 @@ def open_codes(edition: Edition) -> list[str]:
         grave = gravity(finding.severity)
         gravest[finding.code] = min(grave, gravest.get(finding.code, grave))
     return sorted(gravest, key=lambda code: (gravest[code], code_order(code)))
-
-
-def records_to_fix(edition: Edition) -> int:
-    """How many different records stand behind the open findings."""
-    return sum(len(work.records) for work in by_who_must_act(edition))
 
 
 def summary(edition: Edition) -> str:

@@ -7,14 +7,12 @@ by organ as arrays in the order of the cells.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.balance import STATUS_LABELS
-from tasks.editions.edition import SEVERITY_LABELS
-from tasks.render import figures as written
+from expectations.result import SEVERITY_LABELS, STATUS_LABELS
+from tasks.editions import figures as written
 from tasks.render.charts import chart
 from tasks.render.findings import (
     by_who_must_act,
@@ -25,10 +23,17 @@ from tasks.render.findings import (
     table_label,
     what_to_do,
 )
-from tasks.render.form import grids
+from tasks.render.form import section_grids
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import document_title, edition_facts, edition_name
+from tasks.render.words import (
+    NO_FIGURES,
+    SYNTHETIC_NOTICE,
+    document_title,
+    edition_facts,
+    edition_name,
+)
 from tasks.wording.typeset import typeset
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition, RecordReference, Scope
@@ -73,9 +78,11 @@ def page(edition: Edition) -> str:
         title=document_title(edition),
         facts=edition_facts(edition),
         summary=summary(edition),
-        synthetic=written.SYNTHETIC_NOTICE if edition.is_synthetic else "",
+        synthetic=SYNTHETIC_NOTICE if edition.is_synthetic else "",
         overview=overview_groups(edition),
-        grids=grids(edition.layout, edition.figures()),
+        figures_heading=edition.form.figures_heading,
+        no_figures=NO_FIGURES,
+        sections=section_grids(edition),
         work=work,
         codes=open_codes(edition),
         rule_title=partial(rule_title, edition),
@@ -93,7 +100,7 @@ def page(edition: Edition) -> str:
         severity_labels=SEVERITY_LABELS,
         table_label=table_label,
         MOST_OPEN=MOST_OPEN,
-        plain=written.plain,
+        plain=plain,
         css=asset("report.css"),
         script=asset("report.js"),
         data=Markup(embedded(edition)),
@@ -155,7 +162,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 typeset(written.definition(layout, cell)),
                 typeset(cell.article),
                 int(cell.only_root),
-                [place[key] for key in made_of(cell)],
+                [place[key] for key in cell.made_of],
             ]
             for cell in cells
         ],
@@ -196,12 +203,6 @@ def report_data(edition: Edition) -> dict[str, Any]:
             for record in records
         ],
     }
-
-
-def made_of(cell: Cell) -> list[str]:
-    """The figures that a figure is computed from."""
-    single = [cell.change_on_year, cell.last_year]
-    return [*(cell.ratio or ()), *cell.parts, *(key for key in single if key)]
 
 
 def _terms(terms: tuple[Term, ...], place: dict[str, int]) -> list[list[int]]:
@@ -246,8 +247,3 @@ def _rates(edition: Edition, cells: list[Cell]) -> dict[str, dict[int, list[Any]
                     for organ in edition.organs
                 ]
     return {scope: {str(at): found for at, found in r.items()} for scope, r in rates.items()}  # type: ignore[misc]
-
-
-def as_decimal(text: str) -> Decimal:
-    """The number in a printed figure, for tests that compare pages with figures."""
-    return Decimal(text.rstrip("%").lstrip("+"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,8 @@ MANIFEST = "manifest.json"
 
 WRITERS = ("duckdb", "jinja2", "lxml", "msgspec", "python-docx", "xlsxwriter")
 """The packages whose version decides a file's bytes."""
+ROOMS = ("editions", "render", "wording")
+"""Where this project's own part in a file's bytes lies."""
 
 
 def writers() -> dict[str, str]:
@@ -23,8 +27,21 @@ def writers() -> dict[str, str]:
     import zlib
     from importlib.metadata import version
 
-    found = {name: version(name) for name in WRITERS}
+    found = {"nianbao": _own_fingerprint(), **{name: version(name) for name in WRITERS}}
     return {**found, "python": platform.python_version(), "zlib": zlib.ZLIB_RUNTIME_VERSION}
+
+
+@cache
+def _own_fingerprint() -> str:
+    """The fingerprint of the code and templates that write files: a version number alone does
+    not change with every one of their lines."""
+    tasks = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(p for room in ROOMS for p in (tasks / room).rglob("*")):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(f"{path.relative_to(tasks)}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def sha256_of(path: Path) -> str:
@@ -32,14 +49,26 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def manifest(edition: Edition, folder: Path) -> dict[str, Any]:
-    """What the manifest says about the files that are in `folder` now."""
-    from tasks.render.folder import FILES
+def listed(folder: Path, titles: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What the manifest says of files that are in `folder` now; `titles` by name."""
+    return [
+        {
+            "name": name,
+            "title": title,
+            "bytes": (folder / name).stat().st_size,
+            "sha256": sha256_of(folder / name),
+        }
+        for name, title in titles.items()
+    ]
 
-    return {
+
+def write_manifest(edition: Edition, folder: Path, titles: Mapping[str, str]) -> None:
+    """Write the manifest of the files in `folder`."""
+    told = {
         "edition": edition.id,
         "number": edition.number,
         "status": edition.status,
+        "form": edition.form.key,
         "report_year": edition.report_year,
         "layout": edition.layout.name,
         "organ": {"id": edition.root.id, "name": edition.root.name},
@@ -51,23 +80,21 @@ def manifest(edition: Edition, folder: Path) -> dict[str, Any]:
         "is_synthetic": edition.is_synthetic,
         "reason": edition.reason,
         "software": {"name": "nianbao", "version": edition.software, "writers": writers()},
-        "files": [
-            {
-                "name": name,
-                "title": FILES[name],
-                "bytes": (folder / name).stat().st_size,
-                "sha256": sha256_of(folder / name),
-            }
-            for name in FILES
-            if name != MANIFEST
-        ],
+        "files": listed(folder, titles),
     }
+    save_manifest(folder, told)
 
 
-def write(edition: Edition, path: Path) -> None:
-    """Write the manifest of the folder that `path` lies in."""
-    content = json.dumps(manifest(edition, path.parent), ensure_ascii=False, indent=2)
-    path.write_text(content + "\n", encoding="utf-8")
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What a folder's manifest says. Raises OSError and ValueError."""
+    told: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    return told
+
+
+def save_manifest(folder: Path, told: Mapping[str, Any]) -> None:
+    """Write a manifest as it is told."""
+    text = json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    (folder / MANIFEST).write_text(text, encoding="utf-8")
 
 
 def changed_files(folder: Path) -> list[str]:
@@ -75,10 +102,9 @@ def changed_files(folder: Path) -> list[str]:
 
     Raises OSError when there is no manifest.
     """
-    told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     return [
         file["name"]
-        for file in told["files"]
+        for file in read_manifest(folder)["files"]
         if not (folder / file["name"]).is_file()
         or sha256_of(folder / file["name"]) != file["sha256"]
     ]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-from expectations.rules import RuleResult
+from expectations.result import SEVERITY_LABELS, RuleResult, gravity
 from tasks.city.names import Names
-from tasks.editions.edition import SEVERITY_LABELS
 from tasks.render.markdown import code, escaped, page, table
 from tasks.watch.runs import Run
 from tasks.watch.status import ResourceStatus
@@ -53,10 +52,7 @@ def source_results(run: Run, resources: Sequence[ResourceStatus], names: Names) 
 
 def rule_results(results: Sequence[RuleResult], names: Names) -> str:
     """Rules that fail or could not run, the gravest first, each with its first records."""
-    order = {"block": 0, "quarantine": 1, "warn": 2}
-    open_ = sorted(
-        (r for r in results if r.status != "pass"), key=lambda r: (order[r.severity], r.code)
-    )
+    open_ = sorted((r for r in results if r.is_open), key=lambda r: (gravity(r.severity), r.code))
     parts = [
         "# 记录核对\n",
         f"共 {len(results)} 条规则,{len(results) - len(open_)} 条通过,{len(open_)} 条需要查看。\n",

@@ -1,5 +1,5 @@
-"""What an operator reads besides the edition itself: differences, publication, deadlines,
-maintenance, as Markdown for the artifacts of a run."""
+"""What an operator reads besides the edition itself: differences and deadlines, as Markdown for
+the artifacts of a run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from tasks.editions.compare import SCOPE_LABELS, CellDifference, Comparison
-from tasks.render import figures as written
 from tasks.render.findings import code_order, rule_title, summary
 from tasks.render.markdown import code, escaped, organ_tables, page, table
-from tasks.render.words import document_title, edition_name
+from tasks.render.outputs import OUTPUTS
+from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_name
 from tasks.watch.deadlines import OpenApplication, Silent, by_organ
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
-    from tasks.publish.maintain import Maintained
-    from tasks.publish.publish import Published
     from tasks.watch.deadlines import Deadlines
 
 MOST_DIFFERENCES = 100
@@ -41,13 +40,13 @@ CHANNEL_KINDS = {
 def chosen_organs(edition: Edition, organ_ids: Sequence[str]) -> str:
     """The statutory tables of the organs that were asked for, one after the other."""
     names = {organ.id: organ.name for organ in edition.organs}
-    parts = [f"# {edition.report_year} 年各机关表格\n"]
+    parts = [f"# {edition.report_name}各机关表格\n"]
     for organ_id in organ_ids:
         if organ_id in names:
             parts.append(f"## {escaped(names[organ_id])}(含所属)\n")
             parts.append(organ_tables(edition, organ_id))
         else:
-            parts.append(f"机关 {code(organ_id)} 在 {edition.report_year} 年不存在。\n")
+            parts.append(f"机关 {code(organ_id)} 在{edition.period.label}不存在。\n")
     return page(parts)
 
 
@@ -68,7 +67,7 @@ def result(
         f"**{escaped(edition_name(edition))}**,数据截至 {edition.data_as_of:%Y-%m-%d %H:%M}\n"
     )
     if edition.is_synthetic:
-        parts.append(f"**{written.SYNTHETIC_NOTICE}**\n")
+        parts.append(f"**{SYNTHETIC_NOTICE}**\n")
     parts.append(f"{escaped(summary(edition))}\n")
     parts.append("## 下一步\n")
     if blocking:
@@ -91,22 +90,21 @@ def result(
             told = f"{len(comparison.differences):,} 处不同"
         rows.append([f"[{title}]({address})" if address else title, told])
     if base_url:
-        rows.append([f"[网页报告]({base_url}/report.html)", "可离线打开,可逐数查看口径与记录"])
-        rows.append([f"[Excel 报表]({base_url}/tables.xlsx)", "可直接打印归档"])
-        rows.append([f"[Word 报告]({base_url}/report.docx)", "可续写文字部分"])
+        used = [(output.name, *output.use) for output in OUTPUTS if output.use]
+        rows += [[f"[{what}]({base_url}/{name})", told] for name, what, told in used]
     parts.append(table(["看什么", "说明"], rows))
     return page(parts)
 
 
 def against_earlier(edition: Edition, comparison: Comparison) -> str:
     """Cell by cell against the earlier edition, the root's largest movers first."""
-    return page([f"# 与上一版次比较\n\n{_against_earlier(edition, comparison)}"])
+    return page([f"# 与上一版次比较\n\n{told_against_earlier(edition, comparison)}"])
 
 
-def _against_earlier(edition: Edition, comparison: Comparison) -> str:
-    year = edition.report_year
+def told_against_earlier(edition: Edition, comparison: Comparison) -> str:
+    """The differences without a heading, for a page that has more."""
     if not comparison.earlier:
-        return f"版次 {edition.id} 是 {year} 年的第一个版次,没有上一版次。\n"
+        return f"版次 {edition.id} 是{edition.report_name}的第一个版次,没有上一版次。\n"
     kind = "已发布版次" if comparison.is_published else "版次"
     differences = comparison.differences
     if not differences:
@@ -136,9 +134,9 @@ def _differences(differences: Sequence[CellDifference], with_organ: bool = False
             [
                 *([escaped(d.organ_name), SCOPE_LABELS[d.scope]] if with_organ else []),
                 escaped(d.label),
-                "缺" if d.before is None else written.plain(d.before),
-                "缺" if d.after is None else written.plain(d.after),
-                "" if change is None else f"{'+' if change > 0 else ''}{written.plain(change)}",
+                "缺" if d.before is None else plain(d.before),
+                "缺" if d.after is None else plain(d.after),
+                "" if change is None else f"{'+' if change > 0 else ''}{plain(change)}",
             ]
         )
     columns = [*(["机关", "范围"] if with_organ else []), "数字", "原", "现", "增减"]
@@ -146,41 +144,6 @@ def _differences(differences: Sequence[CellDifference], with_organ: bool = False
     if len(differences) > MOST_DIFFERENCES:
         shown += f"\n另有 {len(differences) - MOST_DIFFERENCES:,} 个,见 differences.csv。\n"
     return shown
-
-
-def publication(published: Published, base_url: str) -> str:
-    """What was published, by whom, with which answers, and what it replaces."""
-    edition = published.edition
-    rows = [
-        ["报告", escaped(document_title(edition))],
-        ["版次", escaped(edition.id)],
-        ["批准人", escaped(published.approver)],
-        ["批准时间", f"{published.approved_at:%Y-%m-%d %H:%M}(北京时间)"],
-        ["批准意见", escaped(published.statement)],
-        ["数据", escaped(published.staleness)],
-        ["数据快照", f"第 {edition.snapshot} 号"],
-        ["单元格指纹", code(edition.cell_hash)],
-        ["文件清单指纹", code(published.manifest_hash)],
-    ]
-    if published.replaced:
-        rows.insert(2, ["替代", f"版次 {escaped(published.replaced)}:{escaped(edition.reason)}"])
-    parts = ["# 已发布\n", table(["项目", "内容"], rows)]
-    parts.append("文件已冻结为只读。更正须另编新版并写明理由。\n")
-    names = sorted(path.name for path in published.folder.iterdir())
-    shown = [[f"[{n}]({base_url}/{n})" if base_url else code(n)] for n in names]
-    parts += ["## 文件\n", f"文件夹:{code(str(published.folder))}\n", table(["文件"], shown)]
-    if published.answers:
-        findings = {(f.organ_id, f.key): f for f in edition.findings}
-        answered = [
-            [f.code, escaped(f.organ_name), escaped(f.message), escaped(reason)]
-            for place, reason in published.answers.items()
-            for f in (findings[place],)
-        ]
-        parts += ["## 对阻断问题的答复\n", table(["规则", "机关", "问题", "答复"], answered)]
-    if published.replaced:
-        comparison = Comparison(published.replaced, True, published.differences)
-        parts += ["## 与上一已发布版次逐格比较\n", _against_earlier(edition, comparison)]
-    return page(parts)
 
 
 def deadlines(found: Deadlines) -> str:
@@ -217,7 +180,7 @@ def _filings(found: Deadlines) -> str:
         ]
         for filing in found.filings
     ]
-    return "## 法定日期\n\n" + table(["日期", "事项", "年度报告", "期限"], rows)
+    return "## 法定日期\n\n" + table(["日期", "事项", "报告", "期限"], rows)
 
 
 def _applications(applications: Sequence[OpenApplication]) -> str:
@@ -302,33 +265,3 @@ def _silent(title: str, kind: str, silent: Sequence[Silent]) -> str:
 
 def _day(on: date | None) -> str:
     return f"{on}" if on else "从未"
-
-
-def maintenance(done: Maintained) -> str:
-    """What was tidied, and whether published files are as they were signed for."""
-    rows = [
-        ["快照", f"{done.snapshots_before:,}", f"{done.snapshots_after:,}"],
-        ["数据文件", f"{done.files_before:,}", f"{done.files_after:,}"],
-        [
-            "占用(MB)",
-            f"{done.bytes_before / 1_000_000:,.1f}",
-            f"{done.bytes_after / 1_000_000:,.1f}",
-        ],
-    ]
-    parts = [
-        "# 整理\n",
-        table(["项目", "整理前", "整理后"], rows, numbers=2),
-        f"版次引用的快照 {done.pinned} 个,一律保留。不再需要的文件一天后删除,以免有人正在读取。\n",
-    ]
-    if done.leftovers:
-        parts.append(f"清除中断运行留下的临时文件夹 {done.leftovers} 个。\n")
-    if done.changed_editions:
-        parts.append("## 已发布的文件被改动\n")
-        rows = [
-            [code(id_), "、".join(map(code, names))] for id_, names in done.changed_editions.items()
-        ]
-        parts.append(table(["版次", "文件"], rows))
-        parts.append("请从备份恢复这些文件,并查明原因。\n")
-    else:
-        parts.append("已发布版次的文件都与批准时的指纹相符。\n")
-    return page(parts)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tasks.render import figures as written
+from tasks.editions import figures as written
 from warehouse.layout import OVERVIEW
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition
@@ -55,7 +56,7 @@ class OverviewLine:
         sign = "+" if difference > 0 else ""
         if written.is_percentage(self.cell):
             return f"{sign}{difference:.2f} 个百分点"
-        return f"{sign}{written.plain(difference)}"
+        return f"{sign}{plain(difference)}"
 
 
 def overview_lines(edition: Edition, organ_id: str | None = None) -> list[OverviewLine]:

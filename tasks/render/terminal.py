@@ -5,12 +5,12 @@ from __future__ import annotations
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
-from expectations.balance import STATUS_LABELS
-from tasks.render import figures as written
+from expectations.result import STATUS_LABELS, gravity
+from tasks.editions import figures as written
 from tasks.render.data_files import findings_of
-from tasks.render.findings import check_text, gravity, table_label
+from tasks.render.findings import check_text, table_label
 from tasks.render.overview import overview_lines
-from tasks.render.words import document_title, edition_name
+from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_name
 from tasks.wording.typeset import typeset
 from warehouse.layout_file import Axis
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from tasks.editions.edition import Edition
-    from tasks.render.figures import Figures
+    from tasks.editions.figures import Figures
     from warehouse.layout import Layout
     from warehouse.layout_file import Block, Table
 
@@ -52,15 +52,17 @@ def tables(edition: Edition, organ_id: str | None = None, width: int | None = No
         ),
     ]
     if edition.is_synthetic:
-        parts.append(Text(typeset(written.SYNTHETIC_NOTICE), style="red"))
+        parts.append(Text(typeset(SYNTHETIC_NOTICE), style="red"))
     parts.append(Text(""))
-    parts.append(_overview(edition, organ_id))
-    for table in edition.layout.tables:
-        parts.append(Text(""))
-        parts.append(Text(typeset(table.title), style="bold"))
-        parts += [
-            _block(edition.layout, table, block, figures, width) for block in table.all_blocks()
-        ]
+    for section, of_section in edition.form.printed(edition.layout):
+        if section.figures:
+            parts.append(_overview(edition, organ_id, section.heading))
+        for table in of_section:
+            parts.append(Text(""))
+            parts.append(Text(typeset(table.title), style="bold"))
+            parts += [
+                _block(edition.layout, table, block, figures, width) for block in table.all_blocks()
+            ]
     parts.append(Text(""))
     parts.append(_findings(edition, organ.id))
     return Group(*parts)
@@ -84,8 +86,8 @@ def _figure(text: str) -> str:
     return text or "[dim]缺[/dim]"
 
 
-def _overview(edition: Edition, organ_id: str | None) -> RichTable:
-    table = _rich_table("一、总体情况", "bold")
+def _overview(edition: Edition, organ_id: str | None, heading: str) -> RichTable:
+    table = _rich_table(heading, "bold")
     table.add_column("指标", overflow="fold")
     table.add_column("本年", justify="right", no_wrap=True)
     table.add_column("单位", no_wrap=True)

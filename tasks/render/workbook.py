@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from expectations.balance import STATUS_LABELS
-from tasks.render import figures as written
+from expectations.result import SEVERITY_LABELS, STATUS_LABELS
+from tasks.editions import figures as written
 from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
@@ -25,10 +25,17 @@ from tasks.render.findings import (
     table_label,
     what_to_do,
 )
-from tasks.render.form import Grid, grids
+from tasks.render.form import Grid, section_grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import document_title, edition_facts
-from tasks.wording.typeset import typeset
+from tasks.render.words import (
+    MISSING_NOTICE,
+    NO_FIGURES,
+    SYNTHETIC_NOTICE,
+    document_title,
+    edition_facts,
+)
+from tasks.wording.typeset import balanced, lines_needed, typeset
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
@@ -93,7 +100,7 @@ class Formats:
 
 
 def _decimals(value: Decimal) -> int:
-    return len(written.plain(value).partition(".")[2])
+    return len(plain(value).partition(".")[2])
 
 
 def sheet_name(title: str) -> str:
@@ -117,9 +124,11 @@ def write(edition: Edition, path: Path) -> None:
     )
     formats = Formats(book)
     work = by_who_must_act(edition)
-    _overview(book, formats, edition)
-    for grid in grids(edition.layout, edition.figures()):
-        _table(book, formats, edition, grid)
+    for section, tables in section_grids(edition):
+        if section.figures:
+            _overview(book, formats, edition, section.heading)
+        for grid in tables:
+            _table(book, formats, edition, grid)
     _findings(book, formats, edition, work)
     _notes(book, formats, edition)
     book.close()
@@ -150,13 +159,11 @@ def _heads(
     """Title lines over the table; gives the row at which the table begins."""
     _wide(sheet, 0, 0, 0, last, title, formats("title"))
     sheet.set_row(0, 34)
-    _wide(
-        sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.report_year} 年", formats("subtitle")
-    )
+    _wide(sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.period.label}", formats("subtitle"))
     sheet.set_row(1, 20)
     row = 2
     if edition.is_synthetic:
-        _wide(sheet, row, 0, row, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        _wide(sheet, row, 0, row, last, SYNTHETIC_NOTICE, formats("notice"))
         sheet.set_row(row, 18)
         row += 1
     if unit:
@@ -183,7 +190,7 @@ def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value:
     if number is None:
         sheet.write_blank(row, column, None, formats("number"))
     elif abs(number) >= LARGEST_NUMBER:
-        sheet.write_string(row, column, written.plain(number), formats("number"))
+        sheet.write_string(row, column, plain(number), formats("number"))
     else:
         sheet.write_number(row, column, float(number), formats.number(cell, number))
 
@@ -210,7 +217,7 @@ def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
         else:
             text = box.text
             if box.kind == "header":
-                text = written.balanced(text, grid.width_of(box) - 1)
+                text = balanced(text, grid.width_of(box) - 1)
             _text(sheet, row, column, text, formats(name))
     if grid.header_rows:
         sheet.repeat_rows(top, top + grid.header_rows - 1)
@@ -234,18 +241,18 @@ def _notes_under(
     width = sum(grid.widths)
     for note in notes:
         _wide(sheet, row, 0, row, last, f"注：{note}。", formats("note"))
-        sheet.set_row(row, LINE_POINTS * written.lines_needed(note, width - 8) + 6)
+        sheet.set_row(row, LINE_POINTS * lines_needed(note, width - 8) + 6)
         row += 1
     return row
 
 
-def _overview(book: Any, formats: Formats, edition: Edition) -> None:
-    sheet = _sheet(book, edition, "一、总体情况", landscape=False)
+def _overview(book: Any, formats: Formats, edition: Edition, heading: str) -> None:
+    sheet = _sheet(book, edition, sheet_name(heading), landscape=False)
     columns = ["序号", "指标", "本年", "单位", "上年", "增减", "分子", "分母", "来源与口径"]
     widths = [5.5, 31, 10.5, 5.5, 10.5, 12, 9.5, 9.5, 40]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
-    top = _heads(sheet, formats, edition, "一、总体情况（主要数字）", len(columns) - 1)
+    top = _heads(sheet, formats, edition, f"{heading}（主要数字）", len(columns) - 1)
     for at, name in enumerate(columns):
         _text(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 24)
@@ -265,17 +272,17 @@ def _overview(book: Any, formats: Formats, edition: Edition) -> None:
                 sheet.write_number(row, column, float(side), formats("number"))
         _text(sheet, row, 8, line.origin, formats("text"))
         needed = max(
-            written.lines_needed(line.origin, widths[8] - 1),
-            written.lines_needed(line.cell.label, widths[1] - 1),
+            lines_needed(line.origin, widths[8] - 1),
+            lines_needed(line.cell.label, widths[1] - 1),
         )
         sheet.set_row(row, max(20.0, LINE_POINTS * needed + 6))
     row = top + len(lines) + 1
     if not lines:
-        _wide(sheet, row, 0, row, len(columns) - 1, "本版次没有总体情况数字。", formats("note"))
+        _wide(sheet, row, 0, row, len(columns) - 1, NO_FIGURES, formats("note"))
         row += 1
     for note in (
         "百分数一律截取两位小数；与四舍五入不同的，在“来源与口径”中注明",
-        written.MISSING_NOTICE,
+        MISSING_NOTICE,
     ):
         _wide(sheet, row, 0, row, len(columns) - 1, f"注：{note}。", formats("note"))
         sheet.set_row(row, LINE_POINTS + 4)
@@ -300,7 +307,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     sheet.set_row(1, 20)
     top = 2
     if edition.is_synthetic:
-        _wide(sheet, 2, 0, 2, last, written.SYNTHETIC_NOTICE, formats("notice"))
+        _wide(sheet, 2, 0, 2, last, SYNTHETIC_NOTICE, formats("notice"))
         top = 3
     for at, name in enumerate(columns):
         _text(sheet, top, at, name, formats("column"))
@@ -316,7 +323,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
             else:
                 _text(sheet, row, column, value or "", formats(style))
         needed = max(
-            written.lines_needed(str(value), widths[column] - 1)
+            lines_needed(str(value), widths[column] - 1)
             for column, value in enumerate(line)
             if column != 7
         )
@@ -352,7 +359,7 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 [
                     organ.organ_name,
                     "、".join(item.codes),
-                    _severity(item.severity),
+                    SEVERITY_LABELS[item.severity],
                     STATUS_LABELS[first.status],
                     record.source_system,
                     table_label(record.table),
@@ -369,7 +376,7 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 [
                     organ.organ_name,
                     finding.code,
-                    _severity(finding.severity),
+                    SEVERITY_LABELS[finding.severity],
                     STATUS_LABELS[finding.status],
                     "",
                     "",
@@ -380,12 +387,6 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 ]
             )
     return lines
-
-
-def _severity(severity: Any) -> str:
-    from tasks.editions.edition import SEVERITY_LABELS
-
-    return SEVERITY_LABELS[severity]
 
 
 def _notes(book: Any, formats: Formats, edition: Edition) -> None:
@@ -402,7 +403,7 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
     for name, value in edition_facts(edition):
         _text(sheet, row, 0, name, formats("text"))
         _wide(sheet, row, 1, row, last, value, formats("text"))
-        needed = written.lines_needed(value, sum(widths[1:]) - 2)
+        needed = lines_needed(value, sum(widths[1:]) - 2)
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
         row += 1
     row = _rules(sheet, formats, edition, row + 1, widths)
@@ -419,7 +420,7 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
             # The last is the key, printed as it is.
             put = sheet.write_string if at == last else partial(_text, sheet)
             put(row, at, value, formats("text"))
-        needed = max(written.lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
+        needed = max(lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     sheet.repeat_rows(top)
     sheet.print_area(0, 0, row, last)
@@ -440,8 +441,8 @@ def _rules(
         _text(sheet, row, 0, f"{code} {rule_title(edition, code)}", formats("text"))
         _wide(sheet, row, 1, row, last, told, formats("text"))
         needed = max(
-            written.lines_needed(told, sum(widths[1:]) - 2),
-            written.lines_needed(f"{code} {rule_title(edition, code)}", widths[0] - 1),
+            lines_needed(told, sum(widths[1:]) - 2),
+            lines_needed(f"{code} {rule_title(edition, code)}", widths[0] - 1),
         )
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     return row + 1

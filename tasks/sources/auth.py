@@ -12,16 +12,17 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import msgspec
-from pydantic import SecretStr
 
+from tasks.clock import BEIJING
 from tasks.sources import address
 from tasks.sources.decode import Undecodable
 from tasks.sources.errors import Passing, SourceDenied, SourceUnavailable
+from tasks.sources.exchange import Answer, Request
 from tasks.sources.model.auth import (
     ApiKey,
     Auth,
@@ -35,12 +36,30 @@ from tasks.sources.model.auth import (
     Signed,
     SignInPage,
 )
+from tasks.sources.model.source import Source
 from tasks.sources.select import compile_path, fill, text
 
-if TYPE_CHECKING:
-    from tasks.sources.session import Answer, Client, Request
 
-BEIJING = timezone(timedelta(hours=8))
+class Caller(Protocol):
+    """What signing in needs of whoever calls the system."""
+
+    source: Source
+    base_url: str
+
+    def exchange(self, request: Request, *, signed: bool) -> Answer:
+        """One exchange. Raises Passing or SourceError."""
+
+    def shown(self, request: Request) -> str:
+        """The request for a message."""
+
+    def rest(self, attempt: int) -> None:
+        """Wait before a repeat."""
+
+    def forget_cookies(self) -> None:
+        """Before a new sign-in."""
+
+    def has_cookie(self, name: str) -> bool:
+        """Whether the system set a cookie of that name."""
 
 
 class SignIn(ABC):
@@ -162,7 +181,7 @@ class RequestSignature(SignIn):
 class _Renewed(SignIn):
     """A proof that is fetched, may run out, and is fetched again."""
 
-    def __init__(self, client: Client, expired: Expired) -> None:
+    def __init__(self, client: Caller, expired: Expired) -> None:
         self._client = client
         self._expired = expired
         self._code = compile_path(expired.path) if expired.path else None
@@ -206,7 +225,7 @@ class _Renewed(SignIn):
 class TokenGrant(_Renewed):
     """OAuth 2: a token is fetched, sent, and fetched again shortly before it ends."""
 
-    def __init__(self, auth: OAuth2ClientCredentials | OAuth2Password, client: Client) -> None:
+    def __init__(self, auth: OAuth2ClientCredentials | OAuth2Password, client: Caller) -> None:
         super().__init__(client, auth.expired)
         self._grant = auth
         self._token: str | None = None
@@ -252,7 +271,7 @@ class TokenGrant(_Renewed):
 class Session(_Renewed):
     """Signs in with a form and keeps the cookie, or a token of the answer."""
 
-    def __init__(self, auth: SessionLogin, client: Client) -> None:
+    def __init__(self, auth: SessionLogin, client: Caller) -> None:
         super().__init__(client, auth.expired)
         self._login = auth
         self._token: str | None = None
@@ -300,8 +319,6 @@ class Session(_Renewed):
 
     def _from_page(self, page: SignInPage) -> str:
         """The hidden value of the page before the sign-in; its cookies are kept too."""
-        from tasks.sources.session import Request
-
         request = Request(address.join(self._client.base_url, page.path))
         answer = self._ask(request, "登录页")
         found = re.search(page.pattern, answer.text)
@@ -313,7 +330,7 @@ class Session(_Renewed):
         return str(found[1])
 
 
-def sign_in(auth: Auth, client: Client) -> SignIn:
+def sign_in(auth: Auth, client: Caller) -> SignIn:
     """What signs the requests of a source."""
     match auth:
         case NoAuth():
@@ -332,17 +349,6 @@ def sign_in(auth: Auth, client: Client) -> SignIn:
             return Session(auth, client)
         case _:
             return TokenGrant(auth, client)
-
-
-def secret_values(auth: Auth) -> list[str]:
-    """Every secret of an `auth`, so that what is shown can be searched for them."""
-    found: list[str] = []
-    for name in type(auth).model_fields:
-        value = getattr(auth, name)
-        for item in value.values() if isinstance(value, dict) else [value]:
-            if isinstance(item, SecretStr):
-                found.append(item.get_secret_value())
-    return [value for value in found if value]
 
 
 def _carrying(
@@ -365,10 +371,8 @@ def _basic(username: str, password: str) -> dict[str, str]:
 
 
 def _request(
-    client: Client, url: str, body: dict[str, Any], body_type: str, headers: dict[str, str]
+    client: Caller, url: str, body: dict[str, Any], body_type: str, headers: dict[str, str]
 ) -> Request:
-    from tasks.sources.session import Request
-
     request = Request(address.join(client.base_url, url), "POST", {}, headers, {}, body_type)
     if body_type == "json":
         # Dotted names lead into objects, as those of page parameters do.

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from tasks.settings import Settings, check_home
+from warehouse.beijing import to_beijing
 from warehouse.catalog import extension_file
 
 CLOCK_MAY_DIFFER = timedelta(hours=1)
@@ -88,7 +89,7 @@ def _sources(settings: Settings, now: datetime) -> Examined:
 
 def _rules(settings: Settings, now: datetime) -> Examined:
     from expectations.rules import load_rules, yearly_rules
-    from warehouse.layout import layout_names, load_layout
+    from warehouse.form import layout_names, load_layout
 
     cells = {name: len(load_layout(name, settings.overview).cells) for name in layout_names()}
     shown = "、".join(f"{name} 格式 {count} 个单元格" for name, count in cells.items())
@@ -118,8 +119,7 @@ def _lake(settings: Settings, now: datetime) -> Examined:
         return Examined("湖", "doubtful", "还没有数据", "请运行 nianbao nightly")
     with lake.read() as connection:
         row = connection.execute(
-            "SELECT max(make_timestamp(epoch_us(snapshot_time) + 28800000000)) "
-            "FROM ducklake_snapshots('lake')"
+            f"SELECT max({to_beijing('snapshot_time')}) FROM ducklake_snapshots('lake')"
         ).fetchone()
     written_at = row[0] if row else None
     if written_at is not None and written_at > now.replace(tzinfo=None) + CLOCK_MAY_DIFFER:

@@ -79,3 +79,19 @@ def _pair(match: re.Match[str]) -> str:
     if _HAS_CHINESE.search(match.group(1)) or _HAS_CHINESE.match(before):
         return f"{LEFT}{match.group(1)}{RIGHT}"
     return match.group()
+
+
+def lines_needed(text: str, width: float) -> int:
+    """How many lines a text takes in a column `width` half-width characters wide."""
+    usable = max(width, 2)
+    return sum(max(1, -(-display_width(line) // int(usable))) for line in text.split("\n"))
+
+
+def balanced(text: str, width: float) -> str:
+    """A heading that does not fit a column, in lines of the same length: 结果 and 维持, not
+    结果维 and 持. One with anything but Chinese characters stays as it is."""
+    count = lines_needed(text, width)
+    if count == 1 or display_width(text) != 2 * len(text):
+        return text
+    length = -(-len(text) // count)
+    return "\n".join(text[at : at + length] for at in range(0, len(text), length))

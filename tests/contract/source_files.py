@@ -12,7 +12,8 @@ import zstandard
 
 from tasks.sources.landing import Landed
 from tasks.sources.model import Source, load_source
-from tasks.sources.pull import Pull, pull
+from tasks.sources.plan import Pull
+from tasks.sources.pull import pull
 from tests.contract.vendor import Vendor
 from tests.contract.vendor.server import KEY, PASSWORD, SECRET, SIGN_IN_TITLE, USER
 
@@ -214,15 +215,15 @@ def pulled(tmp_path: Path, source: Source, **given: Any) -> Landed:
     return pull(Pull(source, source.resources[0], is_full=True, **given), tmp_path / "landing")
 
 
+def lines(file: Path) -> list[dict[str, Any]]:
+    """The rows of a landing file."""
+    content = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(file.read_bytes()))
+    return [msgspec.json.decode(line) for line in content.read().splitlines()]
+
+
 def rows(landed: Landed, name: str = "articles") -> list[dict[str, Any]]:
     """The landed rows of a list."""
-    found = []
-    for file in landed.manifest.files(name):
-        content = zstandard.ZstdDecompressor().stream_reader(
-            io.BytesIO((landed.folder / file.name).read_bytes())
-        )
-        found += [msgspec.json.decode(line) for line in content.read().splitlines()]
-    return found
+    return [row for file in landed.manifest.files(name) for row in lines(landed.folder / file.name)]
 
 
 def ids(landed: Landed, name: str = "articles") -> list[str]:

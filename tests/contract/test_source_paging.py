@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.sources import session
+from tasks.sources import client
 from tasks.sources.errors import SourceContractError, SourceDenied, SourceUnavailable
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
@@ -25,7 +25,7 @@ SERVED = 53
 
 @pytest.fixture(autouse=True)
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SHORTEST_REST", 0.002)
+    monkeypatch.setattr(client, "SHORTEST_REST", 0.002)
 
 
 def _all(records: list[dict[str, object]]) -> list[str]:

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasks.load.load import load
-from tasks.sources.pull import plan, pull
+from tasks.sources.plan import plan
+from tasks.sources.pull import pull
 from tasks.sources.windows import Window, split
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor

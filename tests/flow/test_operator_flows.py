@@ -14,6 +14,7 @@ import pytest
 from tasks.editions.build import build_edition
 from tasks.wording.typeset import typeset
 from tests.small_city import NOW, SmallCity
+from warehouse.period import Period
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -134,7 +135,7 @@ def test_publish_and_rebuild_as_commands(
     city: SmallCity, command: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     city.application("2020-03-02", "2020-03-20", applicant_kind=None)
-    edition = build_edition(city.lake, city.folder, 2020, now=NOW).edition
+    edition = build_edition(city.lake, city.folder, Period.of_year(2020), now=NOW).edition
     answers = [f"--answer={code}=已核实" for code in {f.code for f in edition.blocking_findings}]
     signed = ("publish", "2020-1", "--approver", "王五", "--statement", "同意发布")
     code, told = command("publish", "2020-1", "--approver", "王五")
@@ -164,8 +165,14 @@ def test_publish_and_rebuild_as_commands(
 def test_backfill_as_a_command_names_what_there_is(
     command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.backfill.SOURCES", {"热线平台": "hotline"})
-    monkeypatch.setattr("flows.backfill.RESOURCES", {"热线平台·来电": ("hotline", "calls")})
+    from tasks.settings import Settings
+
+    sources = Settings().sources
+    sources.mkdir(exist_ok=True)
+    (sources / "hotline.yaml").write_text(
+        "name: hotline\ntitle: 热线平台\nresources:\n  - {name: calls, title: 来电}\n",
+        encoding="utf-8",
+    )
     code, told = command("backfill", "cms")
     assert code == 2
     assert "错误：没有来源系统“cms”。可选：hotline（热线平台）\n" in told
@@ -228,5 +235,53 @@ def test_the_form_asks_in_chinese_and_in_order(tmp_path: Path) -> None:
 def test_default_year() -> None:
     from flows.forms import default_year
 
-    assert default_year(date(2021, 3, 31)) == 2020
-    assert default_year(date(2021, 4, 1)) == 2021
+    assert default_year(date(2021, 1, 1)) == 2020
+    assert default_year(date(2021, 12, 31)) == 2020
+
+
+def test_a_forms_lists_follow_the_citys_files(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.client.orchestration import get_client
+
+    from deployments.serve import runner_deployments
+    from flows.form_defaults import refresh_forms
+
+    def shown(deployment: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        with get_client(sync_client=True) as client:
+            held = client.read_deployment_by_name(f"{deployment}/{deployment}")
+        return held.parameter_openapi_schema["properties"], held.parameters
+
+    for deployment in runner_deployments():
+        deployment.apply()
+    refresh_forms()
+    assert refresh_forms() == []
+    fields, filled = shown("year-end")
+    organs = fields["organs"]["items"]["enum"]
+    assert organs
+    assert filled["year"] == default_year_now()
+    assert "enum" not in shown("publish")[0]["approver"]
+
+    listed = (city.folder / "organs.csv").read_text(encoding="utf-8")
+    (city.folder / "organs.csv").write_text(
+        listed.rstrip() + "\nNEW,新设局,department,R,2020-01-01,,,true\n", encoding="utf-8"
+    )
+    monkeypatch.setenv("NIANBAO_APPROVERS", "王五:JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    assert refresh_forms() == ["year-end", "publish"]
+    fields, _ = shown("year-end")
+    assert fields["organs"]["items"]["enum"] == [*organs, "新设局"]
+    assert fields["organs"]["title"]
+    assert shown("publish")[0]["approver"]["enum"] == ["请选择", "王五"]
+
+    (city.folder / "organs.csv").write_text(listed, encoding="utf-8")
+    monkeypatch.delenv("NIANBAO_APPROVERS")
+    refresh_forms()
+    assert shown("year-end")[0]["organs"]["items"]["enum"] == organs
+    assert "enum" not in shown("publish")[0]["approver"]
+
+
+def default_year_now() -> int:
+    from flows.forms import default_year
+    from tasks.clock import now
+
+    return default_year(now().date())

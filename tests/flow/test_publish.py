@@ -23,11 +23,12 @@ from tasks.publish.approve import (
 )
 from tasks.publish.files import frozen_files_changed
 from tasks.publish.maintain import maintain
-from tasks.publish.publish import Published, PublishRefused, Request, publish
+from tasks.publish.publish import Published, PublishRefused, Request, Unanswered, publish
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tests.operator_room import APPROVER, SECRET
 from tests.small_city import SmallCity
+from warehouse.period import Period
 
 NOW = datetime(2021, 1, 25, 9, 0)
 
@@ -40,7 +41,9 @@ def settings(small: SmallCity) -> Settings:
 @pytest.fixture
 def build(small: SmallCity, settings: Settings) -> Callable[..., Any]:
     def build_(**more: Any) -> Any:
-        built = build_edition(small.lake, small.folder, 2020, now=NOW, **more).edition
+        built = build_edition(
+            small.lake, small.folder, Period.of_year(2020), now=NOW, **more
+        ).edition
         render_edition(built, settings.editions / built.id, lake=small.lake)
         return built
 
@@ -90,10 +93,10 @@ def test_blocking_findings_need_a_reason_each(small: SmallCity, build: Any, ask:
     edition = build()
     codes = {f.code for f in edition.blocking_findings}
     assert len(codes) > 1
-    with pytest.raises(PublishRefused, match="没有答复"):
+    with pytest.raises(Unanswered, match="没有答复"):
         ask(edition)
     some = sorted(codes)[0]
-    with pytest.raises(PublishRefused, match="没有答复"):
+    with pytest.raises(Unanswered, match="没有答复"):
         ask(edition, answers={some: "已核实"})
     with pytest.raises(PublishRefused, match="不存在"):
         ask(edition, answers={**dict.fromkeys(codes, "已核实"), "B99": "?"})
@@ -216,7 +219,7 @@ def test_last_years_publication_makes_an_edition_stale(
     small: SmallCity, build: Any, ask: Any
 ) -> None:
     small.application("2019-12-02", "2020-03-20")
-    last = build_edition(small.lake, small.folder, 2019, now=NOW).edition
+    last = build_edition(small.lake, small.folder, Period.of_year(2019), now=NOW).edition
     edition = build()
     ask(last)
     with pytest.raises(PublishRefused, match="上年数已不同"):
@@ -311,6 +314,6 @@ def test_maintenance_never_expires_what_an_edition_pins(
     with small.lake.read() as connection:
         assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (6,)
     again = build_edition(
-        small.lake, small.folder, 2020, now=NOW, snapshot=edition.snapshot
+        small.lake, small.folder, Period.of_year(2020), now=NOW, snapshot=edition.snapshot
     ).edition
     assert again.cell_hash == edition.cell_hash

@@ -15,7 +15,8 @@ from tasks.clock import now
 from tasks.load.load import load
 from tasks.publish.maintain import maintain
 from tasks.settings import Settings
-from tasks.sources.pull import plan, pull
+from tasks.sources.plan import plan
+from tasks.sources.pull import pull
 from tasks.watch.doctor import examine
 from tests import postgres
 from tests.contract import source_files as files

@@ -17,17 +17,19 @@ from tasks.clock import BEIJING
 from tasks.editions.build import build_edition, preview
 from tasks.editions.edition import Edition
 from tasks.editions.explain import explain
-from tasks.editions.store import NoEdition, changed_rows, load
+from tasks.editions.store import NoEdition, changed_rows, newest_edition
 from tasks.publish import maintain as maintenance
 from tasks.publish.publish import PublishRefused, Request, publish
 from tasks.publish.rebuild import CannotRebuild, Proof, Rebuilt, _file_proofs, rebuild, rebuilt_json
 from tasks.render import render_edition
-from tasks.render.folder import FILES
-from tasks.render.manifest import sha256_of, writers
+from tasks.render.manifest import MANIFEST, sha256_of, writers
+from tasks.render.outputs import OUTPUTS
 from tasks.settings import Settings
 from tests.edition_fixture import edition_2025
 from tests.small_city import NOW, SmallCity
+from warehouse.form import form_of
 from warehouse.lake import transaction
+from warehouse.period import Period
 from warehouse.reading import measure_texts, parse_measures, reading
 
 CORRECTION = """
@@ -60,7 +62,7 @@ def settings_of(city: SmallCity) -> Settings:
 
 
 def build(city: SmallCity, **more: Any) -> Edition:
-    edition = build_edition(city.lake, city.folder, 2020, now=NOW, **more).edition
+    edition = build_edition(city.lake, city.folder, Period.of_year(2020), now=NOW, **more).edition
     render_edition(edition, settings_of(city).editions / edition.id, lake=city.lake)
     return edition
 
@@ -87,7 +89,7 @@ def approve(city: SmallCity, edition: Edition) -> None:
 def test_a_published_edition_is_rebuilt_after_all_that_can_happen_to_a_lake(
     built: SmallCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    approve(built, load(built.lake, 2020))
+    approve(built, newest_edition(built.lake, form_of(), Period.of_year(2020)))
 
     # New loads, changed and deleted records, a correction, other files of the city.
     built.application("2020-06-02", "2020-06-20", record_id="d")
@@ -116,7 +118,12 @@ def test_a_published_edition_is_rebuilt_after_all_that_can_happen_to_a_lake(
     written = tmp_path / "written"
     done = again(built, into=written)
     assert outcomes(done, "same") == {proof.key for proof in done.proofs}, done.proofs
-    assert outcomes(done, "same") >= {*FILES, "edition.duckdb", "signed_manifest"}
+    assert outcomes(done, "same") >= {
+        *(o.name for o in OUTPUTS),
+        MANIFEST,
+        "edition.duckdb",
+        "signed_manifest",
+    }
     assert done.is_same
     assert (done.cells, done.findings, done.not_kept) == ((), (), ())
     folder = settings_of(built).editions / "2020-1"
@@ -143,16 +150,18 @@ def test_a_later_versions_measures_and_rules_do_not_reach_an_edition(
     texts = dict(measure_texts())
     texts["application"] += "\nAND FALSE"
     monkeypatch.setattr("warehouse.reading.measures", lambda: parse_measures(texts))
-    monkeypatch.setattr("tasks.editions.definitions.measure_texts", lambda: texts)
+    monkeypatch.setattr("tasks.editions.definitions.measure_texts", lambda city=None: texts)
     fewer = Rulebook(load_rules()[:3], yearly_rules())
     monkeypatch.setattr("tasks.editions.definitions.rulebook", lambda: fewer)
     key = "t3.new_received.total"
-    found = explain(built.lake, built.folder, 2020, key)
+    found = explain(built.lake, built.folder, Period.of_year(2020), key)
     assert found.value == found.record_count == 2
     assert again(built).is_same
-    newer = preview(built.lake, built.folder, 2020, now=NOW)
+    newer = preview(built.lake, built.folder, Period.of_year(2020), now=NOW)
     assert newer.figures()[key].value == 0
-    assert len(newer.findings) < len(load(built.lake, 2020).findings)
+    assert len(newer.findings) < len(
+        newest_edition(built.lake, form_of(), Period.of_year(2020)).findings
+    )
 
 
 def test_what_was_changed_in_the_lake_is_told(built: SmallCity) -> None:
@@ -186,7 +195,7 @@ def test_what_was_changed_in_the_lake_is_told(built: SmallCity) -> None:
     changed = ["yearly.cell", "yearly.check_result", "yearly.edition"]
     assert changed_rows(built.lake, "2020-1") == changed
     with pytest.raises(PublishRefused, match=r"被改动过\(yearly.cell、yearly.check_result"):
-        approve(built, load(built.lake, 2020))
+        approve(built, newest_edition(built.lake, form_of(), Period.of_year(2020)))
 
 
 def test_a_changed_file_and_a_lost_snapshot_are_told(built: SmallCity) -> None:
@@ -212,7 +221,7 @@ def test_another_version_of_what_writes_the_files_is_named_and_is_no_difference(
     (fresh / "tables.xlsx").write_bytes(b"of another version")
 
     def told() -> dict[str, Proof]:
-        return {proof.key: proof for proof in _file_proofs(lies, fresh, None)}
+        return {proof.key: proof for proof in _file_proofs(lies, fresh, "")}
 
     assert told()["tables.xlsx"].outcome == "different"
     monkeypatch.setattr(

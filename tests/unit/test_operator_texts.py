@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from pathlib import Path
 
-from expectations.rules import BadRow, RuleResult
+from expectations.result import BadRow, RuleResult
 from tasks.city.names import Names, city_names
 from tasks.render.nightly import rule_results, source_results
 from tasks.watch.notify import run_messages
@@ -38,7 +38,18 @@ def test_sources_are_called_by_their_titles() -> None:
 
 def test_records_that_break_a_rule_name_their_organ() -> None:
     bad = BadRow("hot", "R-1", "A1", date(2020, 3, 1), "缺少类别")
-    result = RuleResult("X-1", "core.work_order", "warn", "fail", 1, (bad,), "标题", "办法", "")
+    result = RuleResult(
+        code="X-1",
+        key="X-1",
+        status="fail",
+        message="办法",
+        severity="warn",
+        table="core.work_order",
+        title="标题",
+        article="",
+        bad_rows=1,
+        records=(bad,),
+    )
     assert "| 热线平台 | `R-1` | 某局 | 2020-03-01 | 缺少类别 |" in rule_results([result], NAMES)
 
 

@@ -16,14 +16,17 @@ import pytest
 from lxml import html as lxml_html
 
 from tasks.audit.run import audit_files
-from tasks.editions.edition import CellValue, Edition
+from tasks.editions.edition import CellValue, Edition, record_order
+from tasks.editions.store import with_all_records
 from tasks.render import folder as folder_module
 from tasks.render import render_edition, tables_json
 from tasks.render.data_files import safe_text
-from tasks.render.folder import FILES
 from tasks.render.html import page, report_data
-from tasks.render.manifest import changed_files
+from tasks.render.manifest import MANIFEST, changed_files
+from tasks.render.outputs import OUTPUTS, Output
 from tests.edition_fixture import edition_2020, edition_2025
+
+FILES = [*(output.name for output in OUTPUTS), MANIFEST]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +68,7 @@ def test_a_failure_leaves_the_old_folder_as_it_was(
     def fails(edition: Edition, path: Path) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(folder_module, "_writers", lambda: {"tables.xlsx": fails})
+    monkeypatch.setattr(folder_module, "OUTPUTS", (Output("tables.xlsx", "", fails),))
     with pytest.raises(OSError, match="disk full"):
         render_edition(edition_2025(), folder)
     assert (folder / "manifest.json").read_bytes() == before
@@ -79,7 +82,7 @@ def test_manifest_vouches_for_every_file(rendered: Path) -> None:
     assert manifest["cell_hash"] == edition.cell_hash
     assert manifest["definition_hash"] == edition.definition_hash
     assert manifest["snapshot"] == 214
-    assert [f["name"] for f in manifest["files"]] == [n for n in FILES if n != "manifest.json"]
+    assert [f["name"] for f in manifest["files"]] == [output.name for output in OUTPUTS]
     assert changed_files(rendered) == []
 
 
@@ -251,10 +254,13 @@ def test_records_that_the_edition_holds_in_part_are_read_from_the_lake(tmp_path:
 
     lake = Lake(tmp_path / "home", memory_limit="200MB", threads=1)
     edition = edition_2020()
-    assert folder_module.with_all_records(edition, lake) is edition
+    assert with_all_records(lake, edition) is edition
     lake.create()
     cut = tuple(replace(f, records=f.records[:1]) for f in edition.findings)
-    whole = {(f.organ_id, f.key): f.records for f in edition.open_findings}
+    whole = {
+        (f.organ_id, f.key): tuple(sorted(f.records, key=record_order))
+        for f in edition.open_findings
+    }
     with lake.write() as connection:
         for finding in edition.open_findings:
             for r in finding.records:
@@ -265,7 +271,7 @@ def test_records_that_the_edition_holds_in_part_are_read_from_the_lake(tmp_path:
                         r.record_id, r.organ_id, r.record_on, r.detail,
                     ],
                 )  # fmt: skip
-    completed = folder_module.with_all_records(replace(edition, findings=cut), lake)
+    completed = with_all_records(lake, replace(edition, findings=cut))
     assert {(f.organ_id, f.key): f.records for f in completed.open_findings} == whole
 
 

@@ -128,12 +128,16 @@ async def _spoiled(app: ASGIApp, fault: Fault, scope: Scope, receive: Receive, s
     await send({"type": "http.response.body", "body": body})
 
 
-def _control_routes(controlled: Controlled) -> list[Route]:
-    service = controlled.service
+class _Control:
+    """What a test may ask of one service: faults, records, counts, a fresh start."""
 
-    async def faults(request: Request) -> Response:
+    def __init__(self, controlled: Controlled) -> None:
+        self._controlled = controlled
+        self._service = controlled.service
+
+    async def faults(self, request: Request) -> Response:
         if request.method == "DELETE":
-            controlled.faults.clear()
+            self._controlled.faults.clear()
             return answer(b"{}")
         try:
             fault = Fault(**msgspec.json.decode(await request.body()))
@@ -141,57 +145,63 @@ def _control_routes(controlled: Controlled) -> list[Route]:
             raise BadParameter(f"故障写法不对:{error}") from error
         if fault.kind not in _KINDS:
             raise BadParameter(f"kind 须为 {'、'.join(_KINDS)} 之一")
-        controlled.faults.append(fault)
+        self._controlled.faults.append(fault)
         return answer(b"{}")
 
-    def known(resource: str) -> str:
-        if resource not in service.stores:
-            raise BadParameter(f"没有资源 {resource};有 {'、'.join(service.stores)}")
+    def _known(self, resource: str) -> str:
+        if resource not in self._service.stores:
+            raise BadParameter(f"没有资源 {resource};有 {'、'.join(self._service.stores)}")
         return resource
 
-    async def record(request: Request) -> Response:
-        name, record_id = known(request.path_params["resource"]), request.path_params["record_id"]
-        store, shape = service.stores[name], service.shapes[name]
+    async def record(self, request: Request) -> Response:
+        name, record_id = self._named(request)
+        store, shape = self._service.stores[name], self._service.shapes[name]
         current = store.get(record_id)
-        if request.method == "GET":
-            return answer(b"{}", 404) if current is None else answer(as_json(current))
+        if current is None and request.method in ("GET", "PATCH"):
+            return answer(b"{}", 404)
+        if current is not None and request.method == "GET":
+            return answer(as_json(current))
         given: Record = msgspec.json.decode(await request.body())
-        if request.method == "PATCH":
-            if current is None:
-                return answer(b"{}", 404)
+        if current is not None and request.method == "PATCH":
             given = current | given
         if shape.record_id(given) != record_id:
             raise BadParameter(f"记录的编号不是 {record_id}")
         if request.query_params.get("keep_time") != "1":
-            shape.stamp(given, controlled.now())
+            shape.stamp(given, self._controlled.now())
         store.put(shape.row(given))
         return answer(as_json(given))
 
-    async def withdraw(request: Request) -> Response:
-        name, record_id = known(request.path_params["resource"]), request.path_params["record_id"]
-        store, shape = service.stores[name], service.shapes[name]
+    def _named(self, request: Request) -> tuple[str, str]:
+        return self._known(request.path_params["resource"]), request.path_params["record_id"]
+
+    async def withdraw(self, request: Request) -> Response:
+        name, record_id = self._named(request)
+        store, shape = self._service.stores[name], self._service.shapes[name]
         current = store.get(record_id)
         if current is None:
             return answer(b"{}", 404)
-        shape.withdraw(current, controlled.now())
+        shape.withdraw(current, self._controlled.now())
         store.put(shape.row(current))
         return answer(as_json(current))
 
-    async def stats(_: Request) -> Response:
-        counts: dict[str, Any] = {"requests": dict(sorted(controlled.requests.items()))}
+    async def stats(self, _: Request) -> Response:
+        counts: dict[str, Any] = {"requests": dict(sorted(self._controlled.requests.items()))}
         return answer(as_json(counts))
 
-    async def reset(_: Request) -> Response:
-        service.reset()
-        controlled.faults.clear()
-        controlled.requests.clear()
+    async def reset(self, _: Request) -> Response:
+        self._service.reset()
+        self._controlled.faults.clear()
+        self._controlled.requests.clear()
         return answer(b"{}")
 
+
+def _control_routes(controlled: Controlled) -> list[Route]:
+    control = _Control(controlled)
     one = f"{PREFIX}/records/{{resource}}/{{record_id:path}}"
     return [
-        Route(f"{PREFIX}/faults", faults, methods=["POST", "DELETE"]),
-        Route(f"{PREFIX}/stats", stats),
-        Route(f"{PREFIX}/reset", reset, methods=["POST"]),
-        Route(f"{one}/withdraw", withdraw, methods=["POST"]),
-        Route(one, record, methods=["GET", "PUT", "PATCH"]),
+        Route(f"{PREFIX}/faults", control.faults, methods=["POST", "DELETE"]),
+        Route(f"{PREFIX}/stats", control.stats),
+        Route(f"{PREFIX}/reset", control.reset, methods=["POST"]),
+        Route(f"{one}/withdraw", control.withdraw, methods=["POST"]),
+        Route(one, control.record, methods=["GET", "PUT", "PATCH"]),
     ]

@@ -7,7 +7,7 @@ The arithmetic here is the demo city's own, apart from the pipeline's.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -113,22 +113,31 @@ def own_cells(year: int, applications: Iterable[Application], books: Books) -> d
     first, last = date(year, 1, 1), date(year, 12, 31)
     _table_two(cells, year, first, last, books)
     for a in applications:
-        rows = []
-        if a.received.year == year:
-            rows.append("new_received")
-        if a.received < first and (a.closed is None or a.closed >= first):
-            rows.append("carried_in")
-        if a.closed and a.closed.year == year:
-            rows.append("results_total")
-            if a.outcome:
-                rows.append(_outcome_row(a.outcome, year))
-        if a.received <= last and (a.closed is None or a.closed > last):
-            rows.append("carried_out")
         own = cells[a.organ.organ_id]
-        for row in rows:
+        for row in _rows_of(a, year):
             own[f"t3.{row}.total"] += 1
             if a.applicant_kind:
                 own[f"t3.{row}.{KINDS[a.applicant_kind]}"] += 1
+    _table_four(cells, first, last, books)
+    return cells
+
+
+def _rows_of(a: Application, year: int) -> Iterator[str]:
+    """The rows of table three in which an application counts."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    if a.received.year == year:
+        yield "new_received"
+    if a.received < first and (a.closed is None or a.closed >= first):
+        yield "carried_in"
+    if a.closed and a.closed.year == year:
+        yield "results_total"
+        if a.outcome:
+            yield _outcome_row(a.outcome, year)
+    if a.received <= last and (a.closed is None or a.closed > last):
+        yield "carried_out"
+
+
+def _table_four(cells: dict[str, Cells], first: date, last: date, books: Books) -> None:
     for case in books.reviews:
         if case.accepted > last or (case.closed and case.closed < first):
             continue
@@ -136,7 +145,6 @@ def own_cells(year: int, applications: Iterable[Application], books: Books) -> d
         outcome = _CASE_OUTCOMES[case.outcome or "QT"] if closed else "pending"
         cells[case.organ_id][f"t4.{_CASES[case.kind]}.{outcome}"] += 1
         cells[case.organ_id][f"t4.{_CASES[case.kind]}.total"] += 1
-    return cells
 
 
 def _table_two(cells: dict[str, Cells], year: int, first: date, last: date, books: Books) -> None:
@@ -181,7 +189,6 @@ def filed_tables(
 ) -> Iterable[tuple[str, int, str, str]]:
     """Organ, year, cell and value as filed."""
     for year in YEARS:
-        last = date(year, 12, 31)
         own = own_cells(year, applications, books)
         if year == PLANTED_YEAR:
             for organ_id, cell, difference in WRONG_FILINGS:
@@ -189,24 +196,32 @@ def filed_tables(
         filing = [o for o in organs.ids if _files(organs, o, year)]
         if year == PLANTED_YEAR:
             filing.remove(FILED_NOTHING)
-        children: dict[str, list[str]] = defaultdict(list)
-        for organ_id in filing:
-            children[organs.on(organ_id, last).parent].append(organ_id)
+        filed = _added_up(organs, date(year, 12, 31), filing, own)
         keys = cell_keys(year)
-        filed: dict[str, Cells] = {}
-
-        def file(organ_id: str, own: dict[str, Cells] = own) -> Cells:
-            cells = Counter(own[organ_id])
-            for child in children[organ_id]:  # noqa: B023 - used within the year only
-                cells.update(file(child))
-            filed[organ_id] = cells  # noqa: B023
-            return cells
-
-        for root in children[""]:
-            file(root)
         for organ_id in filing:
             for key in keys:
                 yield organ_id, year, key, _written(key, filed[organ_id][key])
+
+
+def _added_up(
+    organs: Organs, last: date, filing: list[str], own: dict[str, Cells]
+) -> dict[str, Cells]:
+    """Each filing organ's cells with those below it, as the tree stood on a day."""
+    children: dict[str, list[str]] = defaultdict(list)
+    for organ_id in filing:
+        children[organs.on(organ_id, last).parent].append(organ_id)
+    filed: dict[str, Cells] = {}
+
+    def file(organ_id: str) -> Cells:
+        cells = Counter(own[organ_id])
+        for child in children[organ_id]:
+            cells.update(file(child))
+        filed[organ_id] = cells
+        return cells
+
+    for root in children[""]:
+        file(root)
+    return filed
 
 
 def _files(organs: Organs, organ_id: str, year: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -16,6 +17,7 @@ from deployments.demo_city.service.totals import (
     INFORMATION_FEES,
     PROCUREMENTS,
     REVIEWS,
+    DocumentYear,
     scaled,
 )
 from deployments.demo_city.service.workdays import add_working_days
@@ -139,21 +141,36 @@ def _documents(rng: Random, organs: Organs, books: Books) -> None:
     stock = [d for d in books.documents if d.kind == "GFXWJ"]
     rng.shuffle(stock)
     for year, wanted in DOCUMENTS.items():
-        days = DayDraw(rng, date(year, 1, 8), date(year, 12, 24), 0.0)
-        for day in days.many(wanted.normative_disclosed):
-            organ = draw.pick(day)
-            delay = rng.randint(0, 12)
-            if organ.valid_from == REFORM and add_working_days(day, -delay) < REFORM:
-                delay = 0
-            add(organ.organ_id, "GFXWJ", day, delay)
-        for _ in range(wanted.regulations_disclosed):
-            add(ROOT, "GZ", add_working_days(date(year, 7, 10), 0), 6)
-        of_city = [d for d in stock if d.organ_id == ROOT and d.abolished is None]
-        of_others = [d for d in stock if d.organ_id != ROOT and d.abolished is None]
-        for document in (
-            of_city[: wanted.abolished_by_city] + of_others[: wanted.abolished_by_others]
-        ):
-            document.abolished = date(year, rng.randint(2, 11), rng.randint(1, 28))
+        _documents_of_year(rng, draw, stock, add, year, wanted)
+    _number_documents(books)
+
+
+def _documents_of_year(
+    rng: Random,
+    draw: OrganDraw,
+    stock: list[Document],
+    add: Callable[[str, str, date, int], None],
+    year: int,
+    wanted: DocumentYear,
+) -> None:
+    """What a year brings: documents disclosed, regulations, and what is abolished."""
+    days = DayDraw(rng, date(year, 1, 8), date(year, 12, 24), 0.0)
+    for day in days.many(wanted.normative_disclosed):
+        organ = draw.pick(day)
+        delay = rng.randint(0, 12)
+        if organ.valid_from == REFORM and add_working_days(day, -delay) < REFORM:
+            delay = 0
+        add(organ.organ_id, "GFXWJ", day, delay)
+    for _ in range(wanted.regulations_disclosed):
+        add(ROOT, "GZ", add_working_days(date(year, 7, 10), 0), 6)
+    of_city = [d for d in stock if d.organ_id == ROOT and d.abolished is None]
+    of_others = [d for d in stock if d.organ_id != ROOT and d.abolished is None]
+    for document in of_city[: wanted.abolished_by_city] + of_others[: wanted.abolished_by_others]:
+        document.abolished = date(year, rng.randint(2, 11), rng.randint(1, 28))
+
+
+def _number_documents(books: Books) -> None:
+    """Document numbers in the order of issue, by organ and year."""
     numbers: dict[tuple[str, int], int] = {}
     books.documents.sort(key=lambda d: (d.issued, d.disclosed, d.organ_id, d.title))
     for document in books.documents:
@@ -180,12 +197,24 @@ def _item_counts(organ: Organ, rng: Random) -> dict[str, int]:
 
 
 def _items(rng: Random, organs: Organs, scale: float, books: Books) -> None:
-    """Lists of powers. The reform ends the abolished organs' items; successors take them over."""
+    """Lists of powers."""
 
     def add(organ_id: str, kind: str, name: str, first: date, last: date | None) -> None:
         number = f"QL{len(books.items) + 1:06d}"
         books.items.append(Item(number, organ_id, kind, name, first, last))
 
+    _items_from_the_start(rng, organs, scale, add)
+    _items_of_the_years(rng, books, add)
+
+
+def _items_from_the_start(
+    rng: Random,
+    organs: Organs,
+    scale: float,
+    add: Callable[[str, str, str, date, date | None], None],
+) -> None:
+    """Lists as they stood at first; the reform ends the abolished organs' items, and their
+    successors take them over."""
     inherited: dict[str, list[tuple[str, str]]] = {}
     for organ_id in sorted(organs.ids, key=lambda o: (organs.ended_on(o) is None, o)):
         ended = organs.ended_on(organ_id)
@@ -207,6 +236,12 @@ def _items(rng: Random, organs: Organs, scale: float, books: Books) -> None:
                 add(organ_id, kind, name, first, REFORM if ended else None)
                 if ended:
                     inherited.setdefault(organ.successor, []).append((kind, name))
+
+
+def _items_of_the_years(
+    rng: Random, books: Books, add: Callable[[str, str, str, date, date | None], None]
+) -> None:
+    """Items that each year abolishes and adds."""
     for year in YEARS:
         standing = [
             i for i in books.items if i.valid_to is None and i.valid_from < date(year, 1, 1)

@@ -25,7 +25,6 @@ from tasks.sources.model.paginator import (
     Paginator,
     Single,
 )
-from tasks.sources.model.reader import load_source, load_sources
 from tasks.sources.model.resource import (
     Child,
     ControlTotal,
@@ -38,6 +37,7 @@ from tasks.sources.model.resource import (
     Workbook,
 )
 from tasks.sources.model.source import Http, Source, Success
+from tasks.sources.model.source_file import load_source, load_sources
 
 __all__ = [
     "ApiKey",

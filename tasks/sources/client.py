@@ -6,26 +6,25 @@ address without secrets and says what to do.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlencode
 
-import msgspec
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 
+from tasks import clock
 from tasks.sources import address
-from tasks.sources.declared import Declared
-from tasks.sources.decode import Undecodable, decode, decode_text
+from tasks.sources.auth import sign_in
+from tasks.sources.decode import Undecodable
 from tasks.sources.errors import (
     Passing,
     RefusedRequest,
@@ -34,6 +33,7 @@ from tasks.sources.errors import (
     SourceUnavailable,
     UnreadableAnswer,
 )
+from tasks.sources.exchange import Answer, Request
 from tasks.sources.model import Source
 from tasks.sources.pace import pace_of
 from tasks.sources.select import compile_path, text
@@ -45,91 +45,8 @@ MOST_RENEWALS = 12
 MOST_BROKEN = 3
 SHORTEST_REST = 0.25
 CHUNK = 1 << 22
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked: an address, and everything sent with it."""
-
-    url: str
-    method: str = "GET"
-    params: dict[str, str] = field(default_factory=dict)
-    headers: dict[str, str] = field(default_factory=dict)
-    body: dict[str, Any] | None = None
-    body_type: str = "json"
-    form: str = "json"
-    encoding: str | None = None
-    declared: Declared | None = field(default=None, compare=False)
-
-    def with_values(self, values: dict[str, str | int], place: str = "query") -> Request:
-        """The same request with more values, in the query or (dotted names) in the body."""
-        if place == "query":
-            return replace(self, params={**self.params, **{k: str(v) for k, v in values.items()}})
-        body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.body or {}))
-        for name, value in values.items():
-            *parents, last = name.split(".")
-            inner = body
-            for parent in parents:
-                inner = inner.setdefault(parent, {})
-            inner[last] = value
-        return replace(self, body=body)
-
-    @property
-    def content(self) -> bytes:
-        """The body as it is sent."""
-        if self.body is None:
-            return b""
-        if self.body_type == "json":
-            return msgspec.json.encode(self.body)
-        return urlencode({name: text(value) for name, value in self.body.items()}).encode()
-
-
-@dataclass
-class Answer:
-    """What came back; `body` is decoded when it is first asked for."""
-
-    request: Request
-    url: str
-    status: int
-    headers: CaseInsensitiveDict[str]
-    content: bytes
-    _declared: Any = None
-    _whole: Any = None
-    _is_decoded: bool = False
-
-    @property
-    def body(self) -> Any:
-        """The decoded answer, or of it what the request says is declared. Raises Undecodable."""
-        if self._declared is None and not self._is_decoded:
-            declared = self.request.declared
-            if declared is not None and self._encoding in (None, "utf-8", "utf8"):
-                self._declared = declared.decode(self.content)
-        return self.whole if self._declared is None else self._declared
-
-    @property
-    def whole(self) -> Any:
-        """All of the decoded answer. Raises Undecodable."""
-        if not self._is_decoded:
-            self._whole = decode(self.content, self.request.form, self._encoding)
-            self._is_decoded = True
-        return self._whole
-
-    @property
-    def _encoding(self) -> str | None:
-        return self.request.encoding or _charset(self.headers.get("Content-Type", ""))
-
-    @property
-    def text(self) -> str:
-        """The answer as text, whatever its format."""
-        try:
-            return decode_text(self.content, _charset(self.headers.get("Content-Type", "")))
-        except Undecodable:
-            return ""
-
-
-def _charset(content_type: str) -> str | None:
-    _, found, charset = content_type.lower().partition("charset=")
-    return charset.split(";")[0].strip(" \"'") or None if found else None
+CLOCK_TOLERANCE = 300.0
+"""Seconds by which two clocks may differ without being told."""
 
 
 class Client:
@@ -140,10 +57,8 @@ class Client:
         source: Source,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        on_request: Callable[[requests.PreparedRequest], None] | None = None,
+        on_request: Callable[[Mapping[str, str]], None] | None = None,
     ) -> None:
-        from tasks.sources.auth import sign_in
-
         assert source.base_url is not None
         self.source = source
         self.base_url = source.base_url
@@ -168,8 +83,9 @@ class Client:
         self._http.mount("https://", adapter)
         if source.http.ca_file:
             self._http.verify = str(source.file.parent / source.http.ca_file)
-        if source.http.proxy:
+        if source.http.proxy and not address.is_loopback(self.base_url):
             self._http.proxies = {"http": source.http.proxy, "https": source.http.proxy}
+        self.clock_ahead: float | None = None
         self._auth_lock = threading.Lock()
         self._auth = sign_in(source.auth, self)
 
@@ -183,6 +99,17 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self._http.close()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should be told of the calls so far: a clock that is wrong."""
+        ahead = self.clock_ahead or 0.0
+        if abs(ahead) < CLOCK_TOLERANCE:
+            return []
+        return [
+            f"本机时钟比{self.source.title}的时钟{'快' if ahead > 0 else '慢'} {_span(abs(ahead))};"
+            "请核对两边的时间。本次按较早的时间记录"
+        ]
 
     def shown(self, request: Request) -> str:
         """The request for a message: method, address, only harmless values."""
@@ -335,9 +262,10 @@ class Client:
             )
         )
         if self._on_request is not None:
-            self._on_request(prepared)
+            self._on_request(prepared.headers)
         self._pace.wait()
         http = self.source.http
+        until = time.monotonic() + http.longest_answer_seconds
         try:
             with self._http.send(
                 prepared,
@@ -347,7 +275,7 @@ class Client:
                 verify=self._http.verify,
                 proxies=self._http.proxies,
             ) as response:
-                content = self._read(response, request)
+                content = self._read(response, request, until)
         except requests.exceptions.SSLError:
             # The text of these errors carries whole addresses, so they are told by kind.
             raise SourceUnavailable(
@@ -366,13 +294,28 @@ class Client:
             raise Passing("响应中断") from None
         except requests.exceptions.RequestException as error:
             raise Passing(f"请求失败({type(error).__name__})") from None
+        self._look_at_clock(response.headers.get("Date"))
         return Answer(request, response.url, response.status_code, response.headers, content)
 
-    def _read(self, response: requests.Response, request: Request) -> bytes:
+    def _look_at_clock(self, said: str | None) -> None:
+        """How far our clock is ahead of the source's, as the first answer tells."""
+        if self.clock_ahead is not None or not said:
+            return
+        with contextlib.suppress(TypeError, ValueError):
+            theirs = parsedate_to_datetime(said)
+            ours = clock.now().replace(tzinfo=clock.BEIJING)
+            ahead = (ours - theirs).total_seconds()
+            self.clock_ahead = ahead if abs(ahead) >= CLOCK_TOLERANCE else 0.0
+
+    def _read(self, response: requests.Response, request: Request, until: float) -> bytes:
+        """The body, whose size and time are bounded. Raises Passing and SourceContractError."""
         most = self.source.http.max_response_megabytes << 20
         chunks, size = [], 0
-        while chunk := response.raw.read(CHUNK, decode_content=True):
+        # What has come, not a full chunk: each wait is short where a byte comes now and then.
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
+            if time.monotonic() > until:
+                raise Passing(f"{self.source.http.longest_answer_seconds:g} 秒内没有传完")
             if size > most:
                 raise SourceContractError(
                     f"{self.source.title}的一个响应超过 {most >> 20} MB:{self.shown(request)}。"
@@ -425,3 +368,11 @@ def _retry_after(value: str | None) -> float | None:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
         except (TypeError, ValueError):
             return None
+
+
+def _span(seconds: float) -> str:
+    """A span for people: 2 天, 3 小时, 12 分."""
+    for size, unit in ((86400, "天"), (3600, "小时")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} 分"

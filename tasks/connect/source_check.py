@@ -8,35 +8,34 @@ from __future__ import annotations
 
 import difflib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import requests
 
 from tasks import clock
 from tasks.connect.fields import paging_of
-from tasks.load.typed import ListTyping, make_codes, named, prepare
-from tasks.sources.compiled import Context, Row
+from tasks.load.typed import ListTyping, make_codes, prepare
+from tasks.sources.client import Client
+from tasks.sources.compiled import Context
 from tasks.sources.connector import ApiPull, control_count, cursor_text, requests_of
 from tasks.sources.errors import SourceContractError, SourceError
-from tasks.sources.folder import open_folder, projector_of, wanted_of
+from tasks.sources.folder import Placed, open_folder, projector_of, wanted_of
 from tasks.sources.landing import LandingWriter
 from tasks.sources.model import Child, Resource, Single, Source
 from tasks.sources.page import Page, business_code, is_same
-from tasks.sources.session import Client
 from tasks.sources.windows import Window, parse_moment, split
 from tasks.sources.workbook import UnreadableWorkbook, read_workbook
 from warehouse.lake import in_memory
+from warehouse.sql import named
 
 SAMPLE = 50
 SHOWN = 3
 WORKBOOKS = 2
 LAST_WINDOWS = 3
-_SAID_OF_HEADERS = ("accept", "content-type")
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ def _check_resource(source: Source, rule: Resource) -> Iterator[ListCheck]:
 def _look_at_api(
     source: Source, rule: Resource, writer: LandingWriter, found: ListCheck
 ) -> list[str]:
-    sent: list[requests.PreparedRequest] = []
+    sent: list[Mapping[str, str]] = []
     with Client(source, on_request=sent.append) as client:
         windows: tuple[Window, ...] = ()
         if rule.windows is not None:
@@ -173,23 +172,14 @@ def _hints(source: Source, rule: Resource, first: Page, second: Page | None) -> 
         yield "第二页与第一页相同:翻页参数可能没有起作用,请核对 paginator 的参数名"
 
 
-def _shown(request: str, sent: list[requests.PreparedRequest]) -> str:
+def _shown(request: str, sent: list[Mapping[str, str]]) -> str:
     """The request with the names of the headers that carry the proof, not their values."""
     names = [
         name
-        for name in (sent[-1].headers if sent else {})
+        for name in (sent[-1] if sent else {})
         if name.lower() in ("authorization", "cookie") or name.lower().startswith("x-")
     ]
     return request + "".join(f"\n{name}: ***" for name in names)
-
-
-@dataclass(frozen=True)
-class _Placed:
-    writer: LandingWriter
-    place: str
-
-    def add(self, name: str, rows: list[Row]) -> None:
-        self.writer.add(name, [{**row, "$at": self.place} for row in rows])
 
 
 def _look_at_workbooks(
@@ -215,7 +205,7 @@ def _look_at_workbooks(
                 for number, record in sheet.records():
                     context: Context = sheet.around(entry.name, entry.listing, number)
                     place = f"{entry.name}#{sheet.name}!{number}"
-                    projector.project([record], context, _Placed(writer, place))
+                    projector.project([record], context, Placed(writer, place))
                     found.records_on_page += 1
     return sorted(undeclared)
 

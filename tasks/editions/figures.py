@@ -11,29 +11,18 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING
 
-from tasks.wording.typeset import display_width
 from warehouse.layout import OVERVIEW
+from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition
     from warehouse.layout import Cell, Layout
 
-SYNTHETIC_NOTICE = "演示数据：除已公布总数外均为合成"
-MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），不等于 0"
-SCOPE_LABELS = {"own": "本机关", "rolled_up": "含所属"}
 TWO_PLACES = Decimal("0.01")
 HUNDRED = Decimal(100)
 SMALLEST_MOVE = Decimal(10)
-LARGEST_INTEGER = 2**63
 
 Figures = Mapping[str, "CellValue"]
-
-
-def plain(value: Decimal | int) -> str:
-    """A number without exponent, thousands separators or trailing zeros."""
-    text = f"{Decimal(value):f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text
 
 
 @dataclass(frozen=True)
@@ -141,33 +130,6 @@ def short_sides(cell: Cell, value: CellValue | None) -> str:
         way = f"截取 四舍五入 {percentage.rounded:.2f}%"
     both = plain(percentage.numerator), plain(percentage.denominator)
     return f"{_operation(cell, *both)} {way}"
-
-
-def json_number(value: Decimal | None) -> int | float | None:
-    """A JSON number: an integer where the figure is whole, None where it is missing.
-
-    Beyond 64 bits, where most JSON readers give up, a whole figure becomes a float.
-    """
-    if value is None:
-        return None
-    whole = value.to_integral_value()
-    return int(whole) if whole == value and abs(whole) < LARGEST_INTEGER else float(value)
-
-
-def lines_needed(written: str, width: float) -> int:
-    """How many lines a text takes in a column `width` half-width characters wide."""
-    usable = max(width, 2)
-    return sum(max(1, -(-display_width(line) // int(usable))) for line in written.split("\n"))
-
-
-def balanced(written: str, width: float) -> str:
-    """A heading that does not fit a column, in lines of the same length: 结果 and 维持, not
-    结果维 and 持. One with anything but Chinese characters stays as it is."""
-    count = lines_needed(written, width)
-    if count == 1 or display_width(written) != 2 * len(written):
-        return written
-    length = -(-len(written) // count)
-    return "\n".join(written[at : at + length] for at in range(0, len(written), length))
 
 
 def definition(layout: Layout, cell: Cell) -> str:

@@ -1,0 +1,427 @@
+"""The account of records: what each source has, and where every record of it went.
+
+Two halves. The way in, from `ops.load_list` and `ops.reject`: each record that was landed is by
+now joined (the same record in the same state again), overtaken within its own landing by
+another state of the same key (conflicting), replaced by a later state, rejected, or loaded.
+The standing, from the core tables at the snapshot: each loaded record is counted in the year by
+some cell of the form, or it is not, for a reason. Every number is counted where the thing
+happens, none is the difference of two others, so that what is lost leaves a gap.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from warehouse.layout import Layout
+from warehouse.period import Period
+from warehouse.reading import Reading, table_as_corrected
+from warehouse.sql import quoted
+from warehouse.tables import Table, all_tables
+
+NOT_COUNTED = {
+    "another_year": "属于其他年度",
+    "undated": "没有日期",
+    "by_definition": "按口径不计",
+    "no_cell": "不直接计入单元格",
+    "dropped": "更正剔除",
+}
+"""Why a record in force counts in no cell of the year."""
+LABELS = {
+    "served": "来源有",
+    "fetched": "取到",
+    "not_selected": "未选取",
+    "landed": "落地",
+    "joined": "合并",
+    "conflicting": "冲突",
+    "replaced": "已更新",
+    "rejected": "退回",
+    "loaded": "入库",
+    "in_force": "在用",
+    "withdrawn": "撤回",
+    "unseen": "不再出现",
+    "set_aside": "隔离",
+    "counted": "计入",
+}
+"""The items of a line, in their order, in Chinese."""
+
+
+@dataclass(frozen=True)
+class WayIn:
+    """What the loads of one list brought in all, one number a fate; see the module."""
+
+    fetched: int = 0
+    not_selected: int = 0
+    landed: int = 0
+    joined: int = 0
+    conflicting: int = 0
+    replaced: int = 0
+    inserted: int = 0
+    moved: int = 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """The account of one list of one source in one core table.
+
+    `way_in` is None where an earlier version loaded without keeping it. `served` is how many
+    records the source itself says that it has, None where it cannot count. `rejected` are
+    records with an open reject, `rejected_only` those of them that no row stands for;
+    `in_force` are those that the source has not withdrawn, or only after the year.
+    """
+
+    source: str
+    resource: str
+    table: str
+    served: int | None = None
+    compared: int | None = None
+    way_in: WayIn | None = None
+    rejected: int = 0
+    rejected_only: int = 0
+    loaded: int = 0
+    in_force: int = 0
+    withdrawn: int = 0
+    unseen: int = 0
+    set_aside: int = 0
+    counted: int = 0
+    not_counted: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}.{self.resource}"
+
+    def gaps(self) -> Iterator[tuple[str, str, int]]:
+        """The equations of the account that do not hold: code, as written, left minus right."""
+        w = self.way_in
+        if w is not None:
+            yield (
+                "A1",
+                f"取到 {w.fetched} = 落地 {w.landed} + 未选取 {w.not_selected}",
+                (w.fetched - w.landed - w.not_selected),
+            )
+            parts = w.joined + w.conflicting + w.replaced + self.rejected + w.inserted
+            yield (
+                "A1",
+                (
+                    f"落地 {w.landed} = 合并 {w.joined} + 冲突 {w.conflicting} + 已更新 {w.replaced} "
+                    f"+ 退回 {self.rejected} + 入库 {w.inserted}"
+                ),
+                w.landed - parts,
+            )
+            yield (
+                "A2",
+                f"历次入库 {w.inserted + w.moved} = 库内 {self.loaded}",
+                (w.inserted + w.moved - self.loaded),
+            )
+        yield (
+            "A2",
+            (
+                f"库内 {self.loaded} = 在用 {self.in_force} + 撤回 {self.withdrawn} + 不再出现 {self.unseen}"
+            ),
+            self.loaded - self.in_force - self.withdrawn - self.unseen,
+        )
+        rest = sum(self.not_counted.values())
+        yield (
+            "A3",
+            (f"在用 {self.in_force} = 计入 {self.counted} + 隔离 {self.set_aside} + 不计入 {rest}"),
+            self.in_force - self.counted - self.set_aside - rest,
+        )
+        if self.served is not None and self.compared is not None:
+            yield (
+                "A4",
+                (
+                    f"来源有 {self.served} = 对账时库内 {self.compared} + 退回而未入库 {self.rejected_only}"
+                ),
+                self.served - self.compared - self.rejected_only,
+            )
+
+    @property
+    def is_balanced(self) -> bool:
+        return all(gap == 0 for _, _, gap in self.gaps())
+
+    def as_json(self) -> dict[str, Any]:
+        """As `nianbao account --json` prints it; what is not known is null."""
+        way_in = asdict(self.way_in) if self.way_in else {}
+        numbers = {
+            name: way_in[name] if name in way_in else getattr(self, name, None) for name in LABELS
+        }
+        who = {"source": self.source, "resource": self.resource, "table": self.table}
+        return {
+            **who,
+            **numbers,
+            "not_counted": dict(self.not_counted),
+            "balanced": self.is_balanced,
+        }
+
+
+def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...]:
+    """The account of a report year at a reading's snapshot: a line for each list of each source
+    that ever landed, was loaded or rejected anything, in their order."""
+    lines: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(dict)
+    for table in pulled_tables():
+        for key, numbers in _standing(reading, layout, table, year).items():
+            lines[key].update(numbers)
+    if has_table(reading, "ops", "load_list"):
+        for key, found in _way_in(reading).items():
+            lines[key]["way_in"] = found
+    for key, numbers in _rejected(reading).items():
+        way_in: WayIn | None = lines[key].get("way_in")
+        overtaken = numbers.pop("overtaken")
+        lines[key].update(numbers)
+        if way_in is not None:
+            lines[key]["way_in"] = WayIn(
+                **{**asdict(way_in), "replaced": way_in.replaced + overtaken}
+            )
+    for key, counts in _served(reading).items():
+        lines[key].update(counts)
+    return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()))
+
+
+def pulled_tables() -> list[Table]:
+    return [t for t in all_tables() if t.layer == "core" and t.is_pulled]
+
+
+def has_table(reading: Reading, schema: str, name: str) -> bool:
+    """Whether the snapshot has a table: an edition may be older than it."""
+    return bool(
+        reading.connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? "
+            "AND table_name = ?",
+            [schema, name],
+        ).fetchone()
+    )
+
+
+def columns_of(reading: Reading, table: Table) -> set[str]:
+    """The columns that a table has at the snapshot; none where it is not there yet."""
+    if not has_table(reading, table.layer, table.name):
+        return set()
+    described = reading.connection.execute(f"DESCRIBE lake.{table.full_name}").fetchall()
+    return {row[0] for row in described}
+
+
+# ---- the standing of each record
+
+
+def dated_by(table: Table) -> str | None:
+    """The column whose date tells a record's year: that of the partition, else the first date."""
+    partition = table.partition.partition("(")[2].partition(")")[0]
+    if partition:
+        return partition
+    dates = (c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP"))
+    return next(dates, None)
+
+
+def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> str | None:
+    """Every record of a core table with its list and its state in the account of a year, as SQL:
+    source_system, resource, record_id, state. None where the snapshot lacks the table.
+
+    Each record has one state. What a cell counts is counted, even if it was withdrawn after the
+    year; the states below that are looked at in the order of their lines.
+    """
+    columns = columns_of(reading, table)
+    if not columns:
+        return None
+    removal = "removal" if "removal" in columns else "NULL"
+    on = dated_by(table)
+    corrected = [
+        name
+        for (name,) in reading.connection.execute(
+            "SELECT DISTINCT column_name FROM lake.ops.correction "
+            "WHERE table_name = ? AND column_name <> '*'",
+            [table.full_name],
+        ).fetchall()
+    ]
+    counted = _counted_sql(reading, layout, table, year)
+    dated = (
+        f"WHEN t.{on} IS NULL THEN 'undated' WHEN year(t.{on}) <> {year} THEN 'another_year' "
+        if on
+        else ""
+    )
+    return f"""
+    SELECT t.source_system, split_part(coalesce(t.origin, ''), '/', 2) AS resource, t.record_id,
+        CASE WHEN counted.record_id IS NOT NULL THEN 'counted'
+            WHEN t.removed_at IS NOT NULL THEN coalesce({removal}, 'withdrawn')
+            WHEN aside.record_id IS NOT NULL THEN 'set_aside'
+            WHEN dropped.record_id IS NOT NULL THEN 'dropped'
+            WHEN {not bool(counted)} THEN 'no_cell'
+            {dated}ELSE 'by_definition' END AS state
+    FROM ({table_as_corrected(table, corrected, is_quarantined=False)}) AS t
+    LEFT JOIN ({counted or "SELECT NULL AS source_system, NULL AS record_id WHERE FALSE"}) AS counted
+        ON counted.source_system = t.source_system AND counted.record_id = t.record_id
+    LEFT JOIN (
+        SELECT DISTINCT source_system, record_id FROM lake.ops.quarantine
+        WHERE table_name = {quoted(table.full_name)}
+    ) AS aside ON aside.source_system = t.source_system AND aside.record_id = t.record_id
+    LEFT JOIN (
+        SELECT DISTINCT source_system, record_id FROM lake.ops.correction
+        WHERE table_name = {quoted(table.full_name)} AND column_name = '*' AND action = 'drop'
+    ) AS dropped ON dropped.source_system = t.source_system AND dropped.record_id = t.record_id"""
+
+
+def _counted_sql(reading: Reading, layout: Layout, table: Table, year: int) -> str:
+    """The records of a table that some cell of the form counts, as SQL; empty for a table that
+    no cell looks at."""
+    conditions: dict[str, dict[str, None]] = defaultdict(dict)
+    for cell in layout.cells.values():
+        if cell.measure and reading.measures[cell.measure].table == table.full_name:
+            conditions[cell.measure][cell.where] = None
+    return " UNION ".join(
+        f"SELECT source_system, record_id FROM {reading.measure(measure, Period.of_year(year))} "
+        f"WHERE {' OR '.join(f'({condition})' for condition in wanted)}"
+        for measure, wanted in conditions.items()
+    )
+
+
+def _standing(
+    reading: Reading, layout: Layout, table: Table, year: int
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    sql = standing_sql(reading, layout, table, year)
+    if sql is None:
+        return {}
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    loaded = reading.connection.execute(
+        "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), count(*) "
+        f"FROM lake.{table.full_name} GROUP BY ALL"
+    ).fetchall()
+    for source, resource, count in loaded:
+        found[(source, resource, table.name)] = {"loaded": count, "not_counted": {}}
+    for source, resource, state, count in reading.connection.execute(
+        f"SELECT source_system, resource, state, count(*) FROM ({sql}) GROUP BY ALL"
+    ).fetchall():
+        numbers = found[(source, resource, table.name)]
+        (numbers["not_counted"] if state in NOT_COUNTED else numbers)[state] = count
+        if state not in ("withdrawn", "unseen"):
+            numbers["in_force"] = numbers.get("in_force", 0) + count
+    return found
+
+
+# ---- the way in
+
+
+def _way_in(reading: Reading) -> dict[tuple[str, str, str], WayIn]:
+    rows = reading.connection.execute(
+        """
+        WITH moved AS (
+            SELECT source_system, unnest(map_entries(moved_from::MAP(VARCHAR, BIGINT))) AS one,
+                table_name
+            FROM lake.ops.load_list WHERE moved_from IS NOT NULL
+        ),
+        gone AS (
+            SELECT source_system, one.key AS list_name, table_name, sum(one.value) AS n
+            FROM moved GROUP BY ALL
+        )
+        SELECT l.source_system, l.resource, l.table_name, l.list_name,
+            sum(rows_fetched), sum(rows_not_selected), sum(rows_landed),
+            sum(rows_joined) + sum(rows_unchanged) + sum(rows_rejected_again),
+            sum(rows_conflicting), sum(rows_updated), sum(rows_inserted),
+            sum(rows_moved_in) - coalesce(any_value(gone.n), 0)
+        FROM lake.ops.load_list AS l LEFT JOIN gone USING (source_system, list_name, table_name)
+        GROUP BY ALL ORDER BY ALL
+        """
+    ).fetchall()
+    found: dict[tuple[str, str, str], WayIn] = {}
+    for source, resource, table, _, *numbers in rows:
+        key = (source, resource, table.removeprefix("core."))
+        before = asdict(found[key]).values() if key in found else [0] * len(numbers)
+        found[key] = WayIn(*(int(a) + int(b) for a, b in zip(before, numbers, strict=True)))
+    return found
+
+
+def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
+    """Open rejects by list, a record once; `overtaken` are landed rows that were rejected and
+    whose record was landed again in another state since."""
+    found: dict[tuple[str, str, str], dict[str, int]] = {}
+    for table in pulled_tables():
+        rows = reading.connection.execute(
+            f"""
+            WITH landed AS (
+                SELECT source_system, split_part(coalesce(origin, ''), '/', 2) AS landed_by,
+                    coalesce(record_id, origin, reject_id) AS record,
+                    any_value(record_id) AS record_id, load_id,
+                    bool_or(reject_status = 'open') AS is_open
+                FROM lake.ops.reject WHERE table_name = {quoted(table.full_name)}
+                GROUP BY source_system, landed_by, record, load_id
+            )
+            SELECT source_system, landed_by, count(*),
+                count(DISTINCT record) FILTER (is_open),
+                count(DISTINCT record) FILTER (is_open AND (source_system, record_id) NOT IN (
+                    SELECT (source_system, record_id) FROM lake.{table.full_name}
+                    WHERE removed_at IS NULL))
+            FROM landed GROUP BY ALL
+            """
+        ).fetchall()
+        for source, resource, landed, rejected, alone in rows:
+            found[(source, resource, table.name)] = {
+                "rejected": rejected,
+                "rejected_only": alone,
+                "overtaken": landed - rejected,
+            }
+    return found
+
+
+def _served(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
+    """What each source itself counts, beside what the lake held when it was asked: the newest
+    control totals of all its windows. Records without a date lie in no window."""
+    rows = reading.connection.execute(
+        """
+        WITH newest AS (
+            SELECT source_system, resource, max(compared_at) AS compared_at
+            FROM lake.ops.control_total GROUP BY ALL
+        ),
+        own AS (
+            SELECT source_system, resource, arg_max(table_name, started_at) AS table_name
+            FROM lake.ops.load GROUP BY ALL
+        )
+        SELECT source_system, resource, table_name, sum(source_count), sum(warehouse_count)
+        FROM lake.ops.control_total JOIN newest USING (source_system, resource, compared_at)
+        JOIN own USING (source_system, resource)
+        GROUP BY ALL
+        """
+    ).fetchall()
+    return {
+        (source, resource, table.removeprefix("core.")): {"served": int(a), "compared": int(b)}
+        for source, resource, table, a, b in rows
+    }
+
+
+# ---- the records behind a number
+
+
+@dataclass(frozen=True)
+class AccountRecord:
+    """A record of the account: where it is, and its state."""
+
+    source: str
+    resource: str
+    table: str
+    record_id: str
+    state: str
+
+
+def account_records(
+    reading: Reading,
+    layout: Layout,
+    year: int,
+    states: Sequence[str],
+    *,
+    source: str | None = None,
+    resource: str | None = None,
+    limit: int = 20,
+    offset: int = 0,
+) -> list[AccountRecord]:
+    """The loaded records whose state in a year's account is one of `states`, a page of them."""
+    selects = [
+        f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state FROM ({sql})"
+        for t in pulled_tables()
+        if (sql := standing_sql(reading, layout, t, year)) is not None
+    ]
+    rows = reading.connection.execute(
+        f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE list_contains($1, state) "
+        "AND ($2 IS NULL OR source_system = $2) AND ($3 IS NULL OR resource = $3) "
+        "ORDER BY ALL LIMIT $4 OFFSET $5",
+        [list(states), source, resource, limit, offset],
+    ).fetchall()
+    return [AccountRecord(*row) for row in rows]

@@ -1,0 +1,188 @@
+"""What the account of records says of an edition: equations that leave a gap, records that
+nobody has decided on, and whether the year is complete.
+
+An edition of a year that is not complete is a trial (试编); see `TRIAL`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+
+from expectations.balance import CheckResult
+from tasks.editions.account import Line, columns_of, dated_by, has_table, pulled_tables
+from tasks.editions.edition import RecordReference
+from warehouse.reading import Reading
+
+TRIAL = frozenset({"A4", "Y1", "Y2", "Y3"})
+"""Codes that make an edition a trial when they fail."""
+LAG = timedelta(days=2)
+"""How long after the year a pull must begin to have seen its late entries, where the source's
+own lag is not on record."""
+USUAL = 5
+"""A month in which last year had fewer records may well have none: at five, an empty month has
+a chance of less than one in a hundred."""
+
+Checked = tuple[CheckResult, tuple[RecordReference, ...]]
+_YEAR = re.compile(r"(?<!\d)(19\d\d|2[01]\d\d)(?=\D|[01]\d)")
+
+
+def account_checks(
+    reading: Reading, account: Iterable[Line], year: int, data_as_of: datetime
+) -> Iterator[Checked]:
+    """Each check of the account with the records behind it: A1–A4 the equations of each list,
+    A5 conflicts, A6 open rejects, Y1–Y3 whether the year is complete."""
+    for line in account:
+        yield from _equations(line)
+    yield _conflicts(reading, year)
+    yield _rejects(reading, year)
+    yield _is_over(year, data_as_of)
+    yield from _pulled_after(reading, year)
+    yield from _months(reading, year)
+
+
+def _equations(line: Line) -> Iterator[Checked]:
+    gaps: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    for code, written, gap in line.gaps():
+        gaps[code].append((written, gap))
+    for code, found in gaps.items():
+        broken = [(written, gap) for written, gap in found if gap]
+        said = broken or found
+        yield (
+            CheckResult(
+                code,
+                f"{code}.{line.name}.{line.table}",
+                "fail" if broken else "pass",
+                f"{line.name}({line.table}):"
+                + (";".join(f"{w.replace(' = ', ' ≠ ', 1)}" for w, _ in broken) or "账目相符"),
+                equation=";".join(written for written, _ in said),
+                gap=None,
+            ),
+            (),
+        )
+
+
+def _references(rows: Iterable[tuple[str, str, str | None, str]]) -> tuple[RecordReference, ...]:
+    return tuple(
+        RecordReference(table, source, record_id or "(无编号)", None, None, None, detail)
+        for table, source, record_id, detail in rows
+    )
+
+
+def _conflicts(reading: Reading, year: int) -> Checked:
+    """Records of which one landing held two states, as long as the row that was kept is the one
+    of that landing: nobody has said which is right."""
+    records: tuple[RecordReference, ...] = ()
+    if has_table(reading, "ops", "left_out"):
+        held = " UNION ALL ".join(
+            f"SELECT '{t.full_name}' AS table_name, source_system, record_id, load_id "
+            f"FROM lake.{t.full_name} WHERE removed_at IS NULL"
+            for t in pulled_tables()
+            if columns_of(reading, t)
+        )
+        records = _references(
+            reading.connection.execute(
+                f"""
+                SELECT h.table_name, o.source_system, o.record_id,
+                    '同一编号内容不同:' || min(coalesce(o.detail, o.origin))
+                FROM lake.ops.left_out AS o JOIN ({held}) AS h
+                    USING (source_system, record_id, load_id)
+                WHERE o.reason = 'conflicting' GROUP BY ALL ORDER BY ALL
+                """
+            ).fetchall()
+        )
+    told = f"{len(records)} 条记录的同一编号有不同内容" if records else "没有同编号而内容不同的记录"
+    return CheckResult("A5", "A5", "fail" if records else "pass", told), records
+
+
+def _rejects(reading: Reading, year: int) -> Checked:
+    """Open rejects that one of their dates, or the lack of any, can bring into the year."""
+    rows = reading.connection.execute(
+        "SELECT table_name, source_system, record_id, payload, "
+        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
+        "FROM lake.ops.reject WHERE reject_status = 'open' "
+        "GROUP BY table_name, source_system, record_id, payload ORDER BY ALL"
+    ).fetchall()
+    records = _references(
+        (table, source, record_id, f"退回:{why}")
+        for table, source, record_id, payload, why in rows
+        if touches(payload or "", year)
+    )
+    told = (
+        f"{len(records)} 条退回的记录可能属于本年度" if records else "没有可能属于本年度的退回记录"
+    )
+    return CheckResult("A6", "A6", "fail" if records else "pass", told), records
+
+
+def touches(payload: str, year: int) -> bool:
+    """Whether a rejected record may belong to a year: it names it, or no possible year at all."""
+    years = {int(found) for found in _YEAR.findall(payload)}
+    return not years or year in years
+
+
+def _is_over(year: int, data_as_of: datetime) -> Checked:
+    is_over = data_as_of.date() > date(year, 12, 31)
+    told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{year} 年度" + (
+        "已结束" if is_over else "尚未结束"
+    )
+    return CheckResult("Y1", "Y1", "pass" if is_over else "fail", told), ()
+
+
+def _pulled_after(reading: Reading, year: int) -> Iterator[Checked]:
+    """Whether each resource was pulled after the year and its lag."""
+    lag = "max(lag_hours)" if _has_lag(reading) else "NULL"
+    for source, resource, pulled_at, hours in reading.connection.execute(
+        f"SELECT source_system, resource, max(started_at), {lag} FROM lake.ops.load "
+        "WHERE load_status IN ('loaded', 'unchanged') GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        wait = LAG if hours is None else timedelta(hours=float(hours))
+        needed = datetime(year + 1, 1, 1) + wait
+        is_late = pulled_at >= needed
+        yield (
+            CheckResult(
+                "Y2",
+                f"Y2.{source}.{resource}",
+                "pass" if is_late else "fail",
+                f"{source}.{resource}:最近一次取数 {pulled_at:%Y-%m-%d %H:%M}"
+                + ("" if is_late else f",早于 {needed:%Y-%m-%d %H:%M}"),
+            ),
+            (),
+        )
+
+
+def _has_lag(reading: Reading) -> bool:
+    described = reading.connection.execute("DESCRIBE lake.ops.load").fetchall()
+    return any(row[0] == "lag_hours" for row in described)
+
+
+def _months(reading: Reading, year: int) -> Iterator[Checked]:
+    """Months in which last year had records as usual, and this year has none, by list."""
+    for table in pulled_tables():
+        on = dated_by(table)
+        if on is None or table.full_name not in reading.loaded_tables:
+            continue
+        rows = reading.connection.execute(
+            f"""
+            SELECT source_system, split_part(coalesce(origin, ''), '/', 2) AS resource,
+                list(month ORDER BY month) FILTER (before >= {USUAL} AND now = 0)
+            FROM (
+                SELECT source_system, origin, month({on}) AS month,
+                    count(*) FILTER (year({on}) = {year}) AS now,
+                    count(*) FILTER (year({on}) = {year - 1}) AS before
+                FROM (SELECT source_system, {on}, concat('/', split_part(coalesce(origin, ''), '/', 2))
+                        AS origin FROM lake.{table.full_name}
+                    WHERE {on} >= DATE '{year - 1}-01-01' AND {on} < DATE '{year + 1}-01-01')
+                GROUP BY ALL
+            )
+            GROUP BY ALL ORDER BY ALL
+            """
+        ).fetchall()
+        for source, resource, months in rows:
+            listed = "、".join(f"{month}月" for month in months or ())
+            told = f"{listed}没有记录,而上年同月有" if months else "上年有记录的月份本年都有"
+            key = ".".join(filter(None, ("Y3", source, resource, table.name)))
+            name = ".".join(filter(None, (source, resource)))
+            status = "fail" if months else "pass"
+            yield CheckResult("Y3", key, status, f"{name}({table.name}):{told}"), ()  # type: ignore[arg-type]

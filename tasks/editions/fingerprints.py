@@ -1,0 +1,38 @@
+"""Fingerprints: what an edition's figures and findings come to, in one short text each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any
+
+from tasks.editions.edition import Finding
+from warehouse.numbers import number
+
+
+def cell_hash(cells: Any) -> str:
+    """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, sorted."""
+    digest = sha256()
+    for (organ_id, scope), figures in sorted(cells.items()):
+        for key, figure in sorted(figures.items()):
+            written = "\t".join(map(number, (figure.value, figure.numerator, figure.denominator)))
+            digest.update(f"{organ_id}\t{scope}\t{key}\t{written}\n".encode())
+    return digest.hexdigest()
+
+
+def findings_hash(findings: Sequence[Finding]) -> str:
+    """The fingerprint of what every check came to: all that is kept of it, and of each record
+    it names."""
+    digest = sha256()
+    for written in sorted(map(_written, findings)):
+        digest.update(f"{written}\n".encode())
+    return digest.hexdigest()
+
+
+def _written(f: Finding) -> str:
+    parts = [f.organ_id, f.key, f.code, f.severity, f.status, f.message, f.equation]
+    parts += [number(f.gap), str(f.record_count)]
+    for r in f.records:
+        place = (r.table, r.source_system, r.record_id, r.organ_id or "", str(r.record_on or ""))
+        parts.append("\t".join((*place, r.detail)))
+    return "\t".join(parts)

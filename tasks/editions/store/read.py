@@ -1,0 +1,264 @@
+"""Editions read back from the lake, whole or for one organ."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from tasks.editions.definitions import Definitions
+from tasks.editions.edition import (
+    Approval,
+    CellValue,
+    Edition,
+    Finding,
+    Organ,
+    RecordReference,
+    Scope,
+    Series,
+    in_order,
+    record_order,
+)
+from tasks.editions.fingerprints import cell_hash, findings_hash
+from tasks.editions.store.rows import EditionRow, edition_rows, editions_of, find_row
+from warehouse.errors import EntryError
+from warehouse.form import ANNUAL_REPORT, Form
+from warehouse.lake import Connection, Lake
+from warehouse.period import Period
+from warehouse.reading import Reading
+
+Cells = dict[tuple[str, Scope], dict[str, CellValue]]
+
+
+class NoEdition(EntryError):
+    """There is no such edition; the message says how to make one."""
+
+
+def load_edition(
+    lake: Lake, edition_id: str, *, organ_id: str | None = None, with_figures: bool = True
+) -> Edition:
+    """Read an edition back as it was built.
+
+    With `organ_id` only that organ's figures are read, without `with_figures` none, which is
+    quick. Raises NoEdition, which names those there are.
+    """
+    with lake.read() as connection:
+        rows = edition_rows(connection)
+        row = next((r for r in rows if r.edition_id == edition_id), None)
+        if row is None:
+            known = "、".join(r.edition_id for r in rows)
+            told = f"现有版次:{known}" if known else "还没有任何版次"
+            raise NoEdition(f"没有版次 {edition_id}。{told}")
+        return read_row(connection, row, organ_id, with_figures=with_figures)
+
+
+def newest_edition(
+    lake: Lake,
+    form: Form,
+    period: Period,
+    *,
+    organ_id: str | None = None,
+    with_figures: bool = True,
+) -> Edition:
+    """The newest edition of a report, read as `load_edition` does. Raises NoEdition."""
+    with lake.read() as connection:
+        found = editions_of(connection, form.key, period)
+        if not found:
+            option = "" if form.key == ANNUAL_REPORT else f" --form {form.key}"
+            raise NoEdition(
+                f"还没有{form.named(period)}的版次。请先运行 nianbao year-end {period.key}{option}"
+            )
+        return read_row(connection, found[0], organ_id, with_figures=with_figures)
+
+
+def read_row(
+    connection: Connection,
+    row: EditionRow,
+    organ_id: str | None = None,
+    *,
+    with_figures: bool = True,
+) -> Edition:
+    """The edition of a row; see `load_edition`."""
+    text = connection.execute(
+        "SELECT definitions FROM lake.yearly.edition WHERE edition_id = ?", [row.edition_id]
+    ).fetchone()
+    assert text is not None
+    kept = json.loads(text[0])
+    definitions = Definitions.from_data(kept)
+    organs = tuple(Organ(**organ) for organ in kept["organs"])
+    return Edition(
+        id=row.edition_id,
+        number=row.edition_number,
+        status=row.edition_status,
+        form=definitions.parsed_form,
+        period=row.period,
+        layout=definitions.parsed_layout,
+        snapshot=row.lake_snapshot,
+        data_as_of=row.data_as_of,
+        built_at=row.built_at,
+        cell_hash=row.cell_hash,
+        definition_hash=row.definition_hash,
+        root=organs[0],
+        organs=organs,
+        cells=_read_cells(connection, row.edition_id, organ_id) if with_figures else {},
+        findings=_read_findings(connection, row.edition_id, organs),
+        last_year={k: _cell_value(v) for k, v in kept["last_year"].items()},
+        series=tuple(
+            Series(s["key"], s["title"], s["unit"], tuple((p[0], p[1], p[2]) for p in s["points"]))
+            for s in kept["series"]
+        ),
+        is_synthetic=definitions.is_synthetic,
+        reason=row.reason,
+        software=row.software_version,
+        definitions=definitions,
+    )
+
+
+def with_all_records(lake: Lake, edition: Edition) -> Edition:
+    """The edition with every record behind its open findings, where it held the first only.
+
+    An edition that is not stored in the lake stays as it is.
+    """
+    short = {(f.organ_id, f.key) for f in edition.open_findings if f.record_count > len(f.records)}
+    if not short or not lake.exists():
+        return edition
+    with lake.read() as connection:
+        stored = _read_records(connection, edition.id, edition.organs)
+    findings = tuple(
+        replace(f, records=more)
+        if (f.organ_id, f.key) in short
+        and len(more := stored.get((f.organ_id, f.key), ())) > len(f.records)
+        else f
+        for f in edition.findings
+    )
+    return replace(edition, findings=findings)
+
+
+def _cell_value(values: Sequence[str | None]) -> CellValue:
+    return CellValue(*(None if v is None else Decimal(v) for v in values))
+
+
+def _read_cells(connection: Connection, edition_id: str, organ_id: str | None) -> Cells:
+    cells: Cells = defaultdict(dict)
+    condition, values = ("AND organ_id = ?", [organ_id]) if organ_id else ("", [])
+    for organ, scope, key, *figure in connection.execute(
+        "SELECT organ_id, scope, cell, value, numerator, denominator FROM lake.yearly.cell "
+        f"WHERE edition_id = ? {condition}",
+        [edition_id, *values],
+    ).fetchall():
+        cells[(organ, scope)][key] = CellValue(*figure)
+    return dict(cells)
+
+
+def _read_records(
+    connection: Connection, edition_id: str, organs: Sequence[Organ]
+) -> dict[tuple[str, str], tuple[RecordReference, ...]]:
+    """The records behind an edition's findings by (organ id, check key)."""
+    names = {organ.id: organ.name for organ in organs}
+    records: dict[tuple[str, str], list[RecordReference]] = defaultdict(list)
+    for organ, key, table, source, record_id, owner, on, detail in connection.execute(
+        "SELECT organ_id, check_key, table_name, source_system, record_id, record_organ_id, "
+        "record_on, coalesce(detail, '') FROM lake.yearly.check_record WHERE edition_id = ?",
+        [edition_id],
+    ).fetchall():
+        records[(organ, key)].append(
+            RecordReference(table, source, record_id, owner, names.get(owner), on, detail)
+        )
+    return {place: tuple(sorted(found, key=record_order)) for place, found in records.items()}
+
+
+def _read_findings(
+    connection: Connection, edition_id: str, organs: Sequence[Organ]
+) -> tuple[Finding, ...]:
+    names = {organ.id: organ.name for organ in organs}
+    records = _read_records(connection, edition_id, organs)
+    rows = connection.execute(
+        "SELECT code, check_key, organ_id, severity, check_status, message, coalesce(equation, ''), "
+        "gap, record_count FROM lake.yearly.check_result WHERE edition_id = ?",
+        [edition_id],
+    ).fetchall()
+    found = (
+        Finding(
+            code=code,
+            key=key,
+            organ_id=organ,
+            organ_name=names.get(organ, organ),
+            severity=severity,
+            status=status,
+            message=message,
+            equation=equation,
+            gap=gap,
+            records=records.get((organ, key), ()),
+            record_count=count,
+        )
+        for code, key, organ, severity, status, message, equation, gap, count in rows
+    )
+    return in_order(found, organs)
+
+
+def kept_approval(lake: Lake, edition_id: str) -> Approval | None:
+    """The approval of an edition as the lake keeps it; None for one never published."""
+    with lake.read() as connection:
+        row = find_row(connection, edition_id)
+        if row is None or row.approved_at is None:
+            return None
+        before = [
+            r.edition_id
+            for r in editions_of(connection, row.form, row.period)
+            if r.edition_number < row.edition_number and r.approved_at
+        ]
+        answers = connection.execute(
+            "SELECT organ_id, check_key, verdict FROM yearly.check_result "
+            "WHERE edition_id = ? AND verdict IS NOT NULL",
+            [edition_id],
+        ).fetchall()
+    return Approval(
+        approver=row.approved_by,
+        approved_at=row.approved_at,
+        statement=row.statement,
+        built_by=row.built_by,
+        replaces=before[0] if before else None,
+        answers={(organ, key): reason for organ, key, reason in answers},
+    )
+
+
+def published_figures(
+    connection: Connection, form: str, period: Period, organ_id: str
+) -> dict[str, CellValue]:
+    """One organ's rolled-up figures in the published edition of a report; empty when none is."""
+    row = next((r for r in editions_of(connection, form, period) if r.is_published), None)
+    if row is None:
+        return {}
+    return _read_cells(connection, row.edition_id, organ_id).get((organ_id, "rolled_up"), {})
+
+
+def changed_rows(lake: Lake, edition_id: str) -> list[str]:
+    """Tables of the lake whose rows of an edition no longer give the fingerprints that were
+    taken when it was built. What an earlier version fingerprinted otherwise is left out."""
+    edition = load_edition(lake, edition_id)
+    with lake.read() as connection:
+        row = find_row(connection, edition_id)
+    assert row is not None
+    definitions = edition.definitions
+    is_complete = definitions is not None and not definitions.not_kept
+    found = []
+    if cell_hash(edition.cells) != edition.cell_hash:
+        found.append("yearly.cell")
+    if is_complete and findings_hash(edition.findings) != row.findings_hash:
+        found.append("yearly.check_result")
+    if is_complete and definitions and definitions.fingerprint != edition.definition_hash:
+        found.append("yearly.edition")
+    return found
+
+
+def figures_besides_tables(connection: Connection, edition: Edition) -> dict[str, Any]:
+    """What decides an edition besides core tables, corrections and quarantine: which tables
+    were ever loaded, and what was published for the year before."""
+    loaded = Reading(connection, 0).loaded_tables
+    before = published_figures(
+        connection, edition.form.key, edition.period.year_before, edition.root.id
+    )
+    return {"ops.load": loaded, "yearly.edition": before}

@@ -1,0 +1,75 @@
+"""What an operator reads of a publication and of the lake's upkeep, as Markdown."""
+
+from __future__ import annotations
+
+from tasks.editions.compare import Comparison
+from tasks.publish.maintain import Maintained
+from tasks.publish.publish import Published
+from tasks.render.markdown import code, escaped, page, table
+from tasks.render.operator import told_against_earlier
+from tasks.render.words import document_title
+
+
+def publication(published: Published, base_url: str) -> str:
+    """What was published, by whom, with which answers, and what it replaces."""
+    edition = published.edition
+    rows = [
+        ["报告", escaped(document_title(edition))],
+        ["版次", escaped(edition.id)],
+        ["批准人", escaped(published.approver)],
+        ["批准时间", f"{published.approved_at:%Y-%m-%d %H:%M}(北京时间)"],
+        ["批准意见", escaped(published.statement)],
+        ["数据", escaped(published.staleness)],
+        ["数据快照", f"第 {edition.snapshot} 号"],
+        ["单元格指纹", code(edition.cell_hash)],
+        ["文件清单指纹", code(published.manifest_hash)],
+    ]
+    if published.replaced:
+        rows.insert(2, ["替代", f"版次 {escaped(published.replaced)}:{escaped(edition.reason)}"])
+    parts = ["# 已发布\n", table(["项目", "内容"], rows)]
+    parts.append("文件已冻结为只读。更正须另编新版并写明理由。\n")
+    names = sorted(path.name for path in published.folder.iterdir())
+    shown = [[f"[{n}]({base_url}/{n})" if base_url else code(n)] for n in names]
+    parts += ["## 文件\n", f"文件夹:{code(str(published.folder))}\n", table(["文件"], shown)]
+    if published.answers:
+        findings = {(f.organ_id, f.key): f for f in edition.findings}
+        answered = [
+            [f.code, escaped(f.organ_name), escaped(f.message), escaped(reason)]
+            for place, reason in published.answers.items()
+            for f in (findings[place],)
+        ]
+        parts += ["## 对阻断问题的答复\n", table(["规则", "机关", "问题", "答复"], answered)]
+    if published.replaced:
+        comparison = Comparison(published.replaced, True, published.differences)
+        parts += ["## 与上一已发布版次逐格比较\n", told_against_earlier(edition, comparison)]
+    return page(parts)
+
+
+def maintenance(done: Maintained) -> str:
+    """What was tidied, and whether published files are as they were signed for."""
+    rows = [
+        ["快照", f"{done.snapshots_before:,}", f"{done.snapshots_after:,}"],
+        ["数据文件", f"{done.files_before:,}", f"{done.files_after:,}"],
+        [
+            "占用(MB)",
+            f"{done.bytes_before / 1_000_000:,.1f}",
+            f"{done.bytes_after / 1_000_000:,.1f}",
+        ],
+    ]
+    parts = [
+        "# 整理\n",
+        table(["项目", "整理前", "整理后"], rows, numbers=2),
+        f"版次引用的快照 {done.pinned} 个,一律保留。不再需要的文件一天后删除,以免有人正在读取。\n",
+    ]
+    if done.leftovers:
+        parts.append(f"清除中断运行留下的临时文件夹 {done.leftovers} 个。\n")
+    if done.changed_editions:
+        parts.append("## 已发布的文件被改动\n")
+        rows = [
+            [code(id_), "、".join(map(code, names))] for id_, names in done.changed_editions.items()
+        ]
+        parts.append(table(["版次", "文件"], rows))
+        parts.append("请从备份恢复这些文件,并查明原因。\n")
+    else:
+        parts.append("已发布版次的文件都与批准时的指纹相符。\n")
+    return page(parts)

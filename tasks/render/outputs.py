@@ -1,0 +1,55 @@
+"""The files of an edition, one row a file: to add an output, write it and add its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.editions.edition import Edition
+from tasks.render import data_files, html, word, workbook
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file: `words` say what it is, with {report} for the form's short title; `use` what an
+    operator does with it first, where he does. `write` writes it for an edition; the same
+    edition gives the same bytes."""
+
+    name: str
+    words: str
+    write: Callable[[Edition, Path], None]
+    use: tuple[str, str] | None = None
+
+    def title(self, edition: Edition) -> str:
+        """What it is, for this edition."""
+        return self.words.format(report=edition.form.short_title)
+
+
+# In the order in which an operator wants them.
+OUTPUTS = (
+    Output(
+        "tables.xlsx",
+        "报表（Excel，可直接打印归档）",
+        workbook.write,
+        use=("Excel 报表", "可直接打印归档"),
+    ),
+    Output(
+        "report.docx",
+        "{report}（Word，可续写文字部分）",
+        word.write,
+        use=("Word 报告", "可续写文字部分"),
+    ),
+    Output(
+        "report.html",
+        "报表与核对说明（网页，离线打开，可逐数查看口径）",
+        html.write,
+        use=("网页报告", "可离线打开，可逐数查看口径与记录"),
+    ),
+    Output("cells.csv", "全部单元格（CSV）", data_files.write_cells_csv),
+    Output("cells.parquet", "全部单元格（Parquet）", data_files.write_cells_parquet),
+    Output("cells.json", "全部单元格（JSON）", data_files.write_cells_json),
+    Output("findings.csv", "核对结果（CSV）", data_files.write_findings_csv),
+    Output("finding_records.csv", "核对所涉记录（CSV）", data_files.write_finding_records_csv),
+    Output("findings.json", "核对结果及所涉记录（JSON）", data_files.write_findings_json),
+)
