@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.audit.document import plain
+from tasks.audit.characters import plain
 from warehouse.disk import yaml_of
 from warehouse.form import layout_names, load_layout
 
