@@ -114,6 +114,14 @@ def is_loaded(reading: Reading, cell: Cell) -> bool:
     )
 
 
+def weights_sql(cells: Iterable[Cell]) -> list[str]:
+    """SQL of what a record adds to each cell, over rows grouped by record."""
+    return [
+        f"coalesce(sum(CAST({cell.quantity or 1} AS DECIMAL(24, 6))) FILTER (WHERE {cell.where}), 0)"
+        for cell in cells
+    ]
+
+
 def _aggregate(cell: Cell) -> str:
     return f"sum({cell.quantity})" if cell.quantity else "count(*)"
 

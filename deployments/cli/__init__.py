@@ -29,6 +29,7 @@ COMMANDS = (
     ("rebuild", "deployments.cli.rebuild", "rebuild"),
     ("tables", "deployments.cli.figures", "tables"),
     ("explain", "deployments.cli.figures", "explain"),
+    ("diff", "deployments.cli.differences", "diff"),
     ("audit", "deployments.cli.audit", "audit"),
     ("status", "deployments.cli.state", "status"),
     ("doctor", "deployments.cli.state", "doctor"),

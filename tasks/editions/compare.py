@@ -1,4 +1,4 @@
-"""Compare two editions of a report year, cell by cell."""
+"""Compare two editions of a report, cell by cell."""
 
 from __future__ import annotations
 
@@ -9,18 +9,26 @@ from decimal import Decimal
 from pathlib import Path
 
 from tasks.editions.edition import CellValue, Edition, Scope
+from tasks.editions.figures import number as printed
 from tasks.editions.store import earlier_editions, load_edition
 from warehouse.lake import Lake
+from warehouse.layout import Cell
 from warehouse.numbers import number
 
 SCOPE_LABELS: dict[Scope, str] = {"own": "本机关", "rolled_up": "含所属"}
-COLUMNS = ("organ_id", "organ_name", "scope", "cell", "label", "before", "after", "difference")
+COLUMNS = (
+    *("organ_id", "organ_name", "scope", "cell", "label"),
+    *("before", "after", "difference", "note"),
+)
 
 
 @dataclass(frozen=True)
 class CellDifference:
-    """A figure that is another in the later edition, be it only in numerator or denominator;
-    its value is None where an edition does not have it."""
+    """A figure that is another in the later edition, be it only in numerator or denominator.
+
+    `before` and `after` are the figures as they are printed everywhere; None where an edition
+    does not have it.
+    """
 
     organ_id: str
     organ_name: str
@@ -29,14 +37,34 @@ class CellDifference:
     label: str
     figure_before: CellValue
     figure_after: CellValue
+    declared: Cell | None = None
+
+    def _printed(self, figure: CellValue) -> Decimal | None:
+        return printed(self.declared, figure) if self.declared else figure.value
 
     @property
     def before(self) -> Decimal | None:
-        return self.figure_before.value
+        return self._printed(self.figure_before)
 
     @property
     def after(self) -> Decimal | None:
-        return self.figure_after.value
+        return self._printed(self.figure_after)
+
+    @property
+    def is_in_value(self) -> bool:
+        """Whether the printed figure is another; else only its numerator or denominator is."""
+        return self.before != self.after
+
+    @property
+    def note(self) -> str:
+        """What a reader of equal figures must know: the sides of a rate that has not moved."""
+        if self.is_in_value:
+            return ""
+        sides = (
+            f"{number(f.numerator, '缺')} ÷ {number(f.denominator, '缺')}"
+            for f in (self.figure_before, self.figure_after)
+        )
+        return f"数字相同,只有分子、分母不同:{' → '.join(sides)}"
 
     @property
     def difference(self) -> Decimal | None:
@@ -68,6 +96,7 @@ def compare(edition: Edition, before: Cells) -> list[CellDifference]:
                         cell.full_label if cell else key,
                         was,
                         is_,
+                        cell,
                     )
                 )
     places = {key: position for position, key in enumerate(edition.layout.cells)}
@@ -111,4 +140,4 @@ def write_csv(differences: Sequence[CellDifference], path: Path) -> None:
         for d in differences:
             values = (d.before, d.after, d.difference)
             figures = ["" if value is None else number(value) for value in values]
-            writer.writerow([d.organ_id, d.organ_name, d.scope, d.cell, d.label, *figures])
+            writer.writerow([d.organ_id, d.organ_name, d.scope, d.cell, d.label, *figures, d.note])

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from tasks.editions.edition import CellValue, Organ, Scope
 from warehouse.cells import OrganFilter, is_loaded, own_figures
@@ -43,6 +44,15 @@ class Tree:
             if organ.parent_id in inside:
                 inside.add(organ.id)
         return sorted(inside)
+
+    def answers_for(self, organ_id: str | None) -> str:
+        """The organ that answers for the records of an organ; the root for unknown ones."""
+        answers = self.stands_for.get(organ_id, organ_id) if organ_id else None
+        return answers if answers in self.ids else self.root.id
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        return frozenset(organ.id for organ in self.organs)
 
     def record_organs(self, organ_id: str, scope: Scope = "rolled_up") -> OrganFilter:
         """Whose records an organ's figures hold. The root answers for unknown organs too."""
@@ -116,11 +126,9 @@ def tabulate(
     the root, so the city's totals lose nothing (the rules name such records).
     """
     tree = read_tree(reading, period)
-    known = {organ.id for organ in tree.organs}
     own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
     for organ_id, values in own_figures(reading, layout.cells.values(), period).items():
-        answers = tree.stands_for.get(organ_id, organ_id) if organ_id else tree.root.id
-        target = own[answers if answers in known else tree.root.id]
+        target = own[tree.answers_for(organ_id)]
         for key, value in values.items():
             target[key] += value
     rolled = {organ_id: defaultdict(Decimal, values) for organ_id, values in own.items()}

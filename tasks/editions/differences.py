@@ -1,0 +1,352 @@
+"""Differences told by records: which records make one edition's figures others than another's.
+
+Both editions are looked at as they were built: each at its own snapshot, by its own measures
+and layout. What a record weighs in a cell is compared record by record, so that what cancels
+out in every cell is found as well.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+from tasks.editions.compare import CellDifference, compare
+from tasks.editions.edition import Edition, Organ
+from tasks.editions.tabulate import Tree, read_tree
+from warehouse.cells import is_loaded, weights_sql
+from warehouse.errors import EntryError
+from warehouse.lake import Connection, Lake, in_memory
+from warehouse.layout import Layout
+from warehouse.numbers import json_number
+from warehouse.reading import Reading, reading
+from warehouse.sql import named, quoted
+from warehouse.tables import table
+
+Change = Literal["added", "removed", "changed"]
+CHANGE_LABELS: dict[Change, str] = {"added": "新增", "removed": "撤去", "changed": "变动"}
+Term = tuple[str, int]
+"""A record-based cell, and how many years back it counts."""
+Key = tuple[str, str, str]
+"""A record: table, source system, record id."""
+
+
+class NotComparable(EntryError):
+    """The two editions are not of one report; the message names both."""
+
+
+@dataclass
+class _Side:
+    """What a record is in one edition: the organ that answers for it, its weight by term."""
+
+    organ: str | None = None
+    weights: dict[Term, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ChangedRecord:
+    """A record that is another, or weighs otherwise, in the later edition. `columns` are its
+    values before and after; `weight` what it adds to the figure under which it is listed."""
+
+    table: str
+    source_system: str
+    record_id: str
+    change: Change
+    columns: Mapping[str, tuple[str | None, str | None]]
+    weight: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class CellRecords:
+    """A figure that differs, and the records that make the difference."""
+
+    difference: CellDifference
+    records: tuple[ChangedRecord, ...]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Two editions of a report compared for one organ and those below it. `definitions` names
+    what decides the figures besides the records, and is another; `records_only` are records
+    that changed, and cancel out in every figure."""
+
+    before: str
+    after: str
+    organ: Organ
+    definitions: tuple[str, ...]
+    cells: tuple[CellRecords, ...]
+    records_only: tuple[ChangedRecord, ...]
+
+
+def differences(
+    lake: Lake, before: Edition, after: Edition, *, organ_id: str | None = None
+) -> Differences:
+    """What differs between two editions of one report, told by records.
+
+    Raises NotComparable for editions of different reports or an unknown organ, LakeError where
+    a snapshot is gone.
+    """
+    if before.reference != after.reference:
+        raise NotComparable(
+            f"版次 {before.id}({before.report_name})与 {after.id}({after.report_name})"
+            "不是同一种报表的同一年度,不能逐格比较"
+        )
+    organ = next((o for o in after.organs if o.id == (organ_id or after.root.id)), None)
+    if organ is None:
+        raise NotComparable(f"版次 {after.id} 中没有机关 {organ_id}。机关编号见 organs.csv")
+    found, trees = _records(lake, before, after)
+    inside = [set(tree.subtree(organ.id)) for tree in trees]
+    weighed = {
+        key: _weights(sides, inside) for key, sides in found.items() if _is_inside(sides, inside)
+    }
+    told = _columns(lake, before, after, weighed)
+    cells, listed = [], set()
+    for difference in compare(after, before.cells):
+        if (difference.organ_id, difference.scope) != (organ.id, "rolled_up"):
+            continue
+        terms = set(_terms(before.layout, difference.cell)) | set(
+            _terms(after.layout, difference.cell)
+        )
+        here = {key: [w[term] for term in terms if w.get(term)] for key, w in weighed.items()}
+        behind = tuple(_record(key, told[key], sum(w)) for key, w in here.items() if w)
+        listed |= {key for key, w in here.items() if w}
+        cells.append(CellRecords(difference, behind))
+    only = tuple(_record(key, told[key]) for key in weighed if key not in listed and told[key][1])
+    was, is_ = before.definitions, after.definitions
+    changed = tuple(was.changed(is_)) if was and is_ else ()
+    return Differences(before.id, after.id, organ, changed, tuple(cells), only)
+
+
+def _record(
+    key: Key,
+    told: tuple[Change, Mapping[str, tuple[str | None, str | None]]],
+    weight: Decimal | int | None = None,
+) -> ChangedRecord:
+    return ChangedRecord(*key, *told, None if weight is None else Decimal(weight))
+
+
+def _is_inside(sides: Sequence[_Side], inside: Sequence[set[str]]) -> bool:
+    return any(side.organ in organs for side, organs in zip(sides, inside, strict=True))
+
+
+def _weights(sides: Sequence[_Side], inside: Sequence[set[str]]) -> dict[Term, Decimal]:
+    """What a record weighs more in the later edition, within some organs."""
+    found: dict[Term, Decimal] = defaultdict(Decimal)
+    for side, organs, sign in zip(sides, inside, (-1, 1), strict=True):
+        if side.organ in organs:
+            for term, weight in side.weights.items():
+                found[term] += sign * weight
+    return {term: weight for term, weight in found.items() if weight}
+
+
+def _terms(layout: Layout, key: str, years_back: int = 0) -> Iterator[Term]:
+    """The record-based cells that a figure rests on."""
+    cell = layout.cells.get(key)
+    if cell is None:
+        return
+    if cell.measure:
+        yield key, years_back
+    for part in (*cell.parts, *(cell.ratio or ())):
+        yield from _terms(layout, part, years_back)
+    if cell.change_on_year:
+        yield from _terms(layout, cell.change_on_year, years_back)
+    for part in filter(None, (cell.change_on_year, cell.last_year)):
+        # Last year's own last year is not looked at: an edition holds one year back.
+        if not years_back:
+            yield from _terms(layout, part, 1)
+
+
+def _records(
+    lake: Lake, before: Edition, after: Edition
+) -> tuple[dict[Key, tuple[_Side, _Side]], tuple[Tree, Tree]]:
+    """Every record that is another, or weighs otherwise, and the organs of both editions."""
+    found: dict[Key, tuple[_Side, _Side]] = {}
+    with tempfile.TemporaryDirectory(prefix="nianbao-differences-") as folder:
+        exports = [
+            _export(lake, edition, Path(folder) / side)
+            for side, edition in (("before", before), ("after", after))
+        ]
+        trees = tuple(tree for _, tree in exports)
+        with in_memory() as connection:
+            for name in sorted({n for written, _ in exports for n in written}):
+                sides = [written.get(name) for written, _ in exports]
+                _compare_files(connection, sides, trees, found)
+    return found, (trees[0], trees[1])
+
+
+@dataclass(frozen=True)
+class _File:
+    """The records of a measure as written: what each weighs, a column `w<n>` a term."""
+
+    path: Path
+    table: str
+    terms: tuple[Term, ...]
+
+
+def _export(lake: Lake, edition: Edition, folder: Path) -> tuple[dict[str, _File], Tree]:
+    """Write what every record weighs in an edition, a file a measure and year."""
+    folder.mkdir()
+    wanted: dict[tuple[str, int], dict[Term, None]] = defaultdict(dict)
+    for key in edition.layout.cells:
+        for term in _terms(edition.layout, key):
+            wanted[(str(edition.layout.cells[term[0]].measure), term[1])][term] = None
+    assert edition.definitions is not None
+    declared = edition.definitions.parsed_measures
+    written = {}
+    with reading(lake, edition.snapshot, declared=declared) as opened:
+        tree = read_tree(opened, edition.period)
+        for (measure, years_back), terms in wanted.items():
+            cells = [edition.layout.cells[key] for key, _ in terms]
+            if not is_loaded(opened, cells[0]):
+                continue
+            period = edition.period.year_before if years_back else edition.period
+            path = folder / f"{measure}-{years_back}.parquet"
+            columns = ", ".join(f"{sql} AS w{at}" for at, sql in enumerate(weights_sql(cells)))
+            opened.connection.execute(
+                f"COPY (SELECT source_system, record_id, min(organ_id) AS organ_id, "
+                f"{_fingerprint(opened, declared[measure].table)} AS mark, {columns} "
+                f"FROM {opened.measure(measure, period)} AS m GROUP BY source_system, record_id) "
+                f"TO {quoted(path)} (FORMAT parquet)"
+            )
+            written[path.stem] = _File(path, declared[measure].table, tuple(terms))
+    return written, tree
+
+
+def _fingerprint(opened: Reading, name: str) -> str:
+    """SQL: what a record's own row comes to, as figures see it."""
+    columns = ", ".join(f"t.{c}" for c in _told_columns(name))
+    return (
+        f"(SELECT any_value(hash(row({columns}))) FROM {name} AS t "
+        "WHERE t.source_system = m.source_system AND t.record_id = m.record_id)"
+    )
+
+
+def _told_columns(name: str) -> list[str]:
+    return [*(column.name for column in table(name).business_columns), "removed_at"]
+
+
+def _compare_files(
+    connection: Connection,
+    files: Sequence[_File | None],
+    trees: Sequence[Tree],
+    found: dict[Key, tuple[_Side, _Side]],
+) -> None:
+    """Join a measure's records of both editions, and keep those that differ."""
+    sources, weights = [], []
+    for name, file in zip("ba", files, strict=True):
+        sources.append(
+            f"(SELECT * FROM read_parquet({quoted(file.path)})) AS {name}"
+            if file
+            else "(SELECT NULL AS source_system, NULL AS record_id, NULL AS organ_id, "
+            f"NULL AS mark WHERE FALSE) AS {name}"
+        )
+        given = enumerate(file.terms if file else ())
+        weights.append({term: f"coalesce({name}.w{at}, 0)" for at, term in given})
+    terms = list(dict.fromkeys([*weights[0], *weights[1]]))
+    pairs = [(weights[0].get(term, "0"), weights[1].get(term, "0")) for term in terms]
+    differs = " OR ".join(
+        ["b.organ_id IS DISTINCT FROM a.organ_id", "b.mark IS DISTINCT FROM a.mark"]
+        + [f"{was} <> {is_}" for was, is_ in pairs]
+    )
+    counts = " OR ".join(f"{was} <> 0 OR {is_} <> 0" for was, is_ in pairs)
+    listed = ", ".join(f"{was}, {is_}" for was, is_ in pairs)
+    of = next(file.table for file in files if file)
+    for source, record_id, *rest in connection.execute(
+        "SELECT coalesce(b.source_system, a.source_system), coalesce(b.record_id, a.record_id), "
+        f"b.organ_id, a.organ_id, {listed} FROM {sources[0]} FULL JOIN {sources[1]} "
+        "ON b.source_system = a.source_system AND b.record_id = a.record_id "
+        f"WHERE ({differs}) AND ({counts}) ORDER BY 1, 2"
+    ).fetchall():
+        sides = found.setdefault((of, source, record_id), (_Side(), _Side()))
+        for at, (side, tree) in enumerate(zip(sides, trees, strict=True)):
+            values = {t: Decimal(rest[2 + 2 * n + at]) for n, t in enumerate(terms)}
+            if any(values.values()):
+                side.organ = tree.answers_for(rest[at])
+                side.weights.update({term: value for term, value in values.items() if value})
+
+
+def _columns(
+    lake: Lake, before: Edition, after: Edition, keys: Iterable[Key]
+) -> dict[Key, tuple[Change, dict[str, tuple[str | None, str | None]]]]:
+    """What happened to each record, and the values that are others now."""
+    by_table: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for name, source, record_id in keys:
+        by_table[name].append((source, record_id))
+    was, is_ = (_rows(lake, edition, by_table) for edition in (before, after))
+    told: dict[Key, tuple[Change, dict[str, tuple[str | None, str | None]]]] = {}
+    for name, ids in by_table.items():
+        for source, record_id in ids:
+            key = (name, source, record_id)
+            old, new = was.get(key, {}), is_.get(key, {})
+            columns = {
+                column: (old.get(column), new.get(column))
+                for column in _told_columns(name)
+                if old.get(column) != new.get(column)
+            }
+            told[key] = (_change(old, new), columns)
+    return told
+
+
+def _change(old: Mapping[str, Any], new: Mapping[str, Any]) -> Change:
+    if not old or (old.get("removed_at") and not new.get("removed_at")):
+        return "added"
+    if not new or (new.get("removed_at") and not old.get("removed_at")):
+        return "removed"
+    return "changed"
+
+
+def _rows(
+    lake: Lake, edition: Edition, by_table: Mapping[str, Sequence[tuple[str, str]]]
+) -> dict[Key, dict[str, str | None]]:
+    """The records' own rows as an edition's figures see them, values as text."""
+    found = {}
+    with reading(lake, edition.snapshot) as opened:
+        for name, ids in by_table.items():
+            columns = _told_columns(name)
+            selected = ", ".join(f"t.{named(c)}::VARCHAR" for c in columns)
+            for source, record_id, *values in opened.connection.execute(
+                f"SELECT t.source_system, t.record_id, {selected} FROM {name} AS t "
+                "JOIN (SELECT unnest(?) AS s, unnest(?) AS r) AS wanted "
+                "ON t.source_system = wanted.s AND t.record_id = wanted.r",
+                [[s for s, _ in ids], [r for _, r in ids]],
+            ).fetchall():
+                found[(name, source, record_id)] = dict(zip(columns, values, strict=True))
+    return found
+
+
+def differences_json(found: Differences) -> dict[str, Any]:
+    """The differences as plain data."""
+
+    def record(r: ChangedRecord) -> dict[str, Any]:
+        told = {
+            "source": r.source_system,
+            "table": r.table,
+            "id": r.record_id,
+            "change": r.change,
+            "columns": {name: list(values) for name, values in r.columns.items()},
+        }
+        return told if r.weight is None else {**told, "weight": json_number(r.weight)}
+
+    return {
+        "before": found.before,
+        "after": found.after,
+        "organ": {"id": found.organ.id, "name": found.organ.name},
+        "definitions": list(found.definitions),
+        "cells": [
+            {
+                "cell": c.difference.cell,
+                "label": c.difference.label,
+                "organ": c.difference.organ_id,
+                "before": json_number(c.difference.before),
+                "after": json_number(c.difference.after),
+                "note": c.difference.note,
+                "records": [record(r) for r in c.records],
+            }
+            for c in found.cells
+        ],
+        "records_only": [record(r) for r in found.records_only],
+    }
