@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from expectations.result import RuleResult
 from flows.forms import form_link
 from tasks.city.names import city_names
-from tasks.editions.compare import Comparison
+from tasks.editions.differences import Comparison
 from tasks.editions.edition import Edition
 from tasks.publish.maintain import Maintained
 from tasks.publish.pages import maintenance, publication

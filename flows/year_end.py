@@ -33,7 +33,7 @@ from flows.progress import progress
 from flows.pulling import pull_sources
 from tasks.city.names import form_choices, organ_choices
 from tasks.clock import now
-from tasks.editions.compare import compare_with_earlier
+from tasks.editions.differences import compare_with_earlier
 from tasks.editions.store import published_edition
 from tasks.publish.approve import check_builder
 from tasks.settings import Settings

@@ -7,7 +7,7 @@ same whether or not a record was corrected or set aside.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,13 +92,15 @@ class Reading:
 
     `snapshot` is what it is pinned to; `measures` are those of this version unless an
     edition's own were given; `is_as_stored` says that nothing is corrected or set aside, so
-    that the tables are as they lie in the lake.
+    that the tables are as they lie in the lake; `seen` is each core table as figures see it, as
+    SQL that can be run on any connection with the lake attached.
     """
 
     connection: Connection
     snapshot: int
     measures: Mapping[str, Measure] = field(default_factory=measures)
     is_as_stored: bool = False
+    seen: Mapping[str, str] = field(default_factory=dict)
     _materialised: set[str] = field(default_factory=set)
     _period: Period | None = None
 
@@ -178,38 +180,51 @@ def reading(
         ).fetchall():
             corrected[name].append(column)
         stored = stored_rows(connection)
+        pinned = current_snapshot(connection)
+        seen = {}
         for table in all_tables():
             if table.layer != "core":
                 continue
+            given = (corrected.get(table.full_name, []), table.full_name in quarantined)
+            seen[table.full_name] = table_as_corrected(table, *given, pinned)
             # What the catalog does not count is not copied; what it does not name, while it
             # names others, was not there yet.
             rows = stored.get(table.full_name, None if stored else copy_up_to + 1)
             if rows is None:
                 connection.execute(f"CREATE TABLE {table.full_name} ({table.columns_sql})")
+                seen[table.full_name] = _empty(table)
                 continue
-            selected = table_as_corrected(
-                table, corrected.get(table.full_name, []), table.full_name in quarantined
-            )
+            selected = table_as_corrected(table, *given)
             kind = "TABLE" if copy_up_to and rows <= copy_up_to else "VIEW"
             connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
         yield Reading(
             connection,
-            current_snapshot(connection),
+            pinned,
             measures() if declared is None else declared,
             is_as_stored=not quarantined and not corrected,
+            seen=seen,
         )
 
 
-def table_as_corrected(table: Table, corrected: list[str], is_quarantined: bool) -> str:
+def _empty(table: Table) -> str:
+    """A table that was not there yet."""
+    columns = ", ".join(f"NULL::{c.sql_type} AS {c.name}" for c in table.columns)
+    return f"SELECT {columns} WHERE FALSE"
+
+
+def table_as_corrected(
+    table: Table, corrected: Sequence[str], is_quarantined: bool, snapshot: int | None = None
+) -> str:
     """The table as figures see it. A correction holds only while the source still says what
-    it was made against."""
-    source = f"lake.{table.full_name} AS t"
+    it was made against. `snapshot` names the one to read where the connection is on another."""
+    at = "" if snapshot is None else f" AT (VERSION => {snapshot})"
+    source = f"lake.{table.full_name} AS t{at}"
     columns = "t.*"
     conditions = []
     replaced = []
     for column in sorted(corrected):
         match = (
-            f"SELECT c.corrected_value FROM lake.ops.correction AS c WHERE c.table_name = '{table.full_name}' "
+            f"SELECT c.corrected_value FROM lake.ops.correction AS c{at} WHERE c.table_name = '{table.full_name}' "
             f"AND c.source_system = t.source_system AND c.record_id = t.record_id AND c.column_name = '{column}'"
         )
         if column == "*":
@@ -224,7 +239,7 @@ def table_as_corrected(table: Table, corrected: list[str], is_quarantined: bool)
         columns = f"t.* REPLACE ({', '.join(replaced)})"
     if is_quarantined:
         conditions.append(
-            f"NOT EXISTS (SELECT 1 FROM lake.ops.quarantine AS q WHERE q.table_name = '{table.full_name}' "
+            f"NOT EXISTS (SELECT 1 FROM lake.ops.quarantine AS q{at} WHERE q.table_name = '{table.full_name}' "
             "AND q.source_system = t.source_system AND q.record_id = t.record_id)"
         )
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""

@@ -10,8 +10,6 @@ from pathlib import Path
 
 from tasks.editions.edition import CellValue, Edition, Scope
 from tasks.editions.figures import number as printed
-from tasks.editions.store import earlier_editions, load_edition
-from warehouse.lake import Lake
 from warehouse.layout import Cell
 from warehouse.numbers import number
 
@@ -76,8 +74,9 @@ class CellDifference:
 Cells = Mapping[tuple[str, Scope], Mapping[str, CellValue]]
 
 
-def compare(edition: Edition, before: Cells) -> list[CellDifference]:
-    """Every figure of `edition` that differs from `before`, by organ and cell, the root first."""
+def compare(edition: Edition, before: Cells, *, is_whole: bool = False) -> list[CellDifference]:
+    """Every figure of `edition` that differs from `before`, by organ and cell, the root first;
+    with `is_whole` also those that are computed and not shown, as an organ does not have them."""
     order = {organ.id: position for position, organ in enumerate(edition.organs)}
     names = {organ.id: organ.name for organ in edition.organs}
     found = []
@@ -85,8 +84,9 @@ def compare(edition: Edition, before: Cells) -> list[CellDifference]:
         old, new = before.get((organ_id, scope), {}), edition.cells.get((organ_id, scope), {})
         for key in {**old, **new}:
             was, is_ = old.get(key, CellValue(None)), new.get(key, CellValue(None))
-            if was != is_:
-                cell = edition.layout.cells.get(key)
+            cell = edition.layout.cells.get(key)
+            is_shown = is_whole or cell is None or edition.has_figure(cell, organ_id)
+            if was != is_ and is_shown:
                 found.append(
                     CellDifference(
                         organ_id,
@@ -109,27 +109,6 @@ def compare(edition: Edition, before: Cells) -> list[CellDifference]:
         )
     )
     return found
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An edition against an earlier one of its year; `earlier` is empty when it is the first."""
-
-    earlier: str = ""
-    is_published: bool = False
-    differences: tuple[CellDifference, ...] = ()
-
-
-def compare_with_earlier(lake: Lake, edition: Edition) -> Comparison:
-    """An edition against the published one of its year, else against the one before it."""
-    with lake.read() as connection:
-        before = earlier_editions(connection, edition)
-    published = next((row for row in before if row.is_published), None)
-    earlier = published or next(iter(before), None)
-    if earlier is None:
-        return Comparison()
-    cells = load_edition(lake, earlier.edition_id).cells
-    return Comparison(earlier.edition_id, published is not None, tuple(compare(edition, cells)))
 
 
 def write_csv(differences: Sequence[CellDifference], path: Path) -> None:

@@ -7,6 +7,8 @@ out in every cell is found as well.
 
 from __future__ import annotations
 
+import csv
+import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,18 +19,20 @@ from typing import Any, Literal
 
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.edition import Edition, Organ
+from tasks.editions.store import earlier_editions, load_edition
 from tasks.editions.tabulate import Tree, read_tree
 from warehouse.cells import is_loaded, weights_sql
 from warehouse.errors import EntryError
 from warehouse.lake import Connection, Lake, in_memory
 from warehouse.layout import Layout
-from warehouse.numbers import json_number
+from warehouse.numbers import json_number, number
 from warehouse.reading import Reading, reading
 from warehouse.sql import named, quoted
 from warehouse.tables import table
 
 Change = Literal["added", "removed", "changed"]
 CHANGE_LABELS: dict[Change, str] = {"added": "新增", "removed": "撤去", "changed": "变动"}
+RECORD_COLUMNS = ("cell", "label", "source", "table", "record_id", "change", "weight", "columns")
 Term = tuple[str, int]
 """A record-based cell, and how many years back it counts."""
 Key = tuple[str, str, str]
@@ -316,6 +320,66 @@ def _rows(
             ).fetchall():
                 found[(name, source, record_id)] = dict(zip(columns, values, strict=True))
     return found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An edition against an earlier one of its report; `earlier` is empty when it is the first.
+    `differences` are those of every organ, `told` the root's with the records behind them."""
+
+    earlier: str = ""
+    is_published: bool = False
+    differences: tuple[CellDifference, ...] = ()
+    told: Differences | None = None
+
+    @property
+    def in_value(self) -> list[CellDifference]:
+        """The figures that are others as they are printed."""
+        return [d for d in self.differences if d.is_in_value]
+
+    @property
+    def in_sides(self) -> list[CellDifference]:
+        """Rates that stand as they were, from another numerator and denominator."""
+        return [d for d in self.differences if not d.is_in_value]
+
+
+def compare_with(
+    lake: Lake, edition: Edition, earlier: str, *, is_published: bool = True
+) -> Comparison:
+    """An edition against the one named. Raises NoEdition, LakeError."""
+    before = load_edition(lake, earlier)
+    found = tuple(compare(edition, before.cells))
+    return Comparison(earlier, is_published, found, differences(lake, before, edition))
+
+
+def compare_with_earlier(lake: Lake, edition: Edition) -> Comparison:
+    """An edition against the published one of its report, else against the one before it."""
+    with lake.read() as connection:
+        before = earlier_editions(connection, edition)
+    published = next((row for row in before if row.is_published), None)
+    earlier = published or next(iter(before), None)
+    if earlier is None:
+        return Comparison()
+    is_published = published is not None
+    return compare_with(lake, edition, earlier.edition_id, is_published=is_published)
+
+
+def write_records_csv(found: Differences, path: Path) -> None:
+    """The records behind the differences of the root, one a line and figure."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(RECORD_COLUMNS)
+        for cell in found.cells:
+            for record in cell.records:
+                writer.writerow([cell.difference.cell, cell.difference.label, *_line(record)])
+        for record in found.records_only:
+            writer.writerow(["", "不影响任何数字", *_line(record)])
+
+
+def _line(r: ChangedRecord) -> list[str]:
+    weight = "" if r.weight is None else number(r.weight)
+    columns = json.dumps(r.columns, ensure_ascii=False) if r.columns else ""
+    return [r.source_system, r.table, r.record_id, r.change, weight, columns]
 
 
 def differences_json(found: Differences) -> dict[str, Any]:

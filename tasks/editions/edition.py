@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from expectations.result import CheckResult, GradedResult
 from expectations.rules import Rulebook, rulebook
 from warehouse.form import Form
-from warehouse.layout import Layout
+from warehouse.layout import Cell, Layout
 from warehouse.period import Period
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ class Edition:
     ) -> Mapping[str, CellValue]:
         """One organ's figures; the root's when no organ is named. Raises KeyError."""
         return self.cells[(organ_id or self.root.id, scope)]
+
+    def has_figure(self, cell: Cell, organ_id: str) -> bool:
+        """Whether an organ has a figure at all: some only the whole city has."""
+        return not cell.only_root or organ_id == self.root.id
 
     def organ(self, organ_id: str) -> Organ:
         for organ in self.organs:

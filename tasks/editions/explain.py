@@ -12,6 +12,7 @@ from typing import Any
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import CellValue, Scope
 from tasks.editions.figures import definition
+from tasks.editions.figures import number as printed
 from tasks.editions.store import NoEdition, load_edition, newest_edition
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
@@ -106,8 +107,11 @@ def explain(
             raise NoSuchCell(
                 f"{period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv"
             )
+        cell = layout.cells[cell_key]
+        if cell.only_root and organ.id != tree.root.id:
+            raise NoSuchCell(f"{cell.full_label}只有{tree.root.name}有,{organ.name}没有这一数字")
         context = _Context(opened, layout, tabulations, shown, scope, limit, offset)
-        return context.explain(layout.cells[cell_key], period, organ.id, organ.name)
+        return context.explain(cell, period, organ.id, organ.name)
 
 
 def _unknown(key: str, layout: Layout) -> str:
@@ -172,7 +176,7 @@ class _Context:
             label=cell.full_label,
             organ_id=organ_id,
             organ_name=organ_name,
-            value=figure.value,
+            value=printed(cell, figure),
             unit=cell.unit,
             definition=definition_in_words(cell, self.layout),
             article=cell.article,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
-from tasks.editions.compare import CellDifference, write_csv
+from tasks.editions.compare import write_csv
+from tasks.editions.differences import Comparison, write_records_csv
 from tasks.editions.edition import Approval, Edition
 from tasks.editions.store import changed_rows, copy_rows, edition_rows, find_row
 from tasks.render import render_edition
@@ -25,9 +25,11 @@ from warehouse.sql import quoted
 
 DATABASE = "edition.duckdb"
 DIFFERENCES = "differences.csv"
+DIFFERENCE_RECORDS = "difference_records.csv"
 TITLES = {
     DATABASE: "版次数据库(DuckDB 单文件,任何 DuckDB 都能打开)",
     DIFFERENCES: "与上一已发布版次逐格比较(CSV)",
+    DIFFERENCE_RECORDS: "与上一已发布版次相比变动的记录(CSV)",
 }
 _EDITION_ID = re.compile(r"([a-z][a-z0-9-]*-)?\d{4}-\d+")
 
@@ -42,16 +44,19 @@ def write_files(
     edition: Edition,
     folder: Path,
     approval: Approval,
-    differences: Sequence[CellDifference] | None,
+    comparison: Comparison | None,
 ) -> str:
     """All files of a published edition in `folder`; returns the manifest's SHA-256."""
     _remove(folder)
     render_edition(edition, folder, lake=lake)
     write_database(lake, edition, folder / DATABASE, approval)
     names = [DATABASE]
-    if differences is not None:
-        write_csv(differences, folder / DIFFERENCES)
+    if comparison is not None:
+        write_csv(comparison.differences, folder / DIFFERENCES)
         names.append(DIFFERENCES)
+        if comparison.told is not None:
+            write_records_csv(comparison.told, folder / DIFFERENCE_RECORDS)
+            names.append(DIFFERENCE_RECORDS)
     told = read_manifest(folder)
     told["approval"] = approval.as_data()
     told["files"] += listed(folder, {name: TITLES[name] for name in names})

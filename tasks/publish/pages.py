@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tasks.editions.compare import Comparison
 from tasks.publish.maintain import Maintained
 from tasks.publish.publish import Published
 from tasks.render.markdown import code, escaped, page, table
@@ -39,9 +38,11 @@ def publication(published: Published, base_url: str) -> str:
             for f in (findings[place],)
         ]
         parts += ["## 对阻断问题的答复\n", table(["规则", "机关", "问题", "答复"], answered)]
-    if published.replaced:
-        comparison = Comparison(published.replaced, True, published.differences)
-        parts += ["## 与上一已发布版次逐格比较\n", told_against_earlier(edition, comparison)]
+    if published.comparison:
+        parts += [
+            "## 与上一已发布版次逐格比较\n",
+            told_against_earlier(edition, published.comparison),
+        ]
     return page(parts)
 
 

@@ -16,6 +16,7 @@ from tasks.check import table_versions
 from tasks.editions.build import preview
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import Definitions
+from tasks.editions.differences import Comparison, compare_with
 from tasks.editions.edition import Approval, Edition, Finding
 from tasks.editions.store import (
     NoEdition,
@@ -64,7 +65,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Published:
-    """What was published: the edition, its files, the answers by finding, what it replaced."""
+    """What was published: the edition, its files, the answers by finding, and how it differs
+    from the one that it replaced."""
 
     edition: Edition
     folder: Path
@@ -73,9 +75,16 @@ class Published:
     statement: str
     manifest_hash: str
     answers: Mapping[tuple[str, str], str]
-    replaced: str | None
-    differences: tuple[CellDifference, ...]
+    comparison: Comparison | None
     staleness: str
+
+    @property
+    def replaced(self) -> str | None:
+        return self.comparison.earlier if self.comparison else None
+
+    @property
+    def differences(self) -> tuple[CellDifference, ...]:
+        return self.comparison.differences if self.comparison else ()
 
 
 @dataclass(frozen=True)
@@ -260,10 +269,7 @@ def publish(
     statement = request.statement.strip()
     if stale.is_stale:
         statement += f"(数据已变仍按原数发布:{request.stale_reason.strip()})"
-    differences: tuple[CellDifference, ...] = ()
-    if replaced:
-        before = load_edition(lake, replaced)
-        differences = tuple(compare(edition, before.cells))
+    comparison = compare_with(lake, edition, replaced) if replaced else None
     progress("生成文件")
     edition = replace(edition, status="published")
     folder, staging = settings.editions / edition.id, staging_folder(settings, edition.id)
@@ -276,7 +282,7 @@ def publish(
         replaces=replaced,
         answers=answers,
     )
-    manifest_hash = write_files(lake, edition, staging, approval, differences if replaced else None)
+    manifest_hash = write_files(lake, edition, staging, approval, comparison)
     progress("写入批准")
     if not keep_approval(lake, edition, approval, manifest_hash):
         raise PublishRefused(f"版次 {edition.id} 在此期间已被发布或替代。请刷新后再看")
@@ -289,8 +295,7 @@ def publish(
         statement=statement,
         manifest_hash=manifest_hash,
         answers=answers,
-        replaced=replaced,
-        differences=differences,
+        comparison=comparison,
         staleness=stale.text,
     )
 

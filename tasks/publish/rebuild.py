@@ -22,10 +22,11 @@ from tasks.city.published import published_text
 from tasks.editions.build import compute
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import LABELS, Definitions
+from tasks.editions.differences import compare_with
 from tasks.editions.edition import Approval, Edition, Finding
 from tasks.editions.fingerprints import cell_hash, findings_hash
 from tasks.editions.store import find_row, kept_approval, load_edition
-from tasks.publish.files import DATABASE, DIFFERENCES, write_files
+from tasks.publish.files import DATABASE, TITLES, write_files
 from tasks.render import render_edition
 from tasks.render.manifest import MANIFEST, read_manifest, sha256_of, writers
 from tasks.render.outputs import OUTPUTS
@@ -165,7 +166,7 @@ def rebuild(
     return Rebuilt(
         kept,
         tuple(proofs),
-        tuple(compare(computed, kept.cells)),
+        tuple(compare(computed, kept.cells, is_whole=True)),
         tuple(_finding_differences(kept, computed)),
         definitions.not_kept,
     )
@@ -227,11 +228,10 @@ def _write(lake: Lake, edition: Edition, folder: Path, approval: Approval | None
     if approval is None:
         render_edition(edition, folder)
         return
-    differences = None
+    comparison = None
     if approval.replaces:
-        before = load_edition(lake, approval.replaces)
-        differences = compare(edition, before.cells)
-    write_files(lake, edition, folder, approval, differences)
+        comparison = compare_with(lake, edition, approval.replaces)
+    write_files(lake, edition, folder, approval, comparison)
 
 
 def _file_proofs(folder: Path, fresh: Path, signed: str) -> Iterator[Proof]:
@@ -262,7 +262,7 @@ def _file_proofs(folder: Path, fresh: Path, signed: str) -> Iterator[Proof]:
     outcome: Outcome = "different" if changed else "same"
     yield Proof(MANIFEST, f"{MANIFEST}(内容)", outcome, note=note)
     files = {file["name"]: file["sha256"] for file in told["files"]}
-    for name in (*(output.name for output in OUTPUTS), DATABASE, DIFFERENCES):
+    for name in (*(output.name for output in OUTPUTS), *TITLES):
         if name in files or (fresh / name).exists():
             yield _file_proof(name, files.get(name), folder / name, fresh / name, others)
 

@@ -85,7 +85,7 @@ def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
     for organ_id, scope in groups:
         figures = edition.cells[(organ_id, scope)]
         for key, cell in edition.layout.cells.items():
-            if key not in figures:
+            if key not in figures or not edition.has_figure(cell, organ_id):
                 continue
             value = figures[key]
             yield (
@@ -237,7 +237,7 @@ def tables_json(edition: Edition, organ_id: str | None = None) -> dict[str, Any]
         value = figures.get(key)
         if cell.table != OVERVIEW:
             (derived if cell.derived else cells)[key] = printed_number(cell, value)
-        elif is_root or not cell.only_root:
+        elif edition.has_figure(cell, organ.id):
             overview[cell.row] = printed_number(cell, value)
             if written.is_percentage(cell):
                 rates[cell.row] = rate_json(cell, value)
@@ -294,7 +294,7 @@ def write_cells_json(edition: Edition, path: Path) -> None:
                 scopes[scope] = {
                     key: printed_number(cell, figures[key])
                     for key, cell in layout.cells.items()
-                    if key in figures
+                    if key in figures and edition.has_figure(cell, organ.id)
                 }
         organs.append(
             {

@@ -8,19 +8,26 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from tasks.editions.compare import SCOPE_LABELS, CellDifference, Comparison
-from tasks.render.findings import code_order, rule_title, summary
+from tasks.editions.compare import SCOPE_LABELS, CellDifference
+from tasks.editions.differences import (
+    CHANGE_LABELS,
+    ChangedRecord,
+    Comparison,
+    Differences,
+)
+from tasks.render.findings import code_order, rule_title, summary, table_label
 from tasks.render.markdown import code, escaped, organ_tables, page, table
 from tasks.render.outputs import OUTPUTS
 from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_name
 from tasks.watch.deadlines import OpenApplication, Silent, by_organ
-from warehouse.numbers import plain
+from warehouse.numbers import number, plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
     from tasks.watch.deadlines import Deadlines
 
 MOST_DIFFERENCES = 100
+MOST_CHANGED = 20
 PAGES = {
     "法定表格": "总体情况与各张表格的全部数字",
     "所选机关的表格": "表单中所选机关各自的表格",
@@ -87,7 +94,7 @@ def result(
     for title, address in pages.items():
         told = PAGES.get(title, "")
         if title == "与上一版次比较":
-            told = f"{len(comparison.differences):,} 处不同"
+            told = f"{len(comparison.in_value):,} 处不同"
         rows.append([f"[{title}]({address})" if address else title, told])
     if base_url:
         used = [(output.name, *output.use) for output in OUTPUTS if output.use]
@@ -106,10 +113,11 @@ def told_against_earlier(edition: Edition, comparison: Comparison) -> str:
     if not comparison.earlier:
         return f"版次 {edition.id} 是{edition.report_name}的第一个版次,没有上一版次。\n"
     kind = "已发布版次" if comparison.is_published else "版次"
-    differences = comparison.differences
-    if not differences:
-        return f"与{kind} {comparison.earlier} 相比,没有任何数字不同。\n"
-    parts = [f"与{kind} {comparison.earlier} 相比,共 {len(differences):,} 个数字不同。\n"]
+    differences, same = comparison.in_value, comparison.in_sides
+    told = f"共 {len(differences):,} 个数字不同" if differences else "没有任何数字不同"
+    if same:
+        told += f";另有 {len(same):,} 个比率数字相同,只有分子、分母不同"
+    parts = [f"与{kind} {comparison.earlier} 相比,{told}。\n"]
     if edition.reason:
         parts.append(f"编制理由:{escaped(edition.reason)}\n")
     root = [d for d in differences if d.organ_id == edition.root.id and d.scope == "rolled_up"]
@@ -118,7 +126,47 @@ def told_against_earlier(edition: Edition, comparison: Comparison) -> str:
         parts += ["**全市**\n", _differences(sorted(root, key=_weight))]
     if others:
         parts += ["**各机关**\n", _differences(sorted(others, key=_weight), with_organ=True)]
+    if comparison.told:
+        parts += _records_behind(comparison.told)
     return "\n".join(parts)
+
+
+def _records_behind(told: Differences) -> list[str]:
+    """Figure by figure, the records that make it another."""
+    parts = []
+    if told.definitions:
+        parts.append(
+            f"两个版次的口径不同:{escaped('、'.join(told.definitions))};数字可能因此不同。\n"
+        )
+    behind = [cell for cell in told.cells if cell.records]
+    if behind:
+        parts.append("**由哪些记录引起(全市)**\n")
+    for cell in behind[:MOST_DIFFERENCES]:
+        d = cell.difference
+        shown = f"{number(d.before, '缺')} → {number(d.after, '缺')}"
+        parts.append(f"{escaped(d.label)}({shown})\n\n{_changed(cell.records)}")
+    if told.records_only:
+        parts.append("**变动而不影响任何数字的记录**\n")
+        parts.append(_changed(told.records_only))
+    return parts
+
+
+def _changed(records: Sequence[ChangedRecord]) -> str:
+    lines = []
+    for r in records[:MOST_CHANGED]:
+        values = ";".join(
+            f"{escaped(name)} {escaped(was or '空')} → {escaped(is_ or '空')}"
+            for name, (was, is_) in r.columns.items()
+        )
+        weight = "" if r.weight is None else f" {'+' if r.weight > 0 else ''}{plain(r.weight)}"
+        told = f":{values}" if r.change == "changed" and values else ""
+        lines.append(
+            f"- {CHANGE_LABELS[r.change]} {table_label(r.table)} "
+            f"{code(f'{r.source_system}/{r.record_id}')}{weight}{told}"
+        )
+    if len(records) > MOST_CHANGED:
+        lines.append(f"- 另有 {len(records) - MOST_CHANGED:,} 条,运行 nianbao diff 可列全")
+    return "\n".join(lines) + "\n"
 
 
 def _weight(difference: CellDifference) -> tuple[Decimal, str, str]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tasks.editions.build import build_edition, preview
 from tasks.editions.explain import Explanation, NoSuchCell, explain, explanation_json
 from tasks.editions.tabulate import tabulate
-from tests.small_city import SmallCity
+from tasks.render import tables_json
+from tasks.render.data_files import write_cells_csv
+from tests.small_city import NOW, SmallCity
+from warehouse.lake import transaction
 from warehouse.layout import Layout
 from warehouse.period import Period
 
@@ -105,6 +111,91 @@ def test_no_more_is_tabulated_than_the_figure_is_made_of(
     assert all("t3.granted.natural_person" not in cells for _, cells in asked)
 
 
+CORRECTIONS = """
+- {table: application, source_system: s, record_id: b, column: outcome, expect: granted,
+   value: partially_granted, reason: 误登, reported_by: 甲县, decided_on: 2021-01-21}
+- {table: application, source_system: s, record_id: d, action: drop,
+   reason: 重复, reported_by: 甲县, decided_on: 2021-01-21}
+"""
+
+
+def run_as_printed(small: SmallCity, sql: str) -> list[Any]:
+    """The figures that the statements of an explanation give, on the newest lake."""
+    with small.lake.read() as connection:
+        return [
+            Decimal(row[0])
+            for statement in sql.split(";")
+            if statement.strip()
+            for row in connection.execute(statement).fetchall()
+        ]
+
+
+@pytest.mark.parametrize("scope", ["own", "rolled_up"])
+def test_the_sql_gives_the_figure_when_it_is_run_as_it_is_printed(
+    filled: SmallCity, scope: str
+) -> None:
+    """With the edition's snapshot, the corrections, and without what is set aside."""
+    (filled.folder / "corrections.yaml").write_text(CORRECTIONS, encoding="utf-8")
+    filled.register()
+    (directory,) = filled.add("channel", {"channel_kind": "news", "is_disclosure": True})
+    filled.add(
+        "regulatory_document",
+        {"organ_id": "R", "document_kind": "regulation", "issued_on": date(2020, 2, 2)},
+    )
+    filled.add(
+        "procurement",
+        {"organ_id": "A1", "signed_on": date(2020, 2, 2), "amount_yuan": Decimal("12.34")},
+    )
+    with filled.lake.write() as connection, transaction(connection):
+        connection.execute(
+            "INSERT INTO ops.quarantine VALUES "
+            "('core.application', 's', 'a', 'APP-13', 'h', NULL, TIMESTAMP '2021-01-20 01:00')"
+        )
+    year = Period.of_year(2020)
+    edition = build_edition(filled.lake, filled.folder, year, now=NOW).edition
+    # What comes later is not in the edition.
+    filled.application("2020-05-05", "2020-05-20")
+    filled.add("article", {"channel_id": directory, "published_at": NOW})
+    granted = explained(filled, "t3.granted.total", organ_id="R")
+    assert (granted.value, granted.record_count) == (0, 0)
+    checked = 0
+    for organ in ("R", "A", "A1", "B"):
+        figures = edition.figures(organ, scope)  # type: ignore[arg-type]
+        for key, cell in edition.layout.cells.items():
+            if cell.measure and (figures[key].value or checked % 9 == 0):
+                e = explained(filled, key, organ_id=organ, scope=scope)
+                assert run_as_printed(filled, e.sql) == [figures[key].value], (organ, key, e.sql)
+                assert e.value == figures[key].value
+            checked += 1
+    assert edition.figures()["t2.centralized_procurement.amount"].value == Decimal("12.34")
+
+
+def test_a_figure_that_an_organ_does_not_have_is_absent(filled: SmallCity, tmp_path: Path) -> None:
+    overview = filled.folder / "overview.yaml"
+    text = overview.read_text(encoding="utf-8")
+    overview.write_text(text.replace("key: calls,", "key: calls, only_root: true,"), "utf-8")
+    edition = build_edition(filled.lake, filled.folder, Period.of_year(2020), now=NOW).edition
+    assert explained(filled, "overview.calls").value == 0
+    with pytest.raises(NoSuchCell, match="来电只有某市人民政府有,市教育局没有这一数字"):
+        explained(filled, "overview.calls", organ_id="B")
+    assert "calls" not in tables_json(edition, "B")["overview"]
+    write_cells_csv(edition, tmp_path / "cells.csv")
+    lines = (tmp_path / "cells.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert {line.split(",")[3] for line in lines if "overview.calls" in line} == {"R"}
+
+
+def test_a_rate_is_explained_as_it_is_printed_everywhere(filled: SmallCity) -> None:
+    for name in ("f", "g"):
+        filled.application("2020-06-05", record_id=name)
+    edition = build_edition(filled.lake, filled.folder, Period.of_year(2020), now=NOW).edition
+    shown = tables_json(edition)["overview"]
+    e = explanation_json(explained(filled, "overview.granted_share"))
+    # 3 ÷ 7 = 42.857142…: cut after two decimals, here as there.
+    assert e["value"] == shown["granted_share"] == 42.85
+    for key in ("applications_received", "applications_received_change", "calls"):
+        assert explanation_json(explained(filled, f"overview.{key}"))["value"] == shown[key]
+
+
 def test_an_unknown_cell_or_organ_is_answered_with_what_is_near(filled: SmallCity) -> None:
     with pytest.raises(NoSuchCell, match=r"t3\.granted\.natural_person"):
         explained(filled, "t3.granted.natural_persons")
@@ -139,9 +230,6 @@ applications = st.lists(
 def test_whatever_the_records_every_failing_equation_names_its_gap_record_by_record(
     small: SmallCity, drawn: list[dict[str, str | None]]
 ) -> None:
-    from tasks.editions.build import preview
-    from tests.small_city import NOW
-
     with small.lake.write() as connection:
         connection.execute("DELETE FROM core.application")
     for one in drawn:
