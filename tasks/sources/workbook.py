@@ -17,10 +17,26 @@ from typing import Any
 from tasks.sources.grids import Grid, Range, UnreadableWorkbook, column_number, plain, read_grids
 from tasks.sources.model import Workbook
 
-__all__ = ["Sheet", "UnreadableWorkbook", "Wanted", "match_labels", "normal", "read_workbook"]
+__all__ = [
+    "SKIPPED",
+    "Sheet",
+    "UnreadableWorkbook",
+    "Wanted",
+    "match_labels",
+    "normal",
+    "read_workbook",
+]
 
 MOST_HEADER_ROWS = 3
 TOTALS = frozenset({"合计", "总计", "小计", "共计", "累计"})
+SKIPPED = {
+    "total": "合计",
+    "note": "备注或落款",
+    "heading": "重复的表头",
+    "numbering": "栏次",
+    "nothing_declared": "所声明的列都没有值",
+}
+"""Why a row is no record, and what that is called."""
 TOTAL = tuple(sorted(TOTALS))
 _NUMBERED = re.compile(r"\d+|[甲乙丙丁戊己庚辛]")
 _BRACKETS = re.compile(r"\([^()]*\)")
