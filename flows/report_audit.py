@@ -82,6 +82,11 @@ def report_audit(
         return ended("有不符", f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果")
     if unread:
         return ended("读不了", f"{len(reports)} 份报告没有不符之处;" + ";".join(unread))
+    lost = [text for report in reports for text in report.not_read]
+    if lost:
+        return ended(
+            "无法核对", f"{len(reports)} 份报告没有不符之处,但有内容读不出来:" + ";".join(lost[:3])
+        )
     if not any(report.count("pass") for report in reports):
         return ended("无法核对", f"{len(reports)} 份报告中没有一项能够核对,原因见核对结果")
     return done(f"{len(reports)} 份报告没有不符之处")

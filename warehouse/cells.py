@@ -13,7 +13,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from warehouse.layout import Cell, Equation, Layout
+import duckdb
+
+from warehouse.layout import Cell, Equation, Layout, LayoutError
+from warehouse.period import Period
 from warehouse.reading import ORGAN_OF_YEAR, Reading
 from warehouse.sql import quoted
 
@@ -61,7 +64,7 @@ class Record:
 
 
 def own_figures(
-    reading: Reading, cells: Iterable[Cell], year: int
+    reading: Reading, cells: Iterable[Cell], period: Period
 ) -> dict[str | None, dict[str, Decimal]]:
     """Every record-based cell by organ, from each organ's own records.
 
@@ -74,15 +77,34 @@ def own_figures(
             by_measure[cell.measure].append(cell)
     figures: dict[str | None, dict[str, Decimal]] = defaultdict(dict)
     for measure, wanted in by_measure.items():
-        table = reading.measure(measure, year)
+        table = reading.measure(measure, period)
         columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
-        rows = reading.connection.execute(
-            f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
-        ).fetchall()
+        sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
+        try:
+            rows = reading.connection.execute(sql).fetchall()
+        except (duckdb.BinderException, duckdb.ParserException):
+            _name_the_cell(reading, table, wanted)
+            raise
         for organ_id, *values in rows:
             for cell, value in zip(wanted, values, strict=True):
                 figures[organ_id][cell.key] = Decimal(value or 0)
     return figures
+
+
+def _name_the_cell(reading: Reading, table: str, cells: Iterable[Cell]) -> None:
+    """Raises LayoutError for the first of the cells whose condition or quantity cannot run."""
+    for cell in cells:
+        try:
+            reading.connection.execute(
+                f"SELECT {_aggregate(cell)} FILTER (WHERE {cell.where}) FROM {table} LIMIT 0"
+            )
+        except duckdb.Error as error:
+            asked = f"条件 {cell.where}" + (f"、取数 {cell.quantity}" if cell.quantity else "")
+            reason = str(error).strip().splitlines()[0]
+            raise LayoutError(
+                f"单元格 {cell.key}: {asked} 不能用于取数口径 {cell.measure}:{reason}。"
+                f"请改正报表格式,可用的列见 warehouse/measures/{cell.measure}.sql"
+            ) from error
 
 
 def is_loaded(reading: Reading, cell: Cell) -> bool:
@@ -105,13 +127,15 @@ def _date_columns(reading: Reading, table: str) -> list[str]:
     ]
 
 
-def count_records(reading: Reading, cells: Sequence[Cell], year: int, organs: OrganFilter) -> int:
+def count_records(
+    reading: Reading, cells: Sequence[Cell], period: Period, organs: OrganFilter
+) -> int:
     """How many records stand behind the cells together."""
     total = 0
     for cell in cells:
         organ_filter, values = organs.condition()
         row = reading.connection.execute(
-            f"SELECT count(*) FROM {reading.measure(_measure(cell), year)} WHERE ({cell.where}){organ_filter}",
+            f"SELECT count(*) FROM {reading.measure(_measure(cell), period)} WHERE ({cell.where}){organ_filter}",
             values,
         ).fetchone()
         total += row[0] if row else 0
@@ -121,7 +145,7 @@ def count_records(reading: Reading, cells: Sequence[Cell], year: int, organs: Or
 def records(
     reading: Reading,
     cells: Sequence[Cell],
-    year: int,
+    period: Period,
     organs: OrganFilter,
     *,
     limit: int,
@@ -133,7 +157,7 @@ def records(
         if len(found) >= limit:
             break
         measure = reading.measures[_measure(cell)]
-        table = reading.measure(measure.name, year)
+        table = reading.measure(measure.name, period)
         dates = _date_columns(reading, table)
         organ_filter, values = organs.condition()
         columns = "".join(f", {name}" for name in dates)
@@ -156,7 +180,7 @@ def records(
                 )
             )
         if len(cells) > 1:
-            offset = max(0, offset - count_records(reading, [cell], year, organs))
+            offset = max(0, offset - count_records(reading, [cell], period, organs))
     return found
 
 
@@ -164,7 +188,7 @@ def differing_records(
     reading: Reading,
     layout: Layout,
     equation: Equation,
-    year: int,
+    period: Period,
     organs: OrganFilter,
     limit: int = 200,
 ) -> tuple[int, list[Record]]:
@@ -182,7 +206,9 @@ def differing_records(
             if not cell.measure:
                 return 0, []
             table = reading.measures[cell.measure].table
-            source = reading.measure(cell.measure, year - term.years_back)
+            source = reading.measure(
+                cell.measure, period.year_before if term.years_back else period
+            )
             organ_filter, given = organs.condition()
             weight = f"{side * term.sign} * ({cell.quantity or 1})"
             selects.append(
@@ -210,7 +236,7 @@ def _measure(cell: Cell) -> str:
     return cell.measure
 
 
-def cell_sql(reading: Reading, cell: Cell, year: int, organs: OrganFilter) -> str:
+def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) -> str:
     """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB."""
     measure = reading.measures[_measure(cell)]
     indented = measure.sql.replace("\n", "\n    ")
@@ -218,8 +244,8 @@ def cell_sql(reading: Reading, cell: Cell, year: int, organs: OrganFilter) -> st
     if "organ_of_year" in measure.sql:
         organ_table = f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()};\n"
     return (
-        f"SET VARIABLE year_start = DATE '{year}-01-01';\n"
-        f"SET VARIABLE year_end = DATE '{year}-12-31';\n"
+        f"SET VARIABLE year_start = DATE '{period.first}';\n"
+        f"SET VARIABLE year_end = DATE '{period.last}';\n"
         f"{organ_table}"
         f"WITH {measure.name} AS (\n    {indented}\n)\n"
         f"SELECT {_aggregate(cell)} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"

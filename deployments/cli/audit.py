@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from warehouse.errors import ExitCode
+
 if TYPE_CHECKING:
     from tasks.audit.result import AuditCheck, AuditReport
 
@@ -72,7 +74,7 @@ def audit(
 ) -> None:
     """核对已发布的政府信息公开工作年度报告:表格与正文的数是否对得上。
 
-    退出码:0 没有不符;1 有不符;2 用法不对或文件读不了。
+    退出码:0 已核对且没有不符;1 有不符;2 用法不对或文件读不了;5 没有一项能核对,或有内容读不出来。
     """
     from tasks.audit.document import UnreadableDocument
     from tasks.audit.run import audit_files, report_files
@@ -102,10 +104,20 @@ def audit(
         _print(reports, html, everything)
     for message in unread:
         typer.echo(message, err=True)
+    code = _exit_code(reports, unread)
+    if code:
+        raise typer.Exit(code)
+
+
+def _exit_code(reports: list[AuditReport], unread: list[str]) -> ExitCode:
+    """What does not add up weighs most, then files not read, then what was not judged."""
     if any(report.fails for report in reports):
-        raise typer.Exit(1)
+        return ExitCode.BLOCKED
     if unread:
-        raise typer.Exit(2)
+        return ExitCode.WRONG_USE
+    if any(report.not_read or not report.is_judged for report in reports):
+        return ExitCode.NOT_JUDGED
+    return ExitCode.DONE
 
 
 def _stop(message: str) -> NoReturn:
@@ -171,7 +183,7 @@ def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
             f"+ 格式以外的行 {TABLE_NAMES[row.table]} {row.label} {'、'.join(row.values)}",
             style="cyan",
         )
-    for text, _ in report.tables.problems:
+    for text in report.not_read:
         console.print(typeset(f"! 未能读出:{text}"), style="magenta")
     for figure in lost:
         console.print(typeset(f"! 未能理解:“{figure.quote}”"), style="magenta")

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.figures import Year
+from deployments.cli.figures import FormOption, Year
 from tasks.wording.typeset import typeset
 from warehouse.errors import EntryError, ExitCode
+from warehouse.form_file import ANNUAL_REPORT
 
 
 class UsageError(EntryError):
@@ -178,6 +179,7 @@ def _offered(given: str, offered: Mapping[str, str], what: str) -> str:
 
 def year_end(
     year: Year,
+    form: FormOption = ANNUAL_REPORT,
     pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
     as_of: Annotated[
         str, typer.Option("--as-of", help="数据截至(北京时间),如 2021-01-20 18:00;默认现在")
@@ -196,6 +198,7 @@ def year_end(
         from flows.year_end import year_end as flow
 
         state: Any = flow(
+            form=form,
             year=year,
             pull_first=pull,
             as_of=as_of,
@@ -208,9 +211,12 @@ def year_end(
         state.result()
         return
     from tasks.editions.store import newest_edition
+    from warehouse.form import form_of
+    from warehouse.period import Period
 
     settings, lake = open_lake()
-    edition = newest_edition(lake, year, with_figures=False)
+    report = form_of(form, settings.city)
+    edition = newest_edition(lake, report, Period.of_year(year), with_figures=False)
     from rich.console import Console
 
     from deployments.cli.built import summary

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tasks.audit.document import Document, UnreadableDocument, decode
@@ -56,7 +57,7 @@ def read_document(path: Path) -> Document:
         raise UnreadableDocument(
             f"{path}:没有可读的文字,多半是扫描件或图片:请提供带文字的网页、Word(.docx)或 PDF,或先做文字识别(OCR)"
         )
-    return Document(document.name, name, document.blocks, document.title)
+    return replace(document, format=name)
 
 
 def reader_of(raw: bytes) -> tuple[str, ReadBytes]:

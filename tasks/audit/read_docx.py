@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_PICTURE = "{http://schemas.openxmlformats.org/drawingml/2006/picture}pic"
 # Deleted text, field codes, and the second copy that Word keeps of a text box.
 _SKIPPED = {f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_W}pPr", f"{_W}rPr", f"{_MC}Fallback"}
 # What only wraps: content controls, insertions, text boxes.
@@ -45,6 +46,8 @@ def _blocks(parent: Element) -> Iterator[Block]:
             text = _text(element).strip()
             if text:
                 yield Block(text=text)
+            if next(element.iter(_PICTURE), None) is not None:
+                yield Block(picture="图片")
             for box in element.iter(f"{_W}txbxContent"):
                 if not any(a.tag in _SKIPPED for a in box.iterancestors()):
                     yield from _blocks(box)

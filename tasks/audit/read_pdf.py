@@ -14,15 +14,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.audit.characters import RADICALS, plain
 from tasks.audit.document import (
-    RADICALS,
     Block,
     Document,
     GridCell,
     TableGrid,
     UnreadableDocument,
     holds_prose,
-    plain,
 )
 from tasks.audit.labels import match, written
 

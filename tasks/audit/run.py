@@ -10,14 +10,17 @@ from typing import Any
 from tasks.audit.agreement import agreement_checks
 from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
+from tasks.audit.groups import groups
 from tasks.audit.identify import identify
 from tasks.audit.kinds import read_document
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
 from tasks.audit.passage_checks import passage_checks
 from tasks.audit.passages import passages
+from tasks.audit.rates import rate_checks
 from tasks.audit.ratios import ratio_checks
 from tasks.audit.result import AuditReport
+from tasks.audit.split import split_reports, unread_pictures
 from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
@@ -49,13 +52,13 @@ def report_files(path: Path) -> list[Path]:
     return found
 
 
-def read_report(path: Path, year: int | None = None) -> AuditReport:
-    """A report's figures, not yet checked; `year` overrides what the report says.
+def read_reports(path: Path, year: int | None = None) -> list[AuditReport]:
+    """The figures of a file's reports, not yet checked; `year` overrides what a report says.
 
     Raises:
         UnreadableDocument: the file cannot be read.
     """
-    return of_document(read_document(path), year)
+    return [of_document(part, year) for part in split_reports(read_document(path))]
 
 
 def of_document(document: Document, year: int | None = None) -> AuditReport:
@@ -63,8 +66,9 @@ def of_document(document: Document, year: int | None = None) -> AuditReport:
     found, organ = identify(document)
     tables = read_tables(document)
     lines = {c.place.block for c in tables.cells.values() if c.place.start is not None}
-    narrative = read_narrative(document, lines, year or found)
-    return AuditReport(document, year or found, organ, tables, narrative)
+    narrative = read_narrative(document, lines | tables.blocks, year or found)
+    unread = [*document.unread, *unread_pictures(document, tables)]
+    return AuditReport(document, year or found, organ, tables, narrative, unread=unread)
 
 
 def check_report(
@@ -83,8 +87,12 @@ def check_report(
     checks += agreement_checks(report.narrative, figures, report.organ)
     for passage in found:
         checks += passage_checks(passage, figures)
-    checks += part_checks(report.narrative)
-    checks += ratio_checks(report.narrative, found, told_last_year(report, last_year), figures)
+    lists = groups(report.narrative)
+    checks += part_checks(report.narrative, lists)
+    checks += ratio_checks(
+        report.narrative, found, told_last_year(report, last_year), figures, lists
+    )
+    checks += rate_checks(report.narrative, found)
     if children:
         checks += tree_checks(report, children)
     if edition is not None:
@@ -112,17 +120,17 @@ def audit_files(
     Raises:
         UnreadableDocument: one of the files cannot be read, and `unread` is not given, or none can.
     """
-    reports = []
+    reports: list[AuditReport] = []
     for path in paths:
         try:
-            reports.append(read_report(path, year))
+            reports += read_reports(path, year)
         except UnreadableDocument as error:
             if unread is None or len(paths) == 1:
                 raise
             unread.append(str(error))
     if not reports:
         raise UnreadableDocument("\n".join(unread or ()))
-    below = [read_report(path) for path in children]
+    below = [report for path in children for report in read_reports(path)]
     for report in reports:
         others = [r for r in reports if r is not report]
         fits = edition is not None and edition.get("report_year") in (

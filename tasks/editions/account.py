@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from warehouse.layout import Layout
+from warehouse.period import Period
 from warehouse.reading import Reading, table_as_corrected
 from warehouse.sql import quoted
 from warehouse.tables import Table, all_tables
@@ -268,7 +269,7 @@ def _counted_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
         if cell.measure and reading.measures[cell.measure].table == table.full_name:
             conditions[cell.measure][cell.where] = None
     return " UNION ".join(
-        f"SELECT source_system, record_id FROM {reading.measure(measure, year)} "
+        f"SELECT source_system, record_id FROM {reading.measure(measure, Period.of_year(year))} "
         f"WHERE {' OR '.join(f'({condition})' for condition in wanted)}"
         for measure, wanted in conditions.items()
     )

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tasks.audit.agreement import cell_sum
+from tasks.audit.characters import plain
 from tasks.audit.document import (
     Block,
     Document,
     UnreadableDocument,
     decode,
-    plain,
     unfold,
 )
 from tasks.audit.identify import identify
@@ -29,7 +29,8 @@ from tasks.audit.read_pdf import read_pdf
 from tasks.audit.run import audit_files, report_files
 from tasks.audit.tables import TableReading, read_tables
 from tests.audit_reports import Figures, Span, as_pdf, balanced, tables
-from warehouse.layout import Layout, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Layout
 
 Rows = list[list[Span]]
 
