@@ -12,7 +12,7 @@ from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
 from tasks.audit.groups import groups
 from tasks.audit.identify import identify
-from tasks.audit.kinds import read_document
+from tasks.audit.kinds import read_documents
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
 from tasks.audit.passage_checks import passage_checks
@@ -26,9 +26,10 @@ from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
 
-SUFFIXES = (".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".pdf", ".txt")
-UNREAD = (".doc", ".wps", ".rtf", ".odt", ".ofd")
-"""Suffixes of reports that cannot be read: in a folder they are named, not passed over."""
+SUFFIXES = (
+    ".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".doc", ".wps", ".pdf", ".txt",
+    ".rtf", ".odt", ".ofd", ".xlsx", ".xls", ".ods", ".zip",
+)  # fmt: skip
 
 
 def report_files(path: Path) -> list[Path]:
@@ -45,8 +46,7 @@ def report_files(path: Path) -> list[Path]:
         )
     if not path.exists():
         raise UnreadableDocument(f"{path}:没有这个文件或文件夹")
-    wanted = SUFFIXES + UNREAD
-    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
+    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
     if not found:
         raise UnreadableDocument(f"{path}:文件夹里没有报告({'、'.join(SUFFIXES)})")
     return found
@@ -58,7 +58,11 @@ def read_reports(path: Path, year: int | None = None) -> list[AuditReport]:
     Raises:
         UnreadableDocument: the file cannot be read.
     """
-    return [of_document(part, year) for part in split_reports(read_document(path))]
+    return [
+        of_document(part, year)
+        for document in read_documents(path)
+        for part in split_reports(document)
+    ]
 
 
 def of_document(document: Document, year: int | None = None) -> AuditReport:
