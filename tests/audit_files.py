@@ -242,7 +242,9 @@ def word_file(text: str, row_ends: list[int], hidden: tuple[int, int] | None = N
         if listed:
             places = [first for first, _ in listed] + [start + len(text) * 2]
             add(at, struct.pack(f"<{len(places)}I", *places) + struct.pack(f"<{len(listed)}I", *(n for _, n in listed)))  # fmt: skip
-    return _compound({"WordDocument": bytes(body.ljust(5000, b"\0")), "1Table": bytes(table.ljust(5000, b"\0"))})
+    return _compound(
+        {"WordDocument": bytes(body.ljust(5000, b"\0")), "1Table": bytes(table.ljust(5000, b"\0"))}
+    )
 
 
 def _compound(streams: dict[str, bytes]) -> bytes:

@@ -73,8 +73,9 @@ def _characters(page: Element) -> Iterator[_Placed]:
     for text in _named(page, "TextObject"):
         if text.get("Visible") == "false":
             continue
-        left, top = (float(n) for n in (text.get("Boundary") or "0 0").split()[:2])
-        size = float(text.get("Size") or 4)
+        left, top, _, high = (float(n) for n in (text.get("Boundary") or "0 0 0 4").split())
+        # Some writers spell the attribute small, some leave it out.
+        size = float(text.get("Size") or text.get("size") or high)
         scale = [float(n) for n in (text.get("CTM") or "1 0 0 1 0 0").split()]
         for code in _named(text, "TextCode"):
             x, y = float(code.get("X") or 0), float(code.get("Y") or 0)
@@ -103,7 +104,7 @@ def _deltas(written: str) -> Iterator[float]:
 def _lines(page: list[_Placed]) -> Iterator[str]:
     line: list[_Placed] = []
     for placed in sorted(page, key=lambda p: (p[0], p[1])):
-        if line and placed[0] - line[0][0] > _SAME_LINE * max(line[0][2], 1):
+        if line and placed[0] - line[0][0] > _SAME_LINE * line[0][2]:
             yield _joined(line)
             line = []
         line.append(placed)

@@ -19,7 +19,7 @@ from tasks.audit.passage_checks import passage_checks
 from tasks.audit.passages import passages
 from tasks.audit.rates import rate_checks
 from tasks.audit.ratios import ratio_checks
-from tasks.audit.result import AuditReport
+from tasks.audit.result import AuditReport, once
 from tasks.audit.split import split_reports, unread_pictures
 from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
@@ -102,7 +102,7 @@ def check_report(
     if edition is not None:
         checks += edition_checks(report, edition)
     report.checks = sorted(
-        confirm(checks),
+        once(confirm(checks)),
         key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0),
     )
     return report
