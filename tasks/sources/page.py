@@ -60,6 +60,9 @@ class Pages:
                 page = self.again(page)
             if page.doubt is not None and not self._is_written_empty(page):
                 raise self.refusal(page)
+        elif not page.records and page.total is None:
+            # An empty list that nothing proves may be a slip.
+            page = self.again(page)
         self._first = page.answer
         return page
 
@@ -77,13 +80,26 @@ class Pages:
         return page
 
     def page(self, answer: Answer) -> Page:
-        """What an answer holds. Raises SourceContractError where something else is in its place."""
+        """What an answer holds. Raises SourceContractError where something else is in its place,
+        or where the source's own count is none, time after time."""
         answer = self.client.readable(answer)
+        for attempt in range(1, MOST_REPEATS + 1):
+            if not self._paginator.miscounts(answer):
+                break
+            self.client.rest(attempt)
+            answer = self.client.readable(self.client.get(answer.request))
+        else:
+            if self._paginator.miscounts(answer):
+                raise SourceContractError(
+                    f"{self.client.source.title}自报的总条数不可信(负数、非数或过大):"
+                    f"{self.client.shown(answer.request)}。请核对 paginator 的 total,或与系统厂商核实"
+                )
         value = self._select(answer.body)
         if not isinstance(value, list):
             # What stands in the place of the list is told by all of the answer.
             value = self._select(answer.whole)
         total = self._total(answer)
+        self.notes += [note for note in answer.mended if note not in self.notes]
         if isinstance(value, list) and value:
             return Page(value, answer, total)
         if isinstance(value, dict) and value and (self.path is not None or not self._is_paged):

@@ -46,6 +46,10 @@ class Paging(Part, ABC):
     def total_of(self, answer: Answer) -> int | None:
         """The source's own count of the list; None where it tells none that can be true."""
 
+    @abstractmethod
+    def miscounts(self, answer: Answer) -> bool:
+        """Whether the answer holds a count that cannot be one."""
+
     @property
     @abstractmethod
     def tells_total(self) -> bool:
@@ -78,6 +82,11 @@ class _Counted(Paging):
     def total_of(self, answer: Answer) -> int | None:
         return _count(answer, self.total, self.total_header)
 
+    def miscounts(self, answer: Answer) -> bool:
+        return _found(answer, self.total, self.total_header) not in (None, "") and (
+            self.total_of(answer) is None
+        )
+
 
 class _Paged(_Counted):
     send_in: Annotated[
@@ -89,8 +98,12 @@ class _Paged(_Counted):
     ] = Field(100_000, ge=1)
 
 
+def _found(answer: Answer, path: str | None, header: str | None) -> object:
+    return compile_path(path)(answer.body) if path else answer.headers.get(header or "")
+
+
 def _count(answer: Answer, path: str | None, header: str | None) -> int | None:
-    found = compile_path(path)(answer.body) if path else answer.headers.get(header or "")
+    found = _found(answer, path, header)
     return None if found is None else _whole(found)
 
 
