@@ -206,11 +206,12 @@ def _of_unit(
     for figure in listed:
         is_apart = re.search("[,;]", narrative.between(previous, figure)) is not None
         is_other = figure.unit != whole.unit and sum(p.unit == whole.unit for p in parts) > 1
-        if is_other and is_apart:
+        is_inside = depth(narrative, figure) > 0
+        if is_other and is_apart and not is_inside:
             break
         if compatible(figure.unit, whole.unit):
             parts.append(figure)
-        elif parts and is_apart:
+        elif parts and is_apart and not is_inside:
             break
         else:
             others.append(figure)

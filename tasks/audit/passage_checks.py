@@ -100,7 +100,7 @@ def _applicants(passage: Passage) -> AuditCheck | None:
                 f"{number(whole.value)} + {number(carried.value)}",
             )
         )
-        if not passage.excludes_carry_in(whole):
+        if passage.includes_carry_in(whole):
             readings.append(
                 (
                     "收到的申请除去上年结转",
@@ -186,7 +186,7 @@ def _channel_readings(
     both = f"{left} = {number(whole.value)} {{}} {number(carried.value)}"
     held = [whole, carried]
     yield f"{name}之和", held, whole.value + carried.value, both.format("+")
-    if not passage.excludes_carry_in(whole):
+    if passage.includes_carry_in(whole):
         yield f"{name}之差", held, whole.value - carried.value, both.format("-")
 
 
