@@ -34,6 +34,7 @@ class NumberedList:
         self._executor = executor
         self._size = self._asked = paginator.size
         self._is_short_by_nature = False
+        self._total: int | None = None
 
     def read(self) -> Iterator[Page]:
         """Every page, in order. Raises SourceError."""
@@ -82,6 +83,7 @@ class NumberedList:
     def _counted(self, first: Page, count: int) -> Generator[Page, None, tuple[Page, int]]:
         """The pages after the first; gives the last one and how many there were."""
         before, number = first, 1
+        self._total = first.total
         ahead = self._ahead()
         while number < count:
             self._pages.guard(number, self._paginator.max_pages)
@@ -95,6 +97,7 @@ class NumberedList:
             if len(page.records) < self._awaited(page, number, count):
                 page = yield from self._once_more(page, number)
             before, number = page, number + 1
+            self._total = self._total if page.total is None else page.total
             newest = self._page_count(page)
             count = count if newest is None else newest
         return before, number
@@ -118,7 +121,8 @@ class NumberedList:
         """How many records the page should have: all but the last are full."""
         if number < count - 1:
             return self._size
-        return max(page.total - number * self._size, 0) if page.total is not None else 0
+        total = page.total if page.total is not None else self._total
+        return 1 if total is None else max(total - number * self._size, 0)
 
     def _once_more(self, page: Page, number: int) -> Generator[Page, None, Page]:
         """A page that came short, asked for again; a system may slip once.
@@ -127,7 +131,9 @@ class NumberedList:
         """
         if not page.records:
             again = self._pages.again(page)
-            if again.doubt is not None:
+            # One that stays empty within the count may be hidden from us; only a count of records
+            # tells of those it lacks.
+            if not again.records and (again.doubt is not None or again.total is None):
                 raise self._pages.refusal(again)
         elif self._is_short_by_nature:
             return page

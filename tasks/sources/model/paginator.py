@@ -46,6 +46,11 @@ class Paging(Part, ABC):
     def total_of(self, answer: Answer) -> int | None:
         """The source's own count of the list; None where it tells none that can be true."""
 
+    @property
+    @abstractmethod
+    def ends_with_nothing(self) -> bool:
+        """Whether a page with a null for its list, and all else as on other pages, may be the end."""
+
     @abstractmethod
     def miscounts(self, answer: Answer) -> bool:
         """Whether the answer holds a count that cannot be one."""
@@ -133,6 +138,10 @@ class Numbered(_Paged):
         str | None, Says("响应体中“还有下一页”标志的路径", "path of a flag that there is more")
     ] = None
     size_param: str | None
+
+    @property
+    def ends_with_nothing(self) -> bool:
+        return True
 
     is_positioned: ClassVar[bool]
     """Whether any position can be asked for, not only the beginnings of pages."""
@@ -248,9 +257,9 @@ class Chained(_Counted):
         """
 
     @property
-    def full_size(self) -> int | None:
-        """How many records a page has that is not the last, where that is known."""
-        return None
+    def ends_with_nothing(self) -> bool:
+        # Where the body tells of the next page, it tells of the end as well.
+        return bool(self.paths)
 
 
 class _PagedChain(_Paged, Chained):
@@ -264,10 +273,6 @@ class _PagedChain(_Paged, Chained):
     @property
     def parameters(self) -> set[str]:
         return {self.size_param} if self.size_param else set()
-
-    @property
-    def full_size(self) -> int | None:
-        return self.size if self.size_param else None
 
     def first(self, request: Request) -> Request:
         values: dict[str, str | int] = {self.size_param: self.size} if self.size_param else {}
