@@ -62,6 +62,10 @@ class NumberedList:
                 if refusal.status not in (400, 413, 422) or not smaller:
                     raise
                 self._asked = smaller.pop(0)
+        if 0 < len(page.records) < self._asked and page.total is None:
+            # A short page that nothing proves may be a slip, and its size would be taken for all.
+            again = self._pages.get(page.answer.request)
+            page = again if len(again.records) > len(page.records) else page
         # A system may cap the size or know only one; the whole list may also be shorter.
         # Asking on with the number that came is right in each case. More than was asked for may
         # be records that came twice: they are no reason to leave any out.
@@ -215,7 +219,13 @@ class NumberedList:
         paginator = self._paginator
         same, seen = 0, fingerprint(page)
         position = (number - 1) * self._size + len(page.records)
-        while page.records and not paginator.ends_with(page.answer):
+        while page.records:
+            if paginator.ends_with(page.answer):
+                again = self._without_flag(page)
+                if again is None or paginator.ends_with(again.answer):
+                    return
+                page = again
+                yield page
             self._pages.guard(number, paginator.max_pages)
             following = self._following(self._request_after(number, position))
             if following is None:
@@ -234,6 +244,13 @@ class NumberedList:
             number += 1
             if page.records:
                 yield page
+
+    def _without_flag(self, page: Page) -> Page | None:
+        """A page that does not say whether there is more, asked for again; None for one that says
+        that there is not."""
+        if self._paginator.says_end(page.answer):
+            return None
+        return self._pages.get(page.answer.request)
 
     def _request_after(self, number: int, position: int) -> Request:
         """The request for the page of that number, or from that position on where it can be asked for."""

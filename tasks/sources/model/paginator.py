@@ -162,6 +162,12 @@ class Numbered(_Paged):
             text(compile_path(self.has_more)(answer.body)) not in YES
         )
 
+    def says_end(self, answer: Answer) -> bool:
+        """Whether the flag is there and says that there is no more, not only missing."""
+        return self.has_more is not None and (
+            text(compile_path(self.has_more)(answer.body)) not in (*YES, "")
+        )
+
     def _sized(self, values: dict[str, str | int], size: int) -> dict[str, str | int]:
         return values | ({self.size_param: size} if self.size_param else {})
 
