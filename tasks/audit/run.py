@@ -10,7 +10,7 @@ from typing import Any
 from tasks.audit.agreement import agreement_checks
 from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
-from tasks.audit.groups import groups
+from tasks.audit.groups import groups, with_parts
 from tasks.audit.identify import identify
 from tasks.audit.kinds import read_documents
 from tasks.audit.narrative import read_narrative
@@ -70,7 +70,7 @@ def of_document(document: Document, year: int | None = None) -> AuditReport:
     found, organ = identify(document)
     tables = read_tables(document)
     lines = {c.place.block for c in tables.cells.values() if c.place.start is not None}
-    narrative = read_narrative(document, lines | tables.blocks, year or found)
+    narrative = with_parts(read_narrative(document, lines | tables.blocks, year or found))
     unread = [*document.unread, *unread_pictures(document, tables)]
     return AuditReport(document, year or found, organ, tables, narrative, unread=unread)
 

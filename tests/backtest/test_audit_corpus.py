@@ -160,7 +160,7 @@ def _score_meaning(figure: Figure, meaning: str, name: str, score: Score) -> Non
     if meaning in KINDS:
         is_right = figure.kind == KINDS[meaning]
     elif meaning in LABELS:
-        is_right = figure.label == meaning
+        is_right = figure.label.removeprefix("其中") == meaning
     else:
         # Words of its own: any meaning that the project knows would be another one.
         is_right = figure.meaning is None or figure.meaning.label not in LABELS

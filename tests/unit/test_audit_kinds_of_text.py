@@ -152,6 +152,12 @@ def test_sentences(sentence: str, outcome: dict[str, str]) -> None:
     assert found == {kind: set(statuses.split()) for kind, statuses in outcome.items()}
 
 
+def test_a_part_is_no_account_of_the_whole() -> None:
+    report = audited("全年发布政策解读32篇，其中视频解读8篇、图文解读24篇。")
+    told = {n["value"]: n["meaning"] for n in as_json(report)["narrative"]}
+    assert told == {32: "overview.interpretations", 8: "其中政策解读", 24: "其中政策解读"}
+
+
 def test_what_stands_beside_decides_the_meaning() -> None:
     report = audited(
         "“甲县发布”微信订阅号发布各类信息722条。通过“甲县政府网”发布政务动态信息2476条。",
