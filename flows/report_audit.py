@@ -45,7 +45,7 @@ def report_audit(
         str,
         field(
             "报告文件或文件夹",
-            "HTML、Word(.docx)、PDF 或文本文件;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
+            "网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
         ),
     ] = "",
     report_year: Annotated[

@@ -27,7 +27,7 @@ def audit(
         list[Path],
         typer.Argument(
             metavar="文件",
-            help="年度报告文件(HTML、Word .docx、PDF、文本)或文件夹,可一次给出同一机关的几年",
+            help="年度报告文件(网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本、压缩包)或文件夹,可一次给出同一机关的几年",
             show_default=False,
         ),
     ],
@@ -70,6 +70,15 @@ def audit(
             show_default=False,
         ),
     ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            metavar="文件夹",
+            help="另写一个文件夹:汇总页(谁有不符,从多到少)、每份报告的网页、读出的全部数(CSV、Excel)",
+            show_default=False,
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="通过的和无法核对的也逐条列出")] = False,
 ) -> None:
     """核对已发布的政府信息公开工作年度报告:表格与正文的数是否对得上。
@@ -95,6 +104,14 @@ def audit(
             html.write_text(render_page(reports), encoding="utf-8")
         except OSError as error:
             _stop(f"{html}:写不进去({error.strerror})")
+    if batch is not None:
+        from tasks.audit.batch import write_batch
+
+        try:
+            front = write_batch(batch, reports, unread)
+        except OSError as error:
+            _stop(f"{batch}:写不进去({error.strerror})")
+        typer.echo(f"汇总已写入 {front}", err=True)
     if as_json:
         from tasks.audit.result import as_json as published
 

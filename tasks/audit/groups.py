@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tasks.audit.meanings import pattern
+from tasks.audit.meanings import Meaning, pattern
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import compatible
 from tasks.audit.recognise import bracket_depth
@@ -69,6 +69,24 @@ def groups(narrative: Narrative) -> list[Group]:
                 found.append(group)
                 taken |= {id(p) for p in (*group.parts, *group.others)}
     return found
+
+
+def with_parts(narrative: Narrative) -> Narrative:
+    """The narrative with parts that count the same as their whole told apart from it.
+
+    解读32篇,其中视频解读8篇: the 8 are no account of all, to be compared with tables or editions.
+    """
+    parts = {
+        id(part)
+        for group in groups(narrative)
+        for part in group.parts
+        if part.meaning and part.label in {w.label for held in group.wholes for w in held}
+    }
+    figures = [
+        replace(f, meaning=Meaning(f"其中{f.label}")) if id(f) in parts else f
+        for f in narrative.figures
+    ]
+    return replace(narrative, figures=figures)
 
 
 def depth(narrative: Narrative, figure: Figure) -> int:
@@ -206,11 +224,12 @@ def _of_unit(
     for figure in listed:
         is_apart = re.search("[,;]", narrative.between(previous, figure)) is not None
         is_other = figure.unit != whole.unit and sum(p.unit == whole.unit for p in parts) > 1
-        if is_other and is_apart:
+        is_inside = depth(narrative, figure) > 0
+        if is_other and is_apart and not is_inside:
             break
         if compatible(figure.unit, whole.unit):
             parts.append(figure)
-        elif parts and is_apart:
+        elif parts and is_apart and not is_inside:
             break
         else:
             others.append(figure)

@@ -29,7 +29,8 @@ _ENDS_AS_ORGAN = re.compile(
 _WEAK = {"我市", "我局", "我办", "我县", "我区", "本机关", "本单位", "本局", "年度", "工作", "度"}
 _NAMED = r"(?P<organ>[\u4e00-\u9fa5]{2,24}(?:政府|[局委办厅院会处所队站部署区县市镇乡]|中心|街道|办公室|集团|大学|学校|医院))"
 _ADDRESS = re.compile(
-    rf"(?:请与|请向|联系|由){_NAMED}(?:办公室|[\u4e00-\u9fa5]{{0,8}}[科股室处])?(?:联系|反映|咨询|编制|负责编制)"
+    rf"(?:请与|请向|由){_NAMED}(?:办公室|[\u4e00-\u9fa5]{{0,8}}[科股室处])?(?:\([^)]*\))?"
+    rf"(?:联系|反映|咨询|编制|负责编制)|联系:?{_NAMED.replace('organ', 'asked')}"
 )
 _SIGNED = re.compile(rf"^{_NAMED}$")
 _DATE = re.compile(r"^(?:20\d\d|[二〇○零一二三四五六七八九十]{4})年\S{1,3}月\S{1,3}日$")
@@ -63,7 +64,7 @@ def _told_elsewhere(document: Document) -> str:
     lines = [re.sub(r"\s+", "", plain(b.text)) for b in document.blocks if b.grid is None]
     for line in lines[:12]:
         asked = _ADDRESS.search(_TITLE_IN_QUOTES.sub("", line))
-        if asked and (organ := _clean(asked["organ"])):
+        if asked and (organ := _clean(asked["organ"] or asked["asked"])):
             return re.sub("(?<=人民政府).*", "", organ)
     for line, below in pairwise(lines[-6:]):
         signed = _SIGNED.match(line)
@@ -75,7 +76,12 @@ def _told_elsewhere(document: Document) -> str:
 def _clean(organ: str) -> str:
     """The organ's name without what leads up to it; empty if it is none."""
     name = _LEAD.sub("", organ).strip()
-    is_organ = len(name) > 1 and name not in _WEAK and not _NO_ORGAN.search(name)
+    is_organ = (
+        len(name) > 1
+        and name not in _WEAK
+        and name[0] not in "我本各"
+        and not _NO_ORGAN.search(name)
+    )
     return name if is_organ else ""
 
 

@@ -6,6 +6,7 @@ none is a fail if the account is complete.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -99,7 +100,7 @@ def _applicants(passage: Passage) -> AuditCheck | None:
                 f"{number(whole.value)} + {number(carried.value)}",
             )
         )
-        if not passage.excludes_carry_in(whole):
+        if passage.includes_carry_in(whole):
             readings.append(
                 (
                     "收到的申请除去上年结转",
@@ -145,9 +146,8 @@ def _applicants(passage: Passage) -> AuditCheck | None:
 
 def _channels(passage: Passage) -> AuditCheck | None:
     """The ways of submission against what was received, or handled where that is all there is."""
-    whole = passage.whole()
     parts = passage.channels
-    if len(parts) < 2 or whole is None:
+    if len(parts) < 2 or (whole := passage.nearest_whole(parts[0])) is None:
         return None
     total = sum((f.value for f in parts), Decimal(0))
     gap = total - whole.value
@@ -186,7 +186,7 @@ def _channel_readings(
     both = f"{left} = {number(whole.value)} {{}} {number(carried.value)}"
     held = [whole, carried]
     yield f"{name}之和", held, whole.value + carried.value, both.format("+")
-    if not passage.excludes_carry_in(whole):
+    if passage.includes_carry_in(whole):
         yield f"{name}之差", held, whole.value - carried.value, both.format("-")
 
 
@@ -198,6 +198,9 @@ def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
         return None
     ways = sorted(_outcome_ways(passage, parts, wholes), key=lambda w: abs(w.reading.gap))
     agreeing = _outcomes_agree(passage, cells, parts, wholes, ways)
+    if agreeing is None and len(every := passage.all_outcomes()) > len(parts):
+        ways_of_all = list(_outcome_ways(passage, every, wholes))
+        agreeing = _outcomes_agree(passage, {}, every, wholes, ways_of_all)
     return agreeing or _outcomes_differ(passage, parts, wholes, [w.reading for w in ways])
 
 
@@ -314,7 +317,7 @@ def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -
         if whole.role in ("closed", "handled"):
             # What is handled in a year has its carry-in already.
             yield way(name, None, whole)
-            if whole.role == "handled" and carried_out is not None:
+            if _may_hold_open(whole) and carried_out is not None:
                 yield way(f"{name} 含结转下年度", carried_out, whole)
             continue
         is_apart = carried_in is not None and not passage.includes_carry_in(whole)
@@ -377,7 +380,7 @@ def _closing(passage: Passage) -> AuditCheck | None:
                 gap = values[1][1] - left
                 return AuditCheck("B10", key, "uncertain", note, other, gap, evidence)
             return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
-        if done.role == "handled" and done.value == value:
+        if _may_hold_open(done) and done.value == value:
             text, equation = f"办理的申请(含结转下年度)等于{name}", f"{number(value)} = {written}"
             return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
     made = tuple(
@@ -403,6 +406,11 @@ def _closing(passage: Passage) -> AuditCheck | None:
         "B10", key, "fail" if sure else "uncertain", text, made[0].equation, made[0].gap,
         evidence, made,
     )  # fmt: skip
+
+
+def _may_hold_open(done: Figure) -> bool:
+    """Whether what was handled (办理, 处理) may hold what is still open; 办结 and 答复 never do."""
+    return done.role == "handled" and re.search("办结|答复|回复|完成", done.before) is None
 
 
 def _unequal(written: str, value: Decimal, left: Decimal, sides: str) -> str:

@@ -80,6 +80,20 @@ class Passage:
             given |= {"granted", "partially_granted"}
         return set(phrases()["outcomes"]) - {"granted_or_partially"} <= given
 
+    def nearest_whole(self, part: Figure) -> Figure | None:
+        """What was received or handled, as said last before a part, else as the passage says first."""
+        before = [
+            f
+            for role in ("received", "new_received", "handled")
+            if (f := self.figures.get(role)) and (f.block, f.start) < (part.block, part.start)
+        ]
+        return max(before, key=lambda f: (f.block, f.start), default=self.whole())
+
+    def all_outcomes(self) -> list[Figure]:
+        """Outcome groups and every row: where a row stands beside its group, not under it."""
+        given = self.outcomes()
+        return given + [f for f in self.leaves.values() if f not in given]
+
     def outcomes(self) -> list[Figure]:
         """Outcome groups, and rows of the form whose group is not given itself."""
         given = [r for r in phrases()["outcomes"] if r in self.figures]

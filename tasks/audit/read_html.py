@@ -36,6 +36,8 @@ _SKIPPED = {
     "textarea",
     "svg",
     "del",
+    "s",
+    "strike",
 }
 _BREAKING = {
     "p", "div", "section", "article", "main", "header", "footer", "nav", "aside", "h1", "h2", "h3",
@@ -43,12 +45,15 @@ _BREAKING = {
     "center", "form", "fieldset", "blockquote", "pre", "body", "figure", "hr", "ucapcontent",
 }  # fmt: skip
 _FIGURE = re.compile(r"[-+]?[\d,.]+%?")
-_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|line-through", re.IGNORECASE
+)
 _ICON = 120
 """Pixels; no smaller picture holds a table."""
 _DECORATION = re.compile(
     r"logo|icon|banner|qr|share|arrow|btn|\.gif|\.svg|/css/|/skin|/images?/", re.I
 )
+_FOOTNOTE = re.compile(r"[\[(【(]?\d{1,2}[\])】)]?|[①-⑳*※]+|注\d*")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -87,7 +92,11 @@ def _tag(element: HtmlElement) -> str:
 
 
 def _is_skipped(element: HtmlElement) -> bool:
-    return _tag(element) in _SKIPPED or bool(_HIDDEN.search(element.get("style") or ""))
+    if _tag(element) in _SKIPPED or element.get("hidden") is not None:
+        return True
+    if _tag(element) == "sup" and _FOOTNOTE.fullmatch(element.text_content().strip()):
+        return True
+    return bool(_HIDDEN.search(element.get("style") or ""))
 
 
 def _is_figure(element: HtmlElement) -> bool:

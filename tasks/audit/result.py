@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -114,6 +115,20 @@ class AuditReport:
 
     def count(self, status: Status) -> int:
         return sum(1 for check in self.checks if check.status == status)
+
+
+def once(checks: Sequence[AuditCheck]) -> list[AuditCheck]:
+    """The checks, a matter that the text says twice told once, with the places of both."""
+    kept: dict[tuple[object, ...], AuditCheck] = {}
+    for check in checks:
+        told = tuple((b.cell, b.value, b.figure and b.figure.label) for b in check.evidence)
+        is_said = check.equation and any(b.figure for b in check.evidence)
+        matter = (check.code, check.status, check.equation, told) if is_said else (check.key,)
+        if matter in kept:
+            evidence = kept[matter].evidence + check.evidence
+            check = replace(kept[matter], evidence=evidence)
+        kept[matter] = check
+    return list(kept.values())
 
 
 def coarse(check: AuditCheck) -> AuditCheck:

@@ -10,25 +10,26 @@ from typing import Any
 from tasks.audit.agreement import agreement_checks
 from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
-from tasks.audit.groups import groups
+from tasks.audit.groups import groups, with_parts
 from tasks.audit.identify import identify
-from tasks.audit.kinds import read_document
+from tasks.audit.kinds import read_documents
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
 from tasks.audit.passage_checks import passage_checks
 from tasks.audit.passages import passages
 from tasks.audit.rates import rate_checks
 from tasks.audit.ratios import ratio_checks
-from tasks.audit.result import AuditReport
+from tasks.audit.result import AuditReport, once
 from tasks.audit.split import split_reports, unread_pictures
 from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
 
-SUFFIXES = (".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".pdf", ".txt")
-UNREAD = (".doc", ".wps", ".rtf", ".odt", ".ofd")
-"""Suffixes of reports that cannot be read: in a folder they are named, not passed over."""
+SUFFIXES = (
+    ".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".doc", ".wps", ".pdf", ".txt",
+    ".rtf", ".odt", ".ofd", ".xlsx", ".xls", ".ods", ".zip",
+)  # fmt: skip
 
 
 def report_files(path: Path) -> list[Path]:
@@ -45,8 +46,7 @@ def report_files(path: Path) -> list[Path]:
         )
     if not path.exists():
         raise UnreadableDocument(f"{path}:没有这个文件或文件夹")
-    wanted = SUFFIXES + UNREAD
-    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
+    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
     if not found:
         raise UnreadableDocument(f"{path}:文件夹里没有报告({'、'.join(SUFFIXES)})")
     return found
@@ -58,7 +58,11 @@ def read_reports(path: Path, year: int | None = None) -> list[AuditReport]:
     Raises:
         UnreadableDocument: the file cannot be read.
     """
-    return [of_document(part, year) for part in split_reports(read_document(path))]
+    return [
+        of_document(part, year)
+        for document in read_documents(path)
+        for part in split_reports(document)
+    ]
 
 
 def of_document(document: Document, year: int | None = None) -> AuditReport:
@@ -66,7 +70,7 @@ def of_document(document: Document, year: int | None = None) -> AuditReport:
     found, organ = identify(document)
     tables = read_tables(document)
     lines = {c.place.block for c in tables.cells.values() if c.place.start is not None}
-    narrative = read_narrative(document, lines | tables.blocks, year or found)
+    narrative = with_parts(read_narrative(document, lines | tables.blocks, year or found))
     unread = [*document.unread, *unread_pictures(document, tables)]
     return AuditReport(document, year or found, organ, tables, narrative, unread=unread)
 
@@ -98,7 +102,7 @@ def check_report(
     if edition is not None:
         checks += edition_checks(report, edition)
     report.checks = sorted(
-        confirm(checks),
+        once(confirm(checks)),
         key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0),
     )
     return report

@@ -39,6 +39,9 @@ NO_FIGURES = [
     "政务公开平台2.0版,每月编发20-30条,每周3至5条。",
     "近3年来,在10个工作日内,7月底前办结。",
     "见规范性文件[1],注2:下同。",
+    "地址:北京市西城区白广路二条2号,全年365天24小时在线。",
+    "较上年又前进了三名,文件一式三份送档案馆。",
+    '广泛宣传"创业富民30条"等政策,拨打12320卫生热线。',
     "1.2023年认真落实。2、加强管理。(3)完善制度。",
 ]
 
@@ -118,6 +121,19 @@ SENTENCES: list[tuple[str, dict[str, str]]] = [
     # A list goes on over a comma only where nothing stronger ends it: 5 is no further part of 100.
     ("公开信息100条，其中政策60条、动态40条，另发布视频5条。", {"parts": "pass"}),
     ("公开信息100条，其中政策60条、动态40条、视频5条。", {"parts": "uncertain"}),
+    # What a list in a bracket counts in another unit does not end it.
+    ("发布各类信息17249条(其中:网站15631条,公报59条,微博370条,微信269次1189条)。", {"parts": "pass"}),
+    # 其他 in the middle of a list ends nothing.
+    ("网站公开信息225条(包括动态125条,解读5条,规范性文件3条,其他文件19条,财政25条,规划5条,服务2条,提案41条)。", {"parts": "pass"}),
+    # A former value is no whole, and its counterpart may be another amount.
+    ("版块由原来的8个增加到现在的16个。其中，新增政务栏目4个，服务栏目2个，互动栏目2个。", {"parts": "uncertain"}),
+    ("信息发布量由2022年的1128条增加到2023年的1887条,另发布514条,总计2401条,是2022年信息发布总量的1.5倍。", {"multiple": "uncertain", "total": "pass"}),
+    # The nearest whole is the one that channels and shares speak of.
+    ("受理依申请公开事项59件，结转上年后新收到依申请公开事项47件。其中，通过信函申请39件，占83%；电子邮件7件，占14.9%；在线申请1件，占2.1%。", {"channels": "pass", "share": "pass"}),
+    # Carried in is said apart, so it adds: a reading in which it does not is doubtful.
+    ("收到依申请公开件30件，上年度结转办理件1件，共办结24件，结转到2024年办理7件。", {"closing": "pass"}),
+    ("收到依申请公开件30件，上年度结转办理件1件，共办结24件，结转到2024年办理6件。", {"closing": "uncertain"}),
+    ("收到依申请公开件30件(含上年结转1件)，共办结24件，结转到2024年办理6件。", {"closing": "pass"}),
     # Rates that follow from printed figures.
     ("收到留言30件,已办结25件,办结率83.33%。", {"rate": "pass"}),
     ("收到留言30件,已办结25件,办结率90%。", {"rate": "fail"}),
@@ -134,6 +150,12 @@ SENTENCES: list[tuple[str, dict[str, str]]] = [
 def test_sentences(sentence: str, outcome: dict[str, str]) -> None:
     found = verdicts(audited("(一)情况。" + sentence))
     assert found == {kind: set(statuses.split()) for kind, statuses in outcome.items()}
+
+
+def test_a_part_is_no_account_of_the_whole() -> None:
+    report = audited("全年发布政策解读32篇，其中视频解读8篇、图文解读24篇。")
+    told = {n["value"]: n["meaning"] for n in as_json(report)["narrative"]}
+    assert told == {32: "overview.interpretations", 8: "其中政策解读", 24: "其中政策解读"}
 
 
 def test_what_stands_beside_decides_the_meaning() -> None:
@@ -157,6 +179,8 @@ def test_what_stands_beside_decides_the_meaning() -> None:
     [
         (["本年度报告根据《甲县人民政府办公室关于做好2023年度政府信息公开年度报告编制公布工作的通知》要求，结合我镇实际编制而成。"], ""),
         (["如有疑问，请与乙镇人民政府办公室联系(电话:0531-86912345)。", "2023年"], "乙镇人民政府"),
+        (["特向社会公布2023年度政府信息公开年度报告。请与丁市公安局(地址:红旗路36号;邮编:266700)联系。"], "丁市公安局"),
+        (["现将我镇2021年政府信息公开工作年度报告公布如下。如有疑问，请联系:戊镇人民政府党政办。"], "戊镇人民政府"),
         (["2023年，我局认真落实。", "丙县审计局", "2024年1月20日"], "丙县审计局"),
     ],
 )  # fmt: skip
