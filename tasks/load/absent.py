@@ -151,10 +151,7 @@ class Absence:
             if staged.parent_column is None:
                 return None
             parents = self._lists[0].table
-            return (
-                own
-                f" AND {staged.parent_column} IN (SELECT record_id FROM {parents} WHERE NOT is_faulty)"
-            )
+            return f"{own} AND {staged.parent_column} IN (SELECT record_id FROM {parents} WHERE NOT is_faulty)"
         if rule.absent == "keep":
             return None
         if rule.workbook is not None:
