@@ -20,6 +20,8 @@ from warehouse.reading import Reading, table_as_corrected
 from warehouse.sql import quoted
 from warehouse.tables import Table, all_tables
 
+TRIAL = frozenset({"A4", "Y1", "Y2", "Y3"})
+"""Codes of checks that make an edition a trial (试编) when they fail: its year is not complete."""
 NOT_COUNTED = {
     "another_year": "属于其他年度",
     "undated": "没有日期",
@@ -139,6 +141,12 @@ class Line:
     @property
     def is_balanced(self) -> bool:
         return all(gap == 0 for _, _, gap in self.gaps())
+
+    @classmethod
+    def from_data(cls, kept: Mapping[str, Any]) -> Line:
+        """A line as an edition keeps it (`dataclasses.asdict`)."""
+        way_in = kept["way_in"]
+        return cls(**{**kept, "way_in": None if way_in is None else WayIn(**way_in)})
 
     def as_json(self) -> dict[str, Any]:
         """As `nianbao account --json` prints it; what is not known is null."""

@@ -1,7 +1,7 @@
 """What the account of records says of an edition: equations that leave a gap, records that
 nobody has decided on, and whether the year is complete.
 
-An edition of a year that is not complete is a trial (试编); see `TRIAL`.
+An edition of a year that is not complete is a trial (试编); see `tasks.editions.account.TRIAL`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from tasks.editions.account import Line, columns_of, dated_by, has_table, pulled
 from tasks.editions.edition import RecordReference
 from warehouse.reading import Reading
 
-TRIAL = frozenset({"A4", "Y1", "Y2", "Y3"})
-"""Codes that make an edition a trial when they fail."""
 LAG = timedelta(days=2)
 """How long after the year a pull must begin to have seen its late entries, where the source's
 own lag is not on record."""

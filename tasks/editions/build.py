@@ -11,10 +11,12 @@ from typing import Any
 
 from expectations.rules import Rule, Rulebook
 from expectations.runner import run_rules
+from tasks.editions.account import Line, read_account
+from tasks.editions.account_checks import account_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
-from tasks.editions.reconcile import RECORDS_KEPT, reconcile
+from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep, published_figures
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.disk import yaml_of
@@ -24,6 +26,8 @@ from warehouse.reading import Reading, reading
 from warehouse.tables import all_tables
 
 Progress = Callable[[str], None]
+ACCOUNT = "A1"
+"""The code of a rule without which an edition, built by an earlier version, has no account."""
 ROWS_COPIED = 500_000
 """Tables up to this size are asked from memory while an edition is built."""
 
@@ -86,6 +90,7 @@ def compute(
     layout = definitions.parsed_layout
     measures = definitions.parsed_measures
     with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
+        data_as_of = opened.data_as_of or now
         progress("编制上年数")
         before = tabulate(opened, layout, year - 1)
         progress("编制各机关数字")
@@ -103,7 +108,14 @@ def compute(
                 published_last_year=signed_for,
             )
         )
-        data_as_of = opened.data_as_of or now
+        account: tuple[Line, ...] = ()
+        if ACCOUNT in definitions.rules.yearly:
+            progress("清点记录去向")
+            account = read_account(opened, layout, year)
+            findings += [
+                finding(definitions.rules, result, root, records)
+                for result, records in account_checks(opened, account, year, data_as_of)
+            ]
         progress("核对各类记录")
         findings += rule_findings(opened, definitions.rules, tabulation, data_as_of.date())
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))
@@ -125,6 +137,7 @@ def compute(
         findings=in_order(findings, tabulation.tree.organs),
         last_year={**before.root_figures(), **signed_for},
         series=series,
+        account=account,
         is_synthetic=definitions.is_synthetic,
         software=version("nianbao"),
         definitions=definitions,
