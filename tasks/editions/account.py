@@ -49,6 +49,15 @@ LABELS = {
 """The items of a line, in their order, in Chinese."""
 
 
+STATES = {
+    **{name: LABELS[name] for name in ("counted", "set_aside", "withdrawn", "unseen")},
+    **NOT_COUNTED,
+    **{name: LABELS[name] for name in ("rejected", "conflicting", "joined", "not_selected")},
+    "skipped_row": "跳过的行",
+}
+"""What may have become of a record, in Chinese; the last five never reached a core table."""
+
+
 @dataclass(frozen=True)
 class WayIn:
     """What the loads of one list brought in all, one number a fate; see the module."""
@@ -61,6 +70,29 @@ class WayIn:
     replaced: int = 0
     inserted: int = 0
     moved: int = 0
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One number of the account that must be the sum of others, with what they are called."""
+
+    code: str
+    left: tuple[str, int]
+    right: tuple[tuple[str, int], ...]
+
+    @property
+    def gap(self) -> int:
+        """Left minus right."""
+        return self.left[1] - sum(number for _, number in self.right)
+
+    def __str__(self) -> str:
+        sign = "≠" if self.gap else "="
+        parts = [part for part in self.right if part[1]] or [self.right[0]]
+        return f"{_named(self.left)} {sign} {' + '.join(map(_named, parts))}"
+
+
+def _named(part: tuple[str, int]) -> str:
+    return f"{part[0]} {part[1]:,}"
 
 
 @dataclass(frozen=True)
@@ -93,54 +125,29 @@ class Line:
     def name(self) -> str:
         return f"{self.source}.{self.resource}"
 
-    def gaps(self) -> Iterator[tuple[str, str, int]]:
-        """The equations of the account that do not hold: code, as written, left minus right."""
+    def equations(self) -> Iterator[Equation]:
+        """What must be equal in the account, each side counted by itself."""
         w = self.way_in
         if w is not None:
-            yield (
-                "A1",
-                f"取到 {w.fetched} = 落地 {w.landed} + 未选取 {w.not_selected}",
-                (w.fetched - w.landed - w.not_selected),
-            )
-            parts = w.joined + w.conflicting + w.replaced + self.rejected + w.inserted
-            yield (
-                "A1",
-                (
-                    f"落地 {w.landed} = 合并 {w.joined} + 冲突 {w.conflicting} + 已更新 {w.replaced} "
-                    f"+ 退回 {self.rejected} + 入库 {w.inserted}"
-                ),
-                w.landed - parts,
-            )
-            yield (
-                "A2",
-                f"历次入库 {w.inserted + w.moved} = 库内 {self.loaded}",
-                (w.inserted + w.moved - self.loaded),
-            )
-        yield (
-            "A2",
-            (
-                f"库内 {self.loaded} = 在用 {self.in_force} + 撤回 {self.withdrawn} + 不再出现 {self.unseen}"
-            ),
-            self.loaded - self.in_force - self.withdrawn - self.unseen,
-        )
-        rest = sum(self.not_counted.values())
-        yield (
-            "A3",
-            (f"在用 {self.in_force} = 计入 {self.counted} + 隔离 {self.set_aside} + 不计入 {rest}"),
-            self.in_force - self.counted - self.set_aside - rest,
-        )
+            fetched = (("落地", w.landed), ("未选取", w.not_selected))
+            yield Equation("A1", ("取到", w.fetched), fetched)
+            kept = (("入库", w.inserted), ("合并", w.joined), ("已更新", w.replaced))
+            left_out = (("冲突", w.conflicting), ("退回", self.rejected))
+            yield Equation("A1", ("落地", w.landed), (*kept, *left_out))
+            moved = (("转入", w.moved),) if w.moved else ()
+            yield Equation("A2", ("库内", self.loaded), (("历次入库", w.inserted), *moved))
+        standing = (("在用", self.in_force), ("撤回", self.withdrawn), ("不再出现", self.unseen))
+        yield Equation("A2", ("库内", self.loaded), standing)
+        reasons = ((label, self.not_counted.get(name, 0)) for name, label in NOT_COUNTED.items())
+        counted = (("计入", self.counted), ("隔离", self.set_aside), *reasons)
+        yield Equation("A3", ("在用", self.in_force), counted)
         if self.served is not None and self.compared is not None:
-            yield (
-                "A4",
-                (
-                    f"来源有 {self.served} = 对账时库内 {self.compared} + 退回而未入库 {self.rejected_only}"
-                ),
-                self.served - self.compared - self.rejected_only,
-            )
+            held = (("对账时库内", self.compared), ("退回而未入库", self.rejected_only))
+            yield Equation("A4", ("来源有", self.served), held)
 
     @property
     def is_balanced(self) -> bool:
-        return all(gap == 0 for _, _, gap in self.gaps())
+        return all(equation.gap == 0 for equation in self.equations())
 
     @classmethod
     def from_data(cls, kept: Mapping[str, Any]) -> Line:
@@ -399,13 +406,17 @@ def _served(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
 
 @dataclass(frozen=True)
 class AccountRecord:
-    """A record of the account: where it is, and its state."""
+    """A record of the account: where it is, what became of it, and why."""
 
     source: str
     resource: str
     table: str
     record_id: str
     state: str
+    detail: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
 
 
 def account_records(
@@ -419,12 +430,24 @@ def account_records(
     limit: int = 20,
     offset: int = 0,
 ) -> list[AccountRecord]:
-    """The loaded records whose state in a year's account is one of `states`, a page of them."""
+    """The records of which one of `states` is true in a year's account, a page of them."""
     selects = [
-        f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state FROM ({sql})"
+        f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state, "
+        f"'' AS detail FROM ({sql})"
         for t in pulled_tables()
         if (sql := standing_sql(reading, layout, t, year)) is not None
     ]
+    selects.append(
+        "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), "
+        "replace(table_name, 'core.', ''), coalesce(record_id, origin), 'rejected', "
+        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
+        "FROM lake.ops.reject WHERE reject_status = 'open' GROUP BY ALL"
+    )
+    if has_table(reading, "ops", "left_out"):
+        selects.append(
+            "SELECT source_system, list_name, '', coalesce(record_id, origin), reason, "
+            "coalesce(detail, origin, '') FROM lake.ops.left_out"
+        )
     rows = reading.connection.execute(
         f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE list_contains($1, state) "
         "AND ($2 IS NULL OR source_system = $2) AND ($3 IS NULL OR resource = $3) "

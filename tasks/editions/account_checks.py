@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from expectations.balance import CheckResult
-from tasks.editions.account import Line, columns_of, dated_by, has_table, pulled_tables
+from tasks.editions.account import Equation, Line, columns_of, dated_by, has_table, pulled_tables
 from tasks.editions.edition import RecordReference
 from warehouse.reading import Reading
 
@@ -42,21 +42,19 @@ def account_checks(
 
 
 def _equations(line: Line) -> Iterator[Checked]:
-    gaps: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for code, written, gap in line.gaps():
-        gaps[code].append((written, gap))
-    for code, found in gaps.items():
-        broken = [(written, gap) for written, gap in found if gap]
-        said = broken or found
+    by_code: dict[str, list[Equation]] = defaultdict(list)
+    for equation in line.equations():
+        by_code[equation.code].append(equation)
+    for code, equations in by_code.items():
+        broken = [e for e in equations if e.gap]
+        told = ";".join(f"{e},相差 {abs(e.gap):,}" for e in broken) or "账目相符"
         yield (
             CheckResult(
-                code,
-                f"{code}.{line.name}.{line.table}",
-                "fail" if broken else "pass",
-                f"{line.name}({line.table}):"
-                + (";".join(f"{w.replace(' = ', ' ≠ ', 1)}" for w, _ in broken) or "账目相符"),
-                equation=";".join(written for written, _ in said),
-                gap=None,
+                code=code,
+                key=f"{code}.{line.name}.{line.table}",
+                status="fail" if broken else "pass",
+                message=f"{line.name}({line.table}):{told}",
+                equation=";".join(map(str, broken or equations)),
             ),
             (),
         )
