@@ -19,6 +19,7 @@ from warehouse.layout import Layout
 from warehouse.reading import Reading, table_as_corrected
 from warehouse.sql import quoted
 from warehouse.tables import Table, all_tables
+from warehouse.tables import table as table_named
 
 TRIAL = frozenset({"A4", "Y1", "Y2", "Y3"})
 """Codes of checks that make an edition a trial (试编) when they fail: its year is not complete."""
@@ -174,6 +175,7 @@ def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...
     """The account of a report year at a reading's snapshot: a line for each list of each source
     that ever landed, was loaded or rejected anything, in their order."""
     lines: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(dict)
+    _copy_decisions(reading)
     for table in pulled_tables():
         for key, numbers in _standing(reading, layout, table, year).items():
             lines[key].update(numbers)
@@ -191,6 +193,17 @@ def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...
     for key, counts in _served(reading).items():
         lines[key].update(counts)
     return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()))
+
+
+def _copy_decisions(reading: Reading) -> None:
+    """What was set aside, dropped, corrected and rejected, in memory: every table is asked for
+    it, and each question to the lake costs a look into its catalog."""
+    for name, sql in (
+        ("aside", "SELECT DISTINCT table_name, source_system, record_id FROM lake.ops.quarantine"),
+        ("corrected", "SELECT * FROM lake.ops.correction"),
+        ("reject", "SELECT * FROM lake.ops.reject"),
+    ):
+        reading.connection.execute(f"CREATE OR REPLACE TEMP TABLE account_{name} AS {sql}")
 
 
 def pulled_tables() -> list[Table]:
@@ -243,7 +256,7 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
     corrected = [
         name
         for (name,) in reading.connection.execute(
-            "SELECT DISTINCT column_name FROM lake.ops.correction "
+            "SELECT DISTINCT column_name FROM account_corrected "
             "WHERE table_name = ? AND column_name <> '*'",
             [table.full_name],
         ).fetchall()
@@ -266,11 +279,11 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
     LEFT JOIN ({counted or "SELECT NULL AS source_system, NULL AS record_id WHERE FALSE"}) AS counted
         ON counted.source_system = t.source_system AND counted.record_id = t.record_id
     LEFT JOIN (
-        SELECT DISTINCT source_system, record_id FROM lake.ops.quarantine
+        SELECT source_system, record_id FROM account_aside
         WHERE table_name = {quoted(table.full_name)}
     ) AS aside ON aside.source_system = t.source_system AND aside.record_id = t.record_id
     LEFT JOIN (
-        SELECT DISTINCT source_system, record_id FROM lake.ops.correction
+        SELECT DISTINCT source_system, record_id FROM account_corrected
         WHERE table_name = {quoted(table.full_name)} AND column_name = '*' AND action = 'drop'
     ) AS dropped ON dropped.source_system = t.source_system AND dropped.record_id = t.record_id"""
 
@@ -348,7 +361,8 @@ def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
     """Open rejects by list, a record once; `overtaken` are landed rows that were rejected and
     whose record was landed again in another state since."""
     found: dict[tuple[str, str, str], dict[str, int]] = {}
-    for table in pulled_tables():
+    tables = reading.connection.execute("SELECT DISTINCT table_name FROM account_reject")
+    for table in [table_named(name) for (name,) in tables.fetchall()]:
         rows = reading.connection.execute(
             f"""
             WITH landed AS (
@@ -356,7 +370,7 @@ def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
                     coalesce(record_id, origin, reject_id) AS record,
                     any_value(record_id) AS record_id, load_id,
                     bool_or(reject_status = 'open') AS is_open
-                FROM lake.ops.reject WHERE table_name = {quoted(table.full_name)}
+                FROM account_reject WHERE table_name = {quoted(table.full_name)}
                 GROUP BY source_system, landed_by, record, load_id
             )
             SELECT source_system, landed_by, count(*),
@@ -431,6 +445,7 @@ def account_records(
     offset: int = 0,
 ) -> list[AccountRecord]:
     """The records of which one of `states` is true in a year's account, a page of them."""
+    _copy_decisions(reading)
     selects = [
         f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state, "
         f"'' AS detail FROM ({sql})"
@@ -441,7 +456,7 @@ def account_records(
         "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), "
         "replace(table_name, 'core.', ''), coalesce(record_id, origin), 'rejected', "
         "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
-        "FROM lake.ops.reject WHERE reject_status = 'open' GROUP BY ALL"
+        "FROM account_reject WHERE reject_status = 'open' GROUP BY ALL"
     )
     if has_table(reading, "ops", "left_out"):
         selects.append(
