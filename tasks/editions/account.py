@@ -275,7 +275,7 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
             WHEN dropped.record_id IS NOT NULL THEN 'dropped'
             WHEN {not bool(counted)} THEN 'no_cell'
             {dated}ELSE 'by_definition' END AS state
-    FROM ({table_as_corrected(table, corrected, is_quarantined=False)}) AS t
+    FROM ({table_as_corrected(table, corrected)}) AS t
     LEFT JOIN ({counted or "SELECT NULL AS source_system, NULL AS record_id WHERE FALSE"}) AS counted
         ON counted.source_system = t.source_system AND counted.record_id = t.record_id
     LEFT JOIN (

@@ -11,7 +11,7 @@ from typing import Any
 
 from expectations.rules import Rule, Rulebook
 from expectations.runner import run_rules
-from tasks.editions.account import Line, read_account
+from tasks.editions.account import Line, dated_by, read_account
 from tasks.editions.account_checks import account_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
@@ -195,11 +195,12 @@ def _bad_rows_of_year(
     relations: dict[str, str],
     names: dict[str, str],
 ) -> tuple[int, tuple[RecordReference, ...]]:
-    """Bad rows that belong to the report year, and those that belong to no year."""
+    """Bad rows that belong to the report year, and those that belong to no year. What is set
+    aside belongs to every year that one of its dates, or the lack of it, can touch."""
     rows = opened.connection.execute(
         "SELECT source_system, record_id, organ_id, record_on, detail, count(*) OVER () "
-        f"FROM ({rule.bad_rows_sql(as_of, relations)}) "
-        "WHERE record_on IS NULL OR year(record_on) = ? "
+        f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
+        f"WHERE record_on IS NULL OR year(record_on) = ? OR {_touches(rule, as_of, year)} "
         "ORDER BY record_on, source_system, record_id, detail LIMIT ?",
         [year, RECORDS_KEPT],
     ).fetchall()
@@ -208,6 +209,22 @@ def _bad_rows_of_year(
         for source, record_id, organ, on, detail, _ in rows
     )
     return (rows[0][5] if rows else 0), records
+
+
+def _touches(rule: Rule, as_of: date, year: int) -> str:
+    """Condition: that a record which is set aside may count in the year by some date of its."""
+    table = {t.full_name: t for t in all_tables()}[rule.table]
+    main = dated_by(table)
+    if rule.severity != "quarantine" or main is None:
+        return "FALSE"
+    dates = [c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP")]
+    touched = [f"year({name}) = {year}" for name in dates]
+    # A date that is set aside may in truth be any from the record's own on.
+    touched.append(f"({rule.sets_aside_sql(as_of)} IS NOT NULL AND {main} <= DATE '{year}-12-31')")
+    return (
+        f"EXISTS (SELECT 1 FROM lake.{rule.table} AS t WHERE t.source_system = bad.source_system "
+        f"AND t.record_id = bad.record_id AND ({main} IS NULL OR {' OR '.join(touched)}))"
+    )
 
 
 def read_series(

@@ -49,8 +49,8 @@ def test_each_record_stands_once_with_its_reason(small: SmallCity) -> None:
         [aside, NOW],
     )
     (small.folder / "corrections.yaml").write_text(
-        f"- {{table: application, source: s, record: {dropped}, column: '*', action: drop, "
-        "reason: 重复登记, reported_by: 甲, on: 2021-01-02}\n",
+        f"- {{table: application, source_system: s, record_id: {dropped}, action: drop, "
+        "reason: 重复登记, reported_by: 甲, decided_on: 2021-01-02}\n",
         encoding="utf-8",
     )
     small.register()
@@ -188,3 +188,66 @@ def test_a_month_without_records_where_last_year_had_them(small: SmallCity) -> N
     (finding,) = found(build(small), "Y3")
     assert "4月没有记录" in finding.message
     assert "5月" not in finding.message
+
+
+def checked(small: SmallCity) -> None:
+    from tasks.check import check_core
+
+    check_core(small.lake, as_of=NOW.date(), run_id="r", runner="plain", now=NOW)
+
+
+def test_a_wrong_closing_date_sets_aside_only_what_rests_on_it(small: SmallCity) -> None:
+    small.application("2020-03-02", "2020-03-09")
+    typo = small.application("2020-03-02", "2029-03-25")
+    open_ = small.application("2019-12-02", "9999-12-31")
+    reversed_ = small.application("2020-05-02", "2002-05-06")
+    checked(small)
+    edition = build(small)
+    figures = edition.figures()
+    assert figures["t3.new_received.total"].value == 3
+    assert figures["t3.results_total.total"].value == 1
+    assert figures["t3.carried_in.total"].value == 0
+    assert figures["t3.carried_out.total"].value == 0
+    named = {r.record_id for f in edition.blocking_findings for r in f.records}
+    assert {typo, open_, reversed_} <= named
+    assert account(small)["application"].is_balanced
+    later = build(small, 2021)
+    assert {typo, open_} <= {r.record_id for f in later.findings for r in f.records}
+
+
+def test_a_wrong_receipt_date_sets_the_record_aside(small: SmallCity) -> None:
+    small.application("2020-03-02", "2020-03-09")
+    old = small.application("1920-03-02", "2020-03-09")
+    checked(small)
+    edition = build(small)
+    assert edition.figures()["t3.new_received.total"].value == 1
+    assert edition.figures()["t3.results_total.total"].value == 1
+    assert old in {r.record_id for f in edition.blocking_findings for r in f.records}
+    assert account(small)["application"].set_aside == 1
+
+
+def test_the_printed_sql_gives_the_figure_with_corrections_and_what_is_set_aside(
+    small: SmallCity,
+) -> None:
+    from tasks.editions.explain import explain
+
+    small.application("2020-03-02", "2020-03-09")
+    wrong = small.application("2020-03-02", "2020-03-09", outcome=None)
+    small.application("2020-03-02", "2029-03-25")
+    small.application("1920-03-02", "2020-03-09")
+    (small.folder / "corrections.yaml").write_text(
+        f"- {{table: application, source_system: s, record_id: {wrong}, column: outcome, "
+        "expect: null, value: granted, reason: 经办机关确认, reported_by: 甲, "
+        "decided_on: 2021-01-02}\n",
+        encoding="utf-8",
+    )
+    small.register()
+    checked(small)
+    edition = build(small)
+    small.application("2020-06-02", "2020-06-09")
+    for key in ("t3.granted.total", "t3.new_received.total", "t3.carried_out.total"):
+        e = explain(small.lake, small.folder, 2020, key, edition_id=edition.id)
+        with small.lake.read() as connection:
+            value = connection.execute(e.sql or "").fetchall()[-1][0]
+        assert value == e.value, key
+    assert edition.figures()["t3.granted.total"].value == 2
