@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasks.sources.model.paginator import paginator_kinds
 from warehouse.tables import table
 
 AUTHS = {
@@ -26,14 +27,7 @@ AUTHS = {
         "  cookie: SESSION               # 登录成功必有的 Cookie"
     ),
 }
-PAGINATORS = {
-    "page_number": "{type: page_number, page_param: page, size_param: page_size, size: 500, total: data.total}",
-    "offset": "{type: offset, offset_param: offset, size_param: limit, size: 500, total: total}",
-    "cursor": "{type: cursor, cursor_param: cursor, next: paging.next, size_param: limit, size: 500}",
-    "next_link": "{type: next_link, next: links.next}",
-    "link_header": "{type: link_header, size_param: per_page, size: 500}",
-    "single": "{type: single}",
-}
+PAGINATORS = {name: kind.EXAMPLE for name, kind in paginator_kinds().items()}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The reference part of docs/connect.md and docs/connect.zh.md, written from the model.
 
-python -m tasks.sources.reference            # writes both files anew
+python -m tasks.connect.reference            # writes both files anew
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tasks.sources.model import auth, fields, paginator, resource, source
+from tasks.sources.model import auth, fields, resource, source
 from tasks.sources.model.base import Says
+from tasks.sources.model.paginator import paginator_kinds
 
 DOCS = Path(__file__).parents[2] / "docs"
-BEGIN = "<!-- reference: written by python -m tasks.sources.reference -->"
+BEGIN = "<!-- reference: written by python -m tasks.connect.reference -->"
 # In the order of a file; the kinds of a union follow the key that takes them.
 PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("来源", "Source", source.Source),
@@ -42,11 +43,10 @@ PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("code_maps 代码表", "code_maps", fields.CodeMap),
     ("resources 资源", "resources", resource.Resource),
     ("fields 字段", "fields", fields.FieldRule),
-    ("paginator: page_number", "paginator: page_number", paginator.PageNumber),
-    ("paginator: offset", "paginator: offset", paginator.Offset),
-    ("paginator: cursor", "paginator: cursor", paginator.Cursor),
-    ("paginator: next_link", "paginator: next_link", paginator.NextLink),
-    ("paginator: link_header", "paginator: link_header", paginator.LinkHeader),
+    *(
+        (f"paginator: {name}", f"paginator: {name}", kind)
+        for name, kind in paginator_kinds().items()
+    ),
     ("cursor 增量", "cursor", resource.CursorRule),
     ("windows 时间窗口", "windows", resource.WindowRule),
     ("where 条件", "where", fields.Condition),

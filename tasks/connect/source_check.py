@@ -20,10 +20,10 @@ from tasks import clock
 from tasks.connect.fields import paging_of
 from tasks.load.typed import ListTyping, make_codes, prepare
 from tasks.sources.client import Client
-from tasks.sources.compiled import Context, Row
+from tasks.sources.compiled import Context
 from tasks.sources.connector import ApiPull, control_count, cursor_text, requests_of
 from tasks.sources.errors import SourceContractError, SourceError
-from tasks.sources.folder import open_folder, projector_of, wanted_of
+from tasks.sources.folder import Placed, open_folder, projector_of, wanted_of
 from tasks.sources.landing import LandingWriter
 from tasks.sources.model import Child, Resource, Single, Source
 from tasks.sources.page import Page, business_code, is_same
@@ -182,15 +182,6 @@ def _shown(request: str, sent: list[Mapping[str, str]]) -> str:
     return request + "".join(f"\n{name}: ***" for name in names)
 
 
-@dataclass(frozen=True)
-class _Placed:
-    writer: LandingWriter
-    place: str
-
-    def add(self, name: str, rows: list[Row]) -> None:
-        self.writer.add(name, [{**row, "$at": self.place} for row in rows])
-
-
 def _look_at_workbooks(
     source: Source, rule: Resource, writer: LandingWriter, found: ListCheck
 ) -> list[str]:
@@ -214,7 +205,7 @@ def _look_at_workbooks(
                 for number, record in sheet.records():
                     context: Context = sheet.around(entry.name, entry.listing, number)
                     place = f"{entry.name}#{sheet.name}!{number}"
-                    projector.project([record], context, _Placed(writer, place))
+                    projector.project([record], context, Placed(writer, place))
                     found.records_on_page += 1
     return sorted(undeclared)
 

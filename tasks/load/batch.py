@@ -7,16 +7,25 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from tasks import clock
 from tasks.load.typed import ListTyping
 from tasks.sources.landing import Manifest
 from tasks.sources.model import Child, Resource, Source
 from warehouse.lake import Connection
 from warehouse.sql import literal
 
+NAMED = 3
+"""How many records a message names."""
+
 
 @dataclass
 class ListResult:
-    """What one list (the resource's own, or a child's) brought."""
+    """What one list (the resource's own, or a child's) brought, record by record:
+
+    fetched = not selected + skipped + joined + conflicting + read, where a record that came
+    several times over is joined all times but one; read = written + unchanged + rejected.
+    `removed_ids`, `unseen_ids` name the first of those.
+    """
 
     name: str
     table: str
@@ -25,6 +34,33 @@ class ListResult:
     rows_unchanged: int = 0
     rows_removed: int = 0
     rows_rejected: int = 0
+    rows_served: int | None = None
+    rows_fetched: int = 0
+    rows_not_selected: int = 0
+    rows_skipped: int = 0
+    rows_landed: int = 0
+    rows_joined: int = 0
+    rows_conflicting: int = 0
+    rows_withdrawn: int = 0
+    rows_unseen: int = 0
+    removed_ids: list[str] = field(default_factory=list)
+    unseen_ids: list[str] = field(default_factory=list)
+
+    def take(self, manifest: Manifest | None, is_own: bool) -> None:
+        """What the landing says of the list."""
+        if manifest is None:
+            return
+        count = manifest.count(self.name)
+        self.rows_fetched, self.rows_skipped = count.fetched, count.skipped
+        self.rows_landed = sum(file.rows for file in manifest.files(self.name))
+        self.rows_served = manifest.expected_rows if is_own else None
+
+    def join_the_rest(self) -> None:
+        """What is fetched and nothing else came more than once."""
+        known = self.rows_not_selected + self.rows_skipped + self.rows_conflicting + self.rows_read
+        # Where a list was read again because it shifts, the second reading may have more.
+        self.rows_fetched = max(self.rows_fetched, known)
+        self.rows_joined = self.rows_fetched - known
 
 
 @dataclass
@@ -41,6 +77,7 @@ class LoadResult:
     lists: list[ListResult] = field(default_factory=list)
     watermark: str | None = None
     new_fields: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     is_repeated: bool = False
     unread: str = ""
 
@@ -68,6 +105,35 @@ class LoadResult:
         return self._sum("rows_rejected")
 
     @property
+    def rows_conflicting(self) -> int:
+        return self._sum("rows_conflicting")
+
+    @property
+    def rows_unseen(self) -> int:
+        return self._sum("rows_unseen")
+
+    def _first(self, name: str) -> str:
+        """The first ids of those that lists name so, for people."""
+        found = [record_id for one in self.lists for record_id in getattr(one, name)]
+        return f"({'、'.join(found[:NAMED])}{' 等' if len(found) > NAMED else ''})" if found else ""
+
+    @property
+    def told(self) -> list[str]:
+        """What a person should know though the load went through."""
+        told = list(self.notes)
+        if self.rows_removed:
+            told.append(f"撤回或删除 {self.rows_removed:,} 条{self._first('removed_ids')}")
+        if self.rows_unseen:
+            told.append(
+                f"清单中未再出现 {self.rows_unseen:,} 条{self._first('unseen_ids')},仍算有效,待再次拉取核实"
+            )
+        if self.rows_conflicting:
+            told.append(
+                f"{self.rows_conflicting:,} 条与另一条编号相同而内容不同(nianbao rejects 查看)"
+            )
+        return told
+
+    @property
     def message(self) -> str:
         """For people: 读取 1,200,写入 30,未变 1,170."""
         parts = [
@@ -75,13 +141,11 @@ class LoadResult:
             f"写入 {self.rows_written:,}",
             f"未变 {self.rows_unchanged:,}",
         ]
-        if self.rows_removed:
-            parts.append(f"撤回或删除 {self.rows_removed:,}")
         if self.rows_rejected:
             parts.append(f"退回 {self.rows_rejected:,}(nianbao rejects 查看)")
         if self.new_fields:
             parts.append(f"来源新增字段(未保存):{'、'.join(self.new_fields)}")
-        return ",".join(parts)
+        return ",".join([*parts, *self.told])
 
 
 @dataclass(frozen=True)
@@ -101,11 +165,20 @@ class Batch:
     content_hash: str | None = None
 
 
+@dataclass(frozen=True)
+class Absent:
+    """Records in force that a list lacks: temporary tables of those that are gone, by proof or
+    because a further list lacks them, and of those that are only not seen."""
+
+    gone: str
+    unseen: str
+
+
 @dataclass
 class Staged:
     """One list, typed into a temporary table.
 
-    `absent` is the condition for rows of the core table that a complete list no longer has;
+    `absent` tells of rows of the core table that the list no longer has;
     `has_known` says that rows of this list are in the core table already.
     """
 
@@ -115,13 +188,18 @@ class Staged:
     table: str
     files: list[str]
     parent_column: str | None = None
-    absent: str | None = None
+    absent: Absent | None = None
     has_known: bool = False
 
     @property
     def faulty(self) -> str:
         """The temporary table of the rows that cannot be kept; `…_reasons` says why."""
         return self.table.replace("staged", "faulty")
+
+    @property
+    def doubled(self) -> str:
+        """The temporary table of the rows whose id another row has that is kept."""
+        return self.table.replace("staged", "doubled")
 
     @property
     def changed(self) -> str:
@@ -159,6 +237,10 @@ class Work:
         """The resource and its kinds of children: a list each."""
         return [self.resource, *self.resource.children]
 
+    def rule(self, name: str) -> Resource | Child:
+        """The resource or child of that name."""
+        return next(rule for rule in self.rules if rule.name == name)
+
     @cached_property
     def history(self) -> History:
         """What was loaded before."""
@@ -166,10 +248,39 @@ class Work:
         return History(
             *self.row(
                 f"""SELECT max(load_status) FILTER (load_id = {literal(batch.load_id)}),
-                    arg_max_null(content_hash, (started_at, load_id)) FROM ops.load
-                WHERE source_system = {literal(source)} AND resource = {literal(resource)}"""
+                    arg_max_null(content_hash, (started_at, load_id))
+                        FILTER (started_at <= {literal(max(self.now, clock.now()))})
+                FROM ops.load WHERE source_system = {literal(source)} AND resource = {literal(resource)}"""
             )
         )
+
+    @property
+    def has_unseen(self) -> bool:
+        """Whether records of the resource or its children were not seen last time."""
+        if self.connection.execute("SELECT 1 FROM ops.unseen LIMIT 1").fetchone() is None:
+            return False
+        names = ", ".join(literal(rule.name) for rule in self.rules)
+        return bool(
+            self.value(
+                f"""SELECT count(*) FROM ops.unseen WHERE source_system = {literal(self.source.name)}
+                AND resource IN ({names})"""
+            )
+        )
+
+    def recall(self, result: ListResult) -> None:
+        """What the last load counted of the same content of a list."""
+        row = self.connection.execute(
+            f"""SELECT coalesce(rows_rejected, 0), coalesce(rows_read, 0), coalesce(rows_conflicting, 0),
+                coalesce(rows_withdrawn, 0), coalesce(rows_not_selected, 0) FROM ops.load
+            WHERE source_system = {literal(self.source.name)} AND resource = {literal(result.name)}
+            AND content_hash = {literal(self.batch.content_hash)}
+            ORDER BY started_at DESC, load_id DESC LIMIT 1"""
+        ).fetchone()
+        if row is not None:
+            result.rows_rejected, result.rows_read, result.rows_conflicting = row[:3]
+            result.rows_withdrawn, result.rows_not_selected = row[3:]
+            result.rows_unchanged = result.rows_read - result.rows_rejected
+            result.join_the_rest()
 
     @property
     def moment(self) -> str:
@@ -193,9 +304,25 @@ class Work:
     def is_incomplete(self, staged: Staged) -> bool:
         """Whether fewer records came than the source said it has."""
         manifest = self.batch.manifest
-        if manifest is None or manifest.expected_rows is None:
+        if manifest is None:
             return False
-        return staged.result.rows_read + manifest.rows_not_selected < manifest.expected_rows
+        return manifest.is_cut or (
+            manifest.expected_rows is not None and self.came(staged) < manifest.expected_rows
+        )
+
+    def is_proven(self, staged: Staged) -> bool:
+        """Whether the source's own count says that the list is whole."""
+        manifest = self.batch.manifest
+        return (
+            manifest is not None
+            and manifest.expected_rows is not None
+            and not self.is_incomplete(staged)
+        )
+
+    def came(self, staged: Staged) -> int:
+        """How many records of the list came, as the source counts them."""
+        doubled = self.batch.manifest.doubled if self.batch.manifest is not None else 0
+        return staged.result.rows_read + staged.result.rows_not_selected + doubled
 
 
 def parent_column(rule: Resource | Child, resource: Resource) -> str | None:

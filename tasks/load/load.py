@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tasks import clock
 from tasks.load.batch import Batch, ListResult, LoadResult, Work
+from tasks.load.left_out import count_not_selected, keep_left_out
 from tasks.load.load_record import LoadRecord
 from tasks.load.merge import Write
 from tasks.load.stage import Stage
@@ -120,16 +121,25 @@ def content_hash(manifest: Manifest, source: Source) -> str:
 def _unchanged(work: Work) -> LoadResult | None:
     """Only the load record, when the last load of the resource was of the very same content,
     read the same way: the pulls of two quiet nights overlap by the lag and bring the same rows
-    again."""
-    said = work.batch.content_hash
-    if said is None or said != work.history.last_content_hash:
+    again. Where records were not seen, the second pull that lacks them says something."""
+    said, manifest = work.batch.content_hash, work.batch.manifest
+    if manifest is None or said is None or said != work.history.last_content_hash:
         return None
-    result = LoadResult(work.batch.load_id, work.source.name, work.resource.name, "unchanged")
-    lists = work.batch.manifest.lists if work.batch.manifest else {}
-    for rule in work.rules:
-        rows = sum(file.rows for file in lists.get(rule.name, []))
-        result.lists.append(ListResult(rule.name, rule.table, rows, rows_unchanged=rows))
+    if work.has_unseen:
+        return None
+    result = _result(work)
+    for one in result.lists:
+        one.take(manifest, one.name == work.resource.name)
+        work.recall(one)
     LoadRecord(work, []).load(result)
+    return result
+
+
+def _result(work: Work) -> LoadResult:
+    """A result with nothing in it yet; a list that brought nothing was looked at all the same."""
+    result = LoadResult(work.batch.load_id, work.source.name, work.resource.name, "unchanged")
+    result.lists = [ListResult(rule.name, rule.table) for rule in work.rules]
+    result.notes = list(work.batch.manifest.notes) if work.batch.manifest else []
     return result
 
 
@@ -137,18 +147,21 @@ def _loaded(work: Work, stage: Stage) -> LoadResult:
     """Type, judge, merge, and put on record. Raises SourceContractError."""
     stage.stage()
     stage.judge()
-    result = LoadResult(work.batch.load_id, work.source.name, work.resource.name, "unchanged")
-    # A list that brought nothing was looked at all the same.
+    result = _result(work)
+    for one in result.lists:
+        one.take(work.batch.manifest, one.name == work.resource.name)
+        one.rows_not_selected = count_not_selected(work, work.rule(one.name))
+        one.join_the_rest()
     brought = {staged.rule.name: staged.result for staged in stage.lists}
-    result.lists = [
-        brought.get(rule.name, ListResult(rule.name, rule.table)) for rule in work.rules
-    ]
+    result.lists = [brought.get(one.name, one) for one in result.lists]
     write = Write(work)
     for staged in stage.lists:
         write.find_changed(staged)
         write.merge(staged)
         write.remove_absent(staged)
         write.keep_rejects(staged)
+    for rule in work.rules:
+        keep_left_out(work, rule)
     if result.rows_written or result.rows_removed:
         result.status = "loaded"
     LoadRecord(work, stage.lists).write(result)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from tasks import clock
 from tasks.load.batch import ListResult, LoadResult, Staged, Work
-from tasks.sources.windows import moment_text
+from tasks.sources.windows import moment_text, parse_moment
 from warehouse.lake import transaction
 from warehouse.sql import insert_sql, literal, quoted
 
 Row = dict[str, Any]
+COUNTED = (
+    "rows_served",
+    "rows_fetched",
+    "rows_not_selected",
+    "rows_skipped",
+    "rows_landed",
+    "rows_joined",
+    "rows_conflicting",
+    "rows_withdrawn",
+    "rows_unseen",
+)
+"""What a load counts beside what it reads, writes, removes and rejects."""
 
 
 class LoadRecord:
@@ -27,7 +40,8 @@ class LoadRecord:
     def write(self, result: LoadResult) -> None:
         """Everything that a load leaves on record; completes the result."""
         result.new_fields = self._new_fields()
-        result.watermark = self._move_watermark()
+        self._note_cursorless(result)
+        result.watermark = self._move_watermark(result)
         self._workbooks()
         self._expected()
         self.load(result)
@@ -81,39 +95,88 @@ class LoadRecord:
             ],
         )
 
-    def _move_watermark(self) -> str | None:
-        """Never back, never beyond the pull's own time: a record from the future moves nothing."""
+    def _note_cursorless(self, result: LoadResult) -> None:
+        """That records have no cursor value, by which they could be asked for again: from now on
+        the list is pulled whole. A whole list without such records ends that."""
+        manifest, cursor = self._work.batch.manifest, self._work.resource.cursor
+        if manifest is None or cursor is None or not self._lists:
+            return
+        column = "cursor_number" if cursor.kind == "number" else "source_updated_at"
+        count = self._work.value(
+            f"SELECT count(*) FROM {self._lists[0].table} WHERE {column} IS NULL AND NOT is_faulty"
+        )
+        condition = f"{self._is(self._work.resource.name)} AND kind = 'no_cursor_value'"
+        known = self._work.value(f"SELECT count(*) FROM ops.drift WHERE {condition}")
+        if count:
+            result.notes.append(
+                f"{count:,} 条记录没有游标值 {cursor.field},增量拉取看不到它们的变化,今后每次全量拉取"
+            )
+        if count and not known:
+            found = f"{count} 条没有值"
+            name = self._work.resource.name
+            self._drift([(name, "no_cursor_value", cursor.field, "有值", found)])
+        elif known and not count and manifest.is_full:
+            self._work.connection.execute(f"DELETE FROM ops.drift WHERE {condition}")
+
+    def _move_watermark(self, result: LoadResult) -> str | None:
+        """Never back, never beyond the pull's own time: a record from the future moves nothing;
+        and not by a list that came short, whose missing records would be behind it."""
         manifest, cursor = self._work.batch.manifest, self._work.resource.cursor
         if manifest is None or cursor is None or not manifest.moves_watermark or not self._lists:
             return None
-        table = self._lists[0].table
-        if cursor.kind == "number":
-            found = self._work.value(f"SELECT max(cursor_number) FROM {table}")
-        else:
-            found = self._work.value(
-                f"SELECT max(source_updated_at) FROM {table}"
-                f" WHERE source_updated_at <= {literal(self._work.batch.started_at)}"
-            )
-        if found is None:
-            return None
-        value = str(found) if cursor.kind == "number" else moment_text(found)
         condition = self._is(self._work.resource.name)
-        known = self._work.connection.execute(
+        row = self._work.connection.execute(
             f"SELECT cursor_value FROM ops.watermark WHERE {condition}"
         ).fetchone()
-        if known is not None:
-            is_ahead = int(value) > int(known[0]) if cursor.kind == "number" else value > known[0]
-            if not is_ahead:
-                return str(known[0])
-            self._work.connection.execute(f"DELETE FROM ops.watermark WHERE {condition}")
-        row = {
-            **self._who,
-            "cursor_value": value,
-            "updated_at": self._work.now,
-            "load_id": self._work.batch.load_id,
-        }
-        self._insert("watermark", [row])
+        known = None if row is None else str(row[0])
+        if known is not None and cursor.kind == "time":
+            # One that a wrong clock has let run ahead is none.
+            known = known if parse_moment(known) <= self._work.batch.started_at else None
+        if self._work.is_incomplete(self._lists[0]):
+            return known
+        value = (
+            self._highest_number(known, result)
+            if cursor.kind == "number"
+            else self._latest_moment()
+        )
+        if value is None or (known is not None and not _is_ahead(value, known, cursor.kind)):
+            return known
+        self._work.connection.execute(f"DELETE FROM ops.watermark WHERE {condition}")
+        self._insert(
+            "watermark",
+            [
+                {
+                    **self._who,
+                    "cursor_value": value,
+                    "updated_at": self._work.now,
+                    "load_id": self._work.batch.load_id,
+                }
+            ],
+        )
         return value
+
+    def _latest_moment(self) -> str | None:
+        found = self._work.value(
+            f"SELECT max(source_updated_at) FROM {self._lists[0].table}"
+            f" WHERE source_updated_at <= {literal(self._work.batch.started_at)}"
+        )
+        return None if found is None else moment_text(found)
+
+    def _highest_number(self, known: str | None, result: LoadResult) -> str | None:
+        """The highest number that goes on from the others: a test record, or one of another range
+        of numbers, far above all others, would let everything between be missed."""
+        found = self._work.connection.execute(
+            f"SELECT DISTINCT cursor_number FROM {self._lists[0].table}"
+            " WHERE cursor_number IS NOT NULL ORDER BY 1"
+        ).fetchall()
+        numbers = [number for (number,) in found]
+        highest = highest_continuous(numbers, None if known is None else int(known))
+        if numbers and highest is not None and highest < numbers[-1]:
+            result.notes.append(
+                f"游标 {numbers[-1]} 远高于其余记录(至 {highest}),水位只移到 {highest};"
+                "请在来源核实这条记录的编号"
+            )
+        return None if highest is None else str(highest)
 
     def _workbooks(self) -> None:
         manifest = self._work.batch.manifest
@@ -144,7 +207,7 @@ class LoadRecord:
             "window_from": manifest.window_from,
             "window_to": manifest.window_to,
             "source_count": manifest.expected_rows,
-            "warehouse_count": self._lists[0].result.rows_read + manifest.rows_not_selected,
+            "warehouse_count": self._work.came(self._lists[0]),
             "compared_at": self._work.now,
             "load_id": self._work.batch.load_id,
         }
@@ -172,12 +235,13 @@ class LoadRecord:
                     "rows_unchanged": one.rows_unchanged,
                     "rows_removed": one.rows_removed,
                     "rows_rejected": one.rows_rejected,
+                    **{name: getattr(one, name) for name in COUNTED},
                     "content_hash": None
                     if result.status == "stopped"
                     else self._work.batch.content_hash,
                     "landing_manifest": self._work.batch.manifest_path,
                     "is_full": manifest.is_full if manifest else False,
-                    "message": message,
+                    "message": message or (";".join(result.told) or None if number == 0 else None),
                 }
             )
         self._insert("load", rows)
@@ -205,3 +269,33 @@ class LoadRecord:
             ]
             if fresh:
                 self._drift(fresh)
+
+
+FEW_NUMBERS = 10
+LARGEST_STEP = 1000
+"""How many times the usual step between two numbers a step may be."""
+
+
+def highest_continuous(numbers: list[int], known: int | None) -> int | None:
+    """The last of rising numbers before a step out of all proportion; `known` is where the last
+    pull ended.
+
+    A step is usual up to a thousand times the middle one. A larger one is believed when at least
+    ten numbers, and a tenth of all, lie beyond it: the system went on to another range.
+    """
+    before = [] if known is None else [known]
+    rising = before + [number for number in numbers if known is None or number > known]
+    if not rising:
+        return max(numbers, default=None) if known is None else known
+    steps = sorted(high - low for low, high in pairwise(rising))
+    # The middle of the smaller half: of few numbers the odd one must not be the measure.
+    usual = max(steps[(len(steps) - 1) // 2], 1) if len(steps) > 1 else 1
+    for index, (low, high) in enumerate(pairwise(rising), 1):
+        beyond = len(rising) - index
+        if high - low > LARGEST_STEP * usual and beyond < max(FEW_NUMBERS, len(rising) / 10):
+            return low
+    return rising[-1]
+
+
+def _is_ahead(value: str, known: str, kind: str) -> bool:
+    return int(value) > int(known) if kind == "number" else value > known

@@ -5,6 +5,7 @@ cannot be kept is put on record. Called inside the one transaction.
 from __future__ import annotations
 
 from tasks.load.batch import Staged, Work
+from tasks.sources.model import Child
 from warehouse.sql import named, quoted
 
 
@@ -29,9 +30,9 @@ class Write:
                 f"""CREATE OR REPLACE TEMP TABLE {staged.changed.removeprefix("temp.main.")} AS
                 SELECT s.*, known.row_hash IS NOT NULL AS is_known, known.removed_at AS known_removed_at
                 FROM {staged.table} s LEFT JOIN (
-                    SELECT record_id, row_hash, removed_at FROM {staged.core} WHERE {ours}
+                    SELECT record_id, row_hash, removed_at, origin FROM {staged.core} WHERE {ours}
                 ) known USING (record_id)
-                WHERE NOT s.is_faulty AND known.row_hash IS DISTINCT FROM s.row_hash"""
+                WHERE NOT s.is_faulty AND (known.row_hash IS DISTINCT FROM s.row_hash{self._has_moved(staged)})"""
             )
             result.rows_written, known = self._work.row(
                 f"SELECT count(*), count(*) FILTER (is_known) FROM {staged.changed}"
@@ -45,6 +46,18 @@ class Write:
             )
             result.rows_written = result.rows_read - result.rows_rejected
         result.rows_unchanged = result.rows_read - result.rows_rejected - result.rows_written
+
+    def _has_moved(self, staged: Staged) -> str:
+        """Condition, for rows of workbooks: that the row stands in another file or sheet now. What
+        the place it left lacks is then not missed."""
+        rule = staged.rule
+        if isinstance(rule, Child) or rule.workbook is None:
+            return ""
+        place = f"concat({quoted(self._work.batch.origin_prefix)}, s.place)"
+        return (
+            " OR regexp_replace(known.origin, '![0-9]+$', '')"
+            f" IS DISTINCT FROM regexp_replace({place}, '![0-9]+$', '')"
+        )
 
     def merge(self, staged: Staged) -> None:
         """Insert what is new, update what differs."""
@@ -83,15 +96,35 @@ class Write:
         )
 
     def remove_absent(self, staged: Staged) -> None:
-        """Mark what a complete list no longer has."""
-        condition = staged.absent
-        if condition is None:
-            return
-        self._work.connection.execute(
-            f"""UPDATE {staged.core} SET removed_at = {self._work.moment}, row_hash = md5(row_hash || 'absent'),
-                load_id = {quoted(self._work.batch.load_id)}, loaded_at = {self._work.moment}
-            WHERE {condition}"""
-        )
+        """Mark what is gone; keep in mind what was not seen, and forget what is seen again."""
+        work, result = self._work, staged.result
+        absent = staged.absent
+        if absent is not None and result.rows_removed:
+            work.connection.execute(
+                f"""UPDATE {staged.core} SET removed_at = {work.moment}, row_hash = md5(row_hash || 'absent'),
+                    load_id = {quoted(work.batch.load_id)}, loaded_at = {work.moment}
+                WHERE source_system = {quoted(work.source.name)}
+                AND record_id IN (SELECT record_id FROM {absent.gone})"""
+            )
+        of = f"source_system = {quoted(work.source.name)} AND resource = {quoted(staged.rule.name)}"
+        # A condition on a table that never held a row is dear; see `keep_rejects`.
+        if work.connection.execute("SELECT 1 FROM ops.unseen LIMIT 1").fetchone() is not None:
+            gone = f" OR record_id IN (SELECT record_id FROM {absent.gone})" if absent else ""
+            work.connection.execute(
+                f"""DELETE FROM ops.unseen WHERE {of}
+                AND (record_id IN (SELECT record_id FROM {staged.table}){gone})"""
+            )
+        if absent is not None and result.rows_unseen:
+            work.connection.execute(
+                f"""INSERT INTO ops.unseen
+                    (source_system, resource, table_name, record_id, unseen_since, load_id)
+                SELECT {quoted(work.source.name)}, {quoted(staged.rule.name)}, {quoted(staged.core)},
+                    record_id, {work.moment}, {quoted(work.batch.load_id)} FROM {absent.unseen}
+                WHERE record_id NOT IN (SELECT record_id FROM ops.unseen WHERE {of})"""
+            )
+
+    def _has_faulty(self, staged: Staged) -> bool:
+        return bool(staged.result.rows_rejected or staged.result.rows_conflicting)
 
     def keep_rejects(self, staged: Staged) -> None:
         """New rejects are kept, repeated ones not doubled, mended ones resolved."""
@@ -108,7 +141,7 @@ class Write:
             still = (
                 f"""SELECT 1 FROM {faulty}_reasons f WHERE f."$id" = r.record_id
                 AND f.field IS NOT DISTINCT FROM r.field AND f.reason = r.reason AND f.found IS NOT DISTINCT FROM r.found"""
-                if staged.result.rows_rejected
+                if self._has_faulty(staged)
                 else "SELECT 1 WHERE false"
             )
             self._work.connection.execute(
@@ -116,7 +149,7 @@ class Write:
                 WHERE {who} AND reject_status = 'open'
                 AND record_id IN (SELECT record_id FROM {staged.table}) AND NOT EXISTS ({still})"""
             )
-        if not staged.result.rows_rejected:
+        if not self._has_faulty(staged):
             return
         known = (
             f"""WHERE NOT EXISTS (SELECT 1 FROM ops.reject r WHERE {who} AND reject_status = 'open'

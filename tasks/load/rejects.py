@@ -24,6 +24,8 @@ REASONS = {
     "wrong_type": "写法不符",
     "unknown_code": "未列出的代码",
     "not_scalar": "不是单个的值",
+    "imprecise_key": "编号的数字过长,已失真",
+    "conflicting_key": "编号相同而内容不同",
 }
 
 
@@ -210,7 +212,7 @@ def _write_payloads(source: Source, name: str, lake: Lake, reason: str | None, p
     with lake.read() as connection:
         rows = connection.execute(
             f"""SELECT payload, origin FROM ops.reject
-            WHERE {condition} AND payload IS NOT NULL AND record_id IS NOT NULL
+            WHERE {condition} AND payload IS NOT NULL AND record_id IS NOT NULL AND reason <> 'conflicting_key'
             QUALIFY row_number() OVER (PARTITION BY record_id ORDER BY rejected_at DESC, reject_id DESC) = 1""",
             values,
         ).fetchall()

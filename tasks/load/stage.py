@@ -5,14 +5,16 @@ Nothing of the lake is changed here. A source that broke its contract stops the 
 
 from __future__ import annotations
 
+from tasks.load.absent import Absence
 from tasks.load.batch import ListResult, Staged, Work, parent_column, short
-from tasks.load.typed import ListTyping, make_codes, prepare
+from tasks.load.left_out import count_not_selected
+from tasks.load.typed import KEY, NO_KEY, ListTyping, make_codes, prepare
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Child, Resource
 from warehouse.sql import named, quoted
 
 FEW = 3
-FEW_REMOVED = 20
+_BARE = "temp.main."
 
 
 class Stage:
@@ -28,50 +30,81 @@ class Stage:
 
     def stage(self) -> None:
         """Type every list into a temporary table. Raises SourceContractError."""
-        rules = [rule for rule in self._work.rules if self._work.batch.files.get(rule.name)]
+        work = self._work
+        absence = Absence(work, self.lists)
+        rules = [
+            rule
+            for rule in work.rules
+            if work.batch.files.get(rule.name) or absence.is_told_by_nothing(rule)
+        ]
         if rules:
-            prepare(self._work.connection)
-            make_codes(self._work.connection, self._work.source, rules)
+            prepare(work.connection)
+            make_codes(work.connection, work.source, rules)
         for number, rule in enumerate(rules):
             staged = Staged(
                 rule,
-                ListTyping(self._work.source, rule),
+                ListTyping(work.source, rule),
                 ListResult(rule.name, rule.table),
-                f"temp.main.staged_{number}",
-                self._work.batch.files[rule.name],
-                parent_column(rule, self._work.resource),
+                f"{_BARE}staged_{number}",
+                work.batch.files.get(rule.name, []),
+                parent_column(rule, work.resource),
             )
+            staged.result.take(work.batch.manifest, rule is work.resource)
+            staged.result.rows_not_selected = count_not_selected(work, rule)
             self._stage(staged)
             self.lists.append(staged)
 
     def _stage(self, staged: Staged) -> None:
-        typing = staged.typing
+        typing, work = staged.typing, self._work
         removed = self._removed_sql(staged.rule)
         columns = ", ".join(named(name) for name in typing.column_names)
-        self._work.connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {staged.table.removeprefix("temp.main.")} AS
+        work.connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {staged.table.removeprefix(_BARE)} AS
             SELECT *, {typing.hash_sql()} AS row_hash FROM (
-                SELECT "$id" AS record_id, {columns}, "$at" AS place, "$parent" AS parent_id, "$fault" AS is_faulty,
-                       TRY_CAST("$cursor" AS BIGINT) AS cursor_number,
+                SELECT {KEY} AS record_id, CASE WHEN {NO_KEY} THEN md5({typing.payload_sql(without=("$at",))}) END AS bare_hash,
+                       {columns}, "$at" AS place, "$kind" AS kind, "$parent" AS parent_id,
+                       "$fault" AS is_faulty, TRY_CAST("$cursor" AS BIGINT) AS cursor_number,
                        {typing.moment_sql("$updated")} AS source_updated_at,
                        coalesce("$removed" = 'true', false) AS is_removed,
                        {removed} AS removed_at
                 FROM ({typing.typed_sql(typing.landing_sql(staged.files))}))"""
         )
-        total, distinct = self._work.row(
-            f"SELECT count(*), count(DISTINCT record_id) + count(*) FILTER (record_id IS NULL) FROM {staged.table}"
+        total, distinct = work.row(
+            f"SELECT count(*), count(DISTINCT coalesce(record_id, bare_hash)) FROM {staged.table}"
         )
-        if total != distinct:
-            # The same record on two pages: the newer state, else the later page, is kept.
-            self._work.connection.execute(
-                f"""CREATE OR REPLACE TEMP TABLE {staged.table.removeprefix("temp.main.")} AS
-                SELECT * FROM {staged.table}
-                QUALIFY record_id IS NULL OR row_number() OVER (
-                    PARTITION BY record_id
-                    ORDER BY source_updated_at DESC NULLS LAST,
-                             regexp_replace(place, '[0-9]+$', '') DESC, length(place) DESC, place DESC) = 1"""
-            )
+        staged.result.rows_landed = total
         staged.result.rows_read = distinct
+        if work.batch.manifest is None:
+            staged.result.rows_fetched = total
+        if total != distinct:
+            self._set_doubled_aside(staged)
+        staged.result.join_the_rest()
+
+    def _set_doubled_aside(self, staged: Staged) -> None:
+        """Of rows with one id the newer state, else the later one, is kept. Those of the same
+        content are joined to it; each other content is told as conflicting, once."""
+        work = self._work
+        work.connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {staged.doubled.removeprefix(_BARE)} AS
+            SELECT place, kept_place, said IS DISTINCT FROM kept_said
+                   AND row_number() OVER (PARTITION BY identity, said ORDER BY number) = 1 AS is_conflicting
+            FROM (
+                SELECT place, identity, said, row_number() OVER newest AS number,
+                       first_value(place) OVER newest AS kept_place, first_value(said) OVER newest AS kept_said
+                FROM (SELECT *, coalesce(record_id, bare_hash) AS identity, concat(row_hash, kind) AS said
+                      FROM {staged.table})
+                WINDOW newest AS (
+                    PARTITION BY identity
+                    ORDER BY source_updated_at DESC NULLS LAST,
+                             regexp_replace(place, '[0-9]+$', '') DESC, length(place) DESC, place DESC))
+            WHERE number > 1"""
+        )
+        work.connection.execute(
+            f"DELETE FROM {staged.table} WHERE place IN (SELECT place FROM {staged.doubled})"
+        )
+        staged.result.rows_conflicting = work.value(
+            f"SELECT count(*) FILTER (is_conflicting) FROM {staged.doubled}"
+        )
 
     def _removed_sql(self, rule: Resource | Child) -> str:
         """When a withdrawn record was withdrawn: as the record says, else when it last changed."""
@@ -84,25 +117,54 @@ class Stage:
     def judge(self) -> None:
         """Stop before anything is written when the source has broken its contract."""
         for staged in self.lists:
-            faulty = self._work.value(f"SELECT count(*) FROM {staged.table} WHERE is_faulty")
-            staged.result.rows_rejected = faulty
-            if faulty:
+            result = staged.result
+            result.rows_rejected, result.rows_withdrawn = self._work.row(
+                f"""SELECT count(*) FILTER (is_faulty), count(*) FILTER (is_removed AND NOT is_faulty)
+                FROM {staged.table}"""
+            )
+            if result.rows_rejected or result.rows_conflicting:
                 self._make_faulty(staged)
                 self._judge_columns(staged)
                 self._judge_share(staged)
+        absence = Absence(self._work, self.lists)
         for staged in self.lists:
-            self._find_absent(staged)
+            absence.find(staged)
 
     def _make_faulty(self, staged: Staged) -> None:
         typing, name = staged.typing, staged.faulty
+        conflicting = (
+            f' OR "$at" IN (SELECT place FROM {staged.doubled} WHERE is_conflicting)'
+            if staged.result.rows_conflicting
+            else ""
+        )
         self._work.connection.execute(
-            f"""CREATE OR REPLACE TEMP TABLE {name.removeprefix("temp.main.")} AS
+            f"""CREATE OR REPLACE TEMP TABLE {name.removeprefix(_BARE)} AS
             SELECT * FROM ({typing.typed_sql(typing.landing_sql(staged.files))})
-            WHERE "$fault" AND "$at" IN (SELECT place FROM {staged.table} WHERE is_faulty)"""
+            WHERE "$at" IN (SELECT place FROM {staged.table} WHERE is_faulty){conflicting}"""
         )
+        reasons = typing.faults_sql(name)
+        if staged.result.rows_conflicting:
+            reasons = (
+                f'SELECT * FROM ({reasons}) WHERE "$at" NOT IN (SELECT place FROM {staged.doubled})'
+                f" UNION ALL {self._conflicts_sql(staged)}"
+            )
         self._work.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.main.')}_reasons AS {typing.faults_sql(name)}"
+            f"CREATE OR REPLACE TEMP TABLE {name.removeprefix(_BARE)}_reasons AS {reasons}"
         )
+
+    def _conflicts_sql(self, staged: Staged) -> str:
+        """A row a conflict: which columns differ from the row that was kept, and where that is."""
+        names = staged.typing.column_names
+        differing = ", ".join(
+            f"CASE WHEN f.{named(name)} IS DISTINCT FROM k.{named(name)} THEN {quoted(name)} END"
+            for name in names
+        )
+        prefix = quoted(self._work.batch.origin_prefix)
+        return f"""SELECT f."$id", f."$at", NULL, 'conflicting_key',
+                coalesce(nullif(concat_ws('、', {differing}), ''), '撤回的状态或编号的类型'),
+                concat('与 ', {prefix}, d.kept_place, ' 相同的内容(编号相同,留用该处)')
+            FROM {staged.faulty} f JOIN {staged.doubled} d ON f."$at" = d.place
+            JOIN {staged.table} k ON k.place = d.kept_place WHERE d.is_conflicting"""
 
     def _judge_columns(self, staged: Staged) -> None:
         """A required field that is at fault in every record has changed its form."""
@@ -143,7 +205,7 @@ class Stage:
         reasons = f"{staged.faulty}_reasons"
         common = self._work.connection.execute(
             f"SELECT coalesce(field, '编号'), expected, count(*), min(found) FROM {reasons}"
-            " GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 3"
+            " WHERE reason <> 'conflicting_key' GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 3"
         ).fetchall()
         told = ";".join(
             f"{name} 应为{expected},{count} 条不符,例如“{short(found)}”"
@@ -154,63 +216,3 @@ class Stage:
             f"超过上限 {limit.share:.0%},未写入任何数据。{told}。"
             "请修改来源文件的字段或代码表;确属来源数据问题的,可调大 reject_limit.share"
         )
-
-    def _find_absent(self, staged: Staged) -> None:
-        """Records that a complete list no longer has; told apart from a list cut short."""
-        condition = self._absent_condition(staged)
-        if condition is None:
-            return
-        # A faulty record is in the list all the same.
-        condition += f" AND record_id NOT IN (SELECT record_id FROM {staged.table} WHERE record_id IS NOT NULL)"
-        absent = self._work.value(f"SELECT count(*) FROM {staged.core} WHERE {condition}")
-        if not absent:
-            return
-        if isinstance(staged.rule, Resource) and staged.rule.workbook is None:
-            held = self._work.value(
-                f"SELECT count(*) FROM {staged.core} WHERE {self._absent_condition(staged)}"
-            )
-            most = staged.rule.max_removed_share
-            if absent > FEW_REMOVED and absent > held * most:
-                raise SourceContractError(
-                    f"{self._work.title(staged.rule)}的完整清单少了 {absent:,} 条(库内 {held:,} 条),超过上限 {most:.0%},"
-                    "疑为来源返回不全,未写入任何数据。请在来源系统核实;确已删除的,调大 max_removed_share 后重新运行"
-                )
-        staged.absent = condition
-        staged.result.rows_removed = absent
-
-    def _absent_condition(self, staged: Staged) -> str | None:
-        """Which rows of the core table this landing would have to contain."""
-        manifest, rule = self._work.batch.manifest, staged.rule
-        if manifest is None:
-            return None
-        own = f"source_system = {quoted(self._work.source.name)} AND removed_at IS NULL"
-        if isinstance(rule, Child):
-            if staged.parent_column is None:
-                return None
-            parents = self.lists[0].table
-            return (
-                f"{own} AND starts_with(origin, {quoted(f'{manifest.source}/{manifest.resource}/')})"
-                f" AND {staged.parent_column} IN (SELECT record_id FROM {parents} WHERE NOT is_faulty)"
-            )
-        if rule.absent == "keep":
-            return None
-        if rule.workbook is not None:
-            files = [
-                quoted(f"{self._work.batch.origin_prefix}{book.name}#")
-                for book in manifest.workbooks
-                if book.is_read
-            ]
-            return (
-                f"{own} AND ({' OR '.join(f'starts_with(origin, {file})' for file in files)})"
-                if files
-                else None
-            )
-        if not manifest.is_full or self._work.is_incomplete(staged):
-            return None
-        own += f" AND starts_with(origin, {quoted(f'{manifest.source}/{manifest.resource}/')})"
-        if manifest.window_from is None or rule.windows is None:
-            return own
-        column = rule.windows.column
-        if column is None:
-            return None
-        return f"{own} AND {column} >= TIMESTAMP {quoted(manifest.window_from)} AND {column} < TIMESTAMP {quoted(manifest.window_to or '')}"

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tasks.sources.compiled import NOT_SCALAR
+from tasks.sources.keys import IMPRECISE
 from tasks.sources.model import Child, FieldRule, Resource, Source
 from warehouse.beijing import to_beijing
 from warehouse.lake import Connection
@@ -20,9 +21,13 @@ from warehouse.tables import Column, Table, table
 
 MACROS = Path(__file__).with_suffix(".sql")
 # Columns of a landing row beside the fields.
-NOTES = ("$id", "$at", "$updated", "$cursor", "$removed", "$removed_at", "$parent")
+NOTES = ("$id", "$at", "$kind", "$updated", "$cursor", "$removed", "$removed_at", "$parent")
 # Those of them that tell a moment.
 MOMENTS = ("$updated", "$removed_at")
+NO_KEY = f'"$id" IS NULL OR starts_with("$id", {quoted(IMPRECISE)})'
+"""That a landing row has no id that tells it from all others, as SQL."""
+KEY = f'CASE WHEN {NO_KEY} THEN NULL ELSE "$id" END'
+PRECISE = "不超过 15 位的数,或文字:请在来源(或工作簿该列)中改为文本格式"
 NOTHING = "∅"
 SEPARATOR = "␟"
 _TYPES = {
@@ -88,7 +93,7 @@ class ListTyping:
         nothing = list(source.null_values)
         if isinstance(rule, Resource) and rule.workbook is not None:
             nothing += rule.workbook.null_values
-        self._notes = ["$id", "$at", "$updated"]
+        self._notes = ["$id", "$at", "$kind", "$updated"]
         if isinstance(rule, Resource) and rule.cursor is not None and rule.cursor.kind == "number":
             self._notes.append("$cursor")
         if rule.removed is not None:
@@ -108,8 +113,11 @@ class ListTyping:
         missing = "".join(
             f", CAST(NULL AS VARCHAR) AS {named(note)}" for note in NOTES if note not in self._notes
         )
+        if not files:
+            nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {named(n)}" for n in [*wanted, *NOTES])
+            return f"SELECT {nothing} WHERE false"
         listed = ", ".join(quoted(file) for file in files)
-        compression = "zstd" if files and files[0].endswith(".zst") else "auto_detect"
+        compression = "zstd" if files[0].endswith(".zst") else "auto_detect"
         return (
             f"SELECT *{missing} FROM read_json([{listed}], format = 'newline_delimited',"
             f" compression = '{compression}', columns = {{{columns}}}, maximum_object_size = 8388608)"
@@ -120,7 +128,7 @@ class ListTyping:
 
         Beside them the notes as `$id` …, and `$fault`, true when the row cannot be kept.
         """
-        read, typed, joins, faults = [], [], [], ['"$id" IS NULL']
+        read, typed, joins, faults = [], [], [], [f"({NO_KEY})"]
         for item in self.columns:
             name, rule = item.column.name, item.rule
             raw = named(f"{name}$")
@@ -210,7 +218,7 @@ class ListTyping:
         """The fingerprint of the business columns and of the withdrawal."""
         own = {name: named(name) for name in self.column_names}
         values = [
-            f"coalesce(CAST({own[column.name]} AS VARCHAR), {quoted(NOTHING)})"
+            written_apart(f"CAST({own[column.name]} AS VARCHAR)")
             for column in self.table.business_columns
             if column.name in own
         ]
@@ -224,8 +232,11 @@ class ListTyping:
     def faults_sql(self, faulty: str) -> str:
         """From faulty typed rows: a row a fault, with field, reason, found and expected."""
         parts = [
-            f'SELECT "$id", "$at", NULL AS field, \'missing_key\' AS reason, NULL AS found,'
-            f' {quoted("编号 " + "、".join(self.rule.key))} AS expected FROM {faulty} WHERE "$id" IS NULL'
+            f'SELECT NULL AS "$id", "$at", NULL AS field, CASE WHEN "$id" IS NULL'
+            f" THEN 'missing_key' ELSE 'imprecise_key' END AS reason,"
+            f' replace("$id", {quoted(IMPRECISE)}, \'\') AS found, CASE WHEN "$id" IS NULL'
+            f" THEN {quoted('编号 ' + '、'.join(self.rule.key))} ELSE {quoted(PRECISE)} END AS expected"
+            f" FROM {faulty} WHERE {NO_KEY}"
         ]
         for item in self.columns:
             name, raw = item.column.name, named(f"{item.column.name}$")
@@ -236,17 +247,27 @@ class ListTyping:
             )
             found = f"replace(replace({raw}, {quoted(NOT_SCALAR + 'object')}, '(对象)'), {quoted(NOT_SCALAR + 'list')}, '(列表)')"
             parts.append(
-                f'SELECT "$id", "$at", {quoted(name)}, {reason}, {found}, {quoted(item.expected)}'
+                f'SELECT {KEY}, "$at", {quoted(name)}, {reason}, {found}, {quoted(item.expected)}'
                 f" FROM {faulty} WHERE {self._fault(item)}"
             )
         return " UNION ALL ".join(parts)
 
-    def payload_sql(self) -> str:
+    def payload_sql(self, without: tuple[str, ...] = ()) -> str:
         """The declared fields of a typed row as they were read, as JSON, for another try."""
         names = [t.column.name for t in self.columns if t.rule.value is None]
         pairs = [f"{quoted(name)}, {named(name + '$')}" for name in names]
-        pairs += [f"{quoted(note)}, {named(note)}" for note in NOTES]
+        pairs += [f"{quoted(note)}, {named(note)}" for note in NOTES if note not in without]
         return f"CAST(json_object({', '.join(pairs)}) AS VARCHAR)"
+
+
+def written_apart(text: str) -> str:
+    """A text (SQL) as it goes into a fingerprint: nothing, and the marks that a fingerprint itself
+    uses, are told from a text that holds them. Nearly no text does."""
+    marked = " OR ".join(f"contains({text}, {quoted(mark)})" for mark in (NOTHING, SEPARATOR))
+    return (
+        f"coalesce(CASE WHEN {marked} THEN concat('text:', length({text}), ':', {text})"
+        f" ELSE {text} END, {quoted(NOTHING)})"
+    )
 
 
 def moment_sql(value: str, formats: tuple[str, ...], zone: str) -> str:

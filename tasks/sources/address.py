@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Collection, Mapping
 from urllib.parse import parse_qsl, unquote_plus, urljoin, urlsplit, urlunsplit
 
@@ -21,6 +22,17 @@ def host(url: str) -> tuple[str, int]:
     """Host and port. Raises ValueError for an impossible port."""
     parts = urlsplit(url)
     return (parts.hostname or "").lower(), parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own: never asked for through a proxy."""
+    name = host(url)[0]
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def follow(current: str, link: str, base: str) -> str:

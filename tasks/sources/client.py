@@ -6,6 +6,7 @@ address without secrets and says what to do.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import threading
@@ -20,6 +21,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from tasks import clock
 from tasks.sources import address
 from tasks.sources.auth import sign_in
 from tasks.sources.decode import Undecodable
@@ -43,6 +45,8 @@ MOST_RENEWALS = 12
 MOST_BROKEN = 3
 SHORTEST_REST = 0.25
 CHUNK = 1 << 22
+CLOCK_TOLERANCE = 300.0
+"""Seconds by which two clocks may differ without being told."""
 
 
 class Client:
@@ -79,8 +83,9 @@ class Client:
         self._http.mount("https://", adapter)
         if source.http.ca_file:
             self._http.verify = str(source.file.parent / source.http.ca_file)
-        if source.http.proxy:
+        if source.http.proxy and not address.is_loopback(self.base_url):
             self._http.proxies = {"http": source.http.proxy, "https": source.http.proxy}
+        self.clock_ahead: float | None = None
         self._auth_lock = threading.Lock()
         self._auth = sign_in(source.auth, self)
 
@@ -94,6 +99,17 @@ class Client:
         trace: TracebackType | None,
     ) -> None:
         self._http.close()
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should be told of the calls so far: a clock that is wrong."""
+        ahead = self.clock_ahead or 0.0
+        if abs(ahead) < CLOCK_TOLERANCE:
+            return []
+        return [
+            f"本机时钟比{self.source.title}的时钟{'快' if ahead > 0 else '慢'} {_span(abs(ahead))};"
+            "请核对两边的时间。本次按较早的时间记录"
+        ]
 
     def shown(self, request: Request) -> str:
         """The request for a message: method, address, only harmless values."""
@@ -249,6 +265,7 @@ class Client:
             self._on_request(prepared.headers)
         self._pace.wait()
         http = self.source.http
+        until = time.monotonic() + http.longest_answer_seconds
         try:
             with self._http.send(
                 prepared,
@@ -258,7 +275,7 @@ class Client:
                 verify=self._http.verify,
                 proxies=self._http.proxies,
             ) as response:
-                content = self._read(response, request)
+                content = self._read(response, request, until)
         except requests.exceptions.SSLError:
             # The text of these errors carries whole addresses, so they are told by kind.
             raise SourceUnavailable(
@@ -277,13 +294,28 @@ class Client:
             raise Passing("响应中断") from None
         except requests.exceptions.RequestException as error:
             raise Passing(f"请求失败({type(error).__name__})") from None
+        self._look_at_clock(response.headers.get("Date"))
         return Answer(request, response.url, response.status_code, response.headers, content)
 
-    def _read(self, response: requests.Response, request: Request) -> bytes:
+    def _look_at_clock(self, said: str | None) -> None:
+        """How far our clock is ahead of the source's, as the first answer tells."""
+        if self.clock_ahead is not None or not said:
+            return
+        with contextlib.suppress(TypeError, ValueError):
+            theirs = parsedate_to_datetime(said)
+            ours = clock.now().replace(tzinfo=clock.BEIJING)
+            ahead = (ours - theirs).total_seconds()
+            self.clock_ahead = ahead if abs(ahead) >= CLOCK_TOLERANCE else 0.0
+
+    def _read(self, response: requests.Response, request: Request, until: float) -> bytes:
+        """The body, whose size and time are bounded. Raises Passing and SourceContractError."""
         most = self.source.http.max_response_megabytes << 20
         chunks, size = [], 0
-        while chunk := response.raw.read(CHUNK, decode_content=True):
+        # What has come, not a full chunk: each wait is short where a byte comes now and then.
+        while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
+            if time.monotonic() > until:
+                raise Passing(f"{self.source.http.longest_answer_seconds:g} 秒内没有传完")
             if size > most:
                 raise SourceContractError(
                     f"{self.source.title}的一个响应超过 {most >> 20} MB:{self.shown(request)}。"
@@ -336,3 +368,11 @@ def _retry_after(value: str | None) -> float | None:
             return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
         except (TypeError, ValueError):
             return None
+
+
+def _span(seconds: float) -> str:
+    """A span for people: 2 天, 3 小时, 12 分."""
+    for size, unit in ((86400, "天"), (3600, "小时")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 60:.0f} 分"

@@ -17,21 +17,17 @@ from tasks.sources.client import Client
 from tasks.sources.compiled import Context, Row
 from tasks.sources.errors import SourceContractError
 from tasks.sources.exchange import Request
-from tasks.sources.landing import LandingWriter
+from tasks.sources.landing import LandingWriter, ListCounts, left_out
 from tasks.sources.list_reader import ListReader
 from tasks.sources.model import (
     Child,
     ControlTotal,
-    Cursor,
     Detail,
-    LinkHeader,
-    NextLink,
-    Offset,
-    PageNumber,
     Resource,
     Source,
     WindowRule,
 )
+from tasks.sources.model.paginator import Chained, Numbered
 from tasks.sources.page import Page
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, fill
@@ -52,12 +48,12 @@ def base_request(
         url=address.join(client.base_url, fill(rule.path, values)),
         method=rule.method,
         params=fill(dict(rule.params), values),
-        headers=dict(getattr(rule, "headers", {})),
+        headers={} if isinstance(rule, ControlTotal) else dict(rule.headers),
         body=fill(rule.body, values) if rule.body is not None else None,
         body_type=rule.body_type,
         # A count's `format` is how its window is written, not how it answers.
         form="json" if isinstance(rule, ControlTotal) else rule.format,
-        encoding=getattr(rule, "encoding", None),
+        encoding=None if isinstance(rule, ControlTotal) else rule.encoding,
     )
 
 
@@ -146,22 +142,22 @@ class _Counted:
 
     def __init__(self, writer: LandingWriter, name: str) -> None:
         self._writer = writer
-        self._name = name
+        self._names = (name, left_out(name))
         self._seen: set[int] | None = set()
         self.rows = 0
 
     def add(self, name: str, rows: list[Row]) -> None:
-        if name == self._name:
+        if name in self._names:
             self.rows += len(rows)
             if self._seen is not None:
-                self._seen.update([hash(row["$id"]) for row in rows])
+                self._seen.update([hash(row["$id"] or tuple(row.values())) for row in rows])
                 if len(self._seen) > MOST_COUNTED:
                     self._seen = None
         self._writer.add(name, rows)
 
     @property
     def different(self) -> int | None:
-        """How many different records came."""
+        """How many different records came, those among them that are left out."""
         return None if self._seen is None else len(self._seen)
 
 
@@ -189,7 +185,18 @@ class ApiPull:
             else None
         )
         self.expected_rows: int | None = None
+        self.doubled = 0
+        self._reread = 0
+        self.notes: list[str] = []
         self._totals: dict[int, int] = {}
+
+    @property
+    def counts(self) -> dict[str, ListCounts]:
+        """What came of each list so far."""
+        return {
+            p.name: ListCounts(p.read - (self._reread if p is self.projector else 0))
+            for p in self.projectors
+        }
 
     @property
     def projectors(self) -> list[Projector]:
@@ -215,6 +222,7 @@ class ApiPull:
                 executor.shutdown(wait=True, cancel_futures=True)
         if len(self._totals) == len(listed):
             self.expected_rows = sum(self._totals.values())
+        self._note_shortage()
         self._complain_if_missing()
 
     def sample(self, request: Request, context: Context, most: int) -> Page:
@@ -229,10 +237,20 @@ class ApiPull:
 
         None when there is none. Raises SourceError.
         """
-        if not isinstance(self._resource.paginator, PageNumber | Offset):
+        if not isinstance(self._resource.paginator, Numbered):
             return None
         pages = self._reader(self._resource, None).pages(request)
         return next(itertools.islice(pages, 1, None), None)
+
+    def _note_shortage(self) -> None:
+        different, expected = self._writer.different, self.expected_rows
+        if expected is None or different is None:
+            return
+        came = different + self.doubled
+        if came < expected:
+            self.notes.append(
+                f"来源自报 {expected:,} 条,反复读取只得 {came:,} 条;少的记录可能未对本账号开放,或翻页有误"
+            )
 
     def _one_by_one(
         self, listed: list[tuple[Request, Context]], executor: Executor
@@ -243,13 +261,17 @@ class ApiPull:
                 yield stream, page
         if len(listed) == 1:
             for _ in range(MOST_PASSES - 1):
-                before = self._writer.different
-                if not self._has_slipped():
+                before, rows = self._writer.different, self._writer.rows
+                if before is None or not self._has_slipped():
                     return
                 # One page after the other this time, so that less can move in between.
                 for page in self._lister(None).pages(listed[0][0]):
                     yield 0, page
+                self._reread += self._writer.rows - rows
                 if self._writer.different == before:
+                    # Read twice alike: the list itself has records twice, or it came short.
+                    total = self._totals.get(0, 0)
+                    self.doubled = max(min(self._writer.rows - rows, total) - before, 0)
                     return
 
     def _has_slipped(self) -> bool:
@@ -261,10 +283,10 @@ class ApiPull:
         different, total = self._writer.different, self._totals.get(0)
         if different is None or total is None:
             return False
-        is_chain = isinstance(self._resource.paginator, Cursor | NextLink | LinkHeader)
+        is_chain = isinstance(self._resource.paginator, Chained)
         if self._writer.rows == different and not is_chain:
             return False
-        return different + self.projector.not_selected < total
+        return different < total
 
     def _side_by_side(
         self, listed: list[tuple[Request, Context]], concurrency: int
@@ -322,10 +344,12 @@ class ApiPull:
     def _lister(self, executor: Executor | None) -> ListReader:
         """A reader of the resource's own list."""
         rule = self._resource
-        return ListReader(self._client, rule.paginator, rule.records, executor, self._declared)
+        return ListReader(
+            self._client, rule.paginator, rule.records, executor, self._declared, self.notes
+        )
 
     def _reader(self, rule: Resource | Child, executor: Executor | None) -> ListReader:
-        return ListReader(self._client, rule.paginator, rule.records, executor)
+        return ListReader(self._client, rule.paginator, rule.records, executor, notes=self.notes)
 
     def _land(self, page: Page, context: Context, executor: Executor) -> None:
         projector = self.projector
@@ -342,9 +366,7 @@ class ApiPull:
 
     def _land_with_requests(self, records: list[Any], context: Context, executor: Executor) -> None:
         """Land records that need further requests, those side by side."""
-        selected = [r for r in records if self.projector.selects(r, context)]
-        # What is left out is counted by the projector like anywhere else.
-        self.projector.leave_out(len(records) - len(selected))
+        selected = self.projector.selected(records, context, self._writer)
         detail = self._resource.detail
         details: list[Any] = [None] * len(selected)
         if detail is not None:
@@ -386,14 +408,10 @@ class ApiPull:
 
 def _around(source: Source, resource: Resource) -> list[str]:
     """Paths in an answer, beside the records, by which it is judged and the next one found."""
-    paginator, success = resource.paginator, source.success
-    paths = [
-        getattr(paginator, name, None) for name in ("total", "total_pages", "next", "has_more")
-    ]
-    paths += [success.path, success.message] if success else []
-    expired = getattr(source.auth, "expired", None)
-    paths += [expired.path] if expired else []
-    return [path for path in paths if path]
+    success = source.success
+    paths = list(resource.paginator.paths.values())
+    paths += [path for path in (success.path, success.message) if path] if success else []
+    return paths + source.auth.paths
 
 
 def control_count(client: Client, source: Source, rule: ControlTotal, window: Window | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -28,7 +29,7 @@ class Request:
     encoding: str | None = None
     declared: Declared | None = field(default=None, compare=False)
 
-    def with_values(self, values: dict[str, str | int], place: str = "query") -> Request:
+    def with_values(self, values: Mapping[str, str | int], place: str = "query") -> Request:
         """The same request with more values, in the query or (dotted names) in the body."""
         if place == "query":
             return replace(self, params={**self.params, **{k: str(v) for k, v in values.items()}})
@@ -40,6 +41,10 @@ class Request:
                 inner = inner.setdefault(parent, {})
             inner[last] = value
         return replace(self, body=body)
+
+    def at_address(self, url: str) -> Request:
+        """The same request to an address that holds its whole query."""
+        return replace(self, url=url, params={})
 
     @property
     def content(self) -> bytes:

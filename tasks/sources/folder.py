@@ -17,13 +17,14 @@ from tasks.sources.client import Client
 from tasks.sources.compiled import Row
 from tasks.sources.errors import SourceContractError, SourceUnavailable
 from tasks.sources.exchange import Request
-from tasks.sources.landing import Landed, LandingWriter, WorkbookVersion
+from tasks.sources.landing import Landed, LandingWriter, ListCounts, WorkbookVersion, left_out
 from tasks.sources.model import Resource, Source, Workbook
+from tasks.sources.model.resource import record_paths
 from tasks.sources.page import select_list
 from tasks.sources.plan import Pull
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, text
-from tasks.sources.workbook import UnreadableWorkbook, Wanted, read_workbook
+from tasks.sources.workbook import Sheet, UnreadableWorkbook, Wanted, read_workbook
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,79 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Placed:
     """Notes in each row where in the workbook it stands."""
 
     writer: LandingWriter
     place: str
 
     def add(self, name: str, rows: list[Row]) -> None:
-        for row in rows:
-            row["$at"] = self.place
-        self.writer.add(name, rows)
+        self.writer.add(name, [{**row, "$at": self.place} for row in rows])
+
+
+class FolderPull:
+    """One pull of a folder: what is new or has changed is read, file by file."""
+
+    def __init__(self, pull: Pull, writer: LandingWriter) -> None:
+        assert pull.resource.workbook is not None
+        self._pull = pull
+        self._rule = pull.resource.workbook
+        self._writer = writer
+        self._wanted = wanted_of(pull.resource)
+        self._undeclared: set[str] = set()
+        self._skipped = 0
+        self.projector = projector_of(pull.resource)
+        self.versions: list[WorkbookVersion] = []
+        self.problems: list[str] = []
+        self.notes: list[str] = []
+
+    def take(self, entry: Entry, content: bytes) -> None:
+        """Land the records of a file, unless it is as it was."""
+        digest = hashlib.sha256(content).hexdigest()
+        known = self._pull.known_files.get(entry.name)
+        is_read = known is None or known[0] != digest
+        if is_read:
+            try:
+                sheets = read_workbook(content, entry.name, self._rule, self._wanted)
+            except UnreadableWorkbook as error:
+                self.problems.append(f"{entry.name}:{error}")
+                return
+            for sheet in sheets:
+                self._land(entry, sheet)
+        if is_read or (known is not None and known[1] != entry.mark):
+            self.versions.append(WorkbookVersion(entry.name, digest, entry.mark, is_read))
+
+    def _land(self, entry: Entry, sheet: Sheet) -> None:
+        name = self._pull.resource.name
+        self._undeclared.update(sheet.undeclared)
+        self.notes += [f"{entry.name}#{sheet.name}:{note}" for note in sheet.notes]
+        for number, record in sheet.records():
+            around = sheet.around(entry.name, entry.listing, number)
+            place = Placed(self._writer, f"{entry.name}#{sheet.name}!{number}")
+            self.projector.project([record], around, place)
+        for number, reason in sheet.skipped:
+            place = Placed(self._writer, f"{entry.name}#{sheet.name}!{number}")
+            place.add(left_out(name), [{"$id": None, "$reason": reason}])
+        self._skipped += len(sheet.skipped)
+
+    @property
+    def counts(self) -> dict[str, ListCounts]:
+        """What came of the rows so far."""
+        name, read = self.projector.name, self.projector.read
+        return {name: ListCounts(read + self._skipped, self._skipped)}
+
+    @property
+    def new_fields(self) -> dict[str, list[str]]:
+        return {self.projector.name: sorted(self._undeclared)}
+
+    def moved(self, listed: set[str]) -> list[str]:
+        """Files that the folder has no more, and whose content lies in it under another name."""
+        here = {version.sha256 for version in self.versions if version.is_read}
+        return sorted(
+            name
+            for name, (sha256, _) in self._pull.known_files.items()
+            if name not in listed and sha256 in here
+        )
 
 
 def pull_workbooks(
@@ -58,73 +122,57 @@ def pull_workbooks(
     Raises SourceUnavailable or SourceContractError.
     """
     source, resource = pull.source, pull.resource
-    rule = resource.workbook
-    assert rule is not None
-    wanted = wanted_of(resource)
-    projector = projector_of(resource)
-    undeclared: set[str] = set()
-    versions: list[WorkbookVersion] = []
-    problems: list[str] = []
-    skipped = 0
     with ExitStack() as stack:
         writer = stack.enter_context(LandingWriter(landing, source.name, resource.name))
         entries, place = open_folder(source, resource, stack)
+        run = FolderPull(pull, writer)
         due = [
             e for e in entries if not e.mark or pull.known_files.get(e.name, ("", ""))[1] != e.mark
         ]
         executor = stack.enter_context(ThreadPoolExecutor(source.http.concurrency, "file"))
         for entry, content in zip(due, executor.map(lambda e: e.read(), due), strict=True):
-            digest = hashlib.sha256(content).hexdigest()
-            known = pull.known_files.get(entry.name)
-            is_read = known is None or known[0] != digest
-            if is_read:
-                try:
-                    sheets = read_workbook(content, entry.name, rule, wanted)
-                except UnreadableWorkbook as error:
-                    problems.append(f"{entry.name}:{error}")
-                    continue
-                for sheet in sheets:
-                    undeclared.update(sheet.undeclared)
-                    for number, record in sheet.records():
-                        around = sheet.around(entry.name, entry.listing, number)
-                        spot = _Place(writer, f"{entry.name}#{sheet.name}!{number}")
-                        projector.project([record], around, spot)
-                    skipped += sheet.skipped
-            if is_read or (known is not None and known[1] != entry.mark):
-                versions.append(WorkbookVersion(entry.name, digest, entry.mark, is_read))
+            run.take(entry, content)
             if progress is not None:
-                progress(projector.read, None)
-        if problems and not versions and len(problems) == len(entries):
+                progress(run.projector.read, None)
+        if run.problems and not run.versions and len(run.problems) == len(entries):
             raise SourceContractError(
-                f"{source.title}·{resource.title or resource.name}的工作簿都未能读取。{problems[0]}。"
+                f"{source.title}·{resource.title or resource.name}的工作簿都未能读取。{run.problems[0]}。"
                 "请核对表头与来源文件的字段名"
             )
+        listed = {entry.name for entry in entries}
+        moved = run.moved(listed)
         return writer.finish(
-            rows_read=projector.read + skipped,
-            rows_not_selected=projector.not_selected + skipped,
+            counts=run.counts,
             expected_rows=None,
             window_from=None,
             window_to=None,
             is_full=not pull.known_files,
             moves_watermark=False,
             request=place,
-            new_fields={resource.name: sorted(undeclared)},
-            workbooks=versions,
-            problems=problems,
+            new_fields=run.new_fields,
+            workbooks=run.versions,
+            problems=run.problems,
+            notes=[*run.notes, *_gone(pull, listed, moved)],
+            listed=sorted(listed),
+            moved=moved,
         )
+
+
+def _gone(pull: Pull, listed: set[str], moved: list[str]) -> list[str]:
+    """That files which were loaded are no longer there; their records stay in force."""
+    gone = sorted(pull.known_files.keys() - listed - set(moved))
+    if not gone:
+        return []
+    named = "、".join(gone[:3]) + (" 等" if len(gone) > 3 else "")
+    return [f"目录中不再有已装载过的 {len(gone)} 个文件({named}),其记录仍算有效"]
 
 
 def wanted_of(resource: Resource) -> Wanted:
     """What the fields, the key and the conditions of a resource ask of a workbook."""
     rules = list(resource.fields.values())
-    paths = [path for rule in rules for path in rule.path]
-    paths += [part for part in resource.key if not part.startswith("=")]
-    paths += [condition.path for condition in resource.where]
-    if resource.removed is not None:
-        paths += [resource.removed.path, *([resource.removed.at] if resource.removed.at else [])]
     needed = [rule.path for rule in rules if rule.required and rule.default is None]
     needed += [(part,) for part in resource.key if not part.startswith(("=", "$"))]
-    unique = list(dict.fromkeys(paths))
+    unique = list(dict.fromkeys(path for _, path in record_paths(resource)))
     return Wanted(
         labels=tuple(path for path in unique if not path.startswith("$")),
         needed=tuple(

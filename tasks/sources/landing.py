@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -26,7 +26,13 @@ MANIFEST = "manifest.json"
 # Files are read side by side, one by each core.
 ROWS_A_FILE = 25_000
 COMPRESSION_LEVEL = 1
+NOT_SELECTED = "not_selected"
 _ENCODER = msgspec.json.Encoder()
+
+
+def left_out(name: str) -> str:
+    """What the list of the records is called that did not land in the list of this name."""
+    return f"{name}.left_out"
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,28 @@ class WorkbookVersion:
 
 
 @dataclass(frozen=True)
+class ListCounts:
+    """How many records of one list came, and how many rows of a workbook were skipped as being
+    none. A record that comes twice counts twice, but not when the whole list was read again.
+
+    The records that conditions did not select, and the skipped rows, are landed by their ids or
+    places in a list of their own.
+    """
+
+    fetched: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What one pull brought.
 
-    `lists` names the files of the resource and of each child; `expected_rows` is the source's
-    own count of the list, where it gives one; `window_*` is what was asked for; `is_full`
-    says that the list is complete, so that what it lacks was deleted; `problems` are files
-    that could not be read.
+    `lists` names the files of the resource and of each child, `counts` what came of them;
+    `expected_rows` is the source's own count of the list, where it gives one; `window_*` is what
+    was asked for; `is_full` says that the list should be complete, `is_cut` that it is known not
+    to be, `is_everything` that all spans were asked for, the first to the last; `problems` are files that could not be read, `notes` what a person should be told;
+    `doubled` counts
+    the records that the source's own list, and so its count, holds twice; `listed` the workbooks that the folder has, `moved` those whose content now has another name.
     """
 
     load_id: str
@@ -63,8 +84,7 @@ class Manifest:
     resource: str
     started_at: str
     lists: dict[str, list[LandedFile]]
-    rows_read: int
-    rows_not_selected: int
+    counts: dict[str, ListCounts]
     expected_rows: int | None
     window_from: str | None
     window_to: str | None
@@ -74,6 +94,16 @@ class Manifest:
     new_fields: dict[str, list[str]] = field(default_factory=dict)
     workbooks: list[WorkbookVersion] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    is_cut: bool = False
+    is_everything: bool = False
+    doubled: int = 0
+    listed: list[str] = field(default_factory=list)
+    moved: list[str] = field(default_factory=list)
+
+    def count(self, name: str) -> ListCounts:
+        """What came of the resource's own list or of a child's."""
+        return self.counts.get(name, ListCounts())
 
     def files(self, name: str) -> list[LandedFile]:
         """The files of the resource's own list or of a child's."""
@@ -130,15 +160,20 @@ class LandingWriter:
         """Close the files; which there are."""
         return {name: writer.finish() for name, writer in self._lists.items()}
 
-    def finish(self, **rest: Any) -> Landed:
-        """Close the files and write the manifest, which makes the landing count."""
+    def finish(self, clock_ahead: float | None = None, **rest: Any) -> Landed:
+        """Close the files and write the manifest, which makes the landing count.
+
+        Where the source's clock says that ours is ahead by so many seconds, the pull counts as
+        made at the source's time: a moment that has not been must settle nothing.
+        """
         source, resource = self._identity
+        ahead = timedelta(seconds=max(clock_ahead or 0.0, 0.0))
         lists = self.close()
         manifest = Manifest(
             load_id=f"{source}/{resource}/{self.load_id}",
             source=source,
             resource=resource,
-            started_at=self.started_at.isoformat(timespec="seconds"),
+            started_at=(self.started_at - ahead).isoformat(timespec="seconds"),
             lists=lists,
             **rest,
         )

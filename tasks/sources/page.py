@@ -1,4 +1,4 @@
-"""What one answer says of its list: the records, how many there are, where it goes on.
+"""What one answer says of its list: the records, how many there are, or that something is wrong.
 
 Systems write an empty list, a count and an error in many ways; what they are taken for is
 decided here.
@@ -11,61 +11,159 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from requests.structures import CaseInsensitiveDict
-from requests.utils import parse_header_links
 
-from tasks.sources.exchange import Answer
-from tasks.sources.model.paginator import Offset, PageNumber
+from tasks.sources.client import Client
+from tasks.sources.errors import SourceContractError
+from tasks.sources.exchange import Answer, Request
+from tasks.sources.model.paginator import Paging
 from tasks.sources.select import Get, compile_path, simple_parts, text
+
+NO_LIST = "响应中没有记录列表"
+MOST_REPEATS = 2
+"""How often an answer without records is asked for again where there should be some."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """The records of one answer; `total` is the source's own count of the list, if it tells."""
+    """The records of one answer; `total` is the source's own count of the list, if it tells.
+
+    `doubt` says why an answer without records may be something else than an empty page.
+    """
 
     records: list[Any]
     answer: Answer
     total: int | None = None
+    doubt: str | None = None
 
 
-def page_count(paginator: PageNumber | Offset, size: int, page: Page) -> int | None:
-    """How many pages there are, as this page tells; None when it does not."""
-    if page.total is not None:
-        return -(-page.total // size)
-    if isinstance(paginator, PageNumber):
-        body, headers = page.answer.body, page.answer.headers
-        return count_of(paginator.total_pages, paginator.total_pages_header, body, headers)
-    return None
+class Pages:
+    """Asks for the pages of one list and finds the records in them.
 
+    `notes` gathers what a person should be told though the list was read.
+    """
 
-YES = ("true", "1", "True", "yes", "Y", "y")
-"""How a flag says that there is more."""
+    def __init__(self, client: Client, paginator: Paging, records: str | None) -> None:
+        self.client = client
+        self.path = records
+        self.notes: list[str] = []
+        self._paginator = paginator
+        self._select = compile_path(records)
+        self._first: Answer | None = None
+        client.visible |= paginator.parameters
 
+    def first(self, request: Request) -> Page:
+        """The first page. Raises SourceContractError where there is no list in it."""
+        page = self.page(self.client.get(request))
+        if page.doubt is not None:
+            # An error that is told as such is a mistake of the source file: nothing to repeat.
+            if business_code(page.answer.whole) is None or self.client.source.success is not None:
+                page = self.again(page)
+            if page.doubt is not None and not self._is_written_empty(page):
+                raise self.refusal(page)
+        self._first = page.answer
+        return page
 
-def count_of(
-    path: str | None, header: str | None, body: Any, headers: CaseInsensitiveDict[str]
-) -> int | None:
-    """A count in the body or in a header; None where there is none that can be read."""
-    value = compile_path(path)(body) if path else headers.get(header) if header else None
-    try:
-        return int(value) if value is not None else None
-    except (TypeError, ValueError):
-        return None
+    def get(self, request: Request, retries: int | None = None) -> Page:
+        """A page after the first, as it came."""
+        return self.page(self.client.get(request, retries=retries))
 
+    def again(self, page: Page) -> Page:
+        """A page without records asked for again, as long as that is in doubt or may be a slip."""
+        for attempt in range(1, MOST_REPEATS + 1):
+            self.client.rest(attempt)
+            page = self.get(page.answer.request)
+            if page.records:
+                break
+        return page
 
-def next_link(headers: CaseInsensitiveDict[str]) -> str | None:
-    """The next page's address in a Link header (RFC 8288)."""
-    for link in parse_header_links(headers.get("Link", "")):
-        if "next" in link.get("rel", "").split():
-            return link.get("url")
-    return None
+    def page(self, answer: Answer) -> Page:
+        """What an answer holds. Raises SourceContractError where something else is in its place."""
+        answer = self.client.readable(answer)
+        value = self._select(answer.body)
+        if not isinstance(value, list):
+            # What stands in the place of the list is told by all of the answer.
+            value = self._select(answer.whole)
+        total = self._total(answer)
+        if isinstance(value, list) and value:
+            return Page(value, answer, total)
+        if isinstance(value, dict) and value and (self.path is not None or not self._is_paged):
+            return Page([value], answer, total)
+        if value not in (None, "", [], {}):
+            raise self._misplaced(answer)
+        return Page([], answer, total, self._doubt(answer, value, total))
 
+    @property
+    def _is_paged(self) -> bool:
+        return bool(self._paginator.parameters or self._paginator.paths)
 
-def awaited(page: Page, size: int, number: int, count: int) -> int:
-    """How many records the page should have: all but the last are full."""
-    if number < count - 1:
-        return size
-    return max(page.total - number * size, 0) if page.total is not None else 0
+    def _total(self, answer: Answer) -> int | None:
+        return self._paginator.total_of(answer)
+
+    def _doubt(self, answer: Answer, value: Any, total: int | None) -> str | None:
+        """Why an answer without records may be no empty page; None for one that surely is."""
+        body = answer.whole
+        said = said_error(body)
+        if said is not None and self.client.source.success is None:
+            return f"响应说明出错({said})"
+        if total == 0:
+            return None
+        if self._paginator.tells_total and total is None:
+            return "响应中没有记录,也没有总条数"
+        if isinstance(value, list):
+            return None
+        # As often, null stands for an empty list: then all else is as on the page before.
+        first = self._first.whole if self._first is not None else None
+        if isinstance(first, dict) and isinstance(body, dict) and first.keys() == body.keys():
+            return None if leads_to_nothing(body, self.path) else NO_LIST
+        return NO_LIST
+
+    def _is_written_empty(self, page: Page) -> bool:
+        """Whether a first page without records is one of an empty list: with a null in its place,
+        and no word of an error."""
+        body, client = page.answer.whole, self.client
+        return (
+            page.doubt == NO_LIST
+            and isinstance(body, dict)
+            and (business_code(body) is None or client.source.success is not None)
+            and leads_to_nothing(body, self.path)
+        )
+
+    def refusal(self, page: Page) -> SourceContractError:
+        """That there is no list where one should be."""
+        answer, client = page.answer, self.client
+        body = answer.whole
+        code = business_code(body)
+        where = f":{client.shown(answer.request)}。"
+        if code is not None and client.source.success is None:
+            name, _, value = code.partition("=")
+            return SourceContractError(
+                f"{client.source.title}的响应中没有记录,而有业务状态码 {code}{where}"
+                f"请在来源文件写明怎样算成功,如 success: {{path: {name}, values: [200]}},"
+                f"以免把出错当作没有记录(本次为 {value})"
+            )
+        if page.doubt is not None and body is not None and leads_to_nothing(body, self.path):
+            return SourceContractError(
+                f"{client.source.title}的{page.doubt}{where}"
+                f"已重试 {MOST_REPEATS} 次,清单不能在此结束;请稍后重新运行,仍如此的与系统厂商核实"
+            )
+        return self._misplaced(answer, page.doubt)
+
+    def _misplaced(self, answer: Answer, doubt: str | None = None) -> SourceContractError:
+        body = answer.whole
+        found = "、".join(list(map(str, body))[:20]) if isinstance(body, dict) else kind_of(body)
+        said = f"({doubt})" if doubt and doubt != NO_LIST else ""
+        return SourceContractError(
+            f"{self.client.source.title}的响应中没有记录列表 {self.path or '(响应体本身)'}{said}:"
+            f"{self.client.shown(answer.request)}。响应中有:{found}。请核对 records"
+        )
+
+    def guard(self, number: int, most: int) -> None:
+        """Stop at more pages than there may be. Raises SourceContractError."""
+        if number > most:
+            raise SourceContractError(
+                f"{self.client.source.title}的页数超过上限 {most},疑为无尽翻页,已停止。"
+                "请核对 paginator 的写法;确有这么多页时调大 max_pages"
+            )
 
 
 def is_same(page: Page, other: Page, records: str | None) -> bool:
@@ -93,6 +191,9 @@ _CODES = (
     "success",
     "error",
 )
+_GOOD = ("0", "00", "000", "0000", "00000", "000000", "1", "100", "200", "20000")
+_GOOD_WORDS = ("true", "ok", "success", "succeed", "succeeded", "a00000", "none", "", "null")
+_BAD_WORDS = ("error", "errors", "errmsg", "exception", "fault")
 
 
 def business_code(body: Any) -> str | None:
@@ -103,6 +204,24 @@ def business_code(body: Any) -> str | None:
         said = str(name).replace("_", "").lower()
         if said in _CODES and isinstance(value, str | int | bool) and len(str(value)) < 20:
             return f"{name}={text(value)}"
+    return None
+
+
+def said_error(body: Any) -> str | None:
+    """By what an answer says that something went wrong; None where it says no such thing.
+
+    Only names are told of what is not a short code: texts may hold anything.
+    """
+    if not isinstance(body, dict):
+        return None
+    code = business_code(body)
+    if code is not None:
+        value = code.partition("=")[2].lower()
+        return None if value in _GOOD or value in _GOOD_WORDS else code
+    for name, value in body.items():
+        said = str(name).replace("_", "").lower()
+        if said in _BAD_WORDS and value not in (None, "", [], {}, False, 0):
+            return str(name)
     return None
 
 
@@ -122,7 +241,7 @@ def leads_to_nothing(body: Any, path: str | None) -> bool:
         if not isinstance(value, dict) or part not in value:
             return False
         value = value[part]
-        if value in (None, "", {}):
+        if value in (None, "", {}, []):
             return True
     return False
 

@@ -11,7 +11,7 @@ from tasks import clock
 from tasks.sources.model import Resource, Source, WindowRule
 from tasks.sources.windows import Window, moment_text, parse_moment, split
 from warehouse.lake import Lake
-from warehouse.sql import quoted
+from warehouse.sql import literal, quoted
 
 WINDOWS_A_PULL = 12
 AHEAD = timedelta(days=1)
@@ -22,6 +22,7 @@ class Pull:
     """One resource of one source, for one span of time or since one moment.
 
     `since` is the cursor value from which records are asked for, lag already taken off;
+    `is_everything` says that the spans are all there are;
     `known_files` are the workbooks already loaded, name → (sha256, mark).
     """
 
@@ -30,6 +31,7 @@ class Pull:
     windows: tuple[Window, ...] = ()
     since: datetime | int | None = None
     is_full: bool = False
+    is_everything: bool = False
     moves_watermark: bool = True
     known_files: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -79,7 +81,7 @@ def plan(
     asked for one, and for everything where it cannot. Moments are Beijing time.
     """
     now = now or clock.now()
-    state = _State.read(source, lake)
+    state = _State.read(source, lake, now)
     window = _window(window_from, window_to, now)
     pulls: list[Pull] = []
     for resource in source.resources:
@@ -93,24 +95,38 @@ class _State:
     """What earlier loads left: watermarks, spans that were loaded and when, workbooks."""
 
     watermarks: dict[str, str] = field(default_factory=dict)
+    unseen: set[str] = field(default_factory=set)
+    without_cursor: set[str] = field(default_factory=set)
     spans: dict[str, list[tuple[datetime, datetime, datetime]]] = field(default_factory=dict)
     files: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, source: Source, lake: Lake) -> _State:
+    def read(cls, source: Source, lake: Lake, now: datetime) -> _State:
+        """What the lake holds of a source. What was noted at a moment that has not been counts
+        for nothing: a clock was wrong."""
         state = cls()
         if not lake.exists():
             return state
+        of = f"source_system = {quoted(source.name)}"
+        latest = literal(max(now, clock.now()))
         with lake.read() as connection:
             for name, value in connection.execute(
-                f"SELECT resource, cursor_value FROM ops.watermark WHERE source_system = {quoted(source.name)}"
+                f"SELECT resource, cursor_value FROM ops.watermark WHERE {of}"
             ).fetchall():
                 state.watermarks[name] = value
+            for (name,) in connection.execute(
+                f"SELECT DISTINCT resource FROM ops.unseen WHERE {of}"
+            ).fetchall():
+                state.unseen.add(name)
+            for (name,) in connection.execute(
+                f"SELECT DISTINCT resource FROM ops.drift WHERE {of} AND kind = 'no_cursor_value'"
+            ).fetchall():
+                state.without_cursor.add(name)
             if any(resource.windows for resource in source.resources):
                 for name, start, end, at in connection.execute(
                     "SELECT resource, window_from, window_to, started_at FROM ops.load"
-                    f" WHERE source_system = {quoted(source.name)} AND load_status <> 'stopped'"
-                    " AND window_to IS NOT NULL"
+                    f" WHERE {of} AND load_status <> 'stopped' AND window_to IS NOT NULL"
+                    f" AND started_at <= {latest}"
                 ).fetchall():
                     state.spans.setdefault(name, []).append(
                         (parse_moment(start), parse_moment(end), at)
@@ -118,7 +134,7 @@ class _State:
             if any(resource.workbook for resource in source.resources):
                 for name, file, sha256, mark in connection.execute(
                     "SELECT resource, file_name, arg_max(sha256, loaded_at), arg_max(coalesce(mark, ''), loaded_at)"
-                    f" FROM ops.resource_file WHERE source_system = {quoted(source.name)} GROUP BY ALL"
+                    f" FROM ops.resource_file WHERE {of} GROUP BY ALL"
                 ).fetchall():
                     state.files.setdefault(name, {})[file] = (sha256, mark)
         return state
@@ -136,26 +152,58 @@ def _due(
         known = {} if full else state.files.get(resource.name, {})
         return [Pull(source, resource, known_files=known)]
     rule, cursor = resource.windows, resource.cursor
-    is_first = cursor is not None and resource.name not in state.watermarks
-    if rule is not None and (window is not None or full or is_first or cursor is None):
-        span = window or Window(parse_moment(rule.start), now + AHEAD)
-        windows: Iterable[Window] = split(span, rule.split)
-        if cursor is not None and window is None:
-            # One pull, because the watermark may move only when every window was loaded.
-            return [Pull(source, resource, windows=tuple(windows), is_full=True)]
-        if not full and window is None:
-            loaded = state.spans.get(resource.name, [])
-            windows = (w for w in windows if not _is_settled(w, rule, loaded))
-        return [
-            Pull(source, resource, windows=group, is_full=True, moves_watermark=False)
-            for group in _adjoining(windows)
-        ]
+    since = None
     if cursor is not None and window is None and not full:
-        since = _since(resource, state.watermarks.get(resource.name))
+        since = _since(resource, state.watermarks.get(resource.name), now)
+        if resource.name in state.without_cursor:
+            # The filter would never give those without a value again.
+            since = None
+    is_first = cursor is not None and since is None
+    if rule is not None and (window is not None or full or is_first or cursor is None):
+        return _spans(source, resource, rule, state, full, window, now)
+    if cursor is not None and window is None and not full and not is_first:
         return [Pull(source, resource, since=since)]
     # Without a filter that could be asked, the list is pulled whole.
-    since = _since(resource, None) if cursor is not None else None
-    return [Pull(source, resource, since=since, is_full=since is None, moves_watermark=True)]
+    begin = _since(resource, None, now) if cursor is not None else None
+    if resource.name in state.without_cursor:
+        begin = None
+    return [Pull(source, resource, since=begin, is_full=begin is None, moves_watermark=True)]
+
+
+def _spans(
+    source: Source,
+    resource: Resource,
+    rule: WindowRule,
+    state: _State,
+    full: bool,
+    window: Window | None,
+    now: datetime,
+) -> Iterable[Pull]:
+    """Pulls of the spans that are due."""
+    windows: Iterable[Window] = split(
+        window or Window(parse_moment(rule.start), now + AHEAD), rule.split
+    )
+    is_search = window is None and not full and resource.name in state.unseen
+    if window is None and (resource.cursor is not None or is_search):
+        # One pull: the watermark may move only when every window was loaded, and what was missed
+        # in one span may have moved to any other.
+        return [
+            Pull(
+                source,
+                resource,
+                windows=tuple(windows),
+                is_full=True,
+                is_everything=True,
+                moves_watermark=resource.cursor is not None,
+            )
+        ]
+    if not full and window is None:
+        loaded = state.spans.get(resource.name, [])
+        windows = (w for w in windows if not _is_settled(w, rule, loaded))
+    return [
+        Pull(source, resource, windows=group, is_full=True, moves_watermark=False)
+        for group in _adjoining(windows)
+    ]
 
 
 def _is_settled(
@@ -183,7 +231,7 @@ def _adjoining(windows: Iterable[Window]) -> Iterable[tuple[Window, ...]]:
     ]
 
 
-def _since(resource: Resource, watermark: str | None) -> datetime | int | None:
+def _since(resource: Resource, watermark: str | None, now: datetime) -> datetime | int | None:
     """The watermark less the lag; where there is none, the beginning that the file names."""
     cursor = resource.cursor
     assert cursor is not None
@@ -191,9 +239,11 @@ def _since(resource: Resource, watermark: str | None) -> datetime | int | None:
         if cursor.initial is None:
             return None
         return int(cursor.initial) if cursor.kind == "number" else parse_moment(cursor.initial)
-    if isinstance(cursor.lag, timedelta):
-        return parse_moment(watermark) - cursor.lag
-    return int(watermark) - cursor.lag if cursor.kind == "number" else parse_moment(watermark)
+    reach = cursor.reach
+    if isinstance(reach, timedelta):
+        # A watermark that a wrong clock has let run ahead is no later than now.
+        return min(parse_moment(watermark), max(now, clock.now())) - reach
+    return max(int(watermark) - reach, 0) if int(watermark) >= 0 else int(watermark) - reach
 
 
 def _window(

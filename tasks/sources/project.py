@@ -14,11 +14,13 @@ from typing import Any, Protocol
 
 import msgspec
 
-from tasks.sources.compiled import NOT_SCALAR, Context, Read, Row, RowCode, scalar
+from tasks.sources.compiled import Context, Read, Row, RowCode, scalar
 from tasks.sources.declared import Declared, Shape
 from tasks.sources.errors import SourceContractError
+from tasks.sources.keys import Identify, clean_key, compile_key
+from tasks.sources.landing import NOT_SELECTED, left_out
 from tasks.sources.model.fields import Condition, Removed
-from tasks.sources.model.resource import Child, Resource
+from tasks.sources.model.resource import Child, Resource, record_paths
 from tasks.sources.page import select_list
 from tasks.sources.select import Get, compile_path, simple_parts, text
 
@@ -39,7 +41,7 @@ class _Access:
 
     rows: Callable[[Any, Context], list[Row]]
     selects: Callable[[Any, Context], bool]
-    identify: Callable[[Any, Context, int], str | None]
+    identify: Identify
     lists: list[Get]
     """The list of each nested child."""
 
@@ -62,6 +64,7 @@ class Projector:
         self._lacking = {c: f.path for c, f in rule.fields.items() if f.required and f.path}
         children = rule.children if isinstance(rule, Resource) else ()
         self.children = [Projector(child) for child in children if child.path is None]
+        self._left_out: list[Row] = []
         self._plain = self._compile(None)
         self._shaped: _Access | None = None
         self.read = 0
@@ -85,7 +88,7 @@ class Projector:
                 f"资源 {self.name} 的记录应是对象,读到的是{type(wrong).__name__};请核对 records"
             ) from None
         self.read += len(records)
-        self.not_selected += len(records) - len(rows)
+        self._give_left_out(sink)
         if self._lacking:
             self._note_present(rows, records)
         if self.children:
@@ -100,18 +103,30 @@ class Projector:
                         child.project(nested, inner, sink)
         sink.add(self.name, rows)
 
-    def selects(self, record: Any, context: Context) -> bool:
-        """Whether the record meets the conditions of `where`."""
-        return self._plain.selects(record, context)
+    def selected(self, records: list[Any], context: Context, sink: RowSink) -> list[Any]:
+        """The records that meet the conditions of `where`; the sink is told of the others."""
+        kept = [record for record in records if self._plain.selects(record, context)]
+        if len(kept) < len(records):
+            taken = set(map(id, kept))
+            for index, record in enumerate(records):
+                if id(record) not in taken:
+                    self._leave_out(self._plain.identify(record, context, index)[0])
+            self.read += len(records) - len(kept)
+            self._give_left_out(sink)
+        return kept
 
-    def leave_out(self, number: int) -> None:
-        """Count records that were left out before they came here."""
-        self.read += number
-        self.not_selected += number
+    def _leave_out(self, record_id: str | None) -> None:
+        self._left_out.append({"$id": record_id, "$reason": NOT_SELECTED})
+
+    def _give_left_out(self, sink: RowSink) -> None:
+        if self._left_out:
+            rows, self._left_out = self._left_out, []
+            self.not_selected += len(rows)
+            sink.add(left_out(self.name), rows)
 
     def identity(self, record: Any, context: Context) -> str | None:
         """The record's id."""
-        return self._plain.identify(record, context, 0)
+        return self._plain.identify(record, context, 0)[0]
 
     def declared(self, around: Iterable[str]) -> Declared | None:
         """A decoder for answers to this list, of which nothing is read but what is declared
@@ -175,7 +190,7 @@ class Projector:
             return lambda record, context: scalar(value(record))
 
         where = [compile_condition(condition, read) for condition in rule.where]
-        identify = _compile_key(rule.key, read)
+        identify = compile_key(rule.key, read)
 
         def selects(record: Any, context: Context) -> bool:
             return all(test(record, context) for test in where)
@@ -189,7 +204,10 @@ class Projector:
         code = RowCode(shape)
         after: list[str] = []
         if where:
-            code.before(f"if not {code.named('selects', selects)}(record, context): continue")
+            leave = code.named("leave", lambda r, c, i: self._leave_out(identify(r, c, i)[0]))
+            code.before(f"if not {code.named('selects', selects)}(record, context):")
+            code.before(f"    {leave}(record, context, index)")
+            code.before("    continue")
         for column, field in rule.fields.items():
             if field.path:
                 value = code.first([expression(path) for path in field.path])
@@ -223,18 +241,26 @@ class Projector:
         code: RowCode,
         after: list[str],
         expression: Callable[[str], str],
-        identify: Callable[[Any, Context, int], str | None],
+        identify: Identify,
     ) -> None:
         key = self.rule.key
         if len(key) == 1 and not key[0].startswith(("$", "=")):
             code.column("$id", expression(key[0]))
-            clean = code.named("clean", _clean_key)
+            clean = code.named("clean", clean_key)
             after.append("key = row['$id']")
+            # Most ids are short texts of ASCII without blanks; looking is cheaper than cleaning.
             after.append(
-                f"if key.__class__ is not str or not key or key[0] <= ' ' or key[-1] <= ' ': row['$id'] = {clean}(key)"
+                "if key.__class__ is not str or not key.isascii() or not key"
+                f" or key[0] <= ' ' or key[-1] <= ' ': row['$id'] = {clean}(key)"
+            )
+            after.append(
+                "if key.__class__ is not str and key is not None:"
+                " row['$kind'] = key.__class__.__name__"
             )
         else:
-            code.column("$id", f"{code.named('identify', identify)}(record, context, index)")
+            code.column("$id", "identity[0]")
+            code.column("$kind", "identity[1]")
+            code.before(f"identity = {code.named('identify', identify)}(record, context, index)")
 
     def _add_watch(self, code: RowCode, watch: FieldWatch) -> None:
         top = code.named("top", watch.top)
@@ -279,31 +305,6 @@ def _matcher(pattern: str) -> Callable[[Any], str | None]:
     return match
 
 
-def _clean_key(value: Any) -> str | None:
-    cleaned = text(value).strip()
-    return None if not cleaned or cleaned.startswith(NOT_SCALAR) else cleaned
-
-
-def _compile_key(
-    parts: tuple[str, ...], read_of: Callable[[str], Read]
-) -> Callable[[Any, Context, int], str | None]:
-    """The record's id as text; None when any part is missing."""
-    reads = [_constant(part[1:]) if part.startswith("=") else read_of(part) for part in parts]
-    needs_index = "$index" in parts
-
-    def identify(record: Any, context: Context, index: int) -> str | None:
-        if needs_index:
-            context = {**context, "$index": index}
-        values = [_clean_key(read(record, context)) for read in reads]
-        return None if None in values else "/".join(value for value in values if value)
-
-    return identify
-
-
-def _constant(value: str) -> Read:
-    return lambda record, context: value
-
-
 def compile_condition(
     condition: Condition | Removed, read_of: Callable[[str], Read]
 ) -> Callable[[Any, Context], bool]:
@@ -320,19 +321,7 @@ def compile_condition(
 
 
 def _paths(rule: Resource | Child) -> list[str]:
-    """Every path in a record by which a rule reads it, its nested lists among them."""
-    paths = [path for field in rule.fields.values() for path in field.path]
-    paths += [part for part in rule.key if not part.startswith("=")]
-    paths += [condition.path for condition in rule.where]
-    if rule.removed is not None:
-        paths += [rule.removed.path, *([rule.removed.at] if rule.removed.at else [])]
-    if isinstance(rule, Resource):
-        paths += [rule.updated_path] if rule.updated_path else []
-        paths += [rule.cursor.field] if rule.cursor else []
-        paths += [child.records for child in rule.children if child.records and not child.path]
-    elif rule.updated is not None:
-        paths.append(rule.updated)
-    return paths
+    return [path for _, path in record_paths(rule)]
 
 
 class FieldWatch:

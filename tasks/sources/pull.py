@@ -40,14 +40,17 @@ def pull(
         run = ApiPull(client, resource, writer, progress)
         run.run(listed)
         return writer.finish(
-            rows_read=run.projector.read,
-            rows_not_selected=sum(p.not_selected for p in run.projectors),
+            clock_ahead=client.clock_ahead,
+            counts=run.counts,
+            doubled=run.doubled,
             expected_rows=run.expected_rows,
             window_from=pull.window_from,
             window_to=pull.window_to,
             is_full=pull.is_full,
+            is_everything=pull.is_everything,
             moves_watermark=pull.moves_watermark,
             request=client.shown(listed[0][0]),
+            notes=[*run.notes, *client.notes],
             new_fields={p.name: sorted(p.watch.found) for p in run.projectors if p.watch},
         )
 

@@ -24,6 +24,7 @@ from tasks.sources.model import Workbook
 
 MOST_HEADER_ROWS = 3
 TOTALS = frozenset({"合计", "总计", "小计", "共计", "累计"})
+TOTAL = tuple(sorted(TOTALS))
 _NUMBERED = re.compile(r"\d+|[甲乙丙丁戊己庚辛]")
 _BRACKETS = re.compile(r"\([^()]*\)")
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})(\d+)")
@@ -57,9 +58,11 @@ class Sheet:
     undeclared: list[str]
     cells: dict[str, Any]
     beside: dict[str, Any]
-    skipped: int = 0
+    notes: list[str] = field(default_factory=list)
+    skipped: list[tuple[int, str]] = field(default_factory=list)
     _grid: Grid = field(default_factory=list)
     _skip: tuple[str, ...] = ()
+    _needed: tuple[tuple[str, ...], ...] = ()
     _fill_down: tuple[str, ...] = ()
     _header: list[str] = field(default_factory=list)
 
@@ -77,8 +80,9 @@ class Sheet:
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row number (from 1, as the office program shows it) and label → value.
 
-        Rows that are no records are counted in `skipped`.
+        Rows that are no records stand in `skipped` afterwards, with the reason.
         """
+        self.skipped.clear()
         above: dict[str, Any] = {}
         for number, row in enumerate(self._grid[self.first_row :], self.first_row + 1):
             filled = [value for value in row if not _is_blank(value)]
@@ -88,8 +92,9 @@ class Sheet:
                 label: plain(row[index]) if index < len(row) else None
                 for label, index in self.columns.items()
             }
-            if self._is_no_record(row, filled, record, number):
-                self.skipped += 1
+            reason = self._reason_to_skip(row, filled, record, number)
+            if reason is not None:
+                self.skipped.append((number, reason))
                 continue
             for label in self._fill_down:
                 if record.get(label) is None:
@@ -97,19 +102,37 @@ class Sheet:
             above = record
             yield number, record
 
-    def _is_no_record(
+    def _reason_to_skip(
         self, row: list[Cell], filled: list[Cell], record: dict[str, Any], number: int
-    ) -> bool:
+    ) -> str | None:
+        """Why a row is no record; None when it is one. A look alone decides nothing: a row that
+        has its number, and all that a record must have, is one, whatever words it begins with."""
         texts = [normal(value) for value in filled]
-        if texts[0].startswith(self._skip) or TOTALS & set(texts[:3]):
-            return True
         if all(value is None for value in record.values()):
-            return True
+            return self._reason_of_look(texts) or "nothing_declared"
+        if number == self.first_row + 1 and len(texts) >= 3 and _is_numbering(texts):
+            return "numbering"
+        if self._repeats_header(row):
+            return "heading"
         # A note or a signature under the table stands alone in its line.
         if len(filled) == 1 and len(self.columns) >= 3:
-            return True
-        if number == self.first_row + 1 and len(texts) >= 3 and _is_numbering(texts):
-            return True
+            return self._reason_of_look(texts) or "note"
+        return None if self._is_whole(record) else self._reason_of_look(texts)
+
+    def _reason_of_look(self, texts: list[str]) -> str | None:
+        if TOTALS & {text.partition("(")[0] for text in texts[:3]} or texts[0].startswith(TOTAL):
+            return "total"
+        return "note" if texts[0].startswith(self._skip) else None
+
+    def _is_whole(self, record: dict[str, Any]) -> bool:
+        """Whether a row has all that a record must have, and no word of a total in its place."""
+        needed = [[record.get(path) for path in paths] for paths in self._needed]
+        values = [next((v for v in found if v is not None), None) for found in needed]
+        return bool(values) and all(
+            value is not None and normal(value) not in TOTALS for value in values
+        )
+
+    def _repeats_header(self, row: list[Cell]) -> bool:
         labels = [self._header[index] for index in self.columns.values()]
         same = sum(
             normal(row[index]) == label.rpartition("/")[2]
@@ -143,6 +166,7 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
                 beside={label: _beside(grid, label) for label in wanted.beside},
                 _grid=grid,
                 _skip=tuple(normal(word) for word in rule.skip_rows),
+                _needed=wanted.needed,
                 _fill_down=rule.fill_down,
                 _header=labels,
             )

@@ -10,4 +10,4 @@ from tasks.connect.reference import DOCS, renewed
 @pytest.mark.parametrize(("name", "language"), [("connect.md", "en"), ("connect.zh.md", "zh")])
 def test_the_reference_is_up_to_date(name: str, language: str) -> None:
     text = (DOCS / name).read_text(encoding="utf-8")
-    assert renewed(text, language) == text, "run: python -m tasks.sources.reference"
+    assert renewed(text, language) == text, "run: python -m tasks.connect.reference"

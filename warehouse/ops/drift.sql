@@ -7,7 +7,7 @@
 CREATE TABLE IF NOT EXISTS ops.drift (
     source_system VARCHAR NOT NULL,  -- 来源系统
     resource VARCHAR NOT NULL,  -- 资源
-    kind VARCHAR NOT NULL,  -- 变化:new_field 新字段, missing_field 缺字段, retyped_field 类型改变
+    kind VARCHAR NOT NULL,  -- 变化:new_field 新字段, missing_field 缺字段, retyped_field 类型改变, not_kept 已知而不保存, no_cursor_value 有记录没有游标值
     path VARCHAR NOT NULL,  -- 字段路径
     expected VARCHAR,  -- 原先
     found VARCHAR,  -- 现在

@@ -15,13 +15,22 @@ CREATE TABLE IF NOT EXISTS ops.load (
     load_status VARCHAR NOT NULL,  -- 结果:loaded 已装载, unchanged 无变化, stopped 已停止
     window_from VARCHAR,  -- 拉取窗口起
     window_to VARCHAR,  -- 拉取窗口止
-    rows_read BIGINT,  -- 读到的记录数
+    rows_read BIGINT,  -- 读到的不同的记录数;= rows_written + rows_unchanged + rows_rejected
     rows_written BIGINT,  -- 新增或更新的行数
     rows_unchanged BIGINT,  -- 相同而未写的行数
-    rows_removed BIGINT,  -- 标为撤回或删除的行数
+    rows_removed BIGINT,  -- 因清单中没有而标为撤回或删除的行数
     rows_rejected BIGINT,  -- 退回的记录数
     content_hash VARCHAR,  -- 落地内容与来源文件的指纹;与上次相同则无须再装载
     landing_manifest VARCHAR,  -- 落地清单文件(相对数据目录)
     is_full BOOLEAN,  -- 是否全量拉取
-    message VARCHAR  -- 停止的原因与处置
+    message VARCHAR,  -- 停止的原因与处置,或装载时应当告知的事
+    rows_served BIGINT,  -- 来源自报的记录数(来源能计数时)
+    rows_fetched BIGINT,  -- 取到的记录数,重复取到的也算;= rows_not_selected + rows_skipped + rows_joined + rows_conflicting + rows_read
+    rows_not_selected BIGINT,  -- 不符合 where 而未落地的记录数(ops.left_out)
+    rows_skipped BIGINT,  -- 工作簿中不是记录而未落地的行数(ops.left_out)
+    rows_landed BIGINT,  -- 落地的记录数,重复取到的也算
+    rows_joined BIGINT,  -- 编号与内容都与另一条相同而并入的次数
+    rows_conflicting BIGINT,  -- 编号与留用的一条相同而内容不同的记录数(ops.reject 的 conflicting_key)
+    rows_withdrawn BIGINT,  -- 本次读到的、来源自己注明已撤回的记录数
+    rows_unseen BIGINT  -- 清单中未再出现而尚未算撤回的记录数(ops.unseen)
 );

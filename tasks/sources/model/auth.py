@@ -35,7 +35,16 @@ class Expired(Part):
     ] = None
 
 
-class _Renewable(Part):
+class _SignIn(Part):
+    """What every kind of sign-in answers."""
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths of an answer that tell whether the sign-in still holds."""
+        return []
+
+
+class _Renewable(_SignIn):
     expired: Annotated[
         Expired,
         Says(
@@ -44,14 +53,18 @@ class _Renewable(Part):
         ),
     ] = Expired()
 
+    @property
+    def paths(self) -> list[str]:
+        return [self.expired.path] if self.expired.path else []
 
-class NoAuth(Part):
+
+class NoAuth(_SignIn):
     """Open to everyone on the network."""
 
     type: Literal["none"] = "none"
 
 
-class ApiKey(Part):
+class ApiKey(_SignIn):
     """A fixed key in a header or a query parameter."""
 
     type: Literal["api_key"]
@@ -64,7 +77,7 @@ class ApiKey(Part):
     ] = Field("header", alias="in")
 
 
-class Basic(Part):
+class Basic(_SignIn):
     """HTTP Basic."""
 
     type: Literal["basic"]
@@ -72,7 +85,7 @@ class Basic(Part):
     password: Annotated[SecretStr, Says("口令", "password")]
 
 
-class Bearer(Part):
+class Bearer(_SignIn):
     """A fixed token in the Authorization header."""
 
     type: Literal["bearer"]
@@ -142,7 +155,7 @@ class OAuth2Password(_Token):
     ] = "body"
 
 
-class Signed(Part):
+class Signed(_SignIn):
     """Every request carries a signature over its own parts."""
 
     type: Literal["signed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -76,17 +77,30 @@ class CursorRule(Part):
         str | None, Says("参数中时间的时区;默认取来源的", "zone of the parameter")
     ] = None
     lag: Annotated[
-        Duration | int,
+        Duration | int | None,
         Says(
-            "每次往回多取的时长(或数),以免漏掉迟提交的记录",
-            "how far each pull reaches back for late commits",
+            "每次往回多取的时长(或数),以免漏掉同一时刻的和迟提交的记录;默认 1d,游标为数时 100",
+            "how far each pull reaches back for equal and late values; by default 1d, of numbers 100",
         ),
-    ] = Field(0)
+    ] = None
     initial: Annotated[
         Text | None, Says("首次拉取的起点;不写则不带该参数", "where the first pull begins")
     ] = None
     send_in: Annotated[Literal["query", "body"], Says("参数放在哪里", "where it is sent")] = "query"
 
+    @property
+    def reach(self) -> timedelta | int:
+        """How far a pull reaches back behind the watermark."""
+        if self.kind == "number":
+            return self.lag if isinstance(self.lag, int) else DEFAULT_REACH_OF_NUMBERS
+        return self.lag if isinstance(self.lag, timedelta) else self._none_or_default()
+
+    def _none_or_default(self) -> timedelta:
+        return timedelta(0) if self.lag == 0 else DEFAULT_REACH
+
+
+DEFAULT_REACH = timedelta(days=1)
+DEFAULT_REACH_OF_NUMBERS = 100
 
 Both = Annotated[
     str | None,
@@ -422,7 +436,7 @@ class Resource(_Request):
             and self.cursor.lag
         ):
             raise ValueError("cursor.lag 须为时长,如 2d;只有 kind: number 时才写整数")
-        if self.cursor and self.cursor.kind == "number" and not isinstance(self.cursor.lag, int):
+        if self.cursor and self.cursor.kind == "number" and isinstance(self.cursor.lag, timedelta):
             raise ValueError("cursor.kind 为 number 时 lag 须为整数")
         return self
 
@@ -432,3 +446,42 @@ class Resource(_Request):
         if self.updated is None and self.cursor is not None and self.cursor.kind == "time":
             return self.cursor.field
         return self.updated
+
+
+KeyPath = tuple[str | int, ...]
+
+
+def record_paths(rule: Resource | Child) -> list[tuple[KeyPath, str]]:
+    """Every path in a record by which a rule reads it, with the keys it stands under."""
+    paths: list[tuple[KeyPath, str]] = [
+        (("fields", column), path) for column, field in rule.fields.items() for path in field.path
+    ]
+    paths += [(("key",), part) for part in rule.key if not part.startswith("=")]
+    paths += [(("where", index, "path"), test.path) for index, test in enumerate(rule.where)]
+    if rule.removed is not None:
+        paths.append((("removed", "path"), rule.removed.path))
+        paths += [(("removed", "at"), rule.removed.at)] if rule.removed.at else []
+    if isinstance(rule, Resource):
+        paths += [(("updated",), rule.updated_path)] if rule.updated_path else []
+        paths += [(("cursor", "field"), rule.cursor.field)] if rule.cursor else []
+        paths += [
+            (("children", index, "records"), child.records)
+            for index, child in enumerate(rule.children)
+            if child.records and not child.path
+        ]
+    elif rule.updated is not None:
+        paths.append((("updated",), rule.updated))
+    return paths
+
+
+def answer_paths(rule: Resource | Child) -> list[tuple[KeyPath, str]]:
+    """Every path in an answer by which a rule finds records, pages and counts."""
+    paths: list[tuple[KeyPath, str]] = [
+        (("paginator", key), path) for key, path in rule.paginator.paths.items()
+    ]
+    paths += [(("records",), rule.records)] if rule.records else []
+    if isinstance(rule, Resource):
+        detail, count = rule.detail, rule.control_total
+        paths += [(("detail", "records"), detail.records)] if detail and detail.records else []
+        paths += [(("control_total", "total"), count.total)] if count and count.total else []
+    return paths

@@ -45,9 +45,21 @@ class Http(Part):
         ),
     ] = None
     proxy: Annotated[str | None, Says("代理地址", "proxy")] = None
+    total_seconds: Annotated[
+        float | None,
+        Says(
+            "一个响应最多传多久(秒),不足即重试;默认为 timeout_seconds 的 10 倍",
+            "longest time for one whole answer; by default ten times timeout_seconds",
+        ),
+    ] = Field(None, gt=0)
     max_response_megabytes: Annotated[int, Says("一个响应的大小上限", "largest answer")] = Field(
         256, ge=1
     )
+
+    @property
+    def longest_answer_seconds(self) -> float:
+        """How long one answer may take from the first byte to the last."""
+        return self.total_seconds or 10 * self.timeout_seconds
 
 
 class Success(Part):

@@ -6,7 +6,7 @@ import csv
 import difflib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from tasks.sources.errors import Problem, SourceContractError, SourceFileError
 from tasks.sources.model.fields import CodeMap, Fields
-from tasks.sources.model.resource import Child, Resource
+from tasks.sources.model.resource import Child, Resource, answer_paths, record_paths
 from tasks.sources.model.source import Source
 from tasks.sources.model.yaml_lines import KeyPath, dotted, nearest_line, read_yaml
 from tasks.sources.select import compile_path
@@ -295,36 +295,11 @@ def _check_records(
     _check_fields(source, records.fields, table, (*path, "fields"), report)
     # In a workbook a path is a label, whatever it holds.
     if isinstance(records, Child) or records.workbook is None:
-        for key, written in _paths(records):
+        for key, written in [*record_paths(records), *answer_paths(records)]:
             try:
                 compile_path(written)
             except SourceContractError as error:
                 report((*path, *key), str(error))
-
-
-def _paths(records: Resource | Child) -> Iterator[tuple[KeyPath, str]]:
-    """Every path of a list with the keys it stands under."""
-    for column, rule in records.fields.items():
-        for written in rule.path:
-            yield ("fields", column), written
-    for written in records.key:
-        if not written.startswith("="):
-            yield ("key",), written
-    for index, condition in enumerate(records.where):
-        yield ("where", index, "path"), condition.path
-    if records.removed is not None:
-        yield ("removed", "path"), records.removed.path
-    parts: list[tuple[str, Any]] = [("paginator", records.paginator)]
-    if isinstance(records, Resource):
-        parts += [("cursor", records.cursor), ("detail", records.detail)]
-        parts += [("control_total", records.control_total)]
-    for key, part in parts:
-        for name in ("total", "total_pages", "has_more", "next", "field", "records"):
-            if getattr(part, name, None):
-                yield (key, name), getattr(part, name)
-    for name in ("records", "updated"):
-        if getattr(records, name) is not None:
-            yield (name,), getattr(records, name)
 
 
 def _check_fields(source: Source, fields: Fields, table: Table, path: KeyPath, report: Any) -> None:
