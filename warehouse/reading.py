@@ -107,7 +107,7 @@ class Reading:
         ]
         aside = _set_aside(self.connection).get(full_name)
         sql = table_as_figures_see_it(described, corrected, aside)
-        return re.sub(r"\blake\.\w+\.\w+", rf"\g<0> AT (VERSION => {self.snapshot})", sql)
+        return re.sub(r"\blake\.\w+\.\w+", rf"(FROM \g<0> AT (VERSION => {self.snapshot}))", sql)
 
     @property
     def data_as_of(self) -> datetime | None:

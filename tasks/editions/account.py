@@ -1,6 +1,6 @@
 """The account of records: what each source has, and where every record of it went.
 
-Two halves. The way in, from `ops.load_list` and `ops.reject`: each record that was landed is by
+Two halves. The way in, from `ops.load` and `ops.reject`: each record that was landed is by
 now joined (the same record in the same state again), overtaken within its own landing by
 another state of the same key (conflicting), replaced by a later state, rejected, or loaded.
 The standing, from the core tables at the snapshot: each loaded record is counted in the year by
@@ -53,10 +53,9 @@ LABELS = {
 STATES = {
     **{name: LABELS[name] for name in ("counted", "set_aside", "withdrawn", "unseen")},
     **NOT_COUNTED,
-    **{name: LABELS[name] for name in ("rejected", "conflicting", "joined", "not_selected")},
-    "skipped_row": "跳过的行",
+    **{name: LABELS[name] for name in ("rejected", "conflicting", "not_selected")},
 }
-"""What may have become of a record, in Chinese; the last five never reached a core table."""
+"""What may have become of a record, in Chinese; the last three never reached a core table."""
 
 
 @dataclass(frozen=True)
@@ -179,9 +178,8 @@ def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...
     for table in pulled_tables():
         for key, numbers in _standing(reading, layout, table, year).items():
             lines[key].update(numbers)
-    if has_table(reading, "ops", "load_list"):
-        for key, found in _way_in(reading).items():
-            lines[key]["way_in"] = found
+    for key, way_in_ in _way_in(reading).items():
+        lines[key]["way_in"] = way_in_
     for key, numbers in _rejected(reading).items():
         way_in: WayIn | None = lines[key].get("way_in")
         overtaken = numbers.pop("overtaken")
@@ -329,32 +327,40 @@ def _standing(
 
 
 def _way_in(reading: Reading) -> dict[tuple[str, str, str], WayIn]:
+    """By source, resource and table, the sums of all loads; none for a list of which an earlier
+    version loaded something without counting so."""
+    described = reading.connection.execute("DESCRIBE lake.ops.load").fetchall()
+    if not any(row[0] == "rows_new" for row in described):
+        return {}
+    reading.connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE account_load AS
+        SELECT *, split_part(load_id, '/', 2) AS brought_by, replace(table_name, 'core.', '') AS name
+        FROM lake.ops.load WHERE load_status <> 'stopped'
+        """
+    )
     rows = reading.connection.execute(
         """
         WITH moved AS (
-            SELECT source_system, unnest(map_entries(moved_from::MAP(VARCHAR, BIGINT))) AS one,
-                table_name
-            FROM lake.ops.load_list WHERE moved_from IS NOT NULL
+            SELECT source_system, unnest(map_entries(moved_from::JSON::MAP(VARCHAR, BIGINT))) AS one,
+                brought_by, name
+            FROM account_load WHERE moved_from IS NOT NULL
         ),
-        gone AS (
-            SELECT source_system, one.key AS list_name, table_name, sum(one.value) AS n
-            FROM moved GROUP BY ALL
-        )
-        SELECT l.source_system, l.resource, l.table_name, l.list_name,
-            sum(rows_fetched), sum(rows_not_selected), sum(rows_landed),
+        moves AS (
+            SELECT source_system, brought_by, name, one.value AS rows FROM moved
+            UNION ALL SELECT source_system, one.key, name, -one.value FROM moved
+        ),
+        balance AS (SELECT source_system, brought_by, name, sum(rows) AS moved FROM moves GROUP BY ALL)
+        SELECT source_system, brought_by, name,
+            sum(rows_fetched), sum(rows_left_out), sum(rows_landed),
             sum(rows_joined) + sum(rows_unchanged) + sum(rows_rejected_again),
-            sum(rows_conflicting), sum(rows_updated), sum(rows_inserted),
-            sum(rows_moved_in) - coalesce(any_value(gone.n), 0)
-        FROM lake.ops.load_list AS l LEFT JOIN gone USING (source_system, list_name, table_name)
-        GROUP BY ALL ORDER BY ALL
+            sum(rows_conflicting), sum(rows_written) - sum(rows_new), sum(rows_new),
+            coalesce(any_value(balance.moved), 0)
+        FROM account_load LEFT JOIN balance USING (source_system, brought_by, name)
+        GROUP BY ALL HAVING bool_and(rows_new IS NOT NULL) ORDER BY ALL
         """
     ).fetchall()
-    found: dict[tuple[str, str, str], WayIn] = {}
-    for source, resource, table, _, *numbers in rows:
-        key = (source, resource, table.removeprefix("core."))
-        before = asdict(found[key]).values() if key in found else [0] * len(numbers)
-        found[key] = WayIn(*(int(a) + int(b) for a, b in zip(before, numbers, strict=True)))
-    return found
+    return {(source, resource, name): WayIn(*map(int, n)) for source, resource, name, *n in rows}
 
 
 def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
@@ -370,7 +376,8 @@ def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
                     coalesce(record_id, origin, reject_id) AS record,
                     any_value(record_id) AS record_id, load_id,
                     bool_or(reject_status = 'open') AS is_open
-                FROM account_reject WHERE table_name = {quoted(table.full_name)}
+                FROM account_reject
+                WHERE table_name = {quoted(table.full_name)} AND reason <> 'conflicting_key'
                 GROUP BY source_system, landed_by, record, load_id
             )
             SELECT source_system, landed_by, count(*),
@@ -454,14 +461,16 @@ def account_records(
     ]
     selects.append(
         "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), "
-        "replace(table_name, 'core.', ''), coalesce(record_id, origin), 'rejected', "
+        "replace(table_name, 'core.', ''), coalesce(record_id, origin), "
+        "if(reason = 'conflicting_key', 'conflicting', 'rejected'), "
         "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
         "FROM account_reject WHERE reject_status = 'open' GROUP BY ALL"
     )
     if has_table(reading, "ops", "left_out"):
         selects.append(
-            "SELECT source_system, list_name, '', coalesce(record_id, origin), reason, "
-            "coalesce(detail, origin, '') FROM lake.ops.left_out"
+            "SELECT source_system, resource, replace(table_name, 'core.', ''), "
+            "coalesce(record_id, origin), 'not_selected', concat_ws(' ', reason, origin) "
+            "FROM lake.ops.left_out"
         )
     rows = reading.connection.execute(
         f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE list_contains($1, state) "

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 
 from expectations.balance import CheckResult
-from tasks.editions.account import Equation, Line, columns_of, dated_by, has_table, pulled_tables
+from tasks.editions.account import Equation, Line, dated_by, pulled_tables
 from tasks.editions.edition import RecordReference
 from warehouse.reading import Reading
 
@@ -34,7 +34,7 @@ def account_checks(
     A5 conflicts, A6 open rejects, Y1–Y3 whether the year is complete."""
     for line in account:
         yield from _equations(line)
-    yield _conflicts(reading, year)
+    yield _conflicts(reading)
     yield _rejects(reading, year)
     yield _is_over(year, data_as_of)
     yield from _pulled_after(reading, year)
@@ -60,56 +60,40 @@ def _equations(line: Line) -> Iterator[Checked]:
         )
 
 
-def _references(rows: Iterable[tuple[str, str, str | None, str]]) -> tuple[RecordReference, ...]:
-    return tuple(
-        RecordReference(table, source, record_id or "(无编号)", None, None, None, detail)
-        for table, source, record_id, detail in rows
-    )
-
-
-def _conflicts(reading: Reading, year: int) -> Checked:
-    """Records of which one landing held two states, as long as the row that was kept is the one
-    of that landing: nobody has said which is right."""
-    records: tuple[RecordReference, ...] = ()
-    if has_table(reading, "ops", "left_out"):
-        held = " UNION ALL ".join(
-            f"SELECT '{t.full_name}' AS table_name, source_system, record_id, load_id "
-            f"FROM lake.{t.full_name} WHERE removed_at IS NULL"
-            for t in pulled_tables()
-            if columns_of(reading, t)
-        )
-        records = _references(
-            reading.connection.execute(
-                f"""
-                SELECT h.table_name, o.source_system, o.record_id,
-                    '同一编号内容不同:' || min(coalesce(o.detail, o.origin))
-                FROM lake.ops.left_out AS o JOIN ({held}) AS h
-                    USING (source_system, record_id, load_id)
-                WHERE o.reason = 'conflicting' GROUP BY ALL ORDER BY ALL
-                """
-            ).fetchall()
-        )
+def _conflicts(reading: Reading) -> Checked:
+    """Keys of which a source gave two states at once: nobody has said which is right."""
+    records = _open_rejects(reading, "reason = 'conflicting_key'", None)
     told = f"{len(records)} 条记录的同一编号有不同内容" if records else "没有同编号而内容不同的记录"
-    return CheckResult("A5", "A5", "fail" if records else "pass", told), records
+    return _told("A5", "A5", not records, told), records
 
 
 def _rejects(reading: Reading, year: int) -> Checked:
     """Open rejects that one of their dates, or the lack of any, can bring into the year."""
-    rows = reading.connection.execute(
-        "SELECT table_name, source_system, record_id, payload, "
-        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
-        "FROM lake.ops.reject WHERE reject_status = 'open' "
-        "GROUP BY table_name, source_system, record_id, payload ORDER BY ALL"
-    ).fetchall()
-    records = _references(
-        (table, source, record_id, f"退回:{why}")
-        for table, source, record_id, payload, why in rows
-        if touches(payload or "", year)
-    )
+    records = _open_rejects(reading, "reason <> 'conflicting_key'", year)
     told = (
         f"{len(records)} 条退回的记录可能属于本年度" if records else "没有可能属于本年度的退回记录"
     )
-    return CheckResult("A6", "A6", "fail" if records else "pass", told), records
+    return _told("A6", "A6", not records, told), records
+
+
+def _told(code: str, key: str, holds: bool, message: str) -> CheckResult:
+    return CheckResult(code=code, key=key, status="pass" if holds else "fail", message=message)
+
+
+def _open_rejects(
+    reading: Reading, condition: str, year: int | None
+) -> tuple[RecordReference, ...]:
+    rows = reading.connection.execute(
+        "SELECT table_name, source_system, coalesce(record_id, origin, reject_id) AS record, payload, "
+        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field, found) "
+        f"FROM lake.ops.reject WHERE reject_status = 'open' AND {condition} "
+        "GROUP BY table_name, source_system, record, payload ORDER BY ALL"
+    ).fetchall()
+    return tuple(
+        RecordReference(table, source, record, None, None, None, f"退回:{why}")
+        for table, source, record, payload, why in rows
+        if year is None or touches(payload or "", year)
+    )
 
 
 def touches(payload: str, year: int) -> bool:
@@ -123,7 +107,7 @@ def _is_over(year: int, data_as_of: datetime) -> Checked:
     told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{year} 年度" + (
         "已结束" if is_over else "尚未结束"
     )
-    return CheckResult("Y1", "Y1", "pass" if is_over else "fail", told), ()
+    return _told("Y1", "Y1", is_over, told), ()
 
 
 def _pulled_after(reading: Reading, year: int) -> Iterator[Checked]:
@@ -137,10 +121,10 @@ def _pulled_after(reading: Reading, year: int) -> Iterator[Checked]:
         needed = datetime(year + 1, 1, 1) + wait
         is_late = pulled_at >= needed
         yield (
-            CheckResult(
+            _told(
                 "Y2",
                 f"Y2.{source}.{resource}",
-                "pass" if is_late else "fail",
+                is_late,
                 f"{source}.{resource}:最近一次取数 {pulled_at:%Y-%m-%d %H:%M}"
                 + ("" if is_late else f",早于 {needed:%Y-%m-%d %H:%M}"),
             ),
@@ -180,5 +164,4 @@ def _months(reading: Reading, year: int) -> Iterator[Checked]:
             told = f"{listed}没有记录,而上年同月有" if months else "上年有记录的月份本年都有"
             key = ".".join(filter(None, ("Y3", source, resource, table.name)))
             name = ".".join(filter(None, (source, resource)))
-            status = "fail" if months else "pass"
-            yield CheckResult("Y3", key, status, f"{name}({table.name}):{told}"), ()  # type: ignore[arg-type]
+            yield _told("Y3", key, not months, f"{name}({table.name}):{told}"), ()

@@ -71,6 +71,12 @@ def test_each_record_stands_once_with_its_reason(small: SmallCity) -> None:
 
 
 def test_what_a_cell_counts_is_counted_even_if_withdrawn_after_the_year(small: SmallCity) -> None:
+    overview = small.folder / "overview.yaml"
+    overview.write_text(
+        overview.read_text(encoding="utf-8")
+        + "  - {key: articles, label: 文章, unit: 篇, measure: article, where: is_published_in_year}\n",
+        encoding="utf-8",
+    )
     small.add(
         "article",
         {"organ_id": "B", "published_at": "2020-02-01", "removed_at": "2021-01-05"},
@@ -130,11 +136,11 @@ def test_a_lost_row_leaves_a_gap(small: SmallCity) -> None:
     ids = [small.application("2020-03-02", "2020-03-09") for _ in range(3)]
     run(
         small,
-        "INSERT INTO ops.load_list (load_id, source_system, resource, list_name, table_name, "
-        "rows_fetched, rows_not_selected, rows_landed, rows_joined, rows_conflicting, rows_rejected, "
-        "rows_rejected_again, rows_inserted, rows_updated, rows_unchanged, rows_moved_in, "
-        "rows_withdrawn, rows_unseen) "
-        "VALUES ('test', 's', 'r', 'r', 'application', 4, 1, 3, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0)",
+        "INSERT INTO ops.load (load_id, source_system, resource, table_name, started_at, load_status, "
+        "rows_fetched, rows_left_out, rows_landed, rows_joined, rows_conflicting, rows_rejected, "
+        "rows_rejected_again, rows_new, rows_written, rows_unchanged) "
+        "VALUES ('s/r/1', 's', 'r', 'core.application', '2021-01-19', 'loaded', "
+        "4, 1, 3, 0, 0, 0, 0, 3, 3, 0)",
     )
     run(small, "UPDATE core.application SET origin = 's/r/1#1'")
     assert account(small)["application"].is_balanced
