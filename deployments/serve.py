@@ -12,9 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from deployments.child_server import server
 from deployments.server import HOST, server_environment
 from tasks.clock import now
 from tasks.publish.approve import approvers
@@ -34,9 +32,6 @@ if TYPE_CHECKING:
     from prefect.runner import Runner
 
 DEPLOYMENTS = Path(__file__).with_name("prefect.yaml")
-CODE = DEPLOYMENTS.parent.parent
-READY_SECONDS = 90
-STOP_SECONDS = 15
 POLL_SECONDS = 2
 FORMS_SECONDS = 5
 """Between two looks at what the forms list from."""
@@ -82,60 +77,6 @@ def only_one(settings: Settings) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def server(settings: Settings, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """Prefect's server as a child, ready to answer. Raises ServeError when it does not start."""
-    logs = settings.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    log = logs / "server.log"
-    with log.open("ab") as out:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "deployments.server"],
-            cwd=CODE,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "NIANBAO_HOME": str(settings.home), "NIANBAO_PORT": str(port)},
-            # A Ctrl-C at the terminal goes to this process alone, which stops its children
-            # in order.
-            start_new_session=True,
-        )
-    try:
-        _wait(child, port, log)
-        yield child
-    finally:
-        stop(child)
-
-
-def _wait(child: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    until = time.monotonic() + READY_SECONDS
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while time.monotonic() < until:
-        if child.poll() is not None:
-            raise ServeError(f"服务没有启动起来,原因见 {log}")
-        try:
-            with opener.open(f"http://{HOST}:{port}/api/health", timeout=2):
-                return
-        except urllib.error.HTTPError:
-            # It answers; with a sign-in set it wants to know by whom it is asked.
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise ServeError(f"服务在 {READY_SECONDS} 秒内没有启动起来,原因见 {log}")
-
-
-def stop(child: subprocess.Popen[bytes]) -> None:
-    """End a child by its own id, by force if it does not go."""
-    if child.poll() is not None:
-        return
-    child.terminate()
-    try:
-        child.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
 
 
 def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:

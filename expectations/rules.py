@@ -39,6 +39,7 @@ from expectations.conditions import (
 from expectations.result import BadRow, RuleResult, Severity, Status
 from warehouse.disk import yaml_of
 from warehouse.errors import ConfigurationError
+from warehouse.form import Check
 from warehouse.sql import literal
 from warehouse.tables import Table, all_tables, table
 
@@ -414,6 +415,18 @@ class Rulebook:
             if rule.code == code:
                 return rule.description
         raise KeyError(code)
+
+    def with_checks(self, checks: Iterable[Check]) -> Rulebook:
+        """These rules and a form's own checks of its tables. Raises RuleError for a code that is
+        taken."""
+        yearly = dict(self.yearly)
+        for c in checks:
+            if c.code in yearly:
+                raise RuleError(f"form.yaml: checks: 代码 {c.code} 已用于“{yearly[c.code].title}”")
+            yearly[c.code] = RuleDescription(
+                c.code, "yearly.cell", c.severity, c.title, c.message, c.article
+            )
+        return Rulebook(self.core, yearly)
 
     def as_data(self) -> dict[str, list[dict[str, Any]]]:
         """Both kinds as JSON values; `from_data` reads them back."""

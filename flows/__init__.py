@@ -2,9 +2,12 @@
 
 import logging
 
+from tasks.lifeline import end_with_starter
 from tasks.settings import quiet_libraries
 
 quiet_libraries()
+# A run's own process ends with whatever started it.
+end_with_starter()
 
 
 def _is_news(record: logging.LogRecord) -> bool:

@@ -55,7 +55,6 @@ def publish_edition(
     chosen: Sequence[str] = (),
 ) -> None:
     """An edition: tables as they will print, findings, changes, files, and the way on."""
-    year = edition.report_year
     base_url = files_url(settings, edition)
     codes = sorted({f.code for f in edition.blocking_findings})
     answers = [
@@ -75,23 +74,25 @@ def publish_edition(
     pages = {}
     for key, text, title in texts:
         made = create_markdown_artifact(
-            key=f"{key}-{year}", markdown=text, description=f"{year} 年{title}"
+            key=f"{key}-{edition.reference}",
+            markdown=text,
+            description=f"{edition.report_name}{title}",
         )
         pages[title] = f"{settings.page_url}/artifacts/artifact/{made}" if settings.page_url else ""
     create_markdown_artifact(
-        key=f"result-{year}",
+        key=f"result-{edition.reference}",
         markdown=operator.result(edition, comparison, pages, base_url, link),
-        description=f"{year} 年编制结果，从这里看起",
+        description=f"{edition.report_name}编制结果，从这里看起",
     )
 
 
 def publish_publication(published: Published, settings: Settings) -> None:
     """What was published, by whom, and what it replaces."""
-    year = published.edition.report_year
+    edition = published.edition
     create_markdown_artifact(
-        key=f"publication-{year}",
-        markdown=publication(published, files_url(settings, published.edition)),
-        description=f"{year} 年发布情况",
+        key=f"publication-{edition.reference}",
+        markdown=publication(published, files_url(settings, edition)),
+        description=f"{edition.report_name}发布情况",
     )
 
 

@@ -52,7 +52,7 @@ def deadline_watch(
             raise WrongInput(f"{on} 还没有到:请填今天或以前的日期,或留空")
         if on is None and not is_working_day(lake, today):
             return Completed(name="非工作日", message=typeset(f"{today} 不是工作日,不查看期限"))
-        found = deadlines_step(lake, on or today)
+        found = deadlines_step(lake, settings.city, on or today)
     except NianbaoError as error:
         return refused(error)
     publish_deadlines(found)

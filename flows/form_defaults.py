@@ -7,14 +7,16 @@ running: so nothing of it stands in the flows' own parameters.
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from flows.backfill import DAYS_BACK
 from flows.forms import ALL, UNCHOSEN, choices, default_year, many_of
-from tasks.city.names import organ_choices, resource_choices, source_choices
+from tasks.city.names import form_choices, organ_choices, resource_choices, source_choices
 from tasks.clock import now
 from tasks.publish.approve import ApprovalRefused, approvers
 from tasks.settings import Settings
+from warehouse.form import ANNUAL_REPORT
 
 DEPLOYMENTS = ("year-end", "backfill", "publish")
 """Those whose forms change."""
@@ -24,7 +26,7 @@ def form_defaults(deployment: str, today: date | None = None) -> dict[str, Any]:
     """The parameters a deployment's form shows from the start; none where they never change."""
     today = today or now().date()
     defaults: dict[str, dict[str, Any]] = {
-        "year-end": {"year": default_year(today)},
+        "year-end": {"year": default_year(today), "form": default_form(Settings().city)},
         "backfill": {
             "from_on": (today - timedelta(days=DAYS_BACK)).isoformat(),
             "to_on": today.isoformat(),
@@ -34,12 +36,12 @@ def form_defaults(deployment: str, today: date | None = None) -> dict[str, Any]:
     return defaults.get(deployment, {})
 
 
-def form_choices(deployment: str) -> dict[str, dict[str, Any]]:
+def offered_lists(deployment: str) -> dict[str, dict[str, Any]]:
     """The lists that a deployment's form offers, by parameter, as additions to its schema."""
     city = Settings().city
     match deployment:
         case "year-end":
-            return {"organs": many_of(organ_choices(city))}
+            return {"form": choices(form_choices(city)), "organs": many_of(organ_choices(city))}
         case "backfill":
             return {
                 "source": choices(source_choices(city), ALL),
@@ -49,6 +51,11 @@ def form_choices(deployment: str) -> dict[str, dict[str, Any]]:
             return {"approver": choices(approver_names(), UNCHOSEN)}
         case _:
             return {}
+
+
+def default_form(city: Path) -> str:
+    """The annual report by its title, as the list shows it."""
+    return next(title for title, key in form_choices(city).items() if key == ANNUAL_REPORT)
 
 
 def approver_names() -> list[str]:
@@ -82,7 +89,7 @@ def refresh_forms() -> list[str]:
             except ObjectNotFound:
                 continue
             parameters = {**held.parameters, **form_defaults(name)}
-            schema = with_choices(held.parameter_openapi_schema or {}, form_choices(name))
+            schema = with_choices(held.parameter_openapi_schema or {}, offered_lists(name))
             if (held.parameters, held.parameter_openapi_schema) != (parameters, schema):
                 client.update_deployment(
                     held.id,

@@ -28,6 +28,8 @@ from tasks.settings import Settings
 from tasks.wording.entries import instead
 from tasks.wording.typeset import typeset
 from warehouse.errors import Concern, EntryError, NianbaoError
+from warehouse.form import Form
+from warehouse.period import Period
 
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")
@@ -44,8 +46,6 @@ REFUSED: Mapping[Concern, str] = {
     "machine": "本机故障",
 }
 """Names of the final states of runs in which nothing was done, by whom that concerns."""
-FIRST_YEAR = 2019
-"""The first report year that has a layout (国办公开办函〔2019〕60号)."""
 
 
 LONGEST_ENTRY = 40
@@ -165,14 +165,15 @@ def default_year(today: date) -> int:
     return today.year - 1
 
 
-def checked_year(year: int, today: date) -> int:
+def checked_year(year: int, today: date, form: Form) -> Period:
     """A report year that can be built. Raises WrongInput."""
-    if not FIRST_YEAR <= year <= today.year:
+    first = form.first_year
+    if not first <= year <= today.year:
         raise WrongInput(
-            f"报告年度 {year} 不能编制:请填 {FIRST_YEAR} 至 {today.year} 之间的年份"
-            "(2019 年起才有现行格式的年度报告)"
+            f"报告年度 {year} 不能编制:请填 {first} 至 {today.year} 之间的年份"
+            f"({first} 年起才有现行格式的{form.short_title})"
         )
-    return year
+    return Period.of_year(year)
 
 
 def read_moment(text: str, what: str) -> datetime | None:

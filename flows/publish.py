@@ -82,13 +82,13 @@ def publish(
     except NianbaoError as error:
         return refused(error)
     publish_publication(published, settings)
-    year = published.edition.report_year
+    reference = published.edition.reference
     notify_step(
         lake,
         settings,
         edition_messages(published.edition),
         now=now(),
-        scope=[f"waiting/{year}", f"blocking/{year}"],
+        scope=[f"waiting/{reference}", f"blocking/{reference}"],
     )
     return done(
         f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结",

@@ -146,6 +146,8 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
             logger.info(
                 "%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected
             )
+            for told in result.told:
+                logger.warning("%s:%s", pull.title, told)
             error = result.unread
     if error:
         logger.error("%s:%s", pull.title, error)

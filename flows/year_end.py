@@ -31,7 +31,7 @@ from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
 from flows.pulling import pull_sources
-from tasks.city.names import organ_choices
+from tasks.city.names import form_choices, organ_choices
 from tasks.clock import now
 from tasks.editions.compare import compare_with_earlier
 from tasks.editions.store import published_edition
@@ -40,7 +40,9 @@ from tasks.settings import Settings
 from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
 from tasks.watch.notify import edition_messages
 from tasks.watch.runs import keep_run
+from tasks.wording.typeset import typeset
 from warehouse.errors import NianbaoError
+from warehouse.form import ANNUAL_REPORT, form_of
 
 STEPS = 6
 """Last year, this year, balance, records, writing, files."""
@@ -56,8 +58,9 @@ STEPS = 6
 )
 @answers_entries
 def year_end(
+    form: Annotated[str, field("报表", "编制哪一种报表。")] = ANNUAL_REPORT,
     year: Annotated[
-        int, field("报告年度", "编制哪一年的年度报告。0 或不填为最近一个已结束的年度。")
+        int, field("报告年度", "编制哪一年的报表。0 或不填为最近一个已结束的年度。")
     ] = 0,
     organs: Annotated[
         list[str],
@@ -84,7 +87,10 @@ def year_end(
     lake = settings.lake()
     started_at = now()
     try:
-        year = checked_year(year or default_year(started_at.date()), started_at.date())
+        keys = form_choices(settings.city)
+        report = form_of(keys.get(typeset(form), form), settings.city)
+        today = started_at.date()
+        period = checked_year(year or default_year(today), today, report)
         offered = organ_choices(settings.city)
         chosen = [known(name, offered, "机关") for name in organs]
         moment = read_moment(as_of, "数据截至")
@@ -95,13 +101,15 @@ def year_end(
         check_builder(settings, built_by.strip())
         if not pull_first and not lake.exists():
             raise WrongInput("还没有数据:请勾选“先取数”,或先运行夜间取数(nightly)")
-        replaced = published_edition(lake, year)
+        replaced = published_edition(lake, report.key, period)
         if replaced and not reason.strip():
-            raise WrongInput(f"{year} 年已发布版次 {replaced}。另编新版请填写“编制理由”")
+            raise WrongInput(
+                f"{report.named(period)}已发布版次 {replaced}。另编新版请填写“编制理由”"
+            )
         snapshot = lake.snapshot_at(moment) if moment else None
     except NianbaoError as error:
         return refused(error)
-    run = new_run("year-end", f"年终编制 {year}", started_at)
+    run = new_run("year-end", f"年终编制 {report.reference(period)}", started_at)
     with progress(STEPS) as progresses:
         prepare_lake_step(lake, settings.city, started_at)
         if pull_first:
@@ -109,7 +117,8 @@ def year_end(
         built = build_edition_step(
             lake,
             settings.city,
-            year,
+            period,
+            form=report.key,
             now=now(),
             snapshot=snapshot,
             reason=reason.strip(),
@@ -128,7 +137,7 @@ def year_end(
         settings,
         edition_messages(edition),
         now=now(),
-        scope=[f"waiting/{year}", f"blocking/{year}"],
+        scope=[f"waiting/{edition.reference}", f"blocking/{edition.reference}"],
     )
     blocking = edition.blocking_findings
     kept = "已编成,待发布" if built.is_new else "与上次编制完全相同,未另编新版"

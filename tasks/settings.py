@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
 DEMO_CITY = DEPLOYMENTS / "demo_city"
 PREFIX = "NIANBAO_"
+LONGEST_DAYS = 36_500
+LONGEST_HOURS = 24 * LONGEST_DAYS
+LEAST_MEMORY = 100 * 1000  # in thousands of bytes: 100 MB
+MOST_THREADS = 256
+READY_SECONDS = 90
+"""How long Prefect's server may take to answer."""
 
 
 class SettingsError(ConfigurationError):
@@ -41,7 +49,10 @@ class HomeError(MachineError):
 class Settings(BaseSettings):
     """Read from `NIANBAO_…`; every value has a default that suits one machine."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", validate_default=True)
+    # `NAME=` in a file of variables leaves a setting out.
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", validate_default=True, env_ignore_empty=True
+    )
 
     def __init__(self, **values: Any) -> None:
         """Raises SettingsError, which names each setting as the operator wrote it."""
@@ -49,10 +60,17 @@ class Settings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             wrong = (
-                f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()} 不能是“{one['input']}”:{instead(one)}"
+                f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()} "
+                f"{self._shown(one['loc'][0], one['input'])}:{instead(one)}"
                 for one in error.errors()
             )
             raise SettingsError(";".join(wrong)) from error
+
+    @classmethod
+    def _shown(cls, name: int | str, given: Any) -> str:
+        """What was given, where it is no secret."""
+        is_secret = "SecretStr" in str(cls.model_fields[str(name)].annotation)
+        return "写得不对" if is_secret else f"不能是“{given}”"
 
     home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
     city: Path = Field(DEMO_CITY, description="城市目录:来源、机关、口径、已公布数字、更正")
@@ -60,16 +78,20 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="湖的目录库:PostgreSQL 的 postgresql://用户:口令@主机/库名;不设为数据目录中的 SQLite",
     )
-    lag_hours: int = Field(30, ge=1, description="数据早于多少小时视为过期(nianbao status)")
+    lag_hours: int = Field(
+        30, ge=1, le=LONGEST_HOURS, description="数据早于多少小时视为过期(nianbao status)"
+    )
     fetch_workers: int = Field(4, ge=1, le=32, description="同时拉取的来源窗口数")
     retry_seconds: float = Field(
-        10, ge=0, description="来源无应答时,第一次重取前等待的秒数;其后加倍"
+        10, ge=0, le=3600, description="来源无应答时,第一次重取前等待的秒数;其后加倍"
     )
     memory_limit: str = Field("1GB", description="DuckDB 每个连接的内存上限")
     temporary: Path | None = Field(
         None, description="内存放不下时暂存到哪个目录(本机磁盘);默认在数据目录中"
     )
-    threads: int | None = Field(None, ge=1, description="DuckDB 线程数;默认用全部核")
+    threads: int | None = Field(
+        None, ge=1, le=MOST_THREADS, description="DuckDB 线程数;默认用全部核"
+    )
     port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")
     auth: SecretStr | None = Field(None, description="操作页面的登录,写作 用户:密码;不设则不登录")
     page_url: str = Field("", description="操作页面的网址;由 nianbao serve 填写")
@@ -81,8 +103,10 @@ class Settings(BaseSettings):
         SecretStr(""), description="消息发往何处:apprise 地址,以空格或换行分隔"
     )
     reject_threshold: int = Field(50, ge=1, description="待处理的退回记录达到多少条时发消息")
-    keep_run_days: int = Field(400, ge=7, description="运行历史保留多少天")
-    keep_snapshot_days: int = Field(35, ge=1, description="未被版次引用的湖快照保留多少天")
+    keep_run_days: int = Field(400, ge=7, le=LONGEST_DAYS, description="运行历史保留多少天")
+    keep_snapshot_days: int = Field(
+        35, ge=1, le=LONGEST_DAYS, description="未被版次引用的湖快照保留多少天"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -102,6 +126,37 @@ class Settings(BaseSettings):
                     f"环境变量 {variable} 不认识,是不是 {PREFIX}{near[0]}?请改正或去掉后重新运行"
                 )
         return values
+
+    @field_validator("home", "city", "temporary", mode="before")
+    @classmethod
+    def _of_this_machine(cls, path: Any) -> Any:
+        """An address would be taken for a folder of that name below wherever this was started."""
+        if "://" in str(path or ""):
+            raise ValueError("须是本机目录,不能是网址;对象存储请先挂载成目录")
+        return path
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _amount(cls, text: str) -> str:
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B?", text.strip(), re.IGNORECASE)
+        if found is None or float(found[1]) * 1000 ** "KMGT".index(found[2].upper()) < LEAST_MEMORY:
+            raise ValueError("请写作 800MB、2GB 这样的量,不小于 100MB")
+        return f"{found[1]}{found[2].upper()}{'iB' if 'i' in text.lower() else 'B'}"
+
+    @field_validator("auth")
+    @classmethod
+    def _can_sign_in(cls, auth: SecretStr | None) -> SecretStr | None:
+        user, _, password = (auth.get_secret_value() if auth else "x:x").partition(":")
+        if not user or not password:
+            raise ValueError("请填用户名与密码,中间是半角冒号,如 admin:secret")
+        return auth
+
+    @field_validator("notify")
+    @classmethod
+    def _are_addresses(cls, notify: SecretStr) -> SecretStr:
+        if not all("://" in one for one in notify.get_secret_value().split()):
+            raise ValueError("请填 apprise 地址,如 wecombot://…,以空格分隔")
+        return notify
 
     @field_validator("home", "city", "temporary")
     @classmethod
@@ -214,7 +269,7 @@ QUIET = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     # The page of long standing; the newer one is still being built.
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(READY_SECONDS),
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
 }
@@ -233,6 +288,14 @@ def quiet_environment(settings: Settings) -> None:
     For those who start something: before Prefect is imported.
     """
     quiet_libraries()
-    os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
+    home = settings.home / "prefect"
+    os.environ.setdefault("PREFECT_HOME", str(home))
+    if "?" in str(home):
+        # What follows it would be read as options, and the database be made beside the home.
+        database = quote(str(home / "prefect.db"))
+        os.environ.setdefault(
+            "PREFECT_API_DATABASE_CONNECTION_URL",
+            f"sqlite+aiosqlite:///file:{database}?uri=true",
+        )
     # Prefect creates the last folder only, and says no more than "unable to open database".
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)

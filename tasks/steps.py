@@ -35,6 +35,7 @@ from tasks.sources.pull import pull
 from tasks.watch.deadlines import Deadlines, find_deadlines
 from tasks.watch.notify import Message, notify
 from warehouse.lake import Lake
+from warehouse.period import Period
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -92,12 +93,13 @@ def check_step(lake: Lake, as_of: date, run_id: str, now: datetime) -> list[Rule
     return check_core(lake, as_of=as_of, run_id=run_id, now=now)
 
 
-@task(name="build 编制版次", task_run_name="build {year} 编制版次", cache_policy=NO_CACHE)
+@task(name="build 编制版次", task_run_name="build {period.key} 编制版次", cache_policy=NO_CACHE)
 def build_edition_step(
     lake: Lake,
     city: Path,
-    year: int,
+    period: Period,
     *,
+    form: str,
     now: datetime,
     snapshot: int | None,
     reason: str,
@@ -108,7 +110,8 @@ def build_edition_step(
     return build_edition(
         lake,
         city,
-        year,
+        period,
+        form=form,
         now=now,
         snapshot=snapshot,
         reason=reason,
@@ -141,9 +144,9 @@ def publish_step(
 
 
 @task(name="deadlines 查看期限", task_run_name="deadlines {on} 查看期限", cache_policy=NO_CACHE)
-def deadlines_step(lake: Lake, on: date) -> Deadlines:
+def deadlines_step(lake: Lake, city: Path, on: date) -> Deadlines:
     """What is due, near or overdue on a day."""
-    return find_deadlines(lake, on)
+    return find_deadlines(lake, on, city=city)
 
 
 @task(name="maintain 整理数据湖", cache_policy=NO_CACHE)

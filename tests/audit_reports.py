@@ -10,7 +10,8 @@ from xml.sax.saxutils import escape
 
 from hypothesis import strategies as st
 
-from warehouse.layout import Layout, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Layout
 from warehouse.layout_file import Axis, Table
 
 Figures = dict[str, int]

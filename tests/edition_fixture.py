@@ -17,7 +17,9 @@ from functools import cache
 
 from expectations.balance import check_value, evaluate
 from tasks.editions.edition import CellValue, Edition, Finding, Organ, RecordReference, Series
-from warehouse.layout import Cell, Layout, load_layout
+from warehouse.form import form_of, load_layout
+from warehouse.layout import Cell, Layout
+from warehouse.period import Period
 
 KINDS = {
     "natural_person": 2870,
@@ -459,7 +461,8 @@ def edition_2020() -> Edition:
         id="2020-1",
         number=1,
         status="pending",
-        report_year=2020,
+        form=form_of(),
+        period=Period.of_year(2020),
         layout=layout,
         snapshot=214,
         data_as_of=SNAPSHOT_TIME,
@@ -578,7 +581,8 @@ def edition_2025() -> Edition:
         id="2025-2",
         number=2,
         status="published",
-        report_year=2025,
+        form=form_of(),
+        period=Period.of_year(2025),
         layout=layout,
         snapshot=9,
         data_as_of=datetime(2026, 1, 20, 3, 0),

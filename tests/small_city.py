@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.city.register import register_city
+from warehouse.form import load_layout
 from warehouse.lake import Lake, transaction
-from warehouse.layout import load_layout
 from warehouse.tables import all_tables, table
 
 NOW = datetime(2021, 1, 20, 2, 0)

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse.layout import Cell, Equation, Layout
+from warehouse.period import Period
 from warehouse.reading import ORGAN_OF_YEAR, Reading
 from warehouse.sql import quoted
 
@@ -62,7 +63,7 @@ class Record:
 
 
 def own_figures(
-    reading: Reading, cells: Iterable[Cell], year: int
+    reading: Reading, cells: Iterable[Cell], period: Period
 ) -> dict[str | None, dict[str, Decimal]]:
     """Every record-based cell by organ, from each organ's own records.
 
@@ -75,7 +76,7 @@ def own_figures(
             by_measure[cell.measure].append(cell)
     figures: dict[str | None, dict[str, Decimal]] = defaultdict(dict)
     for measure, wanted in by_measure.items():
-        table = reading.measure(measure, year)
+        table = reading.measure(measure, period)
         columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
         rows = reading.connection.execute(
             f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
@@ -106,13 +107,15 @@ def _date_columns(reading: Reading, table: str) -> list[str]:
     ]
 
 
-def count_records(reading: Reading, cells: Sequence[Cell], year: int, organs: OrganFilter) -> int:
+def count_records(
+    reading: Reading, cells: Sequence[Cell], period: Period, organs: OrganFilter
+) -> int:
     """How many records stand behind the cells together."""
     total = 0
     for cell in cells:
         organ_filter, values = organs.condition()
         row = reading.connection.execute(
-            f"SELECT count(*) FROM {reading.measure(_measure(cell), year)} WHERE ({cell.where}){organ_filter}",
+            f"SELECT count(*) FROM {reading.measure(_measure(cell), period)} WHERE ({cell.where}){organ_filter}",
             values,
         ).fetchone()
         total += row[0] if row else 0
@@ -122,7 +125,7 @@ def count_records(reading: Reading, cells: Sequence[Cell], year: int, organs: Or
 def records(
     reading: Reading,
     cells: Sequence[Cell],
-    year: int,
+    period: Period,
     organs: OrganFilter,
     *,
     limit: int,
@@ -134,7 +137,7 @@ def records(
         if len(found) >= limit:
             break
         measure = reading.measures[_measure(cell)]
-        table = reading.measure(measure.name, year)
+        table = reading.measure(measure.name, period)
         dates = _date_columns(reading, table)
         organ_filter, values = organs.condition()
         columns = "".join(f", {name}" for name in dates)
@@ -157,7 +160,7 @@ def records(
                 )
             )
         if len(cells) > 1:
-            offset = max(0, offset - count_records(reading, [cell], year, organs))
+            offset = max(0, offset - count_records(reading, [cell], period, organs))
     return found
 
 
@@ -165,7 +168,7 @@ def differing_records(
     reading: Reading,
     layout: Layout,
     equation: Equation,
-    year: int,
+    period: Period,
     organs: OrganFilter,
     limit: int = 200,
 ) -> tuple[int, list[Record]]:
@@ -183,7 +186,9 @@ def differing_records(
             if not cell.measure:
                 return 0, []
             table = reading.measures[cell.measure].table
-            source = reading.measure(cell.measure, year - term.years_back)
+            source = reading.measure(
+                cell.measure, period.year_before if term.years_back else period
+            )
             organ_filter, given = organs.condition()
             weight = f"{side * term.sign} * ({cell.quantity or 1})"
             selects.append(
@@ -214,7 +219,7 @@ def _measure(cell: Cell) -> str:
 _CORE_TABLE = re.compile(r"\bcore\.(\w+)")
 
 
-def cell_sql(reading: Reading, cell: Cell, year: int, organs: OrganFilter) -> str:
+def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) -> str:
     """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB: at the
     reading's snapshot, with what is corrected and what is set aside."""
     measure = reading.measures[_measure(cell)]
@@ -232,8 +237,8 @@ def cell_sql(reading: Reading, cell: Cell, year: int, organs: OrganFilter) -> st
     *organ_table, sql = (_CORE_TABLE.sub(r"\1_as_counted", part) for part in parts)
     indented = sql.replace("\n", "\n    ")
     return (
-        f"SET VARIABLE year_start = DATE '{year}-01-01';\n"
-        f"SET VARIABLE year_end = DATE '{year}-12-31';\n"
+        f"SET VARIABLE year_start = DATE '{period.first}';\n"
+        f"SET VARIABLE year_end = DATE '{period.last}';\n"
         f"{views}{''.join(organ_table)}"
         f"WITH {measure.name} AS (\n    {indented}\n)\n"
         f"SELECT {_aggregate(cell)} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"

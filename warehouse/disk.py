@@ -19,6 +19,12 @@ _REASONS = {
     errno.EPERM: "没有权限",
     errno.ENOENT: "上级目录不存在",
     errno.ENOTDIR: "路径中有一段不是目录",
+    errno.ENAMETOOLONG: "路径太长",
+    errno.ELOOP: "链接绕成了圈",
+    errno.EMFILE: "打开的文件数到了上限,见 ulimit -n",
+    errno.ENFILE: "整机打开的文件数到了上限",
+    errno.ENOMEM: "内存不足",
+    errno.EIO: "磁盘读写出错",
 }
 
 

@@ -23,12 +23,13 @@ class ExitCode(IntEnum):
     SOURCE_FAILED = 3
     MACHINE_FAILED = 4
     NOT_JUDGED = 5
+    DEFECT = 70
     INTERRUPTED = 130
 
 
 EXIT_CODES = (
     "0 完成;1 有阻断问题;2 用法或配置有误;3 有来源未能取到;4 本机有故障(磁盘、内存、服务);"
-    "5 有内容无法判断"
+    "5 有内容无法判断;70 程序出错"
 )
 """The same for a person, as the help shows it."""
 

@@ -30,18 +30,79 @@ class NoLake(EntryError):
 
 INTACT = "本次未写入的部分已撤销,已有数据完好"
 
-_FULL = r"No space left on device|disk is full|disk quota exceeded|File too large"
-_NOT_ALLOWED = r"Read-only file system|Permission denied|readonly database|permission denied for"
-_DAMAGED_CATALOG = r"file is not a database|disk image is malformed"
-_BROKEN_DISK = r"disk I/O error|unable to open database file"
-_LOCKED = r"database is locked|database table is locked"
+NO_MEMORY = (
+    "本机的内存或线程不够用(ulimit -v、ulimit -u 或整机内存)。请放宽上限,"
+    "或调小 NIANBAO_MEMORY_LIMIT、NIANBAO_THREADS 后重新运行"
+)
+
+_FILE = re.compile(r"[\"']([^\"']+\.parquet)[\"']")
 _UNREACHABLE = (
     r"Unable to connect to Postgres|server closed the connection|terminating connection"
     r"|no connection to the server|connection to server .* failed|could not receive data from server"
     r"|SSL connection has been closed|connection not open"
 )
-_CONFLICT = r"Transaction conflict|could not serialize access|conflicts? with .*snapshot"
-_FILE = re.compile(r"[\"']([^\"']+\.parquet)[\"']")
+_TOLD: tuple[tuple[str, type[LakeError], str], ...] = (
+    (
+        r"No space left on device|disk is full|disk quota exceeded|File too large",
+        LakeError,
+        f"磁盘已满,写不下{{thing}}。{INTACT};请清出空间或扩容后重新运行",
+    ),
+    (
+        r"bad.?alloc|cannot allocate memory|Resource temporarily unavailable",
+        LakeError,
+        f"{NO_MEMORY}。{INTACT}",
+    ),
+    (
+        r"^OutOfMemoryException: ",
+        LakeError,
+        f"内存不足:请调大 NIANBAO_MEMORY_LIMIT(如 2GB)后重新运行。{INTACT}",
+    ),
+    (
+        _UNREACHABLE,
+        LakeError,
+        f"连不上目录库 {{catalog}}({{reason}})。{INTACT};"
+        "请确认数据库在运行、地址与口令正确(NIANBAO_CATALOG)后重新运行",
+    ),
+    (
+        r"file is not a database|disk image is malformed",
+        LakeError,
+        "目录库 {catalog} 已损坏。请停止 nianbao,从备份恢复目录库与 files 目录"
+        "(docs/operations.md),再运行 nianbao nightly 补取其后的数据",
+    ),
+    (
+        r"disk I/O error|unable to open database file",
+        LakeError,
+        "目录库 {catalog} 读写不了:多半是磁盘已满、目录不能写或打开的文件数到了上限(ulimit -n)。"
+        f"{INTACT};请查看可用空间、权限与上限,都正常时请检查磁盘",
+    ),
+    (
+        r"database is locked|database table is locked",
+        LakeBusy,
+        f"目录库 {{catalog}} 被另一个程序占用(多半是备份或查看工具)。{INTACT};请等它结束后重新运行",
+    ),
+    (
+        r"Read-only file system|Permission denied|readonly database|permission denied for",
+        LakeError,
+        f"不能写入{{thing}}:目录为只读或没有权限。{INTACT};"
+        "请检查挂载方式与所属用户(运行用户须能写 NIANBAO_HOME)",
+    ),
+    (
+        r"(?s)\.parquet.*No such file|No such file.*\.parquet",
+        LakeError,
+        "湖中缺少数据文件 {file}。请从备份恢复该文件后重新运行",
+    ),
+    (
+        r"(?s)^(?:IOException|InvalidInputException): .*\.parquet",
+        LakeError,
+        "湖中的数据文件 {file} 已损坏。请从备份恢复该文件后重新运行",
+    ),
+    (
+        r"Transaction conflict|could not serialize access|conflicts? with .*snapshot",
+        LakeBusy,
+        f"另一个进程同时改动了同一张表。{INTACT};请重新运行",
+    ),
+)
+"""What is said of each kind: `thing` is the file, or else the catalog. The first that fits."""
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -52,43 +113,14 @@ def explained(error: duckdb.Error, catalog: str) -> LakeError | None:
     """The error as a LakeError in the operator's words; None when it is not about the lake's
     surroundings. `catalog` says where the catalog is, without secrets.
     """
-    text = str(error)
-    file = _FILE.search(text)
-    name = file.group(1) if file else ""
-    if _matches(_FULL, text):
-        return LakeError(f"磁盘已满,写不下{name or catalog}。{INTACT};请清出空间或扩容后重新运行")
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return LakeError(f"内存不足:请调大 NIANBAO_MEMORY_LIMIT(如 2GB)后重新运行。{INTACT}")
-    if _matches(_UNREACHABLE, text):
-        return LakeError(
-            f"连不上目录库 {catalog}({_reason(text)})。{INTACT};"
-            "请确认数据库在运行、地址与口令正确(NIANBAO_CATALOG)后重新运行"
-        )
-    if _matches(_DAMAGED_CATALOG, text):
-        return LakeError(
-            f"目录库 {catalog} 已损坏。请停止 nianbao,从备份恢复目录库与 files 目录"
-            "(docs/operations.md),再运行 nianbao nightly 补取其后的数据"
-        )
-    if _matches(_BROKEN_DISK, text):
-        return LakeError(
-            f"目录库 {catalog} 读写不了:多半是磁盘已满或目录不能写。{INTACT};"
-            "请查看可用空间与权限,都正常时请检查磁盘"
-        )
-    if _matches(_LOCKED, text):
-        return LakeBusy(
-            f"目录库 {catalog} 被另一个程序占用(多半是备份或查看工具)。{INTACT};请等它结束后重新运行"
-        )
-    if _matches(_NOT_ALLOWED, text):
-        return LakeError(
-            f"不能写入{name or catalog}:目录为只读或没有权限。{INTACT};"
-            "请检查挂载方式与所属用户(运行用户须能写 NIANBAO_HOME)"
-        )
-    if name and isinstance(error, duckdb.IOException) and "No such file" in text:
-        return LakeError(f"湖中缺少数据文件 {name}。请从备份恢复该文件后重新运行")
-    if name and isinstance(error, (duckdb.IOException, duckdb.InvalidInputException)):
-        return LakeError(f"湖中的数据文件 {name} 已损坏。请从备份恢复该文件后重新运行")
-    if _matches(_CONFLICT, text):
-        return LakeBusy(f"另一个进程同时改动了同一张表。{INTACT};请重新运行")
+    text = f"{type(error).__name__}: {error}"
+    found = _FILE.search(text)
+    file = found.group(1) if found else ""
+    for pattern, kind, told in _TOLD:
+        if _matches(pattern, text):
+            return kind(
+                told.format(thing=file or catalog, file=file, catalog=catalog, reason=_reason(text))
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""The form layouts: from the declaration in `warehouse/layouts/*.yaml` to cells and equations.
+"""Layouts: from the declaration in `layouts/*.yaml` of a form's folder to cells and equations.
 
 A layout file declares each cell of the statutory tables once. This module reads it and
 gives two flat views of it: `Layout.cells`, from which numbers and their records come, and
@@ -11,20 +11,19 @@ after); 《政府信息公开条例》 (国务院令第711号).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from functools import lru_cache, reduce
+from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
-from warehouse.disk import UnreadableFile, text_of, yaml_of
+from warehouse.declared import explained, parsed
 from warehouse.errors import ConfigurationError
 from warehouse.layout_file import (
     AddedRow,
     Axis,
+    Block,
     Figure,
     LayoutFile,
     OverviewFile,
@@ -34,8 +33,8 @@ from warehouse.layout_file import (
     Table,
 )
 
-LAYOUTS = Path(__file__).parent / "layouts"
 OVERVIEW = "overview"
+DeclaredFile = TypeVar("DeclaredFile", LayoutFile, OverviewFile)
 
 
 class LayoutError(ConfigurationError):
@@ -48,7 +47,8 @@ class Cell:
 
     A cell counts or adds up records (`measure`, `where`, `quantity`), or is made of other
     cells: `parts` are added, `ratio` is numerator over denominator in percent,
-    `change_on_year` compares a cell with last year's, `last_year` repeats it.
+    `change_on_year` compares a cell with last year's, `last_year` repeats it. `where` is all
+    of its `conditions` together.
     """
 
     key: str
@@ -59,6 +59,7 @@ class Cell:
     column_label: str = ""
     measure: str | None = None
     where: str = "TRUE"
+    conditions: tuple[str, ...] = ()
     quantity: str | None = None
     unit: str = ""
     decimals: int = 0
@@ -72,6 +73,12 @@ class Cell:
     ratio: tuple[str, str] | None = None
     change_on_year: str | None = None
     last_year: str | None = None
+
+    @property
+    def made_of(self) -> list[str]:
+        """The keys of the cells that it is computed from."""
+        single = (self.change_on_year, self.last_year)
+        return [*(self.ratio or ()), *self.parts, *(key for key in single if key)]
 
     @property
     def full_label(self) -> str:
@@ -109,7 +116,11 @@ class Equation:
 
 @dataclass(frozen=True)
 class Layout:
-    """A layout ready to use: the printed tables, the cells and the equations."""
+    """A layout ready to use: the printed tables, the cells and the equations.
+
+    `local_rows` tells of the rows that the city adds, `placed_rows` which of them, by number,
+    have their place in this layout: a row belongs to the layouts that have the row before it.
+    """
 
     name: str
     title: str
@@ -118,6 +129,8 @@ class Layout:
     tables: tuple[Table, ...]
     cells: dict[str, Cell] = field(default_factory=dict)
     equations: tuple[Equation, ...] = ()
+    local_rows: tuple[str, ...] = ()
+    placed_rows: tuple[int, ...] = ()
 
     def printed(self, table: str) -> list[Cell]:
         """The cells of a table that stand in the form, row by row."""
@@ -131,8 +144,7 @@ class Layout:
             cell = self.cells[waiting.pop()]
             if cell.key not in needed:
                 needed[cell.key] = cell
-                waiting += [*cell.parts, *(cell.ratio or ())]
-                waiting += filter(None, (cell.change_on_year, cell.last_year))
+                waiting += cell.made_of
         return replace(self, cells=needed, equations=())
 
     def table(self, key: str) -> Table:
@@ -142,75 +154,108 @@ class Layout:
         raise KeyError(key)
 
 
-def _and(*conditions: str | None) -> str:
-    given = [c for c in conditions if c and c != "TRUE"]
-    if len(given) < 2:
-        return given[0] if given else "TRUE"
-    return " AND ".join(f"({c})" if " OR " in c else c for c in given)
+@dataclass(frozen=True)
+class _Grammar:
+    """How declarations are read. Editions of before forms were folders keep declarations that
+    were read otherwise, and must come out as they did: `is_early`."""
+
+    is_early: bool = False
+
+    def joined(self, conditions: Iterable[str | None]) -> str:
+        """Conditions that must all hold, each in brackets: what binds weaker than AND may be
+        written in any way."""
+        given = [c for c in conditions if c and c != "TRUE"]
+        if len(given) < 2:
+            return given[0] if given else "TRUE"
+        if self.is_early:
+            return " AND ".join(f"({c})" if " OR " in c else c for c in given)
+        return " AND ".join(f"({c})" for c in given)
+
+    def folded(self, conditions: Sequence[str]) -> list[str]:
+        """The conditions of a line from the outside in, as those of a cell."""
+        if self.is_early and conditions:
+            return [reduce(lambda outer, inner: self.joined([outer, inner]), conditions)]
+        return list(conditions)
+
+    def either(self, group: Axis) -> str:
+        """The condition of a derived group: any of its members."""
+        if self.is_early:
+            return " OR ".join(self.joined([leaf.where]) for leaf in group.leaves())
+        members = (line for line in _walk(group.members) if not line.axis.members)
+        return " OR ".join(f"({self.joined(line.conditions)})" for line in members)
 
 
-def _walk(axes: list[Axis], outer: Axis | None = None) -> Iterator[tuple[Axis, bool]]:
-    """Every row (or column) with its outer selections folded in; the flag marks subtotals."""
+@dataclass(frozen=True)
+class _Line:
+    """A row or column with what the groups around it say folded in; `conditions` are all of
+    them from the outside in, `is_derived` marks the subtotal of a group."""
+
+    axis: Axis
+    conditions: tuple[str, ...]
+    is_derived: bool = False
+
+
+def _walk(axes: list[Axis], outer: _Line | None = None) -> Iterator[_Line]:
+    """Every row (or column), group by group."""
     for axis in axes:
-        joined = axis.model_copy()
-        if outer is not None:
-            joined.where = _and(outer.where, axis.where)
-            for name in ("measure", "sum", "unit", "decimals", "signed", "article", "meaning"):
-                if getattr(joined, name) is None:
-                    setattr(joined, name, getattr(outer, name))
+        inherited = outer.conditions if outer else ()
+        conditions = (*inherited, axis.where) if axis.where else inherited
+        given = {
+            name: getattr(outer.axis, name)
+            for name in ("measure", "sum", "unit", "decimals", "signed", "article", "meaning")
+            if outer is not None and getattr(axis, name) is None
+        }
+        line = _Line(axis.model_copy(update=given), conditions)
         if not axis.members:
-            yield joined, False
+            yield line
             continue
         if axis.derived:
-            yield joined, True
-        yield from _walk(axis.members, joined)
-
-
-def _member_condition(axis: Axis) -> str:
-    """The condition of a derived group: any of its members."""
-    return " OR ".join(_and(member.where) for member in axis.leaves())
+            yield replace(line, is_derived=True)
+        yield from _walk(axis.members, line)
 
 
 def _first(*values: Any) -> Any:
     return next((v for v in values if v is not None), None)
 
 
-def _cells(table: Table) -> Iterator[Cell]:
+def _cells(table: Table, grammar: _Grammar) -> Iterator[Cell]:
     for block in table.all_blocks():
-        rows = list(_walk(block.rows))
         columns = list(_walk(block.columns))
-        for row, row_derived in rows:
-            for column, column_derived in columns:
-                levels = (column, row, block, table)
+        for row in _walk(block.rows):
+            for column in columns:
+                yield _cell(table, block, row, column, grammar)
 
-                def pick(name: str, levels: tuple[Selection, ...] = levels) -> Any:
-                    return _first(*(getattr(level, name) for level in levels))
 
-                where = _and(
-                    table.where,
-                    block.where,
-                    row.where,
-                    _member_condition(row) if row_derived else None,
-                    column.where,
-                    _member_condition(column) if column_derived else None,
-                )
-                yield Cell(
-                    key=f"{table.key}.{row.key}.{column.key}",
-                    table=table.key,
-                    row=row.key,
-                    column=column.key,
-                    label=row.label,
-                    column_label=column.label,
-                    measure=pick("measure"),
-                    where=where,
-                    quantity=pick("sum"),
-                    unit=pick("unit") or "",
-                    decimals=pick("decimals") or 0,
-                    signed=bool(pick("signed")),
-                    derived=row_derived or column_derived,
-                    article=_first(row.article, block.article, table.article) or "",
-                    meaning=";".join(m for m in dict.fromkeys([row.meaning, column.meaning]) if m),
-                )
+def _cell(table: Table, block: Block, row: _Line, column: _Line, grammar: _Grammar) -> Cell:
+    levels: tuple[Selection, ...] = (column.axis, row.axis, block, table)
+
+    def pick(name: str) -> Any:
+        return _first(*(getattr(level, name) for level in levels))
+
+    outer = [c for c in (table.where, block.where) if c]
+    conditions, joined = list(outer), list(outer)
+    for line in (row, column):
+        subtotal = [grammar.either(line.axis)] if line.is_derived else []
+        conditions += [*line.conditions, *subtotal]
+        joined += [*grammar.folded(line.conditions), *subtotal]
+    return Cell(
+        key=f"{table.key}.{row.axis.key}.{column.axis.key}",
+        table=table.key,
+        row=row.axis.key,
+        column=column.axis.key,
+        label=row.axis.label,
+        column_label=column.axis.label,
+        measure=pick("measure"),
+        where=grammar.joined(joined),
+        conditions=tuple(conditions),
+        quantity=pick("sum"),
+        unit=pick("unit") or "",
+        decimals=pick("decimals") or 0,
+        signed=bool(pick("signed")),
+        derived=row.is_derived or column.is_derived,
+        article=_first(row.axis.article, block.article, table.article) or "",
+        meaning=";".join(m for m in dict.fromkeys([row.axis.meaning, column.axis.meaning]) if m),
+    )
 
 
 _TERM = re.compile(r"^(?P<minus>-)?(?P<prior>last_year\.)?(?P<key>[a-z0-9_]+)$")
@@ -257,25 +302,6 @@ def _equations(table: Table, cells: dict[str, Cell]) -> Iterator[Equation]:
             )
 
 
-def _text(path: Path) -> str:
-    try:
-        return text_of(path)
-    except UnreadableFile as error:
-        raise LayoutError(str(error)) from error
-
-
-def _parsed(text: str, place: str) -> Any:
-    try:
-        return yaml_of(text)
-    except yaml.YAMLError as error:
-        raise LayoutError(f"{place}: 不是有效的 YAML:{error}") from error
-
-
-def _explain(path: str, error: ValidationError) -> LayoutError:
-    problems = (f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return LayoutError(f"{path}:\n" + "\n".join(problems))
-
-
 def _figure_cell(figure: Figure, path: str) -> Cell:
     given = [
         name
@@ -294,7 +320,8 @@ def _figure_cell(figure: Figure, path: str) -> Cell:
         column="",
         label=figure.label,
         measure=figure.measure,
-        where=_and(figure.where),
+        where=figure.where or "TRUE",
+        conditions=(figure.where,) if figure.where else (),
         quantity=figure.sum,
         unit=figure.unit or ("%" if figure.ratio or figure.change_on_year else ""),
         decimals=2 if figure.ratio or figure.change_on_year else figure.decimals or 0,
@@ -310,80 +337,73 @@ def _figure_cell(figure: Figure, path: str) -> Cell:
     )
 
 
-def _insert(tables: list[Table], added: AddedRow, path: str) -> None:
+def _placed(tables: list[Table], added: AddedRow, grammar: _Grammar) -> bool:
+    """Put a local row in its place; whether this layout has one for it."""
     for table in tables:
         if table.key != added.table:
             continue
-        for block in table.all_blocks():
-            if added.block not in (None, block.key):
+        # A table without blocks is one that all_blocks() makes up: its rows are the table's.
+        parts: list[tuple[str | None, list[Axis]]]
+        parts = [(b.key, b.rows) for b in table.blocks] or [(None, table.rows)]
+        for key, rows in parts:
+            if key is not None and added.block not in (None, key):
                 continue
-            for at, row in enumerate(block.rows):
-                if row.key == added.after:
-                    block.rows.insert(at + 1, added.row)
-                    return
-    raise LayoutError(f"{path}: added_rows: {added.table} 中没有行 {added.after}")
+            # What early readers could not place made no cell.
+            if grammar.is_early and not (table.blocks and _has(rows, added.after)):
+                continue
+            if _insert(rows, added):
+                return True
+    return False
 
 
-@cache
-def load_layout(name: str, overview: Path | None = None) -> Layout:
-    """Read layout `name`, with a city's narrative figures and local rows if `overview` is given.
-
-    Raises LayoutError when a file is missing, has an unknown key, or refers to a cell that
-    does not exist.
-    """
-    path = LAYOUTS / f"{name}.yaml"
-    return parse_layout(
-        _text(path), _text(overview) if overview else None, str(path), str(overview or "")
-    )
+def _has(rows: list[Axis], key: str) -> bool:
+    return any(row.key == key and not row.members for row in rows)
 
 
-def layout_texts(name: str, overview: Path | None = None) -> tuple[str, str | None]:
-    """The declarations themselves, kept with an edition so that it can be read years later."""
-    return _text(LAYOUTS / f"{name}.yaml"), _text(overview) if overview else None
+def _insert(rows: list[Axis], added: AddedRow) -> bool:
+    for at, row in enumerate(rows):
+        if row.key == added.after:
+            rows.insert(at + 1, added.row)
+            return True
+        if _insert(row.rows, added):
+            return True
+    return False
 
 
-@cache
+@lru_cache(maxsize=64)
 def parse_layout(
-    text: str, overview_text: str | None, path: str = "layout", overview: str = "overview"
+    text: str,
+    overview_text: str | None,
+    path: str = "layout",
+    overview: str = "overview",
+    *,
+    is_early: bool = False,
 ) -> Layout:
-    """A layout from the text of its declarations; see `load_layout`."""
-    try:
-        declared = LayoutFile.model_validate(_parsed(text, path))
-    except ValidationError as error:
-        raise _explain(path, error) from error
-    figures: list[Figure] = []
+    """A layout from the text of its declarations: a form's, and a city's own figures and rows.
+
+    `is_early` reads them as they were read before forms were folders. Raises LayoutError when
+    a text is not YAML, has an unknown key, or refers to a cell that does not exist.
+    """
+    grammar = _Grammar(is_early)
+    declared = _validated(LayoutFile, text, path)
+    local = _validated(OverviewFile, overview_text, overview) if overview_text else OverviewFile()
     tables = declared.tables
-    if overview_text is not None:
-        try:
-            local = OverviewFile.model_validate(_parsed(overview_text, overview))
-        except ValidationError as error:
-            raise _explain(overview, error) from error
-        figures = local.figures
-        keys = {
-            leaf.key for t in tables for b in t.all_blocks() for r in b.rows for leaf in r.leaves()
-        }
-        for added in local.added_rows:
-            # A local row belongs to the layouts that have the row it stands after.
-            if added.after in keys:
-                _insert(tables, added, overview)
+    placed = tuple(
+        at for at, added in enumerate(local.added_rows) if _placed(tables, added, grammar)
+    )
     cells: dict[str, Cell] = {}
-    for table in tables:
-        for cell in _cells(table):
+    for place, found in (
+        (path, (cell for table in tables for cell in _cells(table, grammar))),
+        (overview, (_figure_cell(figure, overview) for figure in local.figures)),
+    ):
+        for cell in found:
             if cell.key in cells:
-                raise LayoutError(f"{path}: 单元格 {cell.key} 声明了两次")
+                raise LayoutError(f"{place}: 单元格 {cell.key} 声明了两次")
             cells[cell.key] = cell
-    for figure in figures:
-        cell = _figure_cell(figure, overview)
-        if cell.key in cells:
-            raise LayoutError(f"{overview}: overview.{figure.key} 声明了两次")
-        cells[cell.key] = cell
-    for cell in list(cells.values()):
-        needed = [*cell.parts, *(cell.ratio or ())]
-        needed += [k for k in (cell.change_on_year, cell.last_year) if k]
-        for key in needed:
+    for cell in cells.values():
+        for key in cell.made_of:
             if key not in cells:
                 raise LayoutError(f"{overview}: {cell.key} 引用的 {key} 不存在")
-    equations = tuple(e for table in tables for e in _equations(table, cells))
     return Layout(
         name=declared.layout,
         title=declared.title,
@@ -391,23 +411,14 @@ def parse_layout(
         years=declared.report_years,
         tables=tuple(tables),
         cells=cells,
-        equations=equations,
+        equations=tuple(e for table in tables for e in _equations(table, cells)),
+        local_rows=tuple(added.place for added in local.added_rows),
+        placed_rows=placed,
     )
 
 
-@cache
-def layout_names() -> tuple[str, ...]:
-    """The layouts there are, oldest first."""
-    return tuple(sorted(path.stem for path in LAYOUTS.glob("*.yaml")))
-
-
-def layout_of_year(year: int, overview: Path | None = None) -> Layout:
-    """The layout in force for a report year.
-
-    Raises LayoutError for a year before the form existed.
-    """
-    for name in layout_names():
-        if year in load_layout(name).years:
-            return load_layout(name, overview)
-    first = min(load_layout(name).years.first for name in layout_names())
-    raise LayoutError(f"{year} 年没有适用的报表格式;现有格式从 {first} 年起")
+def _validated(model: type[DeclaredFile], text: str, place: str) -> DeclaredFile:
+    try:
+        return model.model_validate(parsed(text, place, LayoutError))
+    except ValidationError as error:
+        raise LayoutError(explained(place, error)) from error

@@ -1,6 +1,6 @@
 """What a layout file and a city's overview file may say: the vocabulary of declarations.
 
-`warehouse/layouts/2019.yaml` explains it by example; `warehouse/layout.py` makes cells and
+`warehouse/forms/annual-report/layouts/2019.yaml` explains it by example; `warehouse/layout.py` makes cells and
 equations of it.
 """
 
@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from warehouse.declared import Declared
 
 Relation = Literal["=", ">="]
 
 
-class _Declared(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Selection(_Declared):
+class Selection(Declared):
     """What picks a cell's records; given at any level, joined from the outside in."""
 
     measure: str | None = None
@@ -55,7 +53,7 @@ class Axis(Selection):
             yield from member.leaves()
 
 
-class Balance(_Declared):
+class Balance(Declared):
     """One rule of the form that holds for each row or each column of a table."""
 
     code: str
@@ -95,7 +93,7 @@ class Table(Selection):
         return self.blocks or [Block(key=self.key, columns=self.columns, rows=self.rows)]
 
 
-class ReportYears(_Declared):
+class ReportYears(Declared):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
     first: int = Field(alias="from")
     last: int | None = Field(default=None, alias="to")
@@ -104,7 +102,7 @@ class ReportYears(_Declared):
         return self.first <= year and (self.last is None or year <= self.last)
 
 
-class Ratio(_Declared):
+class Ratio(Declared):
     """A rate in percent. Both sides are figures of their own, so both are always shown."""
 
     numerator: str
@@ -128,16 +126,23 @@ class Figure(Selection):
     last_year: str | None = None
 
 
-class AddedRow(_Declared):
-    """A local row that a province adds to a statutory table."""
+class AddedRow(Declared):
+    """A local row that a province adds to a statutory table, after a row of whatever depth: it
+    stands in the same group, and the group's conditions hold for it too."""
 
     table: str
     block: str | None = None
     after: str
     row: Axis
 
+    @property
+    def place(self) -> str:
+        """In words, for messages."""
+        block = f" 的 {self.block}" if self.block else ""
+        return f"表 {self.table}{block} 中没有行 {self.after}(要加入的行:{self.row.key})"
 
-class LayoutFile(_Declared):
+
+class LayoutFile(Declared):
     layout: str
     title: str
     notice: str
@@ -145,7 +150,7 @@ class LayoutFile(_Declared):
     tables: list[Table]
 
 
-class OverviewFile(_Declared):
+class OverviewFile(Declared):
     title: str = "一、总体情况"
-    figures: list[Figure]
+    figures: list[Figure] = Field(default_factory=list)
     added_rows: list[AddedRow] = Field(default_factory=list)

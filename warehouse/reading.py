@@ -15,10 +15,17 @@ from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 
+from warehouse.disk import UnreadableFile, text_of
+from warehouse.errors import ConfigurationError
 from warehouse.lake import Connection, Lake, current_snapshot, stored_rows
+from warehouse.period import Period
 from warehouse.tables import Table, all_tables
 
 MEASURES = Path(__file__).parent / "measures"
+
+
+class MeasureError(ConfigurationError):
+    """A measure's file that cannot be used; the message names file and remedy."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,23 @@ class Measure:
 
 
 @cache
-def measure_texts() -> Mapping[str, str]:
-    """The measures as declared, by name: `warehouse/measures/*.sql`."""
+def _shipped_texts() -> Mapping[str, str]:
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted(MEASURES.glob("*.sql"))}
+
+
+def measure_texts(city: Path | None = None) -> Mapping[str, str]:
+    """The measures as declared, by name: `warehouse/measures/*.sql`, and those of the city's
+    folder, `measures/*.sql`. Raises MeasureError for one that has the name of a shipped one."""
+    found = dict(_shipped_texts())
+    for path in sorted((city / "measures").glob("*.sql")) if city else []:
+        if path.stem in found:
+            raise MeasureError(f"{path}: 已有同名的取数口径 {path.stem},请改文件名")
+        try:
+            found[path.stem] = text_of(path)
+        except UnreadableFile as error:
+            raise MeasureError(str(error)) from error
+    parse_measures(found)
+    return found
 
 
 @cache
@@ -49,8 +70,13 @@ def parse_measures(texts: Mapping[str, str]) -> dict[str, Measure]:
     found = {}
     for name, text in texts.items():
         lines = text.splitlines()
-        head = dict(line[3:].split(":", 1) for line in lines if line.startswith("-- "))
+        head = dict(
+            line[3:].split(":", 1) for line in lines if line.startswith("-- ") and ":" in line
+        )
         head = {key.strip(): value.strip() for key, value in head.items()}
+        for key in ("records", "is"):
+            if key not in head:
+                raise MeasureError(f"measures/{name}.sql: 文件头缺少 -- {key}: 一行")
         found[name] = Measure(
             name=name,
             table=head["records"],
@@ -75,22 +101,23 @@ class Reading:
     measures: Mapping[str, Measure] = field(default_factory=measures)
     is_as_stored: bool = False
     _materialised: set[str] = field(default_factory=set)
-    _year: int | None = None
+    _period: Period | None = None
 
-    def set_year(self, year: int) -> None:
-        """Point the measures at a report year (a calendar year in Asia/Shanghai)."""
-        if self._year == year:
+    def set_period(self, period: Period) -> None:
+        """Point the measures at the period that is reported."""
+        if self._period == period:
             return
-        self._year = year
-        self.connection.execute(f"SET VARIABLE year_start = DATE '{year}-01-01'")
-        self.connection.execute(f"SET VARIABLE year_end = DATE '{year}-12-31'")
+        self._period = period
+        self.connection.execute(f"SET VARIABLE year_start = DATE '{period.first}'")
+        self.connection.execute(f"SET VARIABLE year_end = DATE '{period.last}'")
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE organ_of_year AS {ORGAN_OF_YEAR}")
 
-    def measure(self, name: str, year: int) -> str:
-        """The name of the table that holds a measure's records of a year, made when first asked."""
-        table = f"measure_{name}_{year}"
+    def measure(self, name: str, period: Period) -> str:
+        """The name of the table that holds a measure's records of a period, made when first
+        asked."""
+        table = f"measure_{name}_{period.key}"
         if table not in self._materialised:
-            self.set_year(year)
+            self.set_period(period)
             self.connection.execute(f"CREATE TEMP TABLE {table} AS {self.measures[name].sql}")
             self._materialised.add(table)
         return table
@@ -258,9 +285,9 @@ def table_as_corrected(table: Table, corrected: list[str]) -> str:
     return f"SELECT {columns} FROM {source}{where}"
 
 
-def organs_of_year(reading: Reading, year: int) -> list[tuple[str, str, str, str | None, bool]]:
-    """(organ_id, organ_name, organ_kind, parent_organ_id, has_system) of a report year, parents first."""
-    reading.set_year(year)
+def organs_of(reading: Reading, period: Period) -> list[tuple[str, str, str, str | None, bool]]:
+    """(organ_id, organ_name, organ_kind, parent_organ_id, has_system) of a period, parents first."""
+    reading.set_period(period)
     return reading.connection.execute(
         """
         WITH RECURSIVE tree AS (

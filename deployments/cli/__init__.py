@@ -18,7 +18,7 @@ os.environ.setdefault("TYPER_USE_RICH", "0")
 
 import typer
 
-from warehouse.errors import EXIT_CODES, OF_THE_MACHINE, ExitCode, NianbaoError
+from warehouse.errors import EXIT_CODES, ExitCode
 
 COMMANDS = (
     # (name, module, function): a command's module is small and imports what is heavy itself.
@@ -66,47 +66,34 @@ def build() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point: run a command, and turn an expected error into its message and exit code."""
-    from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
+    """Entry point: run a command, and turn whatever ends it into its message and exit code."""
+    from deployments.cli.surroundings import (
+        as_told,
+        check_limits,
+        keep_asides_apart,
+        speak_chinese,
+    )
 
+    speak_chinese()
+    keep_asides_apart()
     try:
+        from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
+
+        check_limits()
         code = in_chinese(typer.main.get_command(build())).main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
+    except KeyboardInterrupt:
+        print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)
+        sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
         if is_wrong_usage(error):
             print(wrong_usage(error), file=sys.stderr)
             sys.exit(ExitCode.WRONG_USE)
-        told = expected(error)
-        if told is None:
-            raise
         from tasks.wording.typeset import typeset
 
+        told = as_told(error)
         print(typeset(f"错误:{told}"), file=sys.stderr)
         sys.exit(told.exit_code)
-    except KeyboardInterrupt:
-        print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)
-        sys.exit(ExitCode.INTERRUPTED)
-
-
-def expected(error: Exception) -> NianbaoError | None:
-    """The error as one of the family; None for a defect of the program.
-
-    A library may meet the machine's limits before we do, and say something else: whose own
-    database found the disk full speaks of a time that ran out. So the data home is looked at.
-    """
-    if isinstance(error, NianbaoError):
-        return error
-    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
-        from warehouse.lake_errors import unwritable
-
-        return unwritable(error.filename or "数据目录", error)
-    from tasks.settings import Settings, check_home
-
-    try:
-        check_home(Settings())
-    except NianbaoError as found:
-        return found
-    return None
 
 
 def open_lake() -> tuple[Any, Any]:

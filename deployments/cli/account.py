@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deployments.cli.figures import EditionOption, JsonOption, Year
+from deployments.cli.figures import EditionOption, FormOption, JsonOption, Year
 from tasks.wording.typeset import typeset
 from warehouse.errors import EntryError, ExitCode
+from warehouse.form_file import ANNUAL_REPORT
 
 if TYPE_CHECKING:
     from tasks.editions.account import Line
@@ -37,6 +38,7 @@ def account(
     ] = 20,
     as_json: JsonOption = False,
     edition: EditionOption = None,
+    form: FormOption = ANNUAL_REPORT,
 ) -> None:
     """记录的去向:来源有多少,取到、落地、入库多少,计入本年多少,不计入的为什么。
 
@@ -44,17 +46,20 @@ def account(
     """
     from deployments.cli import open_lake
     from tasks.editions.account_view import account_of, records_of
+    from warehouse.period import Period
 
     settings, lake = open_lake()
+    period = Period.of_year(year)
     if state:
         records = records_of(
             lake,
             settings.city,
-            year,
+            period,
             [_known_state(state)],
             source=source,
             resource=resource,
             edition_id=edition,
+            form=form,
             limit=page_size,
             offset=(page - 1) * page_size,
         )
@@ -62,7 +67,7 @@ def account(
         return
     lines = [
         line
-        for line in account_of(lake, settings.city, year, edition)
+        for line in account_of(lake, settings.city, period, edition, form=form)
         if source in (None, line.source) and resource in (None, line.resource)
     ]
     if not lines and (source or resource):

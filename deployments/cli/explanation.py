@@ -45,12 +45,12 @@ def readable(e: Explanation, page: int, page_size: int) -> RenderableType:
     if e.rule:
         head.add_row("规则", typeset(e.rule))
     for role, part in e.parts:
-        text = typeset(f"{part.report_year} 年{part.label}:{shown(part)}")
+        text = typeset(f"{part.period.label}{part.label}:{shown(part)}")
         head.add_row(ROLES[role], f"{text} [dim]{part.cell}[/dim]")
     pinned = f"版次 {e.edition_id}" if e.edition_id else "预览"
     head.add_row("快照", typeset(f"{e.snapshot}({pinned})"))
     blocks: list[RenderableType] = [
-        Panel(head, title=f"{e.report_year} 年 {e.cell}", title_align="left")
+        Panel(head, title=f"{e.period.label} {e.cell}", title_align="left")
     ]
     if e.records:
         blocks.append(_records(e))

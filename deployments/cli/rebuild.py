@@ -60,7 +60,7 @@ def readable(done: Rebuilt) -> Iterator[str]:
 
     e = done.edition
     yield (
-        f"版次 {e.id}({status_label(e)}),{e.root.name} {e.report_year} 年,"
+        f"版次 {e.id}({status_label(e)}),{e.root.name} {e.report_name},"
         f"第 {e.snapshot} 号快照,编制软件 {e.software}"
     )
     for proof in done.proofs:

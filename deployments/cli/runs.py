@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.figures import Year
+from deployments.cli.figures import FormOption, Year
 from tasks.wording.typeset import typeset
 from warehouse.errors import EntryError, ExitCode
+from warehouse.form_file import ANNUAL_REPORT
 
 
 class UsageError(EntryError):
@@ -52,15 +53,22 @@ def _tell_if_not_served() -> None:
 
 
 def _quiet_prefect() -> None:
-    """See that a run can be kept at all, and keep Prefect's own log lines off the terminal: the command says itself what happened.
+    """Keep Prefect's own log lines off the terminal: the command says itself what happened.
     They stay in the run's log in the UI. Set PREFECT_LOGGING_LEVEL to see them."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+
+
+def _ready_to_run() -> None:
+    """See that a run can be kept at all: a home with room, and a server of Prefect's."""
+    from deployments.child_server import for_a_run
     from tasks.settings import Settings, check_home, quiet_environment
 
     settings = Settings()
     check_home(settings)
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
+    _quiet_prefect()
     quiet_environment(settings)
+    for_a_run(settings)
 
 
 def _tell_refusal(state: Any) -> None:
@@ -79,9 +87,9 @@ def nightly(
 
     可随时重跑:中断后再次运行会接着做,不会重复。
     """
-    _quiet_prefect()
     if not demo:
         _tell_if_not_served()
+    _ready_to_run()
     with _demo_city(demo):
         from flows.nightly import nightly as flow
 
@@ -133,9 +141,9 @@ def backfill(
     如 nianbao backfill hotline calls --from 2020-05-01 --to 2020-05-31。重复补取不会重复计数;
     不填日期为最近 30 天。
     """
-    _quiet_prefect()
     if not demo:
         _tell_if_not_served()
+    _ready_to_run()
     with _demo_city(demo):
         from flows.backfill import backfill as flow
         from tasks.city.names import resource_choices, source_choices
@@ -171,6 +179,7 @@ def _offered(given: str, offered: Mapping[str, str], what: str) -> str:
 
 def year_end(
     year: Year,
+    form: FormOption = ANNUAL_REPORT,
     pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
     as_of: Annotated[
         str, typer.Option("--as-of", help="数据截至(北京时间),如 2021-01-20 18:00;默认现在")
@@ -180,15 +189,16 @@ def year_end(
     demo: DemoOption = False,
 ) -> None:
     """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
-    _quiet_prefect()
     from deployments.cli import open_lake
 
     if pull and not demo:
         _tell_if_not_served()
+    _ready_to_run()
     with _demo_city(demo):
         from flows.year_end import year_end as flow
 
         state: Any = flow(
+            form=form,
             year=year,
             pull_first=pull,
             as_of=as_of,
@@ -201,9 +211,12 @@ def year_end(
         state.result()
         return
     from tasks.editions.store import newest_edition
+    from warehouse.form import form_of
+    from warehouse.period import Period
 
     settings, lake = open_lake()
-    edition = newest_edition(lake, year, with_figures=False)
+    report = form_of(form, settings.city)
+    edition = newest_edition(lake, report, Period.of_year(year), with_figures=False)
     from rich.console import Console
 
     from deployments.cli.built import summary
@@ -234,8 +247,8 @@ def publish(
     ] = "",
 ) -> None:
     """发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。"""
-    _quiet_prefect()
     given = [_answer(text) for text in answers or []]
+    _ready_to_run()
     code = code or _asked_code(approver.strip())
     from flows.publish import Answer
     from flows.publish import publish as flow

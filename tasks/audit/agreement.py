@@ -14,7 +14,7 @@ from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.result import AuditCheck, Basis, Suggestion
 from tasks.audit.suggestions import slip
 from tasks.audit.tables import APPLICANTS
-from warehouse.layout import layout_names, load_layout
+from warehouse.form import layout_names, load_layout
 
 _GROUPS = ("denied", "unavailable", "unprocessed", "other")
 _ENDINGS = {

@@ -13,7 +13,7 @@ from typing import Any
 from expectations.balance import number
 from tasks.audit.result import AuditCheck, AuditReport, Basis
 from tasks.render.data_files import definitions_json
-from warehouse.layout import layout_names, load_layout
+from warehouse.form import layout_names, load_layout
 
 CODE = "EDITION"
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from tasks.audit.document import plain
 from warehouse.disk import yaml_of
-from warehouse.layout import layout_names, load_layout
+from warehouse.form import layout_names, load_layout
 
 # All on `plain` text, where brackets and digits are half-width.
 _NUMBERING = re.compile(

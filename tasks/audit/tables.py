@@ -16,7 +16,8 @@ from functools import cache
 from tasks.audit.document import Block, Document, Place, RowCell
 from tasks.audit.labels import Label, match, squeeze, wording, written
 from tasks.audit.text_tables import text_rows
-from warehouse.layout import Layout, layout_names, load_layout
+from warehouse.form import layout_names, load_layout
+from warehouse.layout import Layout
 
 TABLES = ("t2", "t3", "t4")
 TABLE_NAMES = {"t2": "表二", "t3": "表三", "t4": "表四"}

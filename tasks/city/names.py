@@ -16,6 +16,8 @@ import yaml
 from tasks.city.register import CityFileError, read_organs
 from tasks.wording.typeset import typeset
 from warehouse.disk import UnreadableFile, text_of, yaml_of
+from warehouse.errors import ConfigurationError
+from warehouse.form import forms
 
 
 def organ_choices(city: Path) -> dict[str, str]:
@@ -32,6 +34,15 @@ def organ_choices(city: Path) -> dict[str, str]:
     return {
         typeset(f"{name}({id_})" if name in shared else name): id_ for id_, name in names.items()
     }
+
+
+def form_choices(city: Path) -> dict[str, str]:
+    """Reports as shown in forms (their titles) → the key of the form, the annual report first."""
+    try:
+        return {typeset(form.title): key for key, form in forms(city).items()}
+    except ConfigurationError:
+        # The run that needs a form names what is wrong with its file.
+        return {typeset(form.title): key for key, form in forms().items()}
 
 
 def source_choices(city: Path) -> dict[str, str]:

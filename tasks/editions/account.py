@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from warehouse.layout import Layout
+from warehouse.period import Period
 from warehouse.reading import Reading, table_as_corrected
 from warehouse.sql import quoted
 from warehouse.tables import Table, all_tables
@@ -170,13 +171,16 @@ class Line:
         }
 
 
-def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...]:
-    """The account of a report year at a reading's snapshot: a line for each list of each source
-    that ever landed, was loaded or rejected anything, in their order."""
+def read_account(
+    reading: Reading, layout: Layout, period: Period, tables: Sequence[Table] | None = None
+) -> tuple[Line, ...]:
+    """The account of a period at a reading's snapshot: a line for each list of each source that
+    ever landed, was loaded or rejected anything, in their order; `tables` limits to theirs."""
     lines: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(dict)
     _copy_decisions(reading)
-    for table in pulled_tables():
-        for key, numbers in _standing(reading, layout, table, year).items():
+    wanted = pulled_tables() if tables is None else tables
+    for table in wanted:
+        for key, numbers in _standing(reading, layout, table, period).items():
             lines[key].update(numbers)
     for key, way_in_ in _way_in(reading).items():
         lines[key]["way_in"] = way_in_
@@ -190,7 +194,8 @@ def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...
             )
     for key, counts in _served(reading).items():
         lines[key].update(counts)
-    return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()))
+    names = {table.name for table in wanted}
+    return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()) if key[2] in names)
 
 
 def _copy_decisions(reading: Reading) -> None:
@@ -239,8 +244,8 @@ def dated_by(table: Table) -> str | None:
     return next(dates, None)
 
 
-def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> str | None:
-    """Every record of a core table with its list and its state in the account of a year, as SQL:
+def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str | None:
+    """Every record of a core table with its list and its state in the account of a period, as SQL:
     source_system, resource, record_id, state. None where the snapshot lacks the table.
 
     Each record has one state. What a cell counts is counted, even if it was withdrawn after the
@@ -259,9 +264,10 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
             [table.full_name],
         ).fetchall()
     ]
-    counted = _counted_sql(reading, layout, table, year)
+    counted = _counted_sql(reading, layout, table, period)
     dated = (
-        f"WHEN t.{on} IS NULL THEN 'undated' WHEN year(t.{on}) <> {year} THEN 'another_year' "
+        f"WHEN t.{on} IS NULL THEN 'undated' WHEN CAST(t.{on} AS DATE) NOT BETWEEN "
+        f"DATE '{period.first}' AND DATE '{period.last}' THEN 'another_year' "
         if on
         else ""
     )
@@ -286,7 +292,7 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
     ) AS dropped ON dropped.source_system = t.source_system AND dropped.record_id = t.record_id"""
 
 
-def _counted_sql(reading: Reading, layout: Layout, table: Table, year: int) -> str:
+def _counted_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str:
     """The records of a table that some cell of the form counts, as SQL; empty for a table that
     no cell looks at."""
     conditions: dict[str, dict[str, None]] = defaultdict(dict)
@@ -294,16 +300,16 @@ def _counted_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
         if cell.measure and reading.measures[cell.measure].table == table.full_name:
             conditions[cell.measure][cell.where] = None
     return " UNION ".join(
-        f"SELECT source_system, record_id FROM {reading.measure(measure, year)} "
+        f"SELECT source_system, record_id FROM {reading.measure(measure, period)} "
         f"WHERE {' OR '.join(f'({condition})' for condition in wanted)}"
         for measure, wanted in conditions.items()
     )
 
 
 def _standing(
-    reading: Reading, layout: Layout, table: Table, year: int
+    reading: Reading, layout: Layout, table: Table, period: Period
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
-    sql = standing_sql(reading, layout, table, year)
+    sql = standing_sql(reading, layout, table, period)
     if sql is None:
         return {}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -443,7 +449,7 @@ class AccountRecord:
 def account_records(
     reading: Reading,
     layout: Layout,
-    year: int,
+    period: Period,
     states: Sequence[str],
     *,
     source: str | None = None,
@@ -451,13 +457,13 @@ def account_records(
     limit: int = 20,
     offset: int = 0,
 ) -> list[AccountRecord]:
-    """The records of which one of `states` is true in a year's account, a page of them."""
+    """The records of which one of `states` is true in a period's account, a page of them."""
     _copy_decisions(reading)
     selects = [
         f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state, "
         f"'' AS detail FROM ({sql})"
         for t in pulled_tables()
-        if (sql := standing_sql(reading, layout, t, year)) is not None
+        if (sql := standing_sql(reading, layout, t, period)) is not None
     ]
     selects.append(
         "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), "

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, time, timedelta
 
 from expectations.balance import CheckResult
-from tasks.editions.account import Equation, Line, dated_by, pulled_tables
+from tasks.editions.account import Equation, Line, dated_by
 from tasks.editions.edition import RecordReference
+from warehouse.period import Period
 from warehouse.reading import Reading
+from warehouse.tables import Table
 
 LAG = timedelta(days=2)
 """How long after the year a pull must begin to have seen its late entries, where the source's
@@ -28,17 +30,23 @@ _YEAR = re.compile(r"(?<!\d)(19\d\d|2[01]\d\d)(?=\D|[01]\d)")
 
 
 def account_checks(
-    reading: Reading, account: Iterable[Line], year: int, data_as_of: datetime
+    reading: Reading,
+    account: Iterable[Line],
+    period: Period,
+    data_as_of: datetime,
+    tables: Sequence[Table],
 ) -> Iterator[Checked]:
     """Each check of the account with the records behind it: A1–A4 the equations of each list,
-    A5 conflicts, A6 open rejects, Y1–Y3 whether the year is complete."""
+    A5 conflicts, A6 open rejects, Y1–Y3 whether the period is complete. `tables` are those that
+    the form looks at."""
     for line in account:
         yield from _equations(line)
     yield _conflicts(reading)
-    yield _rejects(reading, year)
-    yield _is_over(year, data_as_of)
-    yield from _pulled_after(reading, year)
-    yield from _months(reading, year)
+    yield _rejects(reading, period)
+    yield _is_over(period, data_as_of)
+    names = [table.full_name for table in tables]
+    yield from _pulled_after(reading, period, names)
+    yield from _months(reading, period.year, tables)
 
 
 def _equations(line: Line) -> Iterator[Checked]:
@@ -67,9 +75,9 @@ def _conflicts(reading: Reading) -> Checked:
     return _told("A5", "A5", not records, told), records
 
 
-def _rejects(reading: Reading, year: int) -> Checked:
+def _rejects(reading: Reading, period: Period) -> Checked:
     """Open rejects that one of their dates, or the lack of any, can bring into the year."""
-    records = _open_rejects(reading, "reason <> 'conflicting_key'", year)
+    records = _open_rejects(reading, "reason <> 'conflicting_key'", period.year)
     told = (
         f"{len(records)} 条退回的记录可能属于本年度" if records else "没有可能属于本年度的退回记录"
     )
@@ -102,23 +110,24 @@ def touches(payload: str, year: int) -> bool:
     return not years or year in years
 
 
-def _is_over(year: int, data_as_of: datetime) -> Checked:
-    is_over = data_as_of.date() > date(year, 12, 31)
-    told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{year} 年度" + (
-        "已结束" if is_over else "尚未结束"
-    )
+def _is_over(period: Period, data_as_of: datetime) -> Checked:
+    is_over = data_as_of.date() > period.last
+    told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{period.label}"
+    told += "已结束" if is_over else "尚未结束"
     return _told("Y1", "Y1", is_over, told), ()
 
 
-def _pulled_after(reading: Reading, year: int) -> Iterator[Checked]:
+def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> Iterator[Checked]:
     """Whether each resource was pulled after the year and its lag."""
     lag = "max(lag_hours)" if _has_lag(reading) else "NULL"
     for source, resource, pulled_at, hours in reading.connection.execute(
         f"SELECT source_system, resource, max(started_at), {lag} FROM lake.ops.load "
-        "WHERE load_status IN ('loaded', 'unchanged') GROUP BY ALL ORDER BY ALL"
+        "WHERE load_status IN ('loaded', 'unchanged') "
+        "AND list_contains($1, 'core.' || replace(table_name, 'core.', '')) GROUP BY ALL ORDER BY ALL",
+        [list(tables)],
     ).fetchall():
         wait = LAG if hours is None else timedelta(hours=float(hours))
-        needed = datetime(year + 1, 1, 1) + wait
+        needed = datetime.combine(period.last, time.min) + timedelta(days=1) + wait
         is_late = pulled_at >= needed
         yield (
             _told(
@@ -137,9 +146,9 @@ def _has_lag(reading: Reading) -> bool:
     return any(row[0] == "lag_hours" for row in described)
 
 
-def _months(reading: Reading, year: int) -> Iterator[Checked]:
+def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Checked]:
     """Months in which last year had records as usual, and this year has none, by list."""
-    for table in pulled_tables():
+    for table in tables:
         on = dated_by(table)
         if on is None or table.full_name not in reading.loaded_tables:
             continue

@@ -9,18 +9,21 @@ from pathlib import Path
 from tasks.editions.account import AccountRecord, Line, account_records, read_account
 from tasks.editions.definitions import Definitions
 from tasks.editions.store import load_edition
+from warehouse.form import form_of
+from warehouse.form_file import ANNUAL_REPORT
 from warehouse.lake import Lake
 from warehouse.layout import Layout
+from warehouse.period import Period
 from warehouse.reading import Reading, reading
 
 
 @contextmanager
 def _opened(
-    lake: Lake, city: Path, year: int, edition_id: str | None
+    lake: Lake, city: Path, period: Period, edition_id: str | None, form: str
 ) -> Iterator[tuple[Reading, Layout]]:
     """A reading and the layout to count by: those of an edition, or of now."""
     snapshot = None
-    definitions = Definitions.now(city, year)
+    definitions = Definitions.now(form_of(form, city), city, period)
     if edition_id:
         edition = load_edition(lake, edition_id, with_figures=False)
         definitions = edition.definitions or definitions
@@ -30,34 +33,40 @@ def _opened(
 
 
 def account_of(
-    lake: Lake, city: Path, year: int, edition_id: str | None = None
+    lake: Lake,
+    city: Path,
+    period: Period,
+    edition_id: str | None = None,
+    *,
+    form: str = ANNUAL_REPORT,
 ) -> tuple[Line, ...]:
-    """The account of a report year now, or at the snapshot of an edition.
+    """The account of a period now, or at the snapshot of an edition.
 
     Raises NoEdition, NoLake, LayoutError.
     """
-    with _opened(lake, city, year, edition_id) as (opened, layout):
-        return read_account(opened, layout, year)
+    with _opened(lake, city, period, edition_id, form) as (opened, layout):
+        return read_account(opened, layout, period)
 
 
 def records_of(
     lake: Lake,
     city: Path,
-    year: int,
+    period: Period,
     states: Sequence[str],
     *,
     source: str | None = None,
     resource: str | None = None,
     edition_id: str | None = None,
+    form: str = ANNUAL_REPORT,
     limit: int = 20,
     offset: int = 0,
 ) -> list[AccountRecord]:
     """The records behind some states of the account, a page of them; see `account_records`."""
-    with _opened(lake, city, year, edition_id) as (opened, layout):
+    with _opened(lake, city, period, edition_id, form) as (opened, layout):
         return account_records(
             opened,
             layout,
-            year,
+            period,
             states,
             source=source,
             resource=resource,

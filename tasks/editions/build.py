@@ -1,17 +1,18 @@
-"""Build an edition of a report year: pin a snapshot, tabulate, reconcile, keep."""
+"""Build an edition: pin a snapshot, tabulate, reconcile, keep."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from expectations.rules import Rule, Rulebook
+from expectations.rules import Rule
 from expectations.runner import run_rules
-from tasks.editions.account import Line, dated_by, read_account
+from tasks.editions.account import Line, dated_by, pulled_tables, read_account
 from tasks.editions.account_checks import account_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
@@ -20,8 +21,10 @@ from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep, published_figures
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.disk import yaml_of
+from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake
 from warehouse.layout import Layout
+from warehouse.period import Period
 from warehouse.reading import Reading, reading
 from warehouse.tables import all_tables
 
@@ -43,21 +46,22 @@ class Built:
 def build_edition(
     lake: Lake,
     city: Path,
-    year: int,
+    period: Period,
     *,
     now: datetime,
+    form: str = ANNUAL_REPORT,
     snapshot: int | None = None,
     reason: str = "",
     built_by: str = "",
     progress: Progress = lambda step: None,
 ) -> Built:
-    """Build the pending edition of a report year from one snapshot of the lake.
+    """Build the pending edition of a form for a period from one snapshot of the lake.
 
     `city` is the city's folder; `snapshot` is the newest unless one is named; `reason` says
-    why a year that was built before is built again. Raises LayoutError, TabulationError,
-    LakeError.
+    why a report that was built before is built again. Raises NoForm, LayoutError,
+    TabulationError, LakeError.
     """
-    edition = preview(lake, city, year, now=now, snapshot=snapshot, progress=progress)
+    edition = preview(lake, city, period, now=now, form=form, snapshot=snapshot, progress=progress)
     progress("写入版次")
     return Built(*keep(lake, replace(edition, reason=reason), built_by=built_by))
 
@@ -65,44 +69,46 @@ def build_edition(
 def preview(
     lake: Lake,
     city: Path,
-    year: int,
+    period: Period,
     *,
     now: datetime,
+    form: str = ANNUAL_REPORT,
     snapshot: int | None = None,
     progress: Progress = lambda step: None,
 ) -> Edition:
     """An edition that is not kept, by what is in force now; see `build_edition`."""
-    definitions = Definitions.now(city, year)
-    return compute(lake, definitions, year, now=now, snapshot=snapshot, progress=progress)
+    definitions = Definitions.now(form_of(form, city), city, period)
+    return compute(lake, definitions, period, now=now, snapshot=snapshot, progress=progress)
 
 
 def compute(
     lake: Lake,
     definitions: Definitions,
-    year: int,
+    period: Period,
     *,
     now: datetime,
     snapshot: int | None = None,
     progress: Progress = lambda step: None,
 ) -> Edition:
-    """The edition of a report year by these definitions, from one snapshot of the lake: the
-    same from the same two, whenever and wherever it is computed. It is not kept."""
-    layout = definitions.parsed_layout
+    """The edition of a period by these definitions, from one snapshot of the lake: the same
+    from the same two, whenever and wherever it is computed. It is not kept."""
+    form, layout = definitions.parsed_form, definitions.parsed_layout
     measures = definitions.parsed_measures
     with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
         data_as_of = opened.data_as_of or now
         progress("编制上年数")
-        before = tabulate(opened, layout, year - 1)
+        before = tabulate(opened, layout, period.year_before)
         progress("编制各机关数字")
-        tabulation = tabulate(opened, layout, year, before)
+        tabulation = tabulate(opened, layout, period, before)
         root = tabulation.tree.root
         progress("核对勾稽关系")
-        signed_for = published_figures(opened.connection, year - 1, root.id)
+        signed_for = published_figures(opened.connection, form.key, period.year_before, root.id)
         findings = list(
             reconcile(
                 opened,
                 tabulation,
                 before,
+                form=form,
                 rules=definitions.rules,
                 published=definitions.published,
                 published_last_year=signed_for,
@@ -111,20 +117,23 @@ def compute(
         account: tuple[Line, ...] = ()
         if ACCOUNT in definitions.rules.yearly:
             progress("清点记录去向")
-            account = read_account(opened, layout, year)
+            tables = [table for table in pulled_tables() if form.has_rules_of(table.full_name)]
+            account = read_account(opened, layout, period, tables)
             findings += [
                 finding(definitions.rules, result, root, records)
-                for result, records in account_checks(opened, account, year, data_as_of)
+                for result, records in account_checks(opened, account, period, data_as_of, tables)
             ]
         progress("核对各类记录")
-        findings += rule_findings(opened, definitions.rules, tabulation, data_as_of.date())
+        rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
+        findings += rule_findings(opened, rules, tabulation, data_as_of.date())
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))
         snapshot = opened.snapshot
     return Edition(
         id="",
         number=0,
         status="preview",
-        report_year=year,
+        form=form,
+        period=period,
         layout=layout,
         snapshot=snapshot,
         data_as_of=data_as_of,
@@ -145,9 +154,9 @@ def compute(
 
 
 def rule_findings(
-    opened: Reading, book: Rulebook, tabulation: Tabulation, as_of: date
+    opened: Reading, rules: Sequence[Rule], tabulation: Tabulation, as_of: date
 ) -> Iterator[Finding]:
-    """The rules of the core tables that fail on records of the report year, one finding a rule.
+    """The rules of the core tables that fail on records of the period, one finding a rule.
 
     Block and warn rules see the records as figures do, corrected and without the quarantined;
     quarantine rules see what lies in the lake, so that what was set aside is named.
@@ -158,17 +167,17 @@ def rule_findings(
         as_stored = as_seen
     names = {organ.id: organ.name for organ in tabulation.tree.organs}
     for is_quarantine, relations in ((False, as_seen), (True, as_stored)):
-        rules = [r for r in book.core if (r.severity == "quarantine") == is_quarantine]
-        by_code = {rule.code: rule for rule in rules}
+        of_kind = [r for r in rules if (r.severity == "quarantine") == is_quarantine]
+        by_code = {rule.code: rule for rule in of_kind}
         for result in run_rules(
-            opened.connection, rules, as_of=as_of, relations=relations, first=0
+            opened.connection, of_kind, as_of=as_of, relations=relations, first=0
         ):
             count, records = 0, tuple[RecordReference, ...]()
             status = result.status
             message = f"{result.title}:{result.message}"
             if status == "fail":
                 count, records = _bad_rows_of_year(
-                    opened, by_code[result.code], as_of, tabulation.year, relations, names
+                    opened, by_code[result.code], as_of, tabulation.period, relations, names
                 )
                 status = "fail" if count else "pass"
             elif status == "not_run":
@@ -191,18 +200,19 @@ def _bad_rows_of_year(
     opened: Reading,
     rule: Rule,
     as_of: date,
-    year: int,
+    period: Period,
     relations: dict[str, str],
     names: dict[str, str],
 ) -> tuple[int, tuple[RecordReference, ...]]:
-    """Bad rows that belong to the report year, and those that belong to no year. What is set
-    aside belongs to every year that one of its dates, or the lack of it, can touch."""
+    """Bad rows of the period, and those that belong to no day. What is set aside belongs to every
+    period that one of its dates, or the lack of it, can touch."""
     rows = opened.connection.execute(
         "SELECT source_system, record_id, organ_id, record_on, detail, count(*) OVER () "
         f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
-        f"WHERE record_on IS NULL OR year(record_on) = ? OR {_touches(rule, as_of, year)} "
+        f"WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
+        f"OR {_touches(rule, as_of, period)} "
         "ORDER BY record_on, source_system, record_id, detail LIMIT ?",
-        [year, RECORDS_KEPT],
+        [period.first, period.last, RECORDS_KEPT],
     ).fetchall()
     records = tuple(
         RecordReference(rule.table, source, record_id, organ, names.get(organ), on, detail or "")
@@ -211,16 +221,17 @@ def _bad_rows_of_year(
     return (rows[0][5] if rows else 0), records
 
 
-def _touches(rule: Rule, as_of: date, year: int) -> str:
-    """Condition: that a record which is set aside may count in the year by some date of its."""
+def _touches(rule: Rule, as_of: date, period: Period) -> str:
+    """Condition: that a record which is set aside may count in the period by some date of its."""
     table = {t.full_name: t for t in all_tables()}[rule.table]
     main = dated_by(table)
     if rule.severity != "quarantine" or main is None:
         return "FALSE"
     dates = [c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP")]
-    touched = [f"year({name}) = {year}" for name in dates]
+    first, last = f"DATE '{period.first}'", f"DATE '{period.last}'"
+    touched = [f"CAST({name} AS DATE) BETWEEN {first} AND {last}" for name in dates]
     # A date that is set aside may in truth be any from the record's own on.
-    touched.append(f"({rule.sets_aside_sql(as_of)} IS NOT NULL AND {main} <= DATE '{year}-12-31')")
+    touched.append(f"({rule.sets_aside_sql(as_of)} IS NOT NULL AND {main} <= {last})")
     return (
         f"EXISTS (SELECT 1 FROM lake.{rule.table} AS t WHERE t.source_system = bad.source_system "
         f"AND t.record_id = bad.record_id AND ({main} IS NULL OR {' OR '.join(touched)}))"
@@ -230,19 +241,14 @@ def _touches(rule: Rule, as_of: date, year: int) -> str:
 def read_series(
     opened: Reading, charts: str, layout: Layout, tabulation: Tabulation
 ) -> Iterator[Series]:
-    """The year in charts as `charts` declares them; a table never loaded has none."""
-    outcomes = {
-        cell.row: cell.label
-        for cell in layout.printed("t3")
-        if cell.column == "total" and "outcome =" in cell.where
-    }
+    """The period in charts as `charts` declares them; a table never loaded has none."""
     names = {organ.id: organ.name for organ in tabulation.tree.organs}
-    for declared in yaml_of(charts):
+    period = tabulation.period
+    for declared in yaml_of(charts) or []:
         if opened.measures[declared["measure"]].table not in opened.loaded_tables:
             continue
-        this, last = (
-            _counted(opened, declared, year) for year in (tabulation.year, tabulation.year - 1)
-        )
+        this = _counted(opened, declared, period)
+        last = _counted(opened, declared, period.year_before)
         has_last = any(last.values())
         by = declared["by"]
         if by == "month":
@@ -251,7 +257,7 @@ def read_series(
             ranked = sorted((k for k in this if k in names), key=lambda k: (-this[k], k))
             labels = [(key, names[key]) for key in ranked[:20]]
         else:
-            labels = list(outcomes.items())
+            labels = _lines_by(by, declared, layout)
         points = tuple(
             (label, this.get(key, 0), last.get(key, 0) if has_last else None)
             for key, label in labels
@@ -259,15 +265,27 @@ def read_series(
         yield Series(declared["key"], declared["title"], declared["unit"], points)
 
 
-def _counted(opened: Reading, declared: dict[str, Any], year: int) -> dict[Any, int]:
-    source = opened.measure(declared["measure"], year)
-    expression = {
-        "month": f"month({declared.get('dated_by', 'record_on')})",
-        "organ": "organ_id",
-        "outcome": "outcome",
-    }[declared["by"]]
+def _lines_by(column: str, declared: dict[str, Any], layout: Layout) -> list[tuple[Any, str]]:
+    """The values of a column that a printed line of the form counts, with the line's label: the
+    lines of the chart's measure whose one further condition is that value."""
+    wanted = re.compile(rf"{re.escape(column)} = '([^']*)'")
+    found: dict[Any, str] = {}
+    for cell in layout.cells.values():
+        others = [c for c in cell.conditions if c != declared["where"]]
+        if cell.measure == declared["measure"] and not cell.derived and len(others) == 1:
+            value = wanted.fullmatch(others[0])
+            if value and declared["where"] in cell.conditions:
+                found.setdefault(value[1], cell.label)
+    return list(found.items())
+
+
+def _counted(opened: Reading, declared: dict[str, Any], period: Period) -> dict[Any, int]:
+    source = opened.measure(declared["measure"], period)
+    by = declared["by"]
+    expression = {"month": f"month({declared.get('dated_by', 'record_on')})", "organ": "organ_id"}
     return dict(
         opened.connection.execute(
-            f"SELECT {expression}, count(*) FROM {source} WHERE {declared['where']} GROUP BY 1"
+            f"SELECT {expression.get(by, by)}, count(*) FROM {source} "
+            f"WHERE {declared['where']} GROUP BY 1"
         ).fetchall()
     )

@@ -18,10 +18,11 @@ from typing import Any
 from expectations.rules import Rulebook, rulebook
 from tasks.city.published import published_text
 from warehouse.disk import text_of, yaml_of
-from warehouse.layout import Layout, layout_of_year, layout_texts, parse_layout
+from warehouse.form import Form, form_of, parse_form
+from warehouse.layout import Layout, LayoutError, parse_layout
+from warehouse.period import Period
 from warehouse.reading import Measure, measure_texts, parse_measures
 
-CHARTS = Path(__file__).parents[2] / "warehouse" / "series.yaml"
 LABELS = {
     "layout": "报表格式",
     "overview": "总体情况数字的口径",
@@ -30,17 +31,19 @@ LABELS = {
     "rules": "核对规则",
     "charts": "图表",
     "is_synthetic": "数据性质",
+    "form": "报表样式",
 }
 
 
 @dataclass(frozen=True)
 class Definitions:
     """The texts themselves: `layout` and `overview` declare the cells, `measures` the records
-    they count, `published` the figures to compare with, `charts` the series; `rules` are
-    complete with their SQL.
+    they count, `published` the figures to compare with, `charts` the series, `form` what is
+    printed and compared; `rules` are complete with their SQL.
 
-    `not_kept` names the parts that an edition of an earlier version did not keep, and that
-    were taken from this version instead.
+    An edition from before forms were folders keeps no form: it is the annual report's, and its
+    layout is read as it was read then. `not_kept` names the parts that an edition of an earlier
+    version did not keep, and that were taken from this version instead.
     """
 
     layout: str
@@ -50,27 +53,46 @@ class Definitions:
     rules: Rulebook
     charts: str
     is_synthetic: bool
+    form: str | None = None
     not_kept: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
-    def now(cls, city: Path, year: int) -> Definitions:
-        """What is in force for a report year: this version's, and the files in the city's folder.
+    def now(cls, form: Form, city: Path, period: Period) -> Definitions:
+        """What is in force for a report: this version's, and the files in the city's folder.
 
-        Raises LayoutError, CityFileError and RuleError, naming the file that cannot be used.
+        Raises LayoutError, FormError, MeasureError, CityFileError and RuleError, naming the file
+        that cannot be used.
         """
-        overview = city / "overview.yaml"
-        layout, local = layout_texts(
-            layout_of_year(year).name, overview if overview.exists() else None
-        )
-        return cls(
+        layout, local = form.texts_of(period, city)
+        found = cls(
             layout=layout,
             overview=local,
-            published=published_text(city / "published" / f"{year}.yaml"),
-            measures=measure_texts(),
-            rules=rulebook(),
-            charts=CHARTS.read_text(encoding="utf-8"),
+            published=published_text(city / "published" / f"{form.reference(period)}.yaml"),
+            measures=measure_texts(city),
+            rules=rulebook().with_checks(form.checks),
+            charts=form.charts,
             is_synthetic=is_synthetic_city(city),
+            form=form.text,
         )
+        found.check(form.place)
+        return found
+
+    def check(self, place: str) -> None:
+        """Raises LayoutError where a layout names a measure or a check that does not exist."""
+        layout = self.parsed_layout
+        for cell in layout.cells.values():
+            if cell.measure and cell.measure not in self.measures:
+                raise LayoutError(
+                    f"{place}: 格式 {layout.name} 的 {cell.key}: 没有取数口径 {cell.measure}。"
+                    f"现有:{'、'.join(self.measures)}"
+                )
+        for equation in layout.equations:
+            if equation.code not in self.rules.yearly:
+                raise LayoutError(
+                    f"{place}: 格式 {layout.name} 的 {equation.table}.balance: 没有核对项 "
+                    f"{equation.code}。请用现有代码({'、'.join(self.rules.yearly)}),"
+                    "或在 checks 中写明它的名称、级别与办法"
+                )
 
     @classmethod
     def from_data(cls, kept: Mapping[str, Any]) -> Definitions:
@@ -80,7 +102,7 @@ class Definitions:
             "published": None,
             "measures": measure_texts(),
             "rules": rulebook(),
-            "charts": CHARTS.read_text(encoding="utf-8"),
+            "charts": form_of().charts,
         }
         found = {name: kept[name] for name in LABELS if name in kept}
         if "rules" in found:
@@ -91,6 +113,8 @@ class Definitions:
     def as_data(self) -> dict[str, Any]:
         """As JSON values; `from_data` reads them back."""
         data = {name: getattr(self, name) for name in LABELS}
+        if self.form is None:
+            del data["form"]
         return {**data, "measures": dict(self.measures), "rules": self.rules.as_data()}
 
     @cached_property
@@ -107,10 +131,17 @@ class Definitions:
             if f.compare and getattr(self, f.name) != getattr(other, f.name)
         ]
 
+    @cached_property
+    def parsed_form(self) -> Form:
+        """The form, as this version reads it; the annual report where none is kept."""
+        return form_of() if self.form is None else parse_form(self.form)
+
     @property
     def parsed_layout(self) -> Layout:
         """The layout with the city's own figures and rows."""
-        return parse_layout(self.layout, self.overview, "layout", "overview.yaml")
+        return parse_layout(
+            self.layout, self.overview, "layout", "overview.yaml", is_early=self.form is None
+        )
 
     @cached_property
     def parsed_measures(self) -> Mapping[str, Measure]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from expectations.result import CheckResult, GradedResult
 from expectations.rules import Rulebook, rulebook
 from tasks.editions.account import TRIAL, Line
+from warehouse.form import Form
 from warehouse.layout import Layout
+from warehouse.period import Period
 
 if TYPE_CHECKING:
     from tasks.editions.definitions import Definitions
@@ -98,7 +100,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Edition:
-    """A build of a report year.
+    """A build of a form for a period.
 
     `cells` holds every organ's figures by (organ id, scope), then cell key; `last_year` the
     root's rolled-up figures of the year before, empty when there is none. `definitions` are
@@ -108,7 +110,8 @@ class Edition:
     id: str
     number: int
     status: str
-    report_year: int
+    form: Form
+    period: Period
     layout: Layout
     snapshot: int
     data_as_of: datetime
@@ -126,6 +129,20 @@ class Edition:
     reason: str = ""
     software: str = ""
     definitions: Definitions | None = None
+
+    @property
+    def report_year(self) -> int:
+        return self.period.year
+
+    @property
+    def reference(self) -> str:
+        """The report that this is an edition of, as ids and keys begin: 2020."""
+        return self.form.reference(self.period)
+
+    @property
+    def report_name(self) -> str:
+        """The report in a message: 2020 年年度报告."""
+        return self.form.named(self.period)
 
     @property
     def rules(self) -> Rulebook:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tasks.editions.definitions import Definitions
 from tasks.editions.edition import CellValue, Scope
 from tasks.editions.figures import definition
 from tasks.editions.store import NoEdition, load_edition, newest_edition
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.errors import EntryError
+from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake
-from warehouse.layout import Cell, Layout, layout_of_year
+from warehouse.layout import Cell, Layout
 from warehouse.numbers import json_number
-from warehouse.reading import Measure, Reading, reading
+from warehouse.period import Period
+from warehouse.reading import Reading, reading
 
 
 class NoSuchCell(EntryError):
@@ -33,7 +36,7 @@ class Explanation:
     numerator and denominator, this year and last year, or the parts of a sum.
     """
 
-    report_year: int
+    period: Period
     cell: str
     label: str
     organ_id: str
@@ -55,52 +58,56 @@ class Explanation:
 def explain(
     lake: Lake,
     city: Path,
-    year: int,
+    period: Period,
     cell_key: str,
     *,
+    form: str = ANNUAL_REPORT,
     organ_id: str | None = None,
     scope: Scope = "rolled_up",
     edition_id: str | None = None,
     limit: int = 20,
     offset: int = 0,
 ) -> Explanation:
-    """Explain a cell of a year for the root or one organ, from the edition's own snapshot and by
-    its own definitions.
+    """Explain a cell of a report for the root or one organ, from the edition's own snapshot and
+    by its own definitions.
 
     The newest edition is meant unless one is named; without any edition, the lake as it is.
-    Raises NoSuchCell, NoEdition, LakeError.
+    Raises NoSuchCell, NoEdition, NoForm, LakeError.
     """
-    overview = city / "overview.yaml"
     snapshot: int | None
-    declared: Mapping[str, Measure] | None
     try:
         edition = (
             load_edition(lake, edition_id, with_figures=False)
             if edition_id
-            else newest_edition(lake, year, with_figures=False)
+            else newest_edition(lake, form_of(form, city), period, with_figures=False)
         )
-        layout, snapshot, shown = edition.layout, edition.snapshot, edition.id
-        declared = edition.definitions.parsed_measures if edition.definitions else None
+        period, snapshot, shown = edition.period, edition.snapshot, edition.id
+        definitions = edition.definitions
     except NoEdition:
         if edition_id:
             raise
-        layout = layout_of_year(year, overview if overview.exists() else None)
-        snapshot, shown, declared = None, None, None
+        definitions = Definitions.now(form_of(form, city), city, period)
+        snapshot, shown = None, None
+    assert definitions is not None
+    layout, declared = definitions.parsed_layout, definitions.parsed_measures
     if cell_key not in layout.cells:
         raise NoSuchCell(_unknown(cell_key, layout))
     with reading(lake, snapshot, declared=declared) as opened:
         narrow = layout.only(cell_key)
         looks_back = any(c.change_on_year or c.last_year for c in narrow.cells.values())
-        last_year = tabulate(opened, narrow, year - 1) if looks_back else None
-        tabulations = {year: tabulate(opened, narrow, year, last_year)}
+        before = period.year_before
+        last_year = tabulate(opened, narrow, before) if looks_back else None
+        tabulations = {period: tabulate(opened, narrow, period, last_year)}
         if last_year:
-            tabulations[year - 1] = last_year
-        tree = tabulations[year].tree
+            tabulations[before] = last_year
+        tree = tabulations[period].tree
         organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
         if organ is None:
-            raise NoSuchCell(f"{year} 年没有机关 {organ_id}。机关编号见城市目录中的 organs.csv")
+            raise NoSuchCell(
+                f"{period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv"
+            )
         context = _Context(opened, layout, tabulations, shown, scope, limit, offset)
-        return context.explain(layout.cells[cell_key], year, organ.id, organ.name)
+        return context.explain(layout.cells[cell_key], period, organ.id, organ.name)
 
 
 def _unknown(key: str, layout: Layout) -> str:
@@ -119,48 +126,48 @@ def _unknown(key: str, layout: Layout) -> str:
 class _Context:
     reading: Reading
     layout: Layout
-    tabulations: dict[int, Tabulation]
+    tabulations: dict[Period, Tabulation]
     edition_id: str | None
     scope: Scope
     limit: int
     offset: int
 
-    def explain(self, cell: Cell, year: int, organ_id: str, organ_name: str) -> Explanation:
-        tabulation = self.tabulations[year]
+    def explain(self, cell: Cell, period: Period, organ_id: str, organ_name: str) -> Explanation:
+        tabulation = self.tabulations[period]
         figure = tabulation.cells.get((organ_id, self.scope), {}).get(cell.key, CellValue(None))
         organs = tabulation.tree.record_organs(organ_id, self.scope)
 
-        def part(role: str, key: str, of_year: int) -> tuple[str, Explanation]:
-            return role, self.explain(self.layout.cells[key], of_year, organ_id, organ_name)
+        def part(role: str, key: str, of: Period) -> tuple[str, Explanation]:
+            return role, self.explain(self.layout.cells[key], of, organ_id, organ_name)
 
         parts: list[tuple[str, Explanation]] = []
         found: list[Record] = []
         count, sql = 0, ""
         if cell.measure:
-            sql = cell_sql(self.reading, cell, year, organs)
+            sql = cell_sql(self.reading, cell, period, organs)
             if figure.value is not None:
-                count = count_records(self.reading, [cell], year, organs)
+                count = count_records(self.reading, [cell], period, organs)
                 found = records(
-                    self.reading, [cell], year, organs, limit=self.limit, offset=self.offset
+                    self.reading, [cell], period, organs, limit=self.limit, offset=self.offset
                 )
         elif cell.ratio:
             parts = [
-                part("numerator", cell.ratio[0], year),
-                part("denominator", cell.ratio[1], year),
+                part("numerator", cell.ratio[0], period),
+                part("denominator", cell.ratio[1], period),
             ]
         elif cell.parts:
-            parts = [part("part", key, year) for key in cell.parts]
+            parts = [part("part", key, period) for key in cell.parts]
         elif cell.change_on_year:
-            parts = [part("this_year", cell.change_on_year, year)]
-            if year - 1 in self.tabulations:
-                parts.append(part("last_year", cell.change_on_year, year - 1))
-        elif cell.last_year and year - 1 in self.tabulations:
-            parts = [part("last_year", cell.last_year, year - 1)]
+            parts = [part("this_year", cell.change_on_year, period)]
+            if period.year_before in self.tabulations:
+                parts.append(part("last_year", cell.change_on_year, period.year_before))
+        elif cell.last_year and period.year_before in self.tabulations:
+            parts = [part("last_year", cell.last_year, period.year_before)]
         if parts:
             found, count = self._of_parts([e for role, e in parts if role != "denominator"])
             sql = "\n\n".join(f"-- {e.label}\n{e.sql}" for _, e in parts if e.sql)
         return Explanation(
-            report_year=year,
+            period=period,
             cell=cell.key,
             label=cell.full_label,
             organ_id=organ_id,
@@ -185,13 +192,13 @@ class _Context:
         found: list[Record] = []
         skip = self.offset
         for e in parts:
-            cells, year = [self.layout.cells[e.cell]], e.report_year
+            cells, period = [self.layout.cells[e.cell]], e.period
             if not cells[0].measure:
                 found += e.records[: self.limit - len(found)]
             elif skip < e.record_count and len(found) < self.limit:
-                organs = self.tabulations[year].tree.record_organs(e.organ_id, self.scope)
+                organs = self.tabulations[period].tree.record_organs(e.organ_id, self.scope)
                 found += records(
-                    self.reading, cells, year, organs, limit=self.limit - len(found), offset=skip
+                    self.reading, cells, period, organs, limit=self.limit - len(found), offset=skip
                 )
             skip = max(0, skip - e.record_count)
         return found, count
@@ -213,7 +220,7 @@ def explanation_json(e: Explanation) -> dict[str, Any]:
         return value.isoformat() if isinstance(value, date | datetime) else value
 
     return {
-        "report_year": e.report_year,
+        "report_year": e.period.year,
         "cell": e.cell,
         "label": e.label,
         "organ": {"id": e.organ_id, "name": e.organ_name},

@@ -18,8 +18,10 @@ from tasks.city.published import read_published
 from tasks.editions.edition import CellValue, Finding, Organ, RecordReference, record_order
 from tasks.editions.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
+from warehouse.form import Form
 from warehouse.layout import Equation, Layout, Term
 from warehouse.numbers import number
+from warehouse.period import Period
 from warehouse.reading import Reading
 from warehouse.tables import all_tables
 
@@ -32,6 +34,7 @@ def reconcile(
     now: Tabulation,
     last_year: Tabulation,
     *,
+    form: Form,
     rules: Rulebook,
     published: str | None = None,
     published_last_year: Mapping[str, CellValue] | None = None,
@@ -46,8 +49,8 @@ def reconcile(
     yield from _equations(rules, reading, now, last_year, published_last_year or {})
     for organ in now.tree.organs:
         yield _values(rules, now, organ)
-    yield from _organ_tree(rules, reading, now)
-    yield from _filed(rules, reading, now)
+    yield from _organ_tree(rules, reading, form, now)
+    yield from _filed(rules, reading, form, now)
     if published is not None:
         yield from _published(rules, now, published)
     yield from _corrections(rules, reading, now.tree.root)
@@ -95,7 +98,7 @@ def _equations(
         references: list[RecordReference] = []
         if any(result.status == "fail" for result in results.values()):
             _, records = differing_records(
-                reading, now.layout, equation, now.year, ALL_ORGANS, limit=100_000
+                reading, now.layout, equation, now.period, ALL_ORGANS, limit=100_000
             )
             references = [_reference(r, now.layout, equation, tree, names) for r in records]
         for organ in tree.organs:
@@ -158,15 +161,17 @@ def _values(rules: Rulebook, now: Tabulation, organ: Organ) -> Finding:
 
 
 def _filed_figures(
-    reading: Reading, year: int
+    reading: Reading, form: Form, period: Period
 ) -> dict[str, dict[str, tuple[Decimal | None, str, str]]]:
-    """What organs filed for a year: organ → cell → (value, source system, record id)."""
+    """What organs filed of a form's tables: organ → cell → (value, source system, record id)."""
     filed: dict[str, dict[str, tuple[Decimal | None, str, str]]] = defaultdict(dict)
     for organ_id, cell, text, source, record_id in reading.connection.execute(
         "SELECT organ_id, cell, value, source_system, record_id FROM core.filed_cell "
         "WHERE report_year = ? AND removed_at IS NULL ORDER BY source_system, record_id",
-        [year],
+        [period.year],
     ).fetchall():
+        if not form.has_filed(cell):
+            continue
         try:
             value = Decimal(text) if text not in (None, "") else None
         except InvalidOperation:
@@ -175,9 +180,11 @@ def _filed_figures(
     return filed
 
 
-def _organ_tree(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Finding]:
+def _organ_tree(
+    rules: Rulebook, reading: Reading, form: Form, now: Tabulation
+) -> Iterator[Finding]:
     """B8: a parent is its own and its direct children, in the tables built and in those filed."""
-    filed = _filed_figures(reading, now.year)
+    filed = _filed_figures(reading, form, now.period)
     tree, cells = now.tree, now.cells
     additive = [c for c in now.layout.cells.values() if c.measure]
     for parent in tree.organs:
@@ -233,13 +240,13 @@ def _filed_tree(
     return replace(checked, severity="warn")
 
 
-def _filed(rules: Rulebook, reading: Reading, now: Tabulation) -> Iterator[Finding]:
+def _filed(rules: Rulebook, reading: Reading, form: Form, now: Tabulation) -> Iterator[Finding]:
     """F1: what an organ filed itself against what its records give.
 
     For organs without subordinates; a parent's filing is held against its children's by B8,
     else one wrong filing would be told again at every level above it.
     """
-    filed = _filed_figures(reading, now.year)
+    filed = _filed_figures(reading, form, now.period)
     for organ in now.tree.organs:
         if organ.id not in filed or now.tree.children(organ.id):
             continue

@@ -11,7 +11,8 @@ from tasks.editions.edition import CellValue, Organ, Scope
 from warehouse.cells import OrganFilter, is_loaded, own_figures
 from warehouse.errors import ConfigurationError
 from warehouse.layout import Cell, Layout
-from warehouse.reading import Reading, organs_of_year
+from warehouse.period import Period
+from warehouse.reading import Reading, organs_of
 
 Figures = dict[str, CellValue]
 
@@ -54,22 +55,22 @@ class Tree:
         return OrganFilter(tuple(sorted(inside)), is_exclusion=False)
 
 
-def read_tree(reading: Reading, year: int) -> Tree:
-    """The organ tree of a report year, as it stood at the year's end.
+def read_tree(reading: Reading, period: Period) -> Tree:
+    """The organ tree of a period, as it stood at its end.
 
     Raises TabulationError when there is no organ, or more than one without a parent.
     """
-    rows = organs_of_year(reading, year)
+    rows = organs_of(reading, period)
     if not rows:
         raise TabulationError(
-            f"{year} 年没有有效的机关。请检查城市目录中的 organs.csv,然后运行 nianbao nightly"
+            f"{period.label}没有有效的机关。请检查城市目录中的 organs.csv,然后运行 nianbao nightly"
         )
     known = {row[0] for row in rows}
     roots = [row for row in rows if row[3] is None or row[3] not in known]
     if len(roots) > 1:
         names = "、".join(f"{row[1]}({row[0]})" for row in roots)
         raise TabulationError(
-            f"{year} 年有 {len(roots)} 个没有上级的机关:{names}。organs.csv 中只能有一个根"
+            f"{period.label}有 {len(roots)} 个没有上级的机关:{names}。organs.csv 中只能有一个根"
         )
     successors = dict(
         reading.connection.execute(
@@ -94,9 +95,9 @@ def read_tree(reading: Reading, year: int) -> Tree:
 
 @dataclass(frozen=True)
 class Tabulation:
-    """The figures of one year under one layout, by (organ id, scope), then cell key."""
+    """The figures of one period under one layout, by (organ id, scope), then cell key."""
 
-    year: int
+    period: Period
     layout: Layout
     tree: Tree
     cells: Mapping[tuple[str, Scope], Figures]
@@ -106,18 +107,18 @@ class Tabulation:
 
 
 def tabulate(
-    reading: Reading, layout: Layout, year: int, last_year: Tabulation | None = None
+    reading: Reading, layout: Layout, period: Period, last_year: Tabulation | None = None
 ) -> Tabulation:
-    """Build all cells of a year.
+    """Build all cells of a period.
 
     `last_year`, under the same layout, supplies year-on-year figures; without it they are
     missing. A record of an organ that is not in the tree counts at its successor, else at
     the root, so the city's totals lose nothing (the rules name such records).
     """
-    tree = read_tree(reading, year)
+    tree = read_tree(reading, period)
     known = {organ.id for organ in tree.organs}
     own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
-    for organ_id, values in own_figures(reading, layout.cells.values(), year).items():
+    for organ_id, values in own_figures(reading, layout.cells.values(), period).items():
         answers = tree.stands_for.get(organ_id, organ_id) if organ_id else tree.root.id
         target = own[answers if answers in known else tree.root.id]
         for key, value in values.items():
@@ -137,7 +138,7 @@ def tabulate(
         for organ in tree.organs:
             before = last_year.cells.get((organ.id, scope), {}) if last_year else {}
             cells[(organ.id, scope)] = _complete(layout, values_of[organ.id], loaded, before)
-    return Tabulation(year, layout, tree, cells)
+    return Tabulation(period, layout, tree, cells)
 
 
 def _complete(

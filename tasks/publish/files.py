@@ -29,7 +29,7 @@ TITLES = {
     DATABASE: "版次数据库(DuckDB 单文件,任何 DuckDB 都能打开)",
     DIFFERENCES: "与上一已发布版次逐格比较(CSV)",
 }
-_EDITION_ID = re.compile(r"\d{4}-\d+")
+_EDITION_ID = re.compile(r"([a-z][a-z0-9-]*-)?\d{4}-\d+")
 
 
 def staging_folder(settings: Settings, edition_id: str) -> Path:

@@ -32,6 +32,7 @@ from tasks.publish.files import finish_interrupted, freeze, staging_folder, writ
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.errors import EntryError, FindingsError
+from warehouse.form import form_of
 from warehouse.lake import Lake
 from warehouse.numbers import number
 
@@ -137,7 +138,7 @@ def _pending(lake: Lake) -> list[str]:
     with lake.read() as connection:
         rows = edition_rows(connection)
     waiting = sorted(
-        (r for r in rows if r.is_pending), key=lambda r: (-r.report_year, -r.edition_number)
+        (r for r in rows if r.is_pending), key=lambda r: (-r.report_year, r.form, -r.edition_number)
     )
     return [row.edition_id for row in waiting]
 
@@ -191,16 +192,19 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     Tables that did not change since its snapshot settle it at once; else the edition is
     built again, not kept, and its figures are compared.
     """
-    present = Definitions.now(city, edition.report_year)
+    present = Definitions.now(form_of(edition.form.key, city), city, edition.period)
+    if edition.definitions and edition.definitions.form is None:
+        # It was built before forms were folders, and keeps none.
+        present = replace(present, form=None)
     definitions: list[str] = []
     if present.fingerprint != edition.definition_hash:
         kept = edition.definitions
         definitions = (kept.changed(present) if kept else []) or ["报表格式、口径或规则"]
     with lake.read() as connection:
         versions = table_versions(connection)
-        besides = figures_besides_tables(connection, edition.report_year, edition.root.id)
+        besides = figures_besides_tables(connection, edition)
     with lake.read(edition.snapshot) as connection:
-        then = figures_besides_tables(connection, edition.report_year, edition.root.id)
+        then = figures_besides_tables(connection, edition)
     changed = [
         name
         for name, version in versions.items()
@@ -210,7 +214,7 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     changed += [name for name, value in besides.items() if value != then[name]]
     if not changed and not definitions:
         return Staleness()
-    fresh = preview(lake, city, edition.report_year, now=now)
+    fresh = preview(lake, city, edition.period, now=now, form=edition.form.key)
     known = {(f.organ_id, f.key) for f in edition.blocking_findings}
     new = {f.code for f in fresh.blocking_findings if (f.organ_id, f.key) not in known}
     differences = () if fresh.cell_hash == edition.cell_hash else compare(fresh, edition.cells)
@@ -246,7 +250,7 @@ def publish(
     check_two_persons(settings, approver, built_by)
     if replaced and not edition.reason.strip():
         raise PublishRefused(
-            f"{edition.report_year} 年已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
+            f"{edition.report_name}已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
         )
     check_year_is_over(edition)
     answers = answered(edition, request.answers or {})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import duckdb
 
 from expectations.runner import reason_of
+from tasks.city.published import published_text
 from tasks.editions.build import compute
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import LABELS, Definitions
@@ -32,7 +33,7 @@ from tasks.settings import Settings
 from warehouse.errors import EntryError
 from warehouse.lake import Lake, in_memory
 from warehouse.numbers import json_number
-from warehouse.sql import quoted
+from warehouse.sql import named, quoted
 
 Outcome = Literal["same", "different", "unprovable"]
 OUTCOME_LABELS: dict[Outcome, str] = {
@@ -120,7 +121,7 @@ def rebuild(
         computed = compute(
             lake,
             definitions,
-            kept.report_year,
+            kept.period,
             now=kept.built_at,
             snapshot=kept.snapshot,
             progress=progress,
@@ -173,10 +174,10 @@ def rebuild(
 def _definitions(kept: Edition, settings: Settings) -> Definitions:
     """The edition's own; figures published elsewhere that it did not keep, from the city."""
     assert kept.definitions is not None
-    path = settings.city / "published" / f"{kept.report_year}.yaml"
-    if "published" in kept.definitions.not_kept and path.exists():
-        return replace(kept.definitions, published=path.read_text(encoding="utf-8"))
-    return kept.definitions
+    if "published" not in kept.definitions.not_kept:
+        return kept.definitions
+    path = settings.city / "published" / f"{kept.reference}.yaml"
+    return replace(kept.definitions, published=published_text(path))
 
 
 def _proof(key: str, title: str, kept: str, rebuilt: str, note: str = "") -> Proof:
@@ -319,7 +320,12 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
         ]
         different = sorted(tables[0] ^ tables[1])
         for table in sorted(tables[0] & tables[1]):
-            if _rows(connection, f"kept.{table}") != _rows(connection, f"fresh.{table}"):
+            # A later version's table may have more columns; those there were are compared.
+            columns = _columns(connection, "kept", table)
+            is_narrower = bool(set(columns) - set(_columns(connection, "fresh", table)))
+            if is_narrower or _rows(connection, f"kept.{table}", columns) != _rows(
+                connection, f"fresh.{table}", columns
+            ):
                 different.append(table)
     if not different:
         return Proof(name, name, "same", listed, listed, note)
@@ -329,8 +335,19 @@ def _database_proof(name: str, listed: str, lies: Path, fresh: Path, others: str
     return Proof(name, name, outcome, listed, "", f"{told};{others}" if others else told)
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> list[tuple[Any, ...]]:
-    return connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
+def _columns(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = ? AND table_name = ?",
+        [database, table],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    listed = ", ".join(map(named, columns))
+    return connection.execute(f"SELECT {listed} FROM {table} ORDER BY ALL").fetchall()
 
 
 def rebuilt_json(done: Rebuilt) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def write_folder(edition: Edition, folder: Path, *, lake: Lake | None = None) ->
         fresh.chmod(0o755)
         for output in OUTPUTS:
             output.write(edition, fresh / output.name)
-        write_manifest(edition, fresh, {output.name: output.title for output in OUTPUTS})
+        write_manifest(edition, fresh, {output.name: output.title(edition) for output in OUTPUTS})
         _put_in_place(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

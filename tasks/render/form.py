@@ -7,6 +7,7 @@ the grid knows no form by name.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -16,11 +17,13 @@ from tasks.render.words import MISSING_NOTICE
 from tasks.wording.typeset import lines_needed
 
 if TYPE_CHECKING:
-    from tasks.editions.edition import CellValue
+    from tasks.editions.edition import CellValue, Edition
     from tasks.editions.figures import Figures
+    from warehouse.form import Section
     from warehouse.layout import Cell, Layout
     from warehouse.layout_file import Axis, Block, Table
 
+_NUMBERED = re.compile("([一二三四五六七八九十]+)、")
 Kind = Literal["corner", "header", "section", "label", "number"]
 Orientation = Literal["portrait", "landscape"]
 
@@ -31,6 +34,8 @@ GROUP_LABEL_WIDTH = 13.0
 LEAF_LABEL_WIDTH = 29.5
 NUMBER_WIDTH = 8.4
 LINE_WIDTH = 8.4
+# More rows do not fit on a page below others.
+LONG_TABLE = 20
 # Above this width a table is printed on its side.
 PORTRAIT_WIDTH = 110.0
 
@@ -72,6 +77,17 @@ class Grid:
         return "landscape" if sum(self.widths) > PORTRAIT_WIDTH else "portrait"
 
     @property
+    def is_long(self) -> bool:
+        """Whether it begins on a page of its own and is set closer, to stay in one piece."""
+        return self.row_count > LONG_TABLE
+
+    @property
+    def short_title(self) -> str:
+        """表二 for a title that begins with 二、; else the title."""
+        numbered = _NUMBERED.match(self.title)
+        return f"表{numbered[1]}" if numbered else self.title
+
+    @property
     def numbers(self) -> list[Box]:
         return [box for box in self.boxes if box.kind == "number"]
 
@@ -110,6 +126,15 @@ class Grid:
 def grids(layout: Layout, figures: Figures) -> list[Grid]:
     """All statutory tables of a layout with one organ's figures in them."""
     return [grid(layout, table, figures) for table in layout.tables]
+
+
+def section_grids(edition: Edition) -> list[tuple[Section, list[Grid]]]:
+    """The sections of the form in order, each with its tables and the root's figures in them."""
+    figures = edition.figures()
+    return [
+        (section, [grid(edition.layout, table, figures) for table in tables])
+        for section, tables in edition.form.printed(edition.layout)
+    ]
 
 
 def grid(layout: Layout, table: Table, figures: Figures) -> Grid:

@@ -24,9 +24,9 @@ from tasks.render.findings import (
     table_label,
     what_to_do,
 )
-from tasks.render.form import grids
+from tasks.render.form import section_grids
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import document_title, edition_facts, edition_name, notice
+from tasks.render.words import NO_FIGURES, document_title, edition_facts, edition_name, notice
 from tasks.wording.typeset import typeset
 from warehouse.numbers import plain
 
@@ -75,7 +75,9 @@ def page(edition: Edition) -> str:
         summary=summary(edition),
         notice=notice(edition),
         overview=overview_groups(edition),
-        grids=grids(edition.layout, edition.figures()),
+        figures_heading=edition.form.figures_heading,
+        no_figures=NO_FIGURES,
+        sections=section_grids(edition),
         work=work,
         codes=open_codes(edition),
         rule_title=partial(rule_title, edition),
@@ -158,7 +160,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
                 typeset(written.definition(layout, cell)),
                 typeset(cell.article),
                 int(cell.only_root),
-                [place[key] for key in made_of(cell)],
+                [place[key] for key in cell.made_of],
             ]
             for cell in cells
         ],
@@ -199,12 +201,6 @@ def report_data(edition: Edition) -> dict[str, Any]:
             for record in records
         ],
     }
-
-
-def made_of(cell: Cell) -> list[str]:
-    """The figures that a figure is computed from."""
-    single = [cell.change_on_year, cell.last_year]
-    return [*(cell.ratio or ()), *cell.parts, *(key for key in single if key)]
 
 
 def _terms(terms: tuple[Term, ...], place: dict[str, int]) -> list[list[int]]:

@@ -68,6 +68,7 @@ def write_manifest(edition: Edition, folder: Path, titles: Mapping[str, str]) ->
         "edition": edition.id,
         "number": edition.number,
         "status": edition.status,
+        "form": edition.form.key,
         "report_year": edition.report_year,
         "layout": edition.layout.name,
         "organ": {"id": edition.root.id, "name": edition.root.name},

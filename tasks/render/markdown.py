@@ -28,12 +28,13 @@ from tasks.render.form import flat_tables
 from tasks.render.manifest import MANIFEST
 from tasks.render.outputs import OUTPUTS
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import document_title, edition_facts, edition_name, notice
+from tasks.render.words import NO_FIGURES, document_title, edition_facts, edition_name, notice
 from tasks.wording.typeset import typeset
 from warehouse.numbers import plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
+    from warehouse.layout_file import Table
 
 MOST_RECORDS = 100
 # Rules side by side in the artifact's table; more would run off the page.
@@ -91,7 +92,7 @@ def page(parts: Iterable[str]) -> str:
 def _head(edition: Edition, title: str) -> str:
     told = f"\n\n**{notice(edition)}**" if notice(edition) else ""
     return (
-        f"# {escaped(title)}\n\n{escaped(edition.root.name)} {edition.report_year} 年"
+        f"# {escaped(title)}\n\n{escaped(edition.root.name)} {edition.period.label}"
         f" · {edition_name(edition)} · 快照 {edition.snapshot}"
         f" · 指纹 {code(edition.cell_hash[:12])}{told}\n"
     )
@@ -102,18 +103,17 @@ def report(edition: Edition, folder: Path | None = None, base_url: str = "") -> 
     parts = [
         _head(edition, document_title(edition)),
         _findings_body(edition),
-        _overview_body(edition),
-        organ_tables(edition),
+        _form_body(edition),
         _changes_body(edition),
     ]
     if folder is not None:
-        parts.append(_files_body(folder, base_url))
+        parts.append(_files_body(edition, folder, base_url))
     return page(parts)
 
 
 def tables(edition: Edition) -> str:
     """The figures of the narrative and the statutory tables, as they will print."""
-    return page([_head(edition, "法定表格"), _overview_body(edition), organ_tables(edition)])
+    return page([_head(edition, "法定表格"), _form_body(edition)])
 
 
 def findings(edition: Edition) -> str:
@@ -131,7 +131,7 @@ def files(edition: Edition, folder: Path, base_url: str = "") -> str:
     # A list, because long texts in tables do not wrap.
     facts = "".join(f"- **{name}** {escaped(value)}\n" for name, value in edition_facts(edition))
     facts = f"## 编制说明\n\n{facts}"
-    return page([_head(edition, "输出文件"), _files_body(folder, base_url), facts])
+    return page([_head(edition, "输出文件"), _files_body(edition, folder, base_url), facts])
 
 
 def account_page(edition: Edition) -> str:
@@ -147,10 +147,21 @@ def account_page(edition: Edition) -> str:
     return page(parts)
 
 
-def _overview_body(edition: Edition) -> str:
+def _form_body(edition: Edition) -> str:
+    """The sections with figures, in the order of the form."""
+    parts = []
+    for section, tables in edition.form.printed(edition.layout):
+        if section.figures:
+            parts.append(_overview_body(edition, section.heading))
+        parts += [_table_body(edition, form, edition.figures()) for form in tables]
+    return "\n".join(parts)
+
+
+def _overview_body(edition: Edition, heading: str) -> str:
     lines = overview_lines(edition)
+    heading = f"## {escaped(heading)}"
     if not lines:
-        return "## 一、总体情况\n\n本版次没有总体情况数字。\n"
+        return f"{heading}\n\n{NO_FIGURES}\n"
     rows = [
         [
             wrapped(line.cell.label, LABEL_LINE),
@@ -162,7 +173,7 @@ def _overview_body(edition: Edition) -> str:
         for line in lines
     ]
     shown = table(["指标", "本年", "上年", "增减", "分子 ÷ 分母"], rows, "lrrrl")
-    return f"## 一、总体情况\n\n{shown}"
+    return f"{heading}\n\n{shown}"
 
 
 def _with_unit(line: OverviewLine) -> str:
@@ -175,26 +186,27 @@ def _with_unit(line: OverviewLine) -> str:
 def organ_tables(edition: Edition, organ_id: str | None = None) -> str:
     """The statutory tables of one organ and those below it, the root's unless one is named."""
     figures = edition.figures(organ_id)
-    parts = []
-    for form in edition.layout.tables:
-        parts.append(f"## {escaped(form.title)}\n")
-        if form.corner:
-            parts.append(f"{escaped(form.corner)}\n")
-        for flat in flat_tables(edition.layout, form, figures):
-            if flat.title:
-                parts.append(f"**{escaped(flat.title)}**\n")
-            rows = [
-                [wrapped(label, LABEL_LINE), *(text or MISSING for text in texts)]
-                if texts
-                else [f"**{escaped(label)}**", *[""] * len(flat.columns)]
-                for label, texts in flat.rows
-            ]
-            columns = [escaped(flat.header or "项目")]
-            line = HEADER_LINE if len(flat.columns) > FEW_COLUMNS else LABEL_LINE
-            columns += [
-                "<br>".join(wrapped(label, line) for label in path) for path in flat.columns
-            ]
-            parts.append(table(columns, rows, numbers=len(flat.columns)))
+    tables = edition.form.tables(edition.layout)
+    return "\n".join(_table_body(edition, form, figures) for form in tables)
+
+
+def _table_body(edition: Edition, form: Table, figures: written.Figures) -> str:
+    parts = [f"## {escaped(form.title)}\n"]
+    if form.corner:
+        parts.append(f"{escaped(form.corner)}\n")
+    for flat in flat_tables(edition.layout, form, figures):
+        if flat.title:
+            parts.append(f"**{escaped(flat.title)}**\n")
+        rows = [
+            [wrapped(label, LABEL_LINE), *(text or MISSING for text in texts)]
+            if texts
+            else [f"**{escaped(label)}**", *[""] * len(flat.columns)]
+            for label, texts in flat.rows
+        ]
+        columns = [escaped(flat.header or "项目")]
+        line = HEADER_LINE if len(flat.columns) > FEW_COLUMNS else LABEL_LINE
+        columns += ["<br>".join(wrapped(label, line) for label in path) for path in flat.columns]
+        parts.append(table(columns, rows, numbers=len(flat.columns)))
     return "\n".join(parts)
 
 
@@ -273,16 +285,17 @@ def _changes_body(edition: Edition) -> str:
         ]
         for change in movers
     ]
-    year = edition.report_year
-    shown = table(
-        ["变动最大的数字", f"{year} 年", f"{year - 1} 年", "增减", "增减比例"], rows, numbers=4
-    )
+    period = edition.period
+    columns = ["变动最大的数字", period.label, period.year_before.label, "增减", "增减比例"]
+    shown = table(columns, rows, numbers=4)
     return f"## 与上年比较\n\n{shown}\n增减比例为增减数除以上年数，截取两位小数；增减不足 10 的不列。\n"
 
 
-def _files_body(folder: Path, base_url: str) -> str:
+def _files_body(edition: Edition, folder: Path, base_url: str) -> str:
     rows = []
-    titles = {output.name: output.title for output in OUTPUTS} | {MANIFEST: "文件清单与指纹"}
+    titles = {output.name: output.title(edition) for output in OUTPUTS} | {
+        MANIFEST: "文件清单与指纹"
+    }
     for name, title in titles.items():
         shown = f"[{name}]({base_url.rstrip('/')}/{name})" if base_url else code(name)
         rows.append([shown, escaped(title)])

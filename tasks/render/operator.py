@@ -41,13 +41,13 @@ CHANNEL_KINDS = {
 def chosen_organs(edition: Edition, organ_ids: Sequence[str]) -> str:
     """The statutory tables of the organs that were asked for, one after the other."""
     names = {organ.id: organ.name for organ in edition.organs}
-    parts = [f"# {edition.report_year} 年各机关表格\n"]
+    parts = [f"# {edition.report_name}各机关表格\n"]
     for organ_id in organ_ids:
         if organ_id in names:
             parts.append(f"## {escaped(names[organ_id])}(含所属)\n")
             parts.append(organ_tables(edition, organ_id))
         else:
-            parts.append(f"机关 {code(organ_id)} 在 {edition.report_year} 年不存在。\n")
+            parts.append(f"机关 {code(organ_id)} 在{edition.period.label}不存在。\n")
     return page(parts)
 
 
@@ -104,9 +104,8 @@ def against_earlier(edition: Edition, comparison: Comparison) -> str:
 
 def told_against_earlier(edition: Edition, comparison: Comparison) -> str:
     """The differences without a heading, for a page that has more."""
-    year = edition.report_year
     if not comparison.earlier:
-        return f"版次 {edition.id} 是 {year} 年的第一个版次,没有上一版次。\n"
+        return f"版次 {edition.id} 是{edition.report_name}的第一个版次,没有上一版次。\n"
     kind = "已发布版次" if comparison.is_published else "版次"
     differences = comparison.differences
     if not differences:
@@ -182,7 +181,7 @@ def _filings(found: Deadlines) -> str:
         ]
         for filing in found.filings
     ]
-    return "## 法定日期\n\n" + table(["日期", "事项", "年度报告", "期限"], rows)
+    return "## 法定日期\n\n" + table(["日期", "事项", "报告", "期限"], rows)
 
 
 def _applications(applications: Sequence[OpenApplication]) -> str:

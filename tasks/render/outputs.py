@@ -12,32 +12,37 @@ from tasks.render import account, data_files, html, word, workbook
 
 @dataclass(frozen=True)
 class Output:
-    """A file: `title` says what it is, `use` what an operator does with it first, where he
-    does. `write` writes it for an edition; the same edition gives the same bytes."""
+    """A file: `words` say what it is, with {report} for the form's short title; `use` what an
+    operator does with it first, where he does. `write` writes it for an edition; the same
+    edition gives the same bytes."""
 
     name: str
-    title: str
+    words: str
     write: Callable[[Edition, Path], None]
     use: tuple[str, str] | None = None
+
+    def title(self, edition: Edition) -> str:
+        """What it is, for this edition."""
+        return self.words.format(report=edition.form.short_title)
 
 
 # In the order in which an operator wants them.
 OUTPUTS = (
     Output(
         "tables.xlsx",
-        "年度报表（Excel，可直接打印归档）",
+        "报表（Excel，可直接打印归档）",
         workbook.write,
         use=("Excel 报表", "可直接打印归档"),
     ),
     Output(
         "report.docx",
-        "年度报告（Word，可续写文字部分）",
+        "{report}（Word，可续写文字部分）",
         word.write,
         use=("Word 报告", "可续写文字部分"),
     ),
     Output(
         "report.html",
-        "年度报表与核对说明（网页，离线打开，可逐数查看口径）",
+        "报表与核对说明（网页，离线打开，可逐数查看口径）",
         html.write,
         use=("网页报告", "可离线打开，可逐数查看口径与记录"),
     ),

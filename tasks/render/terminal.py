@@ -54,13 +54,15 @@ def tables(edition: Edition, organ_id: str | None = None, width: int | None = No
     if notice(edition):
         parts.append(Text(typeset(notice(edition)), style="red"))
     parts.append(Text(""))
-    parts.append(_overview(edition, organ_id))
-    for table in edition.layout.tables:
-        parts.append(Text(""))
-        parts.append(Text(typeset(table.title), style="bold"))
-        parts += [
-            _block(edition.layout, table, block, figures, width) for block in table.all_blocks()
-        ]
+    for section, of_section in edition.form.printed(edition.layout):
+        if section.figures:
+            parts.append(_overview(edition, organ_id, section.heading))
+        for table in of_section:
+            parts.append(Text(""))
+            parts.append(Text(typeset(table.title), style="bold"))
+            parts += [
+                _block(edition.layout, table, block, figures, width) for block in table.all_blocks()
+            ]
     parts.append(Text(""))
     parts.append(_findings(edition, organ.id))
     return Group(*parts)
@@ -84,8 +86,8 @@ def _figure(text: str) -> str:
     return text or "[dim]缺[/dim]"
 
 
-def _overview(edition: Edition, organ_id: str | None) -> RichTable:
-    table = _rich_table("一、总体情况", "bold")
+def _overview(edition: Edition, organ_id: str | None, heading: str) -> RichTable:
+    table = _rich_table(heading, "bold")
     table.add_column("指标", overflow="fold")
     table.add_column("本年", justify="right", no_wrap=True)
     table.add_column("单位", no_wrap=True)

@@ -1,4 +1,4 @@
-"""The Word report: six sections in official dress, tables filled in, prose left to write.
+"""The Word report: the sections of the form in official dress, tables filled in, prose left to write.
 
 Fonts and margins follow the format of official documents (GB/T 9704-2012): title in
 小标宋， headings in 黑体 and 楷体， text in 仿宋， A4.
@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.render.findings import by_who_must_act, check_text, summary
-from tasks.render.form import Box, Grid, grids
+from tasks.render.form import Box, Grid, section_grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import document_title, edition_facts, notice
+from tasks.render.words import NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, typeset
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
+    from warehouse.form import Section
 
 TITLE_FONT, HEADING_FONT, TEXT_FONT, TABLE_FONT = "方正小标宋简体", "黑体", "仿宋_GB2312", "宋体"
 # Millimetres, of GB/T 9704-2012: the text area is 156 wide on A4.
@@ -29,14 +30,7 @@ TABLE_STYLE = "表格文字"
 ROW_HEIGHT, LOW_ROW_HEIGHT = 6.6, 5.4
 # The appendix lists no more; the workbook lists all.
 MOST_LINES = 40
-# A table with more rows begins on a page of its own and is set closer, so that it stays in
-# one piece.
-LONG_TABLE = 20
-TO_WRITE = "（由编制单位撰写）"
-REMAINING_SECTIONS = {
-    "五、存在的主要问题及改进情况": TO_WRITE,
-    "六、其他需要报告的事项": f"{TO_WRITE}本年度收取信息处理费情况应在此说明。",
-}
+FIGURES_TO_QUOTE = "以下为总体情况可引用的数字，百分数均截取两位小数。"
 # Zip entries need a date; the first that the format knows keeps the bytes the same.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -60,23 +54,30 @@ def write(edition: Edition, path: Path) -> None:
             WD_ALIGN_PARAGRAPH.CENTER,
             color="9C1C1C",
         )
-    _heading(document, "一、总体情况")
-    _prose(document, f"{TO_WRITE}以下为总体情况可引用的数字，百分数均截取两位小数。")
-    document.add_paragraph(style=TABLE_STYLE)
-    _overview(document, edition)
-    for grid in grids(edition.layout, edition.figures()):
-        _heading(document, grid.title, new_page=grid.row_count > LONG_TABLE)
-        _form(document, grid)
-        for note in grid.notes:
-            _paragraph(document, f"注：{note}。", TEXT_FONT, 10.5)
-    for title, prompt in REMAINING_SECTIONS.items():
-        _heading(document, title)
-        _prose(document, prompt)
+    for section, tables in section_grids(edition):
+        _section(document, edition, section, tables)
     if edition.status != "published":
         _appendix(document, edition)
     buffer = BytesIO()
     document.save(buffer)
     path.write_bytes(_same_bytes(buffer.getvalue()))
+
+
+def _section(document: Any, edition: Edition, section: Section, tables: list[Grid]) -> None:
+    """A section in print; where its heading is that of its table, it stands once."""
+    if [grid.title for grid in tables[:1]] != [section.heading]:
+        _heading(document, section.heading)
+    told = f"{section.prompt}{FIGURES_TO_QUOTE if section.figures else ''}"
+    if told:
+        _prose(document, told)
+    if section.figures:
+        document.add_paragraph(style=TABLE_STYLE)
+        _overview(document, edition)
+    for grid in tables:
+        _heading(document, grid.title, new_page=grid.is_long)
+        _form(document, grid)
+        for note in grid.notes:
+            _paragraph(document, f"注：{note}。", TEXT_FONT, 10.5)
 
 
 def _same_bytes(content: bytes) -> bytes:
@@ -264,7 +265,7 @@ def _form(document: Any, grid: Grid) -> None:
         if box.kind == "header":
             text = balanced(text, grid.width_of(box) - 1)
         _fill(cell, text, points, center=_is_centred(grid, box), bold=box.kind == "section")
-    low = grid.row_count > LONG_TABLE
+    low = grid.is_long
     _keep_rows(table, grid.header_rows, LOW_ROW_HEIGHT if low else ROW_HEIGHT)
     # A form stays in one piece, and its notes with it.
     for row in list(table.rows)[: None if grid.notes else -1]:
@@ -279,7 +280,7 @@ def _is_centred(grid: Grid, box: Box) -> bool:
 def _overview(document: Any, edition: Edition) -> None:
     lines = overview_lines(edition)
     if not lines:
-        _prose(document, "本版次没有总体情况数字。")
+        _prose(document, NO_FIGURES)
         return
     columns = ["指标", "本年", "单位", "上年", "分子与分母"]
     widths = [34.0, 13.0, 6.0, 13.0, 34.0]

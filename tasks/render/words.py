@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 SYNTHETIC_NOTICE = "演示数据：除已公布总数外均为合成"
 TRIAL_NOTICE = "试编：该年度的数据尚不完整，不得作为正式年报"
+NO_FIGURES = "本版次没有总体情况数字。"
 MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），不等于 0"
 
 
 def document_title(edition: Edition) -> str:
     """The report's title as it is published."""
-    return f"{edition.root.name}{edition.report_year}年政府信息公开工作年度报告"
+    return f"{edition.root.name}{edition.period.title}{edition.form.title}"
 
 
 def notice(edition: Edition) -> str:

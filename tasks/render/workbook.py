@@ -26,9 +26,9 @@ from tasks.render.findings import (
     table_label,
     what_to_do,
 )
-from tasks.render.form import Grid, grids
+from tasks.render.form import Grid, section_grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import MISSING_NOTICE, document_title, edition_facts, notice
+from tasks.render.words import MISSING_NOTICE, NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, lines_needed, typeset
 from warehouse.numbers import plain
 
@@ -119,9 +119,11 @@ def write(edition: Edition, path: Path) -> None:
     )
     formats = Formats(book)
     work = by_who_must_act(edition)
-    _overview(book, formats, edition)
-    for grid in grids(edition.layout, edition.figures()):
-        _table(book, formats, edition, grid)
+    for section, tables in section_grids(edition):
+        if section.figures:
+            _overview(book, formats, edition, section.heading)
+        for grid in tables:
+            _table(book, formats, edition, grid)
     _findings(book, formats, edition, work)
     if edition.account:
         _account(book, formats, edition)
@@ -154,9 +156,7 @@ def _heads(
     """Title lines over the table; gives the row at which the table begins."""
     _wide(sheet, 0, 0, 0, last, title, formats("title"))
     sheet.set_row(0, 34)
-    _wide(
-        sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.report_year} 年", formats("subtitle")
-    )
+    _wide(sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.period.label}", formats("subtitle"))
     sheet.set_row(1, 20)
     row = 2
     if notice(edition):
@@ -243,13 +243,13 @@ def _notes_under(
     return row
 
 
-def _overview(book: Any, formats: Formats, edition: Edition) -> None:
-    sheet = _sheet(book, edition, "一、总体情况", landscape=False)
+def _overview(book: Any, formats: Formats, edition: Edition, heading: str) -> None:
+    sheet = _sheet(book, edition, sheet_name(heading), landscape=False)
     columns = ["序号", "指标", "本年", "单位", "上年", "增减", "分子", "分母", "来源与口径"]
     widths = [5.5, 31, 10.5, 5.5, 10.5, 12, 9.5, 9.5, 40]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
-    top = _heads(sheet, formats, edition, "一、总体情况（主要数字）", len(columns) - 1)
+    top = _heads(sheet, formats, edition, f"{heading}（主要数字）", len(columns) - 1)
     for at, name in enumerate(columns):
         _text(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 24)
@@ -275,7 +275,7 @@ def _overview(book: Any, formats: Formats, edition: Edition) -> None:
         sheet.set_row(row, max(20.0, LINE_POINTS * needed + 6))
     row = top + len(lines) + 1
     if not lines:
-        _wide(sheet, row, 0, row, len(columns) - 1, "本版次没有总体情况数字。", formats("note"))
+        _wide(sheet, row, 0, row, len(columns) - 1, NO_FIGURES, formats("note"))
         row += 1
     for note in (
         "百分数一律截取两位小数；与四舍五入不同的，在“来源与口径”中注明",

@@ -152,22 +152,17 @@ def _due(
         known = {} if full else state.files.get(resource.name, {})
         return [Pull(source, resource, known_files=known)]
     rule, cursor = resource.windows, resource.cursor
-    since = None
-    if cursor is not None and window is None and not full:
-        since = _since(resource, state.watermarks.get(resource.name), now)
-        if resource.name in state.without_cursor:
-            # The filter would never give those without a value again.
-            since = None
-    is_first = cursor is not None and since is None
-    if rule is not None and (window is not None or full or is_first or cursor is None):
+    # The filter would never give those again that have no value for it: they need the whole list.
+    is_followed = cursor is not None and resource.name not in state.without_cursor
+    is_first = cursor is not None and resource.name not in state.watermarks
+    if rule is not None and (window is not None or full or is_first or not is_followed):
         return _spans(source, resource, rule, state, full, window, now)
-    if cursor is not None and window is None and not full and not is_first:
+    if is_followed and window is None and not full:
+        since = _since(resource, state.watermarks.get(resource.name), now)
         return [Pull(source, resource, since=since)]
     # Without a filter that could be asked, the list is pulled whole.
-    begin = _since(resource, None, now) if cursor is not None else None
-    if resource.name in state.without_cursor:
-        begin = None
-    return [Pull(source, resource, since=begin, is_full=begin is None, moves_watermark=True)]
+    since = _since(resource, None, now) if is_followed else None
+    return [Pull(source, resource, since=since, is_full=since is None, moves_watermark=True)]
 
 
 def _spans(

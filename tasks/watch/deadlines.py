@@ -8,7 +8,7 @@ no personal data is read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -17,7 +17,9 @@ from typing import Any
 
 from tasks.editions.store import edition_rows
 from warehouse.disk import yaml_of
+from warehouse.form import Form, forms
 from warehouse.lake import Connection, Lake
+from warehouse.period import Period
 from warehouse.reading import reading
 
 LIMITS = Path(__file__).with_suffix(".yaml")
@@ -65,12 +67,12 @@ class Silent:
 
 @dataclass(frozen=True)
 class Filing:
-    """A statutory date of the year."""
+    """A statutory day of the year; `report` is what it asks for."""
 
     on: date
     what: str
     days_left: int
-    report_year: int
+    report: str
     is_published: bool
 
 
@@ -219,10 +221,13 @@ PLATFORMS = {
 """The codes of `new_media_account.platform` in words."""
 
 
-def find_deadlines(lake: Lake, on: date, *, at: datetime | None = None) -> Deadlines:
+def find_deadlines(
+    lake: Lake, on: date, *, at: datetime | None = None, city: Path | None = None
+) -> Deadlines:
     """What is due, near or overdue on a day, as the records stand in the lake.
 
-    `at` is the moment from which hours are counted, by default 08:00 of that day. Records that lie after the day are not looked at, so a day
+    `at` is the moment from which hours are counted, by default 08:00 of that day; `city` is the
+    city's folder, for forms of its own. Records that lie after the day are not looked at, so a day
     gone by may be asked for. Raises LakeError without a lake.
     """
     at = at or datetime.combine(on, time(8))
@@ -273,7 +278,7 @@ def find_deadlines(lake: Lake, on: date, *, at: datetime | None = None) -> Deadl
         official = connection.execute(
             "SELECT is_official FROM core.calendar_day WHERE day_on = ?", [on]
         ).fetchone()
-        filings = _filings(connection, on)
+        filings = _filings(connection, on, forms(city).values())
     return Deadlines(
         on=on,
         applications=applications,
@@ -286,15 +291,18 @@ def find_deadlines(lake: Lake, on: date, *, at: datetime | None = None) -> Deadl
     )
 
 
-def _filings(connection: Connection, on: date) -> tuple[Filing, ...]:
-    """The statutory dates still to come this year, and those gone by without a publication."""
-    published = {row.report_year for row in edition_rows(connection) if row.is_published}
+def _filings(connection: Connection, on: date, forms: Iterable[Form]) -> tuple[Filing, ...]:
+    """The statutory days of this year, each with the report of last year that it asks for."""
+    published = {(r.form, r.period) for r in edition_rows(connection) if r.is_published}
+    period = Period.of_year(on.year - 1)
     found = []
-    for entry in limits()["filing"]:
-        day = date(on.year, entry["month"], entry["day"])
-        year = on.year - 1
-        found.append(Filing(day, entry["what"], (day - on).days, year, year in published))
-    return tuple(found)
+    for form in forms:
+        for entry in form.deadlines:
+            day = date(on.year, entry.month, entry.day)
+            is_published = (form.key, period) in published
+            days_left = (day - on).days
+            found.append(Filing(day, entry.what, days_left, form.named(period), is_published))
+    return tuple(sorted(found, key=lambda filing: filing.on))
 
 
 def is_working_day(lake: Lake, on: date) -> bool:

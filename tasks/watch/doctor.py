@@ -89,7 +89,7 @@ def _sources(settings: Settings, now: datetime) -> Examined:
 
 def _rules(settings: Settings, now: datetime) -> Examined:
     from expectations.rules import load_rules, yearly_rules
-    from warehouse.layout import layout_names, load_layout
+    from warehouse.form import layout_names, load_layout
 
     cells = {name: len(load_layout(name, settings.overview).cells) for name in layout_names()}
     shown = "、".join(f"{name} 格式 {count} 个单元格" for name, count in cells.items())

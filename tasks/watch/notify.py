@@ -85,13 +85,12 @@ def run_messages(
 
 def edition_messages(edition: Edition) -> list[Message]:
     """An edition that waits for its publication, and what blocks it; none once published."""
-    year = edition.report_year
     if edition.status != "pending":
         return []
     found = [
         Message(
-            f"waiting/{year}",
-            f"{year} 年年度报告版次 {edition.id} 待发布",
+            f"waiting/{edition.reference}",
+            f"{edition.report_name}版次 {edition.id} 待发布",
             "表格、核对问题与文件见年终编制的运行结果。",
             about=edition.id,
         )
@@ -104,8 +103,8 @@ def edition_messages(edition: Edition) -> list[Message]:
         lines = "、".join(f"{code} {count} 项" for code, count in sorted(counts.items()))
         found.append(
             Message(
-                f"blocking/{year}",
-                f"{year} 年年度报告有 {len(blocking)} 项阻断问题",
+                f"blocking/{edition.reference}",
+                f"{edition.report_name}有 {len(blocking)} 项阻断问题",
                 f"{lines}。请按核对结果在来源系统改正或登记更正后重新编制。",
                 about=lines,
             )
@@ -173,9 +172,9 @@ def deadline_messages(found: Deadlines) -> list[Message]:
             )
             messages.append(
                 Message(
-                    f"filing/{filing.on:%Y-%m-%d}",
+                    f"filing/{filing.on:%Y-%m-%d}/{filing.what}",
                     f"{filing.on.month} 月 {filing.on.day} 日:{filing.what},{when}",
-                    f"{filing.report_year} 年年度报告尚未发布。",
+                    f"{filing.report}尚未发布。",
                     about=str(stage),
                 )
             )

@@ -27,6 +27,8 @@ KINDS = {
 
 def instead(wrong: Mapping[str, Any]) -> str:
     """What one error of pydantic asks for, in Chinese; its own message where none is known."""
+    if wrong["type"] == "value_error":
+        return str(wrong["ctx"]["error"])
     for kind, text in KINDS.items():
         if str(wrong["type"]).startswith(kind):
             return f"请填{text.format(**wrong.get('ctx', {}))}"

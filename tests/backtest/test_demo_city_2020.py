@@ -14,6 +14,8 @@ import yaml
 
 from deployments.demo_city.service import personal
 from tests.backtest.conftest import FullCity
+from warehouse.form import form_of
+from warehouse.period import Period
 
 CITY = Path("deployments/demo_city").resolve()
 PUBLISHED = yaml.safe_load((CITY / "published" / "2020.yaml").read_text(encoding="utf-8"))[
@@ -181,12 +183,12 @@ def test_two_builds_from_one_snapshot_are_one_edition(full_city: FullCity) -> No
     from warehouse.lake import Lake
 
     lake, city = Lake(full_city.installation.home), Path("deployments/demo_city")
-    kept = newest_edition(lake, 2020)
-    again = preview(lake, city, 2020, now=now(), snapshot=kept.snapshot)
+    kept = newest_edition(lake, form_of(), Period.of_year(2020))
+    again = preview(lake, city, Period.of_year(2020), now=now(), snapshot=kept.snapshot)
     assert again.cell_hash == kept.cell_hash
     assert again.definition_hash == kept.definition_hash
     assert again.cells == kept.cells
-    built = build_edition(lake, city, 2020, now=now())
+    built = build_edition(lake, city, Period.of_year(2020), now=now())
     assert not built.is_new
     assert full_city.installation.json("tables", "2020")["edition"]["id"] == "2020-1"
 

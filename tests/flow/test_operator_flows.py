@@ -14,6 +14,7 @@ import pytest
 from tasks.editions.build import build_edition
 from tasks.wording.typeset import typeset
 from tests.small_city import NOW, SmallCity
+from warehouse.period import Period
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -134,7 +135,7 @@ def test_publish_and_rebuild_as_commands(
     city: SmallCity, command: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
     city.application("2020-03-02", "2020-03-20", applicant_kind=None)
-    edition = build_edition(city.lake, city.folder, 2020, now=NOW).edition
+    edition = build_edition(city.lake, city.folder, Period.of_year(2020), now=NOW).edition
     answers = [f"--answer={code}=已核实" for code in {f.code for f in edition.blocking_findings}]
     signed = ("publish", "2020-1", "--approver", "王五", "--statement", "同意发布")
     code, told = command("publish", "2020-1", "--approver", "王五")

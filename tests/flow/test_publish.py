@@ -28,6 +28,7 @@ from tasks.render import render_edition
 from tasks.settings import Settings
 from tests.operator_room import APPROVER, SECRET
 from tests.small_city import SmallCity
+from warehouse.period import Period
 
 NOW = datetime(2021, 1, 25, 9, 0)
 
@@ -40,7 +41,9 @@ def settings(small: SmallCity) -> Settings:
 @pytest.fixture
 def build(small: SmallCity, settings: Settings) -> Callable[..., Any]:
     def build_(**more: Any) -> Any:
-        built = build_edition(small.lake, small.folder, 2020, now=NOW, **more).edition
+        built = build_edition(
+            small.lake, small.folder, Period.of_year(2020), now=NOW, **more
+        ).edition
         render_edition(built, settings.editions / built.id, lake=small.lake)
         return built
 
@@ -216,7 +219,7 @@ def test_last_years_publication_makes_an_edition_stale(
     small: SmallCity, build: Any, ask: Any
 ) -> None:
     small.application("2019-12-02", "2020-03-20")
-    last = build_edition(small.lake, small.folder, 2019, now=NOW).edition
+    last = build_edition(small.lake, small.folder, Period.of_year(2019), now=NOW).edition
     edition = build()
     ask(last)
     with pytest.raises(PublishRefused, match="上年数已不同"):
@@ -311,6 +314,6 @@ def test_maintenance_never_expires_what_an_edition_pins(
     with small.lake.read() as connection:
         assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (6,)
     again = build_edition(
-        small.lake, small.folder, 2020, now=NOW, snapshot=edition.snapshot
+        small.lake, small.folder, Period.of_year(2020), now=NOW, snapshot=edition.snapshot
     ).edition
     assert again.cell_hash == edition.cell_hash

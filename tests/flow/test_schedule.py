@@ -162,8 +162,8 @@ def assert_neither_port_nor_home_is_served_twice(
 ) -> None:
     other = Installation.at(other_home, services)
     port = served.address.rpartition(":")[2]
-    assert "已被占用" in other.run("serve", "--port", port, expect=2)
-    served.installation.run("serve", "--port", "1", expect=2)
+    assert "已被占用" in other.run("serve", "--port", port, expect=4)
+    served.installation.run("serve", "--port", "1", expect=4)
 
 
 def assert_sign_in_guards_server_and_files(served: Room) -> None:

@@ -17,10 +17,13 @@ from tasks.editions.store import load_edition
 from tasks.publish.publish import PublishRefused, check_year_is_over
 from tests.small_city import NOW, SmallCity
 from warehouse.lake import transaction
+from warehouse.period import Period
+
+YEAR = Period.of_year(2020)
 
 
 def account(small: SmallCity, year: int = 2020) -> dict[str, Line]:
-    return {line.table: line for line in account_of(small.lake, small.folder, year)}
+    return {line.table: line for line in account_of(small.lake, small.folder, Period.of_year(year))}
 
 
 def run(small: SmallCity, sql: str, values: Sequence[Any] = ()) -> None:
@@ -29,7 +32,7 @@ def run(small: SmallCity, sql: str, values: Sequence[Any] = ()) -> None:
 
 
 def build(small: SmallCity, year: int = 2020, now: datetime = NOW) -> Edition:
-    return build_edition(small.lake, small.folder, year, now=now).edition
+    return build_edition(small.lake, small.folder, Period.of_year(year), now=now).edition
 
 
 def found(edition: Edition, code: str) -> list[Finding]:
@@ -61,7 +64,7 @@ def test_each_record_stands_once_with_its_reason(small: SmallCity) -> None:
     assert line.is_balanced
 
     def behind(state: str) -> list[str]:
-        return [r.record_id for r in records_of(small.lake, small.folder, 2020, [state])]
+        return [r.record_id for r in records_of(small.lake, small.folder, YEAR, [state])]
 
     assert behind("counted") == [counted]
     assert behind("unseen") == [gone]
@@ -252,7 +255,7 @@ def test_the_printed_sql_gives_the_figure_with_corrections_and_what_is_set_aside
     edition = build(small)
     small.application("2020-06-02", "2020-06-09")
     for key in ("t3.granted.total", "t3.new_received.total", "t3.carried_out.total"):
-        e = explain(small.lake, small.folder, 2020, key, edition_id=edition.id)
+        e = explain(small.lake, small.folder, YEAR, key, edition_id=edition.id)
         with small.lake.read() as connection:
             value = connection.execute(e.sql or "").fetchall()[-1][0]
         assert value == e.value, key

@@ -20,17 +20,21 @@ from tasks.editions.store import (
 )
 from tests.small_city import NOW, SmallCity
 from warehouse.errors import EntryError
+from warehouse.form import form_of
 from warehouse.lake import transaction
+from warehouse.period import Period
 
 
 def build(small: SmallCity, **more: object) -> Built:
-    return build_edition(small.lake, small.folder, 2020, now=NOW, **more)  # type: ignore[arg-type]
+    return build_edition(small.lake, small.folder, Period.of_year(2020), now=NOW, **more)  # type: ignore[arg-type]
 
 
 def test_the_same_records_are_the_same_edition_whenever_it_is_built(small: SmallCity) -> None:
     small.application("2020-03-02", "2020-03-09", outcome=None)
     first = build(small)
-    later = build_edition(small.lake, small.folder, 2020, now=NOW + timedelta(days=3))
+    later = build_edition(
+        small.lake, small.folder, Period.of_year(2020), now=NOW + timedelta(days=3)
+    )
     assert (first.is_new, later.is_new) == (True, False)
     assert first.edition.id == later.edition.id == "2020-1"
     assert first.edition.cell_hash == later.edition.cell_hash
@@ -46,10 +50,12 @@ def test_changed_records_make_a_new_edition_and_the_old_snapshot_gives_the_old_o
     second = build(small).edition
     assert (second.id, second.number) == ("2020-2", 2)
     assert second.cell_hash != first.cell_hash
-    again = preview(small.lake, small.folder, 2020, now=NOW, snapshot=first.snapshot)
+    again = preview(
+        small.lake, small.folder, Period.of_year(2020), now=NOW, snapshot=first.snapshot
+    )
     assert again.cell_hash == first.cell_hash
     assert load_edition(small.lake, "2020-1").status == "superseded"
-    assert newest_edition(small.lake, 2020).id == "2020-2"
+    assert newest_edition(small.lake, form_of(), Period.of_year(2020)).id == "2020-2"
 
 
 BUILD = """
@@ -59,12 +65,13 @@ from pathlib import Path
 from tasks.editions.build import build_edition
 from tests.small_city import NOW
 from warehouse.lake import Lake
+from warehouse.period import Period
 
 home, city, snapshot, name, start = sys.argv[1:]
 while not Path(start).exists():
     pass
 built = build_edition(
-    Lake(Path(home)), Path(city), 2020, now=NOW, snapshot=int(snapshot), built_by=name
+    Lake(Path(home)), Path(city), Period.of_year(2020), now=NOW, snapshot=int(snapshot), built_by=name
 )
 print(built.edition.id, built.is_new)
 """
@@ -112,7 +119,7 @@ def test_an_edition_is_read_back_as_it_was_built(small: SmallCity) -> None:
     small.application("2020-03-02", "2020-03-09", outcome=None)
     small.application("2019-12-02", "2020-03-09", applicant_kind=None)
     built = build(small).edition
-    kept = newest_edition(small.lake, 2020)
+    kept = newest_edition(small.lake, form_of(), Period.of_year(2020))
     assert kept.cells == built.cells
     assert kept.last_year == dict(built.last_year.items())
     assert kept.series == built.series
@@ -135,13 +142,13 @@ def test_the_layout_of_an_edition_stays_when_the_citys_file_changes(small: Small
     overview.write_text(
         overview.read_text(encoding="utf-8").replace("收到申请,", "受理申请,"), encoding="utf-8"
     )
-    kept = newest_edition(small.lake, 2020)
+    kept = newest_edition(small.lake, form_of(), Period.of_year(2020))
     assert kept.layout.cells["overview.applications_received"].label == "收到申请"
 
 
 def test_last_years_published_figures_stand_for_last_year(small: SmallCity) -> None:
     small.application("2019-12-02", "2020-01-09")
-    build_edition(small.lake, small.folder, 2019, now=NOW)
+    build_edition(small.lake, small.folder, Period.of_year(2019), now=NOW)
     with small.lake.write() as connection, transaction(connection):
         connection.execute("UPDATE yearly.edition SET edition_status = 'published'")
         connection.execute(
@@ -162,7 +169,7 @@ def test_an_edition_as_of_a_moment_takes_the_snapshot_of_then(small: SmallCity) 
 
 def test_without_an_edition_the_error_says_what_to_do(small: SmallCity) -> None:
     with pytest.raises(NoEdition, match="nianbao year-end 2020"):
-        newest_edition(small.lake, 2020)
+        newest_edition(small.lake, form_of(), Period.of_year(2020))
 
 
 def test_a_chart_counts_closed_applications_in_the_month_they_were_closed(
@@ -170,7 +177,7 @@ def test_a_chart_counts_closed_applications_in_the_month_they_were_closed(
 ) -> None:
     """YAML takes a bare `on` for a truth value: as a key it was never found."""
     small.application("2020-03-02", "2020-04-20")
-    edition = preview(small.lake, small.folder, 2020, now=NOW)
+    edition = preview(small.lake, small.folder, Period.of_year(2020), now=NOW)
     months = {
         series.key: [label for label, this_year, _ in series.points if this_year]
         for series in edition.series

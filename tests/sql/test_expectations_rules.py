@@ -14,7 +14,7 @@ from rules_world import as_of, break_rule, build_clean, fixture, in_memory
 
 from expectations.rules import Rule, load_rules
 from expectations.runner import bad_rows, run_rules
-from warehouse.layout import load_layout
+from warehouse.form import load_layout
 from warehouse.tables import table
 
 

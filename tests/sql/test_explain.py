@@ -13,10 +13,11 @@ from tasks.editions.explain import Explanation, NoSuchCell, explain, explanation
 from tasks.editions.tabulate import tabulate
 from tests.small_city import SmallCity
 from warehouse.layout import Layout
+from warehouse.period import Period
 
 
 def explained(small: SmallCity, cell: str, **more: object) -> Explanation:
-    return explain(small.lake, small.folder, 2020, cell, **more)  # type: ignore[arg-type]
+    return explain(small.lake, small.folder, Period.of_year(2020), cell, **more)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -91,9 +92,9 @@ def test_no_more_is_tabulated_than_the_figure_is_made_of(
 ) -> None:
     asked: list[tuple[int, set[str]]] = []
 
-    def counted(reading: Any, layout: Layout, year: int, *before: Any) -> Any:
-        asked.append((year, set(layout.cells)))
-        return tabulate(reading, layout, year, *before)
+    def counted(reading: Any, layout: Layout, period: Period, *before: Any) -> Any:
+        asked.append((period.year, set(layout.cells)))
+        return tabulate(reading, layout, period, *before)
 
     monkeypatch.setattr("tasks.editions.explain.tabulate", counted)
     explained(filled, "t3.granted.natural_person")
@@ -154,7 +155,7 @@ def test_whatever_the_records_every_failing_equation_names_its_gap_record_by_rec
             outcome=one["outcome"] if closed else None,
             organ_id=one["organ"],
         )
-    edition = preview(small.lake, small.folder, 2020, now=NOW)
+    edition = preview(small.lake, small.folder, Period.of_year(2020), now=NOW)
     figures = edition.figures()
     assert figures["t3.new_received.total"].value == sum(
         str(one["received"]).startswith("2020") for one in drawn

@@ -27,7 +27,9 @@ from tasks.render.outputs import OUTPUTS
 from tasks.settings import Settings
 from tests.edition_fixture import edition_2025
 from tests.small_city import NOW, SmallCity
+from warehouse.form import form_of
 from warehouse.lake import transaction
+from warehouse.period import Period
 from warehouse.reading import measure_texts, parse_measures, reading
 
 CORRECTION = """
@@ -60,7 +62,7 @@ def settings_of(city: SmallCity) -> Settings:
 
 
 def build(city: SmallCity, **more: Any) -> Edition:
-    edition = build_edition(city.lake, city.folder, 2020, now=NOW, **more).edition
+    edition = build_edition(city.lake, city.folder, Period.of_year(2020), now=NOW, **more).edition
     render_edition(edition, settings_of(city).editions / edition.id, lake=city.lake)
     return edition
 
@@ -87,7 +89,7 @@ def approve(city: SmallCity, edition: Edition) -> None:
 def test_a_published_edition_is_rebuilt_after_all_that_can_happen_to_a_lake(
     built: SmallCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    approve(built, newest_edition(built.lake, 2020))
+    approve(built, newest_edition(built.lake, form_of(), Period.of_year(2020)))
 
     # New loads, changed and deleted records, a correction, other files of the city.
     built.application("2020-06-02", "2020-06-20", record_id="d")
@@ -148,16 +150,18 @@ def test_a_later_versions_measures_and_rules_do_not_reach_an_edition(
     texts = dict(measure_texts())
     texts["application"] += "\nAND FALSE"
     monkeypatch.setattr("warehouse.reading.measures", lambda: parse_measures(texts))
-    monkeypatch.setattr("tasks.editions.definitions.measure_texts", lambda: texts)
+    monkeypatch.setattr("tasks.editions.definitions.measure_texts", lambda city=None: texts)
     fewer = Rulebook(load_rules()[:3], yearly_rules())
     monkeypatch.setattr("tasks.editions.definitions.rulebook", lambda: fewer)
     key = "t3.new_received.total"
-    found = explain(built.lake, built.folder, 2020, key)
+    found = explain(built.lake, built.folder, Period.of_year(2020), key)
     assert found.value == found.record_count == 2
     assert again(built).is_same
-    newer = preview(built.lake, built.folder, 2020, now=NOW)
+    newer = preview(built.lake, built.folder, Period.of_year(2020), now=NOW)
     assert newer.figures()[key].value == 0
-    assert len(newer.findings) < len(newest_edition(built.lake, 2020).findings)
+    assert len(newer.findings) < len(
+        newest_edition(built.lake, form_of(), Period.of_year(2020)).findings
+    )
 
 
 def test_what_was_changed_in_the_lake_is_told(built: SmallCity) -> None:
@@ -191,7 +195,7 @@ def test_what_was_changed_in_the_lake_is_told(built: SmallCity) -> None:
     changed = ["yearly.cell", "yearly.check_result", "yearly.edition"]
     assert changed_rows(built.lake, "2020-1") == changed
     with pytest.raises(PublishRefused, match=r"被改动过\(yearly.cell、yearly.check_result"):
-        approve(built, newest_edition(built.lake, 2020))
+        approve(built, newest_edition(built.lake, form_of(), Period.of_year(2020)))
 
 
 def test_a_changed_file_and_a_lost_snapshot_are_told(built: SmallCity) -> None:

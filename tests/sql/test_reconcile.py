@@ -12,10 +12,11 @@ from tasks.city.register import CityFileError, read_corrections
 from tasks.editions.build import preview
 from tasks.editions.edition import Edition, Finding
 from tests.small_city import NOW, SmallCity
+from warehouse.period import Period
 
 
 def built(small: SmallCity, year: int = 2020) -> Edition:
-    return preview(small.lake, small.folder, year, now=NOW)
+    return preview(small.lake, small.folder, Period.of_year(year), now=NOW)
 
 
 def finding(edition: Edition, key: str, organ: str = "R") -> Finding:

@@ -10,13 +10,14 @@ import pytest
 from tasks.city.register import CityFileError, read_organs
 from tasks.editions.tabulate import Tabulation, TabulationError, tabulate
 from tests.small_city import SmallCity
+from warehouse.period import Period
 from warehouse.reading import reading
 
 
 def tabulated(small: SmallCity, year: int, layout: str = "2019") -> Tabulation:
     with reading(small.lake) as opened:
-        before = tabulate(opened, small.layout(layout), year - 1)
-        return tabulate(opened, small.layout(layout), year, before)
+        before = tabulate(opened, small.layout(layout), Period.of_year(year - 1))
+        return tabulate(opened, small.layout(layout), Period.of_year(year), before)
 
 
 def values(tabulation: Tabulation, organ: str, scope: str = "rolled_up") -> dict[str, Decimal]:
@@ -96,7 +97,7 @@ def test_an_article_withdrawn_after_the_year_still_counts_in_it(small: SmallCity
     small.add("article", {**published, "removed_at": datetime(2021, 1, 1)})
     small.add("article", {**published, "published_at": datetime(2021, 1, 1)})
     with reading(small.lake) as opened:
-        table = opened.measure("article", 2020)
+        table = opened.measure("article", Period.of_year(2020))
         assert opened.connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (2,)
 
 

@@ -17,7 +17,7 @@ from tasks.audit.result import AuditReport, as_json
 from tasks.audit.run import audit_files, check_report, of_document
 from tasks.render.data_files import definitions_json
 from tests.audit_reports import Figures, balanced, write_report
-from warehouse.layout import load_layout
+from warehouse.form import load_layout
 
 LAYOUT = load_layout("2021")
 

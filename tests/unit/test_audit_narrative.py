@@ -15,7 +15,8 @@ from tasks.audit.document import Block, Document
 from tasks.audit.result import AuditReport
 from tasks.audit.run import check_report, of_document
 from tests.audit_reports import FORMATS, FULL_WIDTH, Figures, balanced, reports
-from warehouse.layout import Layout, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Layout
 
 GROUPS = ("denied", "unavailable", "unprocessed", "other")
 

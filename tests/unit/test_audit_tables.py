@@ -15,7 +15,8 @@ from tasks.audit.labels import match, squeeze, written
 from tasks.audit.run import audit_files, check_report, of_document
 from tasks.audit.tables import read_tables
 from tests.audit_reports import APPLICANTS, FORMATS, Figures, balanced, reports, write_report
-from warehouse.layout import Layout, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Layout
 
 QUICK = ("html", "html_gb18030", "docx", "text", "lines")
 SLOW = ("pdf", "pdf_cut", "pdf_unruled")

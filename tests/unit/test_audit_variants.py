@@ -29,7 +29,8 @@ from tasks.audit.read_pdf import read_pdf
 from tasks.audit.run import audit_files, report_files
 from tasks.audit.tables import TableReading, read_tables
 from tests.audit_reports import Figures, Span, as_pdf, balanced, tables
-from warehouse.layout import Layout, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Layout
 
 Rows = list[list[Span]]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from expectations.balance import evaluate
-from warehouse.layout import Equation, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Equation
 
 LAYOUT = load_layout("2019")
 

@@ -102,7 +102,8 @@ def test_every_table_says_what_it_is() -> None:
 
 
 def test_layouts_have_the_cells_of_the_forms() -> None:
-    from warehouse.layout import LayoutError, layout_of_year, load_layout
+    from warehouse.form import layout_of_year, load_layout
+    from warehouse.layout import LayoutError
 
     counts = {
         name: {t.key: len(load_layout(name).printed(t.key)) for t in load_layout(name).tables}

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tasks.editions.edition import CellValue
 from tasks.render.form import Grid, flat_tables, grid, grids
 from tests.edition_fixture import edition_2020, edition_2025
-from warehouse.layout import Layout, load_layout
+from warehouse.form import load_layout
+from warehouse.layout import Layout
 
 LAYOUTS = ("2019", "2021")
 

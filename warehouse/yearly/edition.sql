@@ -1,13 +1,14 @@
 -- table:      yearly.edition
 -- title:      版次
--- is:         builds of a report year: pending, published or superseded
+-- is:         builds of a report: pending, published or superseded
 -- grain:      one edition
 -- key:        edition_id
 -- source:     this project
 CREATE TABLE IF NOT EXISTS yearly.edition (
     edition_id VARCHAR NOT NULL,  -- 版次编号,如 2020-1
+    form VARCHAR,  -- 报表的键;空为 annual-report(年度报告)
     report_year BIGINT NOT NULL,  -- 报告年度
-    edition_number BIGINT NOT NULL,  -- 该年度第几版
+    edition_number BIGINT NOT NULL,  -- 该报表该年度第几版
     edition_status VARCHAR NOT NULL,  -- 状态:pending 待发布, published 已发布, superseded 已被替代
     layout VARCHAR NOT NULL,  -- 报表格式
     lake_snapshot BIGINT NOT NULL,  -- 取数的湖快照

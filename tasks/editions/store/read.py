@@ -26,7 +26,9 @@ from tasks.editions.edition import (
 from tasks.editions.fingerprints import cell_hash, findings_hash
 from tasks.editions.store.rows import EditionRow, edition_rows, editions_of, find_row
 from warehouse.errors import EntryError
+from warehouse.form import ANNUAL_REPORT, Form
 from warehouse.lake import Connection, Lake
+from warehouse.period import Period
 from warehouse.reading import Reading
 
 Cells = dict[tuple[str, Scope], dict[str, CellValue]]
@@ -55,13 +57,21 @@ def load_edition(
 
 
 def newest_edition(
-    lake: Lake, year: int, *, organ_id: str | None = None, with_figures: bool = True
+    lake: Lake,
+    form: Form,
+    period: Period,
+    *,
+    organ_id: str | None = None,
+    with_figures: bool = True,
 ) -> Edition:
-    """The newest edition of a year, read as `load_edition` does. Raises NoEdition."""
+    """The newest edition of a report, read as `load_edition` does. Raises NoEdition."""
     with lake.read() as connection:
-        found = editions_of(connection, year)
+        found = editions_of(connection, form.key, period)
         if not found:
-            raise NoEdition(f"还没有 {year} 年的版次。请先运行 nianbao year-end {year}")
+            option = "" if form.key == ANNUAL_REPORT else f" --form {form.key}"
+            raise NoEdition(
+                f"还没有{form.named(period)}的版次。请先运行 nianbao year-end {period.key}{option}"
+            )
         return read_row(connection, found[0], organ_id, with_figures=with_figures)
 
 
@@ -84,7 +94,8 @@ def read_row(
         id=row.edition_id,
         number=row.edition_number,
         status=row.edition_status,
-        report_year=row.report_year,
+        form=definitions.parsed_form,
+        period=row.period,
         layout=definitions.parsed_layout,
         snapshot=row.lake_snapshot,
         data_as_of=row.data_as_of,
@@ -198,7 +209,7 @@ def kept_approval(lake: Lake, edition_id: str) -> Approval | None:
             return None
         before = [
             r.edition_id
-            for r in editions_of(connection, row.report_year)
+            for r in editions_of(connection, row.form, row.period)
             if r.edition_number < row.edition_number and r.approved_at
         ]
         answers = connection.execute(
@@ -216,9 +227,11 @@ def kept_approval(lake: Lake, edition_id: str) -> Approval | None:
     )
 
 
-def published_figures(connection: Connection, year: int, organ_id: str) -> dict[str, CellValue]:
-    """One organ's rolled-up figures in the published edition of a year; empty when none is."""
-    row = next((r for r in editions_of(connection, year) if r.is_published), None)
+def published_figures(
+    connection: Connection, form: str, period: Period, organ_id: str
+) -> dict[str, CellValue]:
+    """One organ's rolled-up figures in the published edition of a report; empty when none is."""
+    row = next((r for r in editions_of(connection, form, period) if r.is_published), None)
     if row is None:
         return {}
     return _read_cells(connection, row.edition_id, organ_id).get((organ_id, "rolled_up"), {})
@@ -243,8 +256,11 @@ def changed_rows(lake: Lake, edition_id: str) -> list[str]:
     return found
 
 
-def figures_besides_tables(connection: Connection, year: int, organ_id: str) -> dict[str, Any]:
+def figures_besides_tables(connection: Connection, edition: Edition) -> dict[str, Any]:
     """What decides an edition besides core tables, corrections and quarantine: which tables
     were ever loaded, and what was published for the year before."""
     loaded = Reading(connection, 0).loaded_tables
-    return {"ops.load": loaded, "yearly.edition": published_figures(connection, year - 1, organ_id)}
+    before = published_figures(
+        connection, edition.form.key, edition.period.year_before, edition.root.id
+    )
+    return {"ops.load": loaded, "yearly.edition": before}

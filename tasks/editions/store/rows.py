@@ -9,7 +9,9 @@ from typing import Any
 from tasks.editions.edition import (
     Edition,
 )
+from warehouse.form import ANNUAL_REPORT
 from warehouse.lake import Connection, Lake
+from warehouse.period import Period
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class EditionRow:
     """An edition as `yearly.edition` has it, without its definitions."""
 
     edition_id: str
+    form: str
     report_year: int
     edition_number: int
     edition_status: str
@@ -35,6 +38,10 @@ class EditionRow:
     manifest_hash: str
 
     @property
+    def period(self) -> Period:
+        return Period.of_year(self.report_year)
+
+    @property
     def is_pending(self) -> bool:
         return self.edition_status == "pending"
 
@@ -47,18 +54,21 @@ _MAY_BE_EMPTY = ("built_by", "reason", "approved_by", "statement", "manifest_has
 
 
 def edition_rows(connection: Connection) -> list[EditionRow]:
-    """All editions, by year and number."""
-    found = connection.execute(
-        "SELECT * EXCLUDE (definitions) FROM lake.yearly.edition "
-        "ORDER BY report_year, edition_number"
-    )
+    """All editions, by form, period and number."""
+    found = connection.execute("SELECT * EXCLUDE (definitions) FROM lake.yearly.edition")
     columns = [name for name, *_ in found.description]
-    return [_row(dict(zip(columns, row, strict=True))) for row in found.fetchall()]
+    rows = [_row(dict(zip(columns, row, strict=True))) for row in found.fetchall()]
+    return sorted(rows, key=lambda r: (r.form, r.report_year, r.edition_number))
 
 
 def _row(told: dict[str, Any]) -> EditionRow:
-    """A row by the names of its columns; those that are not asked for here are left out."""
+    """A row by the names of its columns; those that are not asked for here are left out.
+
+    A lake, or a snapshot of it, from before forms were folders has no column `form`: what lies
+    there are annual reports.
+    """
     names = [f.name for f in fields(EditionRow)]
+    told = {**told, "form": told.get("form") or ANNUAL_REPORT}
     values: dict[str, Any] = {n: told[n] or "" if n in _MAY_BE_EMPTY else told[n] for n in names}
     return EditionRow(**values)
 
@@ -68,23 +78,23 @@ def find_row(connection: Connection, edition_id: str) -> EditionRow | None:
     return next((r for r in edition_rows(connection) if r.edition_id == edition_id), None)
 
 
-def editions_of(connection: Connection, year: int) -> list[EditionRow]:
-    """The editions of a year, the newest first."""
-    return [r for r in reversed(edition_rows(connection)) if r.report_year == year]
+def editions_of(connection: Connection, form: str, period: Period) -> list[EditionRow]:
+    """The editions of a report, the newest first; `form` is its key."""
+    return [r for r in reversed(edition_rows(connection)) if (r.form, r.period) == (form, period)]
 
 
 def earlier_editions(connection: Connection, edition: Edition) -> list[EditionRow]:
-    """The editions of the same year before one, the newest first."""
-    of_year = editions_of(connection, edition.report_year)
-    return [r for r in of_year if r.edition_number < edition.number]
+    """The editions of the same report before one, the newest first."""
+    of_report = editions_of(connection, edition.form.key, edition.period)
+    return [r for r in of_report if r.edition_number < edition.number]
 
 
-def published_edition(lake: Lake, year: int) -> str | None:
-    """The published edition of a year; None when there is none, or no lake."""
+def published_edition(lake: Lake, form: str, period: Period) -> str | None:
+    """The published edition of a report; None when there is none, or no lake."""
     if not lake.exists():
         return None
     with lake.read() as connection:
-        found = editions_of(connection, year)
+        found = editions_of(connection, form, period)
     return next((r.edition_id for r in found if r.is_published), None)
 
 

@@ -19,14 +19,16 @@ from warehouse.sql import insert_many
 
 
 def keep(lake: Lake, edition: Edition, *, built_by: str) -> tuple[Edition, bool]:
-    """Keep what was computed as the pending edition of its year, and say whether it is new.
+    """Keep what was computed as the pending edition of its report, and say whether it is new.
 
     One that comes to the same as the pending one is that edition; only why and by whom it was
     built is kept. Else it takes the next number, and the pending one gives way. All of it is
     decided under the writer's lock: two that build at once cannot take one number.
     """
+    # A lake of an earlier version lacks columns.
+    lake.create()
     with lake.write() as connection:
-        newest = next(iter(editions_of(connection, edition.report_year)), None)
+        newest = next(iter(editions_of(connection, edition.form.key, edition.period)), None)
         if newest and newest.is_pending:
             kept = read_row(connection, newest)
             if _come_to_the_same(newest, kept, edition):
@@ -35,7 +37,7 @@ def keep(lake: Lake, edition: Edition, *, built_by: str) -> tuple[Edition, bool]
                 return kept, False
         number_ = newest.edition_number + 1 if newest else 1
         edition = replace(
-            edition, id=f"{edition.report_year}-{number_}", number=number_, status="pending"
+            edition, id=f"{edition.reference}-{number_}", number=number_, status="pending"
         )
         with transaction(connection):
             _write(connection, edition, built_by)
@@ -63,14 +65,11 @@ def _restate(connection: Connection, row: EditionRow, reason: str, built_by: str
 
 
 def _write(connection: Connection, edition: Edition, built_by: str) -> None:
-    """Write a pending edition; earlier pending ones of its year give way."""
-    connection.execute(
-        "UPDATE yearly.edition SET edition_status = 'superseded' "
-        "WHERE report_year = ? AND edition_status = 'pending'",
-        [edition.report_year],
-    )
+    """Write a pending edition; earlier pending ones of its report give way."""
+    _supersede(connection, edition, "pending")
     row: dict[str, Any] = {
         "edition_id": edition.id,
+        "form": edition.form.key,
         "report_year": edition.report_year,
         "edition_number": edition.number,
         "edition_status": edition.status,
@@ -124,6 +123,16 @@ def _write(connection: Connection, edition: Edition, built_by: str) -> None:
     )
 
 
+def _supersede(connection: Connection, edition: Edition, status: str) -> None:
+    """The editions of the same report that have a status give way."""
+    for row in editions_of(connection, edition.form.key, edition.period):
+        if row.edition_status == status:
+            connection.execute(
+                "UPDATE yearly.edition SET edition_status = 'superseded' WHERE edition_id = ?",
+                [row.edition_id],
+            )
+
+
 def _kept_definitions(edition: Edition) -> str:
     """The definitions, and what was built besides cells and findings, as JSON; see `load_edition`."""
     if edition.definitions is None:
@@ -150,16 +159,12 @@ def _place(key: str) -> tuple[str, str, str]:
 
 def keep_approval(lake: Lake, edition: Edition, approval: Approval, manifest_hash: str) -> bool:
     """Write the approval and its answers in one transaction; the published edition of the
-    year gives way. False, and nothing written, when the edition does not wait any more."""
+    report gives way. False, and nothing written, when the edition does not wait any more."""
     with lake.write() as connection, transaction(connection):
         row = find_row(connection, edition.id)
         if row is None or not row.is_pending:
             return False
-        connection.execute(
-            "UPDATE yearly.edition SET edition_status = 'superseded' "
-            "WHERE report_year = ? AND edition_status = 'published'",
-            [edition.report_year],
-        )
+        _supersede(connection, edition, "published")
         connection.execute(
             "UPDATE yearly.edition SET edition_status = 'published', approved_by = ?, "
             "approved_at = ?, statement = ?, manifest_hash = ? WHERE edition_id = ?",
