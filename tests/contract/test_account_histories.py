@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tasks.editions.account import Line, read_account
@@ -115,7 +115,12 @@ histories = st.lists(st.tuples(events, st.booleans()), min_size=1, max_size=4)
 
 
 @settings(
-    max_examples=MANY, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=MANY,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+    # A history takes a second: what fails is told as it was found.
+    phases=[Phase.reuse, Phase.generate],
 )
 @given(history=histories)
 def test_after_any_history_every_record_is_accounted_for(
