@@ -12,8 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ from filelock import FileLock, Timeout
 from deployments.child_server import server
 from deployments.server import HOST, server_environment
 from tasks.clock import now
+from tasks.lifeline import lifeline
 from tasks.publish.approve import approvers
 from tasks.settings import Settings, check_home, quiet_environment
 from warehouse.disk import yaml_of
@@ -36,6 +39,8 @@ POLL_SECONDS = 2
 FORMS_SECONDS = 5
 """Between two looks at what the forms list from."""
 RUNS_AT_ONCE = 4
+LET_GO_SECONDS = 3
+A_DAY = timedelta(days=1)
 
 
 class ServeError(MachineError):
@@ -43,16 +48,26 @@ class ServeError(MachineError):
 
 
 def check_port(port: int) -> None:
-    """Raises ServeError when something else listens on the port."""
+    """Raises ServeError when something else listens on the port, and does not let go of it: the
+    server of a `serve` that was killed ends a moment after it."""
+    until = time.monotonic() + LET_GO_SECONDS
+    while (error := _taken(port)) is not None:
+        if time.monotonic() > until:
+            raise ServeError(
+                f"端口 {port} 已被占用,可能 nianbao serve 已在运行。"
+                f"请先停止它,或换一个端口:nianbao serve --port {port + 1}"
+            ) from error
+        time.sleep(0.2)
+
+
+def _taken(port: int) -> OSError | None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError as error:
-            raise ServeError(
-                f"端口 {port} 已被占用,可能 nianbao serve 已在运行。"
-                f"请先停止它,或换一个端口:nianbao serve --port {port + 1}"
-            ) from error
+            return error
+    return None
 
 
 def read_deployments(path: Path = DEPLOYMENTS) -> list[dict[str, Any]]:
@@ -92,6 +107,8 @@ def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
         os.environ.update(server_environment(settings, port))
         os.environ["NIANBAO_HOME"] = str(settings.home)
         os.environ["NIANBAO_CITY"] = str(settings.city)
+        # Runs end with this process.
+        os.environ.update(lifeline())
         # Runs say in their log what they do; without this only what went wrong is kept.
         os.environ["PREFECT_LOGGING_LEVEL"] = "INFO"
         with interruptible(), server(settings, port) as child:
@@ -239,8 +256,11 @@ def runner_deployments() -> list[RunnerDeployment]:
 
 
 async def end_lost_runs() -> None:
-    """Mark as crashed what an earlier process left running: nobody runs it any more, and it
-    would hold its deployment's only slot."""
+    """Mark as crashed what an earlier process left begun or about to begin: nobody runs it any
+    more, and it would hold its deployment's only slot.
+
+    A run of a command is not one of ours; it is left until nobody can be waiting for it.
+    """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         FlowRunFilter,
@@ -250,13 +270,12 @@ async def end_lost_runs() -> None:
     from prefect.client.schemas.objects import StateType
     from prefect.states import Crashed
 
-    running = FlowRunFilter(
-        state=FlowRunFilterState(
-            type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.CANCELLING])
-        )
-    )
+    begun = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+    left = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=begun)))
     async with get_client() as client:
-        for run in await client.read_flow_runs(flow_run_filter=running):
-            await client.set_flow_run_state(
-                run.id, Crashed(message="服务停止时运行被中断"), force=True
-            )
+        for run in await client.read_flow_runs(flow_run_filter=left):
+            seen = run.state.timestamp if run.state else run.created
+            if run.deployment_id or seen is None or datetime.now(UTC) - seen > A_DAY:
+                await client.set_flow_run_state(
+                    run.id, Crashed(message="服务停止时运行被中断"), force=True
+                )

@@ -21,6 +21,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deployments.automations import declare_on_start
 from tasks.lifeline import end_with_starter
 from tasks.settings import Settings, quiet_environment
 
@@ -28,6 +29,7 @@ HOST = "127.0.0.1"
 EMBEDDED = "--embedded"
 """For one run on this machine: no page, no schedules, no files."""
 FILES_PATH = "/editions"
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
 class EditionFiles(StaticFiles):
@@ -144,6 +146,8 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.keep_run_days * 86400),
+        # A run that lives on while the server is started again keeps its slot.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
         "NIANBAO_PAGE_URL": address,
     }
@@ -160,6 +164,7 @@ def create() -> ASGIApp:
     from prefect.server.api.server import create_app
 
     app = create_app(final=True)
+    declare_on_start(app)
     files: ASGIApp = EditionFiles(settings.editions)
     if settings.auth is not None:
         files = SignIn(files, settings.auth.get_secret_value())

@@ -31,7 +31,9 @@ from tasks.watch.notify import lost_run_message
 def alert(
     flow_name: Annotated[str, field("流程", "出事的流程。")] = "nightly",
     run_name: Annotated[str, field("运行", "出事的运行。")] = "",
-    state: Annotated[str, field("状态", "Crashed 中断,Failed 出错,Late 未按时开始。")] = "Crashed",
+    state: Annotated[
+        str, field("状态", "Crashed 中断,Failed 出错,Late 未按时开始,Cancelled 被取消。")
+    ] = "Crashed",
 ) -> State[None]:
     """告知出事的运行。"""
     settings = Settings()

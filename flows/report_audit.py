@@ -45,7 +45,7 @@ def report_audit(
         str,
         field(
             "报告文件或文件夹",
-            "HTML、Word(.docx)、PDF 或文本文件;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
+            "网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
         ),
     ] = "",
     report_year: Annotated[
@@ -82,6 +82,11 @@ def report_audit(
         return ended("有不符", f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果")
     if unread:
         return ended("读不了", f"{len(reports)} 份报告没有不符之处;" + ";".join(unread))
+    lost = [text for report in reports for text in report.not_read]
+    if lost:
+        return ended(
+            "无法核对", f"{len(reports)} 份报告没有不符之处,但有内容读不出来:" + ";".join(lost[:3])
+        )
     if not any(report.count("pass") for report in reports):
         return ended("无法核对", f"{len(reports)} 份报告中没有一项能够核对,原因见核对结果")
     return done(f"{len(reports)} 份报告没有不符之处")

@@ -151,13 +151,6 @@ class Settings(BaseSettings):
             raise ValueError("请填用户名与密码,中间是半角冒号,如 admin:secret")
         return auth
 
-    @field_validator("notify")
-    @classmethod
-    def _are_addresses(cls, notify: SecretStr) -> SecretStr:
-        if not all("://" in one for one in notify.get_secret_value().split()):
-            raise ValueError("请填 apprise 地址,如 wecombot://…,以空格分隔")
-        return notify
-
     @field_validator("home", "city", "temporary")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
@@ -270,6 +263,8 @@ QUIET = {
     # The page of long standing; the newer one is still being built.
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": str(READY_SECONDS),
+    # A run's sign of life, by which the server knows one whose process is gone (prefect.yaml).
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_SERVER_LEVEL": "ERROR",
 }

@@ -156,7 +156,7 @@ def tables(layout: Layout, figures: Figures) -> list[tuple[str, list[list[Span]]
     ]
 
 
-def _paragraphs(layout: Layout) -> list[str]:
+def paragraphs(layout: Layout) -> list[str]:
     year = layout.years.first + 1
     return [
         f"测试市人民政府{year}年政府信息公开工作年度报告",
@@ -175,7 +175,7 @@ def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
         return f"<td colspan={wide} rowspan={high} valign=top><!--[if gte mso 9]><xml></xml><![endif]-->{junk}</td>"
 
     body = "".join(
-        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in _paragraphs(layout)
+        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in paragraphs(layout)
     )
     for title, rows in tables(layout, figures):
         body += f"<p><b><span>{title}</span></b></p><div><table class=MsoTableGrid border=1>"
@@ -193,7 +193,7 @@ def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
 
 def as_text(layout: Layout, figures: Figures) -> bytes:
     """Cells divided by |, merged ones once: what copying from a page leaves."""
-    lines = _paragraphs(layout)
+    lines = paragraphs(layout)
     for title, rows in tables(layout, figures):
         lines.append(title)
         lines += [" | ".join(text.replace("\n", " ") for text, _, _ in row) + " |" for row in rows]
@@ -202,7 +202,7 @@ def as_text(layout: Layout, figures: Figures) -> bytes:
 
 def as_lines(layout: Layout, figures: Figures) -> bytes:
     """One line a cell."""
-    lines = _paragraphs(layout)
+    lines = paragraphs(layout)
     for title, rows in tables(layout, figures):
         lines.append(title)
         lines += [text.replace("\n", "") for row in rows for text, _, _ in row]
@@ -223,7 +223,7 @@ def as_docx(layout: Layout, figures: Figures) -> bytes:
         return f'<w:tc><w:tcPr><w:gridSpan w:val="{wide}"/>{merge}</w:tcPr>{lines}</w:tc>'
 
     document = docx.Document()
-    for paragraph in _paragraphs(layout):
+    for paragraph in paragraphs(layout):
         document.add_paragraph(paragraph)
     for title, rows in tables(layout, figures):
         document.add_paragraph(title)
@@ -317,7 +317,7 @@ def as_pdf(
         widths = [90, 90, 120] + [60] * (width - 3) if width == 10 else [720 / width] * width
         return PdfTable(data, colWidths=widths, style=commands)
 
-    story: list[object] = [Paragraph(p, style) for p in _paragraphs(layout)]
+    story: list[object] = [Paragraph(p, style) for p in paragraphs(layout)]
     for title, rows in tables(layout, figures):
         story.append(Paragraph(title, style))
         if cut_at is not None and cut_at < len(rows) - 1:

@@ -102,10 +102,12 @@ class Room:
 
 
 @contextmanager
-def room(home: Path, services: Mapping[str, str], **settings: str) -> Iterator[Room]:
+def room(
+    home: Path, services: Mapping[str, str], port: int | None = None, **settings: str
+) -> Iterator[Room]:
     """`nianbao serve` for the length of a `with` block."""
     installation = Installation.at(home, {**services, **settings})
-    port = free_port()
+    port = port or free_port()
     home.mkdir(parents=True, exist_ok=True)
     process = subprocess.Popen(
         installation.command("serve", "--port", str(port)),

@@ -14,7 +14,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from warehouse.layout import Cell, Equation, Layout
+import duckdb
+
+from warehouse.layout import Cell, Equation, Layout, LayoutError
 from warehouse.period import Period
 from warehouse.reading import ORGAN_OF_YEAR, Reading
 from warehouse.sql import quoted
@@ -78,13 +80,32 @@ def own_figures(
     for measure, wanted in by_measure.items():
         table = reading.measure(measure, period)
         columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
-        rows = reading.connection.execute(
-            f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
-        ).fetchall()
+        sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
+        try:
+            rows = reading.connection.execute(sql).fetchall()
+        except (duckdb.BinderException, duckdb.ParserException):
+            _name_the_cell(reading, table, wanted)
+            raise
         for organ_id, *values in rows:
             for cell, value in zip(wanted, values, strict=True):
                 figures[organ_id][cell.key] = Decimal(value or 0)
     return figures
+
+
+def _name_the_cell(reading: Reading, table: str, cells: Iterable[Cell]) -> None:
+    """Raises LayoutError for the first of the cells whose condition or quantity cannot run."""
+    for cell in cells:
+        try:
+            reading.connection.execute(
+                f"SELECT {_aggregate(cell)} FILTER (WHERE {cell.where}) FROM {table} LIMIT 0"
+            )
+        except duckdb.Error as error:
+            asked = f"条件 {cell.where}" + (f"、取数 {cell.quantity}" if cell.quantity else "")
+            reason = str(error).strip().splitlines()[0]
+            raise LayoutError(
+                f"单元格 {cell.key}: {asked} 不能用于取数口径 {cell.measure}:{reason}。"
+                f"请改正报表格式,可用的列见 warehouse/measures/{cell.measure}.sql"
+            ) from error
 
 
 def is_loaded(reading: Reading, cell: Cell) -> bool:

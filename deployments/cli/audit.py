@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from warehouse.errors import ExitCode
+
 if TYPE_CHECKING:
     from tasks.audit.result import AuditCheck, AuditReport
 
@@ -25,7 +27,7 @@ def audit(
         list[Path],
         typer.Argument(
             metavar="文件",
-            help="年度报告文件(HTML、Word .docx、PDF、文本)或文件夹,可一次给出同一机关的几年",
+            help="年度报告文件(网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本、压缩包)或文件夹,可一次给出同一机关的几年",
             show_default=False,
         ),
     ],
@@ -68,11 +70,20 @@ def audit(
             show_default=False,
         ),
     ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            metavar="文件夹",
+            help="另写一个文件夹:汇总页(谁有不符,从多到少)、每份报告的网页、读出的全部数(CSV、Excel)",
+            show_default=False,
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="通过的和无法核对的也逐条列出")] = False,
 ) -> None:
     """核对已发布的政府信息公开工作年度报告:表格与正文的数是否对得上。
 
-    退出码:0 没有不符;1 有不符;2 用法不对或文件读不了。
+    退出码:0 已核对且没有不符;1 有不符;2 用法不对或文件读不了;5 没有一项能核对,或有内容读不出来。
     """
     from tasks.audit.document import UnreadableDocument
     from tasks.audit.run import audit_files, report_files
@@ -93,6 +104,14 @@ def audit(
             html.write_text(render_page(reports), encoding="utf-8")
         except OSError as error:
             _stop(f"{html}:写不进去({error.strerror})")
+    if batch is not None:
+        from tasks.audit.batch import write_batch
+
+        try:
+            front = write_batch(batch, reports, unread)
+        except OSError as error:
+            _stop(f"{batch}:写不进去({error.strerror})")
+        typer.echo(f"汇总已写入 {front}", err=True)
     if as_json:
         from tasks.audit.result import as_json as published
 
@@ -102,10 +121,20 @@ def audit(
         _print(reports, html, everything)
     for message in unread:
         typer.echo(message, err=True)
+    code = _exit_code(reports, unread)
+    if code:
+        raise typer.Exit(code)
+
+
+def _exit_code(reports: list[AuditReport], unread: list[str]) -> ExitCode:
+    """What does not add up weighs most, then files not read, then what was not judged."""
     if any(report.fails for report in reports):
-        raise typer.Exit(1)
+        return ExitCode.BLOCKED
     if unread:
-        raise typer.Exit(2)
+        return ExitCode.WRONG_USE
+    if any(report.not_read or not report.is_judged for report in reports):
+        return ExitCode.NOT_JUDGED
+    return ExitCode.DONE
 
 
 def _stop(message: str) -> NoReturn:
@@ -171,7 +200,7 @@ def _print_report(console: Any, report: AuditReport, everything: bool) -> None:
             f"+ 格式以外的行 {TABLE_NAMES[row.table]} {row.label} {'、'.join(row.values)}",
             style="cyan",
         )
-    for text, _ in report.tables.problems:
+    for text in report.not_read:
         console.print(typeset(f"! 未能读出:{text}"), style="magenta")
     for figure in lost:
         console.print(typeset(f"! 未能理解:“{figure.quote}”"), style="magenta")

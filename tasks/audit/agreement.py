@@ -92,7 +92,7 @@ def agreement_checks(
     told = [
         (f, cells)
         for at, f in enumerate(narrative.figures)
-        if f.kind == "amount" and f.meaning and f.step
+        if f.kind == "amount" and f.meaning and (f.step or f.about)
         if (cells := f.meaning.cells or _of_review(narrative, at))
     ]
     if not figures:
@@ -106,11 +106,7 @@ def agreement_checks(
         found = [s for e in expressions if (s := cell_sum(e, figures)) is not None]
         if found:
             sums.append((figure, found))
-    agreeing = {
-        id(f)
-        for f, found in sums
-        if any(abs(s.value - f.value) < max(f.step, Decimal(1)) for s in found)
-    }
+    agreeing = {id(f) for f, found in sums if any(_agrees(f, s.value) for s in found)}
     main = _main_passage([f for f, _ in sums], agreeing)
     matched = {f.meaning.label for f, _ in sums if id(f) in agreeing and f.meaning}
     around = _Around(narrative, figures, main, matched, organ)
@@ -162,8 +158,8 @@ def _check(figure: Figure, found: list[_Sum], around: _Around) -> AuditCheck:
     assert meaning is not None
     key = f"B7.{figure.block}.{figure.start}"
     for same in found:
-        if abs(same.value - figure.value) < max(figure.step, Decimal(1)):
-            rest = "" if same.value == figure.value else ",按所写位数"
+        if _agrees(figure, same.value):
+            rest = "" if same.value == figure.value else ",按所写位数或约数"
             text = f"“{figure.quote}”与表格一致({named(same.written)}{rest})"
             return AuditCheck(
                 "B7",
@@ -199,6 +195,12 @@ def _check(figure: Figure, found: list[_Sum], around: _Around) -> AuditCheck:
     return AuditCheck("B7", key, status, text, equation, gap, evidence, (), offers[:2])
 
 
+def _agrees(figure: Figure, value: Decimal) -> bool:
+    """Whether the figure as printed, with 万 or 余, may stand for a value of the tables."""
+    least, most = figure.bounds
+    return least <= value <= most
+
+
 def _totals_of(value: Decimal, figures: CellValues) -> list[str]:
     """Rows of table 三 whose total is the value: the text may mean that row."""
     if value < _TELLING:
@@ -214,6 +216,8 @@ def _certainty(figure: Figure, around: _Around) -> tuple[Status, str]:
     assert meaning is not None
     text = around.narrative.texts[figure.block][: figure.end]
     scope = pattern("local_scope").search(re.split(r"[。!?\n]", text)[-1])
+    if not figure.step:
+        return "uncertain", "正文是约数"
     if scope and scope[0] not in around.organ:
         return "uncertain", "正文可能只指一部分机关"
     if meaning.label in around.matched:

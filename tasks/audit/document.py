@@ -7,7 +7,6 @@ again; comparisons go through `plain`, which keeps every position.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -65,51 +64,29 @@ class TableGrid:
 
 @dataclass(frozen=True)
 class Block:
-    """A paragraph (`grid` is None) or a table (`text` is empty)."""
+    """A paragraph, a table (`grid`), or a picture (`picture` is its name); the rest is empty."""
 
     text: str = ""
     grid: TableGrid | None = None
+    picture: str = ""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A report in order. `title` is the page's or the file's own title, if it has one."""
+    """A report in order. `title` is the page's or the file's own title, if it has one.
+
+    `unread` says in Chinese which parts of the file could not be read (pages without text).
+    """
 
     name: str
     format: str
     blocks: tuple[Block, ...]
     title: str = ""
+    unread: tuple[str, ...] = ()
 
 
 _LONGEST_CELL = 180
 """Characters; the longest label of the forms, with a province's remark, is below it."""
-
-# PDF files often give a radical where its look-alike character is meant; Unicode says which
-# for most, the simplified ones are listed.
-RADICALS = {
-    code: ord(normal)
-    for code in (*range(0x2E80, 0x2FE0), *range(0xF900, 0xFB00))
-    if len(normal := unicodedata.normalize("NFKC", chr(code))) == 1 and normal != chr(code)
-}
-RADICALS |= {
-    0x2EA0 + offset: ord(character)
-    for offset, character in {
-        0x00: "民", 0x24: "西", 0x25: "见", 0x26: "角", 0x2B: "车", 0x29: "贝", 0x33: "长", 0x34: "门",
-        0x38: "青", 0x3A: "页", 0x3B: "风", 0x3C: "飞", 0x3D: "食", 0x42: "马", 0x43: "骨", 0x44: "鬼",
-        0x45: "鱼", 0x46: "鸟", 0x48: "麦", 0x49: "黄", 0x4C: "齐", 0x50: "龙",
-    }.items()
-}  # fmt: skip
-
-# One character for one, so that a position in the plain text is a position in the original.
-_PLAIN = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_PLAIN |= {ord(c): ord(" ") for c in "\u00a0\u2002\u2003\u2009\u200a\u3000\u202f\ufeff\u200b\t"}
-_PLAIN |= RADICALS
-_PLAIN |= {ord("﹪"): ord("%"), ord("٪"): ord("%"), ord("−"): ord("-"), ord("﹣"): ord("-")}
-
-
-def plain(text: str) -> str:
-    """Full-width digits, letters, signs and spaces as half-width ones, position by position."""
-    return text.translate(_PLAIN)
 
 
 def unfold(spans: Sequence[Sequence[tuple[str, int, int]]], limit: int = 60) -> TableGrid:

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.audit.document import plain
+from tasks.audit.characters import plain
 from warehouse.disk import yaml_of
 from warehouse.form import layout_names, load_layout
 
@@ -27,6 +27,8 @@ _NUMBERING = re.compile(
 )
 _MARKS = re.compile(r"""[\s="'“”‘’「」『』《》〈〉<>()\[\]【】〔〕,、.。;:·•・\-—_/\\|*]+""")
 _REMARK = re.compile(r"[(【〔\[].*$")
+# The mark of a footnote behind a label or a figure.
+_FOOTNOTE = re.compile(r"(?<=.)(?:[①-⑳*※†]+|\[\d{1,2}\]|【\d{1,2}】|\(?注\d{0,2}\)?)$")
 _SIMILAR = 0.84
 
 
@@ -41,7 +43,7 @@ def wording() -> dict[str, Any]:
 
 def squeeze(label: str) -> str:
     """A label without spaces, punctuation and numbering, as labels are compared."""
-    text = re.sub(r"\s+", "", plain(label))
+    text = _FOOTNOTE.sub("", re.sub(r"\s+", "", plain(label)))
     while True:
         shorter = _NUMBERING.sub("", text)
         if shorter == text:
@@ -151,7 +153,7 @@ def written(text: str) -> Written:
     A dash, a stroke or 无 is a blank. A text that is no figure has neither value nor blank.
     """
     squeezed = re.sub(r"\s+", "", plain(text))
-    bare = squeezed.strip("()")
+    bare = _FOOTNOTE.sub("", squeezed).strip("()")
     if not squeezed or squeezed in wording()["blanks"]:
         return Written(None, is_blank=True)
     match_ = _FIGURE.match(bare)

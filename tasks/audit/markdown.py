@@ -51,7 +51,7 @@ def _report(report: AuditReport) -> list[str]:
         )
         for row in report.tables.extra_rows
     ]
-    rows += [typeset(f"- 未能读出:{escaped(text)}") for text, _ in report.tables.problems]
+    rows += [typeset(f"- 未能读出:{escaped(text)}") for text in report.not_read]
     rows += [
         typeset(f"- 未能理解:“{escaped(f.quote)}”")
         for f in report.narrative.figures

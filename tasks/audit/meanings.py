@@ -16,10 +16,13 @@ from typing import Any, Literal
 from tasks.audit.recognise import Number
 from warehouse.disk import yaml_of
 
-Kind = Literal["amount", "share", "change", "rate", "points", "difference", "other_year"]
+Kind = Literal[
+    "amount", "share", "change", "multiple", "rate", "points", "difference", "other_year"
+]
 
 OPENING = ("received", "new_received", "handled")
 """Roles that begin an account of applications."""
+_QUOTED = re.compile('[“"][^”"]*[”"]')
 _BESIDE = ("case", "review", "litigation")
 """Roles of other matters, which figures have whatever a sentence speaks of."""
 
@@ -77,12 +80,14 @@ class Rule:
     not_in_account: bool
     not_in_sentence: re.Pattern[str] | None
     after: Sequence[str]
+    medium: re.Pattern[str] | None
     example: str
 
     def fits(self, number: Number, around: Around) -> bool:
         return (
-            self._is_worded(number.clause)
+            self._is_worded(_QUOTED.sub("“”", number.clause) if self.medium else number.clause)
             and self._is_placed(number, around)
+            and (self.medium is None or bool(self.medium.search(_medium(number))))
             and self._has_context(number, around)
         )
 
@@ -135,6 +140,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
         not_in_account=bool(entry.get("not_group")),
         not_in_sentence=compiled("sentence_not"),
         after=tuple(entry.get("after", ())),
+        medium=compiled("medium"),
         example=entry["example"],
     )
 
@@ -146,6 +152,20 @@ def others() -> dict[str, Meaning]:
         kind: Meaning(entry["label"], entry.get("role", ""), cells=tuple(entry.get("cells", ())))
         for kind, entry in phrases()["others"].items()
     }
+
+
+def _medium(number: Number) -> str:
+    """The medium that the sentence names last before the figure, names in quotes left out."""
+    beside = [
+        re.sub("(?<=.)公众号$", "", medium)
+        for medium in pattern("media").findall(_QUOTED.sub("", number.own))
+        if medium != "新媒体"
+    ]
+    if len(set(beside)) > 1 or pattern("media_and_others").search(number.own):
+        # 通过网站、微信等共发布: of none of them alone.
+        return ""
+    named = beside or pattern("media").findall(_QUOTED.sub("", number.sentence))
+    return str(named[-1]) if named else ""
 
 
 def meaning_of_role(role: str) -> Meaning:
@@ -186,6 +206,8 @@ def kind_of(number: Number, year: int | None) -> tuple[Kind, int]:
         return "points", 1
     way = pattern("change").search(f"{number.before}§")
     sign = -1 if way is not None and way["way"] in phrases()["downward"] else 1
+    if number.unit == "倍":
+        return ("change" if way else "multiple"), sign
     if number.unit == "%":
         return ("change", sign) if way or number.sign else (_part_kind(number), 1)
     compares = re.search(phrases()["change_words"], number.before) is not None
@@ -210,9 +232,11 @@ def _is_of_other_year(number: Number, year: int | None) -> bool:
         return True
     if re.search("结转|转结", number.clause):
         return False
-    other = re.search(r"((?:19|20)\d{2})年", number.before)
-    is_earlier = bool(other and year and int(other[1]) < year and "截至" not in number.before)
-    return is_earlier or pattern("prior_year").search(number.clause) is not None
+    # 由上年的80件增加到100件: the year belongs to the first of the two.
+    own = f"{number.own}§{number.unit}{number.after}"
+    other = re.search(r"((?:19|20)\d{2})年", number.own)
+    is_earlier = bool(other and year and int(other[1]) < year and "截至" not in number.own)
+    return is_earlier or pattern("prior_year").search(own) is not None
 
 
 def words_of(number: Number) -> str:
@@ -239,6 +263,8 @@ def is_subject_free(kind: Kind, before: str) -> bool:
     """Whether a share or change has no subject of its own, and so belongs to the figure before."""
     if kind == "share":
         return not before or pattern("subject_free_share").search(before) is not None
+    if kind == "multiple":
+        return re.match("是|为|达|约|相当于", before) is not None or not before
     if kind in ("change", "difference"):
         return not before or pattern("subject_free_change").search(before) is not None
     return True

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tasks.audit.document import Document, plain
+from tasks.audit.characters import plain
+from tasks.audit.document import Document
 from tasks.audit.meanings import (
     OPENING,
     Around,
@@ -34,7 +35,9 @@ class Figure:
     """A figure of the narrative.
 
     `start` and `end` are positions in the block's text, figure and unit together. `step` is
-    the last digit's worth (0.1 万 is 1000), or 0 where the text itself says 约 or 余.
+    the last digit's worth (0.1 万 is 1000), or 0 where the text itself says 约 or 余; `about` holds
+    those words, or the 万 that leaves digits out. `lead` is what stands between the figure before
+    and this one.
     `change` figures are in percent, negative for a fall.
     """
 
@@ -53,10 +56,31 @@ class Figure:
     words: str
     passage: int = 0
     is_subject_free: bool = True
+    about: str = ""
+    lead: str = ""
 
     @property
     def role(self) -> str:
         return self.meaning.role if self.meaning and self.kind == "amount" else ""
+
+    @property
+    def bounds(self) -> tuple[Decimal, Decimal]:
+        """The least and the most that the figure may stand for: 1600余 is 1600 to 1699."""
+        if self.step:
+            rest = self.step - 1 if self.step > 1 else Decimal(0)
+            return self.value - rest, self.value + rest
+        digits = self.value.normalize().as_tuple()
+        room = Decimal(1).scaleb(max(int(digits.exponent), 0))
+        if re.search("余|多|几|超|逾|突破|以上|不少于|至少|\\+|上", self.about):
+            return self.value, self.value + room - 1
+        if re.search("近|不足|不到", self.about):
+            return self.value - room, self.value
+        return self.value - room, self.value + room
+
+    @property
+    def label(self) -> str:
+        """What it counts, in Chinese: the meaning's name, else the text's own words."""
+        return self.meaning.label if self.meaning else self.words
 
     @property
     def is_understood(self) -> bool:
@@ -97,7 +121,23 @@ def read_narrative(document: Document, table_blocks: set[int], year: int | None)
         if block.grid is None and number not in table_blocks:
             narrative.texts[number] = plain(block.text)
             narrative.figures.extend(prose.read(number, block.text))
+    narrative.figures = _with_lost_units(narrative)
     return narrative
+
+
+def _with_lost_units(narrative: Narrative) -> list[Figure]:
+    """The figures; an amount without its unit between two of one unit has that unit."""
+    amounts = [f for f in narrative.figures if f.kind == "amount"]
+    units: dict[int, str] = {}
+    for before, figure, after in zip(amounts, amounts[1:], amounts[2:], strict=False):
+        if figure.unit or not before.unit or before.unit != after.unit:
+            continue
+        joints = narrative.between(before, figure), narrative.between(figure, after)
+        if before.block == figure.block == after.block and not any(
+            re.search("[。!?()]", joint) for joint in joints
+        ):
+            units[id(figure)] = before.unit
+    return [replace(f, unit=units.get(id(f), f.unit)) for f in narrative.figures]
 
 
 class _Account:
@@ -160,11 +200,12 @@ class _Prose:
             kind, sign = row.kind, -1 if row.value < 0 else 1
         is_free = is_subject_free(kind, number.own.strip(" )")) or bool(row and row.is_subject_free)
         first, words = self._said(block, number, kind, row, is_free)
-        meaning = self._meaning(block, number) if kind in ("amount", "rate") else None
+        meaning = self._meaning(block, number) if kind in ("amount", "rate", "other_year") else None
         figure = Figure(
             -number.value if number.sign == "-" or sign < 0 else number.value,
             number.unit, kind, _quote(original, first, number), block, number.start, number.end,
             number.before, number.after, number.decimals, number.step, meaning, words, 0, is_free,
+            number.about, number.text[number.previous : number.start],
         )  # fmt: skip
         if kind == "amount":
             self._note(block, number, first, figure)

@@ -80,7 +80,7 @@ def _view(report: AuditReport, at: int) -> dict[str, Any]:
         },
         "checks": checks,
         "extra_rows": report.tables.extra_rows,
-        "problems": [typeset(text) for text, _ in report.tables.problems],
+        "problems": [typeset(text) for text in report.not_read],
         "blocks": list(_blocks(report, cells, figures)),
         "understood": sum(1 for f in report.narrative.figures if f.is_understood),
         "unknown": sum(1 for f in report.narrative.figures if not f.is_understood),

@@ -7,28 +7,33 @@ What was received against what is closed and what is open is complete, and can f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 from expectations.balance import number
+from tasks.audit.groups import Group, same_sentence
 from tasks.audit.meanings import pattern
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import compatible
-from tasks.audit.recognise import bracket_depth
 from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
-_REST = re.compile("(?:其中)?(?:其[他它]|其余|剩余)")
 _REVIEW_ENDINGS = ("review_upheld", "review_corrected", "review_other", "review_pending")
 
 
-def part_checks(narrative: Narrative) -> list[AuditCheck]:
-    """Checks for every whole that the prose divides, in order."""
+def part_checks(narrative: Narrative, found: Sequence[Group]) -> list[AuditCheck]:
+    """Checks for every whole that the prose divides, in order; `found` are its lists of parts."""
     amounts = [f for f in narrative.figures if f.kind == "amount" and f.step and f.unit]
+    complete = {id(g.parts[0]) for g in found if g.is_interleaved and _adds_up(g)}
     checks: list[AuditCheck] = []
+    for group in found:
+        beside = any(
+            g.parts[0].block == group.parts[0].block and id(g.parts[0]) in complete for g in found
+        )
+        check = _divided(group, is_complete=group.is_interleaved and beside)
+        checks += [check] if check else []
     for at, figure in enumerate(amounts):
-        checks.extend(_listed(narrative, amounts, at))
         checks.extend(_totalled(narrative, amounts, at))
         if figure.role == "case_received":
             checks.extend(_closed(narrative, amounts, at))
@@ -41,90 +46,39 @@ def _evidence(*figures: Figure) -> tuple[Basis, ...]:
     return tuple(Basis(f.value, figure=f) for f in figures)
 
 
-def _depth(narrative: Narrative, figure: Figure) -> int:
-    return bracket_depth(narrative.texts[figure.block], figure.start)
+def _sum(figures: Iterable[Figure]) -> Decimal:
+    return sum((f.value for f in figures), Decimal(0))
 
 
-def _same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
-    return one.block == other.block and not _STOPS.search(narrative.between(one, other))
+def _adds_up(group: Group) -> bool:
+    return _sum(group.parts) == group.whole.value
 
 
-def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
-    """其中/包括 behind a whole: the parts up to the end of the sentence."""
-    whole = amounts[at]
-    # What stands in brackets behind the whole is said beside it.
-    inner = _depth(narrative, whole)
-    following = (f for f in amounts[at + 1 :] if _depth(narrative, f) <= inner)
-    beside = amounts[at + 1] if at + 1 < len(amounts) else None
-    firsts = [beside, next(following, None)]
-    for first in dict.fromkeys(firsts):
-        yield from _divided(narrative, amounts, whole, first)
+def _divided(group: Group, *, is_complete: bool) -> AuditCheck | None:
+    """The parts against the whole; `is_complete` where another series shows the list to be so.
 
-
-def _divided(
-    narrative: Narrative, amounts: list[Figure], whole: Figure, first: Figure | None
-) -> Iterator[AuditCheck]:
-    """The whole against the parts that begin with `first`, if that is one of them."""
-    if first is None or not _divides(narrative, whole, first):
-        return
-    parts, others = _parts(narrative, amounts, whole, first)
-    if len(parts) == 1 and parts[0].unit == whole.unit:
-        yield _one_part(whole, parts[0])
-    elif len(parts) > 1:
-        yield _agreeing(narrative, amounts, whole, parts, others) or _differing(
-            whole, parts, others
-        )
-
-
-def _divides(narrative: Narrative, whole: Figure, first: Figure) -> bool:
-    """Whether `first` is said to be a part of the whole: 其中 or the like stands between."""
-    joint = narrative.between(whole, first)
-    # The parts may stand in the next sentence, if that begins with 其中.
-    is_near = first.block == whole.block and (
-        _same_sentence(narrative, whole, first)
-        or re.match(r"[^。!?]*。(?:其中|包括)[^。!?]*$", joint)
-    )
-    depth = _depth(narrative, first)
-    if not is_near or depth < _depth(narrative, whole):
-        return False
-    if depth == _depth(narrative, whole):
-        joint = re.sub(r"\([^()]*\)", "", joint)
-    is_accounted = (first.passage and first.role) or first.role in _REVIEW_ENDINGS
-    return bool(pattern("parts").search(joint)) and not is_accounted
-
-
-def _parts(
-    narrative: Narrative, amounts: list[Figure], whole: Figure, first: Figure
-) -> tuple[list[Figure], list[Figure]]:
-    """The parts from the first one on, and what stands among them in another unit."""
-    depth = _depth(narrative, first)
-    parts: list[Figure] = []
-    others: list[Figure] = []
-    previous = whole
-    for figure in amounts[amounts.index(first) :]:
-        words = narrative.between(previous, figure)
-        is_beside = _depth(narrative, figure) == depth
-        if not _same_sentence(narrative, first, figure) or _depth(narrative, figure) < depth:
-            break
-        if parts and "其中" in words and is_beside:
-            break
-        if is_beside and compatible(figure.unit, whole.unit):
-            parts.append(figure)
-        elif not compatible(figure.unit, whole.unit):
-            if re.search(r"[,;]", words) and parts:
-                break
-            others += [figure] if is_beside else []
-        previous = figure
-    return parts, others
+    In an interleaved list (1 件,420 元;2 件,290 元) one series that adds up shows that nothing
+    is left out, so the other must too.
+    """
+    figures = (*group.parts, *group.others, *(w for held in group.wholes for w in held))
+    if not all(f.step for f in figures):
+        return _approximate(group)
+    if len(group.parts) == 1:
+        return _one_part(group)
+    return _agreeing(group) or _differing(group, is_complete=is_complete or group.is_complete)
 
 
 def _key(whole: Figure) -> str:
     return f"B10.parts.{whole.block}.{whole.start}"
 
 
-def _one_part(whole: Figure, part: Figure) -> AuditCheck:
+def _one_part(group: Group) -> AuditCheck | None:
+    """A part is no larger than its whole, where the whole is one amount in the same unit."""
+    part, whole = group.parts[0], group.whole
+    holds = part.value <= whole.value
+    if part.unit != whole.unit or group.others or (not holds and len(group.wholes) > 1):
+        return None
     gap = part.value - whole.value
-    holds = gap <= 0
     text = f"“{part.quote}”{'不大于' if holds else '大于'}它所属的“{whole.quote}”"
     return AuditCheck(
         "B10", _key(whole), "pass" if holds else "fail", text,
@@ -133,74 +87,87 @@ def _one_part(whole: Figure, part: Figure) -> AuditCheck:
     )  # fmt: skip
 
 
-def _agreeing(
-    narrative: Narrative, amounts: list[Figure], whole: Figure, parts: list[Figure],
-    others: list[Figure],
-) -> AuditCheck | None:  # fmt: skip
+def _approximate(group: Group) -> AuditCheck | None:
+    """Parts or a whole that the text itself calls 约 or 余, compared by what these words allow."""
+    whole, parts = group.whole, group.parts
+    if group.others or any(f.unit != whole.unit for f in parts):
+        return None
+    (low, high), gap = whole.bounds, _sum(parts) - whole.value
+    least, most = (sum(b[n] for b in (p.bounds for p in parts)) for n in (0, 1))
+    written = f"{_plus(parts)} 与 {number(whole.value)}"
+    if least <= high if len(parts) == 1 else least <= high and most >= low:
+        text = f"“{whole.quote}”与所列 {len(parts)} 项在约数的范围内相符"
+        return AuditCheck(
+            "B10", _key(whole), "pass", text, f"{written}(约数)", None, _evidence(whole, *parts)
+        )
+    text = f"“{whole.quote}”与所列 {len(parts)} 项超出了约数的范围"
+    is_sure = len(parts) == 1 and len(group.wholes) == 1
+    return AuditCheck(
+        "B10", _key(whole), "fail" if is_sure else "uncertain", text, f"{written}(约数)", gap,
+        _evidence(whole, *parts),
+    )  # fmt: skip
+
+
+def _agreeing(group: Group) -> AuditCheck | None:
     """A pass in any way that the words allow: fewer parts, other wholes, other units."""
-    ways = [([whole], parts[:count]) for count in range(2, len(parts) + 1)]
-    ways.append(([whole], sorted([*parts, *others], key=lambda p: p.start)))
-    ways += [(held, parts) for held in _wholes_before(narrative, amounts, whole)]
+    parts = group.parts
+    everything = tuple(sorted([*parts, *group.others], key=lambda p: p.start))
+    nearest = group.wholes[0]
+    ways = [(held, parts) for held in group.wholes]
+    ways += [(nearest, parts[:count]) for count in group.ends]
+    ways.append((nearest, everything))
     for held, listed in ways:
-        if sum(p.value for p in listed) == sum(w.value for w in held):
+        if _sum(listed) == _sum(held):
             quotes = "、".join(f"“{w.quote}”" for w in held)
             return AuditCheck(
-                "B10", _key(whole), "pass", f"{quotes}等于所列 {len(listed)} 项之和",
+                "B10", _key(held[-1]), "pass", f"{quotes}等于所列 {len(listed)} 项之和",
                 f"{_plus(held)} = {_plus(listed)}", Decimal(0), _evidence(*held, *listed),
             )  # fmt: skip
     return None
 
 
-def _differing(whole: Figure, parts: list[Figure], others: list[Figure]) -> AuditCheck:
+def _differing(group: Group, *, is_complete: bool) -> AuditCheck:
     """Parts that do not add up: a fail only where the list must be complete."""
-    # 其他 takes in all the rest, so a list that ends with it is complete.
-    rest = next((at for at, p in enumerate(parts) if at and _REST.match(p.before)), None)
-    if rest is not None:
-        parts = parts[: rest + 1]
-    total = sum((p.value for p in parts), Decimal(0))
+    whole, parts = group.whole, group.parts
+    total = _sum(parts)
     gap = total - whole.value
-    is_all = rest is not None and not others
     note = "所列各项可能有重复或不都属于这一整体,不能判定"
-    if is_all:
-        note = "所列含“其他”,应为全部"
+    if is_complete:
+        note = (
+            "所列含“其他”,应为全部" if group.is_complete else "并列的另一组数合计相符,所列应为全部"
+        )
     elif gap < 0:
         note = "所列各项可能不是全部,不能判定"
+    largest = max(p.value for p in parts)
+    single = [held[0] for held in group.wholes if len(held) == 1]
+    rivals = [w for w in single if w is not whole and w.value >= largest]
+    if rivals:
+        note += ";也可能属于" + "、".join(f"“{w.quote}”" for w in rivals)
     text = (
         f"“{whole.quote}”与所列 {len(parts)} 项之和 {number(total)} 相差 {number(abs(gap))}({note})"
     )
     return AuditCheck(
-        "B10", _key(whole), "fail" if is_all else "uncertain", text,
+        "B10", _key(whole), "fail" if is_complete else "uncertain", text,
         f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}", gap,
         _evidence(whole, *parts), (), slips([whole, *parts], [-1] + [1] * len(parts), gap),
     )  # fmt: skip
 
 
-def _wholes_before(
-    narrative: Narrative, amounts: list[Figure], whole: Figure
-) -> Iterator[list[Figure]]:
-    """Other wholes of the same sentence that the parts may belong to: one of them, or several."""
-    at = amounts.index(whole)
-    before: list[Figure] = []
-    for figure in reversed(amounts[:at]):
-        if not _same_sentence(narrative, figure, whole) or not compatible(figure.unit, whole.unit):
-            return
-        before.insert(0, figure)
-        yield [figure]
-        yield [*before, whole]
-
-
-def _plus(figures: list[Figure]) -> str:
+def _plus(figures: Iterable[Figure]) -> str:
     return " + ".join(number(f.value) for f in figures)
 
 
 def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
     """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
     total = amounts[at]
-    if not re.match(f"(?:以上|全[国省市州县区])?(?:{pattern('totals').pattern})", total.before):
+    is_weak = pattern("weak_totals").match(f"{total.before}§") is not None
+    if not is_weak and not re.match(
+        f"(?:以上|全[国省市州县区])?(?:{pattern('totals').pattern})", total.before
+    ):
         return
     parts: list[Figure] = []
     for figure in reversed(amounts[:at]):
-        if not _same_sentence(narrative, figure, total) or not compatible(figure.unit, total.unit):
+        if not same_sentence(narrative, figure, total) or not compatible(figure.unit, total.unit):
             break
         parts.insert(0, figure)
         if len(parts) > 1 and sum(p.value for p in parts) == total.value:
@@ -216,8 +183,8 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
                 _evidence(*parts, total),
             )
             return
-    if len(parts) > 1:
-        added = sum((p.value for p in parts), Decimal(0))
+    added = _sum(parts)
+    if len(parts) > 1 and (not is_weak or added < 2 * total.value < 4 * added):
         gap = added - total.value
         roles = {p.role for p in parts}
         is_intake = len(parts) == 2 and roles in (
@@ -243,7 +210,7 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
 def _closed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
     """Received = closed + still open, said in three clauses of one sentence."""
     whole = amounts[at]
-    following = [f for f in amounts[at + 1 : at + 4] if _same_sentence(narrative, whole, f)]
+    following = [f for f in amounts[at + 1 : at + 4] if same_sentence(narrative, whole, f)]
     closed = next((f for f in following if f.role == "case_closed"), None)
     open_ = next((f for f in following if f.role == "case_open"), None)
     if closed is None or open_ is None or not compatible(whole.unit, closed.unit):
@@ -273,7 +240,7 @@ def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     whole = amounts[at]
     parts: list[Figure] = []
     for figure in amounts[at + 1 :]:
-        if not _same_sentence(narrative, whole, figure) or figure.role.endswith("_received"):
+        if not same_sentence(narrative, whole, figure) or figure.role.endswith("_received"):
             break
         if figure.role in _REVIEW_ENDINGS:
             parts.append(figure)

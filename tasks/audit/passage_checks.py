@@ -6,11 +6,14 @@ none is a fail if the account is complete.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 from expectations.balance import Status, number
 from tasks.audit.agreement import CellValues, cell_sum, named
-from tasks.audit.meanings import phrases
+from tasks.audit.meanings import pattern, phrases
 from tasks.audit.narrative import Figure
 from tasks.audit.passages import APPLICATION_WHOLES, Passage
 from tasks.audit.result import AuditCheck, Basis, Interpretation, coarse
@@ -97,13 +100,14 @@ def _applicants(passage: Passage) -> AuditCheck | None:
                 f"{number(whole.value)} + {number(carried.value)}",
             )
         )
-        readings.append(
-            (
-                "收到的申请除去上年结转",
-                whole.value - carried.value,
-                f"{number(whole.value)} - {number(carried.value)}",
+        if passage.includes_carry_in(whole):
+            readings.append(
+                (
+                    "收到的申请除去上年结转",
+                    whole.value - carried.value,
+                    f"{number(whole.value)} - {number(carried.value)}",
+                )
             )
-        )
     evidence = _evidence(*parts, whole, carried)
     key = f"B10.applicants.{passage.number}"
     left = _plus(parts)
@@ -141,40 +145,23 @@ def _applicants(passage: Passage) -> AuditCheck | None:
 
 
 def _channels(passage: Passage) -> AuditCheck | None:
-    whole = passage.figures.get("received") or passage.figures.get("new_received")
+    """The ways of submission against what was received, or handled where that is all there is."""
     parts = passage.channels
-    if len(parts) < 2 or whole is None:
+    if len(parts) < 2 or (whole := passage.nearest_whole(parts[0])) is None:
         return None
     total = sum((f.value for f in parts), Decimal(0))
     gap = total - whole.value
-    equation = f"{_plus(parts)} = {number(whole.value)}"
     key, evidence = f"B10.channels.{passage.number}", _evidence(*parts, whole)
-    if gap == 0:
-        return AuditCheck(
-            "B10", key, "pass", "各提交方式之和等于收到的申请", equation, gap, evidence
-        )
-    carried = passage.value("carried_in")
-    if carried is not None and gap in (carried, -carried):
-        side = "之和" if gap > 0 else "之差"
-        sign = "+" if gap > 0 else "-"
-        written = f"{_plus(parts)} = {number(whole.value)} {sign} {number(carried)}"
-        return AuditCheck(
-            "B10",
-            key,
-            "pass",
-            f"各提交方式之和等于收到的申请与上年结转{side}",
-            written,
-            Decimal(0),
-            evidence,
-        )
-    text = f"各提交方式之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
-    sure = gap > 0
-    note = "" if gap > 0 else ";可能还有未列出的方式"
+    for text, held, value, equation in _channel_readings(passage, whole, parts):
+        if total == value:
+            evidence = _evidence(*parts, *held)
+            return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
+    text = f"各提交方式之和为 {number(total)},与{whole.label} {number(whole.value)} 相差 {number(abs(gap))}"
     return AuditCheck(
         "B10",
         key,
-        "fail" if sure else "uncertain",
-        text + note,
+        "fail" if gap > 0 else "uncertain",
+        text + ("" if gap > 0 else ";可能还有未列出的方式"),
         f"{_plus(parts)} = {number(total)} ≠ {number(whole.value)}",
         gap,
         evidence,
@@ -183,105 +170,171 @@ def _channels(passage: Passage) -> AuditCheck | None:
     )
 
 
+def _channel_readings(
+    passage: Passage, whole: Figure, parts: list[Figure]
+) -> Iterator[tuple[str, list[Figure], Decimal, str]]:
+    """What the ways of submission may add up to: text, figures, value, equation."""
+    left = _plus(parts)
+    others = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
+    for figure in dict.fromkeys([whole, *others]):
+        equation = f"{left} = {number(figure.value)}"
+        yield f"各提交方式之和等于{figure.label}", [figure], figure.value, equation
+    carried = passage.figures.get("carried_in")
+    if carried is None:
+        return
+    name = f"各提交方式之和等于{whole.label}与上年结转"
+    both = f"{left} = {number(whole.value)} {{}} {number(carried.value)}"
+    held = [whole, carried]
+    yield f"{name}之和", held, whole.value + carried.value, both.format("+")
+    if passage.includes_carry_in(whole):
+        yield f"{name}之差", held, whole.value - carried.value, both.format("-")
+
+
 def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
     """The outcomes against what was received, in every reading that the words allow."""
     parts = passage.outcomes()
     wholes = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
     if len(parts) < 2 or not wholes:
         return None
+    ways = sorted(_outcome_ways(passage, parts, wholes), key=lambda w: abs(w.reading.gap))
+    agreeing = _outcomes_agree(passage, cells, parts, wholes, ways)
+    if agreeing is None and len(every := passage.all_outcomes()) > len(parts):
+        ways_of_all = list(_outcome_ways(passage, every, wholes))
+        agreeing = _outcomes_agree(passage, {}, every, wholes, ways_of_all)
+    return agreeing or _outcomes_differ(passage, parts, wholes, [w.reading for w in ways])
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One reading with the figures that it rests on; `is_doubtful` where another is likelier."""
+
+    reading: Interpretation
+    held: tuple[Figure, ...]
+    is_doubtful: bool = False
+
+
+def _outcomes_agree(
+    passage: Passage, cells: CellValues, parts: list[Figure], wholes: list[Figure],
+    ways: list[_Way],
+) -> AuditCheck | None:  # fmt: skip
+    """A pass in one reading; uncertain where the words speak for another one that does not fit."""
+    key, total = f"B10.outcomes.{passage.number}", sum((f.value for f in parts), Decimal(0))
+    fitting = sorted((w for w in ways if w.reading.gap == 0), key=lambda w: w.is_doubtful)
+    form = cell_sum("t3.results_total.total", cells)
+    if fitting:
+        reading, evidence = fitting[0].reading, _evidence(*fitting[0].held)
+        text = f"各项办理结果之和相符:按{reading.text}"
+        if fitting[0].is_doubtful:
+            # The reading that the words speak for differs, so nothing is settled.
+            others = tuple(w.reading for w in ways if not w.is_doubtful)
+            text = f"各项办理结果之和只按{reading.text}相符,按通常的读法不符"
+            return AuditCheck(
+                "B10", key, "uncertain", text, others[0].equation if others else reading.equation,
+                others[0].gap if others else None, evidence, (*others, reading),
+            )  # fmt: skip
+        return AuditCheck("B10", key, "pass", text, reading.equation, Decimal(0), evidence)
+    if form is not None and form.value == total:
+        text = f"各项办理结果之和相符:按表中{named(form.written)} {number(total)}"
+        equation = f"{_plus(parts)} = {number(total)}"
+        evidence = (*_evidence(*parts), *form.cells)
+        return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
+    return None
+
+
+def _outcomes_differ(
+    passage: Passage, parts: list[Figure], wholes: list[Figure], made: list[Interpretation]
+) -> AuditCheck | None:
+    """A fail where the account is complete, else uncertain, or nothing where it only names some."""
     total = sum((f.value for f in parts), Decimal(0))
     carried_in, carried_out = passage.figures.get("carried_in"), passage.figures.get("carried_out")
-    made = _outcome_readings(passage, parts, wholes)
-    evidence = _evidence(*parts, carried_out, *wholes, carried_in)
-    key = f"B10.outcomes.{passage.number}"
-    for reading in made:
-        if reading.gap == 0:
-            return AuditCheck(
-                "B10",
-                key,
-                "pass",
-                f"各项办理结果之和相符:按{reading.text}",
-                reading.equation,
-                Decimal(0),
-                evidence,
-            )
-    form = cell_sum("t3.results_total.total", cells)
-    if form is not None and form.value == total:
-        return AuditCheck(
-            "B10",
-            key,
-            "pass",
-            f"各项办理结果之和相符:按表中{named(form.written)} {number(total)}",
-            f"{_plus(parts)} = {number(total)}",
-            Decimal(0),
-            (*evidence, *form.cells),
-        )
-    best = min(made, key=lambda r: abs(r.gap))
-    rows = set(phrases()["outcomes"]) - {"granted_or_partially"}
-    given = set(passage.figures) | (
-        {"granted", "partially_granted"} if "granted_or_partially" in passage.figures else set()
-    )
-    is_complete = rows <= given
-    least = min(r.gap for r in made)
-    status: Status = "fail"
-    why = ""
-    # What was closed is the sum of its outcomes, whatever was carried over.
-    is_closed = is_complete and any(w.role in ("closed", "handled") for w in wholes)
-    if not is_complete and len(parts) < _FEW and least < 0:
+    best, least = made[0], min(r.gap for r in made)
+    is_complete = passage.is_complete()
+    if not is_complete and len(parts) < _FEW and least < 0 and not _is_listed(parts, wholes):
         return None
-    if passage.doubles:
-        status, why = "uncertain", "同一事项写了两个数"
-    elif carried_out is None and best.gap < 0 and not is_closed:
-        status, why = "uncertain", "结转下年度的件数没有写明"
-    elif carried_in is None and best.gap > 0 and not is_closed:
-        status, why = "uncertain", "上年结转的件数没有写明"
-    elif not is_complete and least < 0:
-        status, why = "uncertain", "没有写出全部办理结果"
+    why = _why_uncertain(passage, wholes, best, is_complete=is_complete, least=least)
     text = f"各项办理结果之和为 {number(total)}"
-    text += (
-        f",加结转下年度 {number(carried_out.value)} 为 {number(total + carried_out.value)}"
-        if carried_out
-        else ""
-    )
+    if carried_out:
+        left = number(total + carried_out.value)
+        text += f",加结转下年度 {number(carried_out.value)} 为 {left}"
     text += ";" + ";".join(f"若{r.text},相差 {number(abs(r.gap))}" for r in made)
     text += f"({why})" if why else ";没有一种读法相符" if len(made) > 1 else ""
-    equation = ";".join(dict.fromkeys(r.equation for r in made))
-    offers = slips([*parts, wholes[0]], [1] * len(parts) + [-1], best.gap)
-    return AuditCheck("B10", key, status, text, equation, best.gap, evidence, tuple(made), offers)
+    return AuditCheck(
+        "B10", f"B10.outcomes.{passage.number}", "uncertain" if why else "fail", text,
+        ";".join(dict.fromkeys(r.equation for r in made)), best.gap,
+        _evidence(*parts, carried_out, *wholes, carried_in), tuple(made),
+        slips([*parts, wholes[0]], [1] * len(parts) + [-1], best.gap),
+    )  # fmt: skip
 
 
-def _outcome_readings(
-    passage: Passage, parts: list[Figure], wholes: list[Figure]
-) -> list[Interpretation]:
+def _why_uncertain(
+    passage: Passage, wholes: list[Figure], best: Interpretation, *, is_complete: bool,
+    least: Decimal,
+) -> str:  # fmt: skip
+    """Why outcomes that do not add up need not be wrong, in Chinese; empty where they must be."""
+    # What was closed is the sum of its outcomes, whatever was carried over.
+    is_closed = is_complete and any(w.role in ("closed", "handled") for w in wholes)
+    if passage.doubles:
+        return "同一事项写了两个数"
+    if "carried_out" not in passage.figures and best.gap < 0 and not is_closed:
+        return "结转下年度的件数没有写明"
+    if "carried_in" not in passage.figures and best.gap > 0 and not is_closed:
+        return "上年结转的件数没有写明"
+    return "没有写出全部办理结果" if not is_complete and least < 0 else ""
+
+
+def _is_listed(parts: list[Figure], wholes: list[Figure]) -> bool:
+    """Whether 其中 or the like leads from a whole to the outcomes, so that they may be all."""
+    first = min(parts, key=lambda f: (f.block, f.start))
+    return pattern("parts").search(first.lead) is not None and any(
+        first.block == whole.block for whole in wholes
+    )
+
+
+def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -> Iterator[_Way]:
+    """The readings that the words allow.
+
+    What was received leaves out what was carried in, unless the text says that it holds it: that
+    reading is doubtful, as is any other whole where 其中 leads right from one to the outcomes.
+    """
     carried_in, carried_out = passage.figures.get("carried_in"), passage.figures.get("carried_out")
     results = sum((f.value for f in parts), Decimal(0))
-    readings: list[Interpretation] = []
+    first = min(parts, key=lambda f: (f.block, f.start))
+    leading = next((w for w in wholes if _leads(w, first)), None)
 
-    def read(text: str, extra: Figure | None, *wholes_added: Figure) -> None:
+    def way(text: str, extra: Figure | None, *held: Figure, is_doubtful: bool = False) -> _Way:
         left = results + (extra.value if extra else Decimal(0))
-        right = sum((f.value for f in wholes_added), Decimal(0))
+        right = sum((f.value for f in held), Decimal(0))
         written = _plus([*parts, extra] if extra else parts) + f" = {number(left)}"
-        added = f" = {_plus(list(wholes_added))}" if len(wholes_added) > 1 else ""
+        added = f" = {_plus(list(held))}" if len(held) > 1 else ""
         target = added if left == right else f" ≠ {number(right)}{added}"
-        readings.append(Interpretation(text, written + target, left - right))
+        is_other = leading is not None and leading not in held
+        figures = (*parts, *([extra] if extra else []), *held)
+        reading = Interpretation(text, written + target, left - right)
+        return _Way(reading, figures, is_doubtful or is_other)
 
     for whole in wholes:
-        assert whole.meaning is not None
-        name = f"{whole.meaning.label} {number(whole.value)}"
-        if whole.role == "closed":
-            read(name, None, whole)
-            continue
-        if whole.role == "handled":
+        name = f"{whole.label} {number(whole.value)}"
+        if whole.role in ("closed", "handled"):
             # What is handled in a year has its carry-in already.
-            read(name, None, whole)
-            if carried_out is not None:
-                read(f"{name} 含结转下年度", carried_out, whole)
+            yield way(name, None, whole)
+            if _may_hold_open(whole) and carried_out is not None:
+                yield way(f"{name} 含结转下年度", carried_out, whole)
             continue
-        read(f"{name} 已含上年结转" if carried_in else name, carried_out, whole)
-        if carried_in is not None and not passage.includes_carry_in(whole):
+        is_apart = carried_in is not None and not passage.includes_carry_in(whole)
+        if carried_in is None or not passage.excludes_carry_in(whole):
+            text = f"{name} 已含上年结转" if carried_in else name
+            is_doubtful = is_apart and carried_in is not None and carried_in.value > 0
+            yield way(text, carried_out, whole, is_doubtful=is_doubtful)
+        if carried_in is not None and is_apart:
             both = whole.value + carried_in.value
-            read(f"{name} 不含上年结转(合计应为 {number(both)})", carried_out, whole, carried_in)
-    return readings
+            text = f"{name} 不含上年结转(合计应为 {number(both)})"
+            yield way(text, carried_out, whole, carried_in)
+
+
+def _leads(whole: Figure, first: Figure) -> bool:
+    """Whether 其中 leads from this whole to the first outcome, with no other figure between."""
+    is_next = whole.block == first.block and first.start - len(first.lead) == whole.end
+    return is_next and pattern("parts").search(first.lead) is not None
 
 
 def _closing(passage: Passage) -> AuditCheck | None:
@@ -312,40 +365,33 @@ def _closing(passage: Passage) -> AuditCheck | None:
     if carried_out is None:
         return None
     left = done.value + carried_out.value
-    values = [("收到或办理的申请", whole.value, number(whole.value))]
-    if carried_in and not passage.includes_carry_in(whole):
-        values.append(
-            (
-                "收到与上年结转之和",
-                whole.value + carried_in.value,
-                f"{number(whole.value)} + {number(carried_in.value)}",
-            )
-        )
-    key, evidence = (
-        f"B10.closing.{passage.number}",
-        _evidence(done, carried_out, whole, carried_in),
-    )
     sides = f"{number(done.value)} + {number(carried_out.value)}"
+    key = f"B10.closing.{passage.number}"
+    evidence = _evidence(done, carried_out, whole, carried_in)
+    values = list(_closing_wholes(passage, whole))
+    is_doubtful = len(values) > 1 and values[0][1] != values[1][1]
     for name, value, written in values:
         if left == value:
-            return AuditCheck(
-                "B10",
-                key,
-                "pass",
-                f"办结与结转下年度之和等于{name}",
-                f"{sides} = {written}",
-                Decimal(0),
-                evidence,
-            )
-        if done.role == "handled" and done.value == value:
-            equation = f"{number(done.value)} = {written}"
-            text = f"办理的申请(含结转下年度)等于{name}"
+            text, equation = f"办结与结转下年度之和等于{name}", f"{sides} = {written}"
+            if is_doubtful and value == whole.value:
+                # Carried in is said apart, so it should add; only if it does not, this fits.
+                other = _unequal(values[1][2], values[1][1], left, sides)
+                note = f"{text};上年结转另计则相差 {number(values[1][1] - left)}"
+                gap = values[1][1] - left
+                return AuditCheck("B10", key, "uncertain", note, other, gap, evidence)
+            return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
+        if _may_hold_open(done) and done.value == value:
+            text, equation = f"办理的申请(含结转下年度)等于{name}", f"{number(value)} = {written}"
             return AuditCheck("B10", key, "pass", text, equation, Decimal(0), evidence)
     made = tuple(
-        Interpretation(name, f"{sides} = {number(left)} ≠ {written}", left - value)
-        for name, value, written in values
+        sorted(
+            (
+                Interpretation(name, _unequal(written, value, left, sides), value - left)
+                for name, value, written in values
+            ),
+            key=lambda r: abs(r.gap),
+        )
     )
-    best = min(made, key=lambda r: abs(r.gap))
     # 按时办结 leaves out what was late; an unprinted carry-in can only add.
     sure = (
         done.role == "closed"
@@ -357,5 +403,27 @@ def _closing(passage: Passage) -> AuditCheck | None:
         f"与{r.text}相差 {number(abs(r.gap))}" for r in made
     )
     return AuditCheck(
-        "B10", key, "fail" if sure else "uncertain", text, best.equation, best.gap, evidence, made
-    )
+        "B10", key, "fail" if sure else "uncertain", text, made[0].equation, made[0].gap,
+        evidence, made,
+    )  # fmt: skip
+
+
+def _may_hold_open(done: Figure) -> bool:
+    """Whether what was handled (办理, 处理) may hold what is still open; 办结 and 答复 never do."""
+    return done.role == "handled" and re.search("办结|答复|回复|完成", done.before) is None
+
+
+def _unequal(written: str, value: Decimal, left: Decimal, sides: str) -> str:
+    """78 + 3 = 81 ≠ 78 = 75 + 3."""
+    sum_ = "" if written == number(value) else f"{written} = "
+    return f"{sum_}{number(value)} ≠ {number(left)} = {sides}"
+
+
+def _closing_wholes(passage: Passage, whole: Figure) -> Iterator[tuple[str, Decimal, str]]:
+    """What may be closed or carried out: all that was received, with or without the carry-in."""
+    carried_in = passage.figures.get("carried_in")
+    if carried_in is None or not passage.excludes_carry_in(whole):
+        yield "收到或办理的申请", whole.value, number(whole.value)
+    if carried_in is not None and not passage.includes_carry_in(whole):
+        both = whole.value + carried_in.value
+        yield "收到与上年结转之和", both, f"{number(whole.value)} + {number(carried_in.value)}"

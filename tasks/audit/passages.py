@@ -52,6 +52,13 @@ class Passage:
             None,
         )
 
+    def excludes_carry_in(self, whole: Figure) -> bool:
+        """Whether a whole is only what came new: by its word, or as the same amount said twice."""
+        new = self.figures.get("new_received")
+        return whole.role in ("received", "new_received") and bool(
+            new and (new is whole or new.value == whole.value)
+        )
+
     def includes_carry_in(self, whole: Figure) -> bool:
         """Whether the text says so: 102件(含上年结转5件)."""
         carried = self.figures.get("carried_in")
@@ -65,6 +72,27 @@ class Passage:
             and f.start < carried.start
         ]
         return bool(ahead) and max(ahead, key=lambda f: f.start) is whole
+
+    def is_complete(self) -> bool:
+        """Whether every group of outcomes of the form is told."""
+        given = set(self.figures)
+        if "granted_or_partially" in given:
+            given |= {"granted", "partially_granted"}
+        return set(phrases()["outcomes"]) - {"granted_or_partially"} <= given
+
+    def nearest_whole(self, part: Figure) -> Figure | None:
+        """What was received or handled, as said last before a part, else as the passage says first."""
+        before = [
+            f
+            for role in ("received", "new_received", "handled")
+            if (f := self.figures.get(role)) and (f.block, f.start) < (part.block, part.start)
+        ]
+        return max(before, key=lambda f: (f.block, f.start), default=self.whole())
+
+    def all_outcomes(self) -> list[Figure]:
+        """Outcome groups and every row: where a row stands beside its group, not under it."""
+        given = self.outcomes()
+        return given + [f for f in self.leaves.values() if f not in given]
 
     def outcomes(self) -> list[Figure]:
         """Outcome groups, and rows of the form whose group is not given itself."""
@@ -81,6 +109,11 @@ class Passage:
     def wholes(self, of: Figure) -> Iterator[tuple[str, Decimal, tuple[Basis, ...]]]:
         """Totals that the share of a figure may refer to: (name, value, figures)."""
         given = [self.figures[r] for r in APPLICATION_WHOLES if r in self.figures]
+        # The nearest one before the part is the likeliest.
+        place = (of.block, of.start)
+        given.sort(
+            key=lambda f: ((f.block, f.start) > place, of.block - f.block, of.start - f.start)
+        )
         for figure in given:
             assert figure.meaning is not None
             yield figure.meaning.label, figure.value, (Basis(figure.value, figure=figure),)

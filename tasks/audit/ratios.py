@@ -7,13 +7,14 @@ change whose base is not printed is tested against every whole number that could
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from math import ceil, floor
 
 from expectations.balance import number
 from tasks.audit.agreement import CellValues, cell_sum, named
+from tasks.audit.groups import STOPS, Group
 from tasks.audit.meanings import phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
@@ -40,15 +41,15 @@ def as_printed(exact: Fraction, decimals: int) -> tuple[Decimal, Decimal]:
     return value.quantize(unit, ROUND_HALF_UP), value.quantize(unit, ROUND_DOWN)
 
 
-def manner(exact: Fraction, printed: Decimal, decimals: int) -> str:
+def manner(exact: Fraction, printed: Decimal, decimals: int, unit: str = "%") -> str:
     """In which manner a percentage was printed, in Chinese; empty if in none."""
     rounded, cut = as_printed(exact, decimals)
     if rounded == cut == printed:
         return EITHER
     if cut == printed:
-        return f"按截取相符(四舍五入为 {rounded}%)"
+        return f"按截取相符(四舍五入为 {rounded}{unit})"
     if rounded == printed:
-        return f"按四舍五入相符(截取为 {cut}%)"
+        return f"按四舍五入相符(截取为 {cut}{unit})"
     return ""
 
 
@@ -57,18 +58,20 @@ def ratio_checks(
     passages: list[Passage],
     last_year: dict[str, Decimal] | None = None,
     cells: CellValues | None = None,
+    found: Sequence[Group] = (),
 ) -> list[AuditCheck]:
     """A check for every share and every change.
 
     `last_year` maps meanings to last year's figures; `cells` are those of the form, whose totals
-    a text need not repeat.
+    a text need not repeat; `found` are the lists of parts, each with its whole.
     """
     checks = []
     by_passage = {p.number: p for p in passages}
+    group_of = {id(part): group for group in found for part in group.parts}
     for at, figure in enumerate(narrative.figures):
         if figure.kind == "difference":
             checks += _difference(narrative, at)
-        if figure.kind not in ("share", "change"):
+        if figure.kind not in ("share", "change", "multiple"):
             continue
         of = _counted(narrative, at)
         key = f"B10.{figure.kind}.{figure.block}.{figure.start}"
@@ -92,6 +95,7 @@ def ratio_checks(
                     by_passage.get(of.passage if of.role else 0),
                     key,
                     cells or {},
+                    group_of.get(id(of)),
                 )
             )
         else:
@@ -195,14 +199,15 @@ def _respective(narrative: Narrative, first: int, last: int, at: int) -> Figure 
 
 
 def _share(
-    narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str, cells: CellValues
-) -> AuditCheck:
+    narrative: Narrative, at: int, of: Figure, passage: Passage | None, key: str,
+    cells: CellValues, group: Group | None,
+) -> AuditCheck:  # fmt: skip
     figure = narrative.figures[at]
     row = _row(narrative, at)
     beside = narrative.figures[max(2 * row[0] - row[1] - 1, 0) : row[0]] if row else []
     wholes = [
         whole
-        for whole in _wholes(narrative, of, passage, cells)
+        for whole in _wholes(narrative, of, passage, cells, group)
         if not any(e.figure is one for e in whole[2] for one in beside)
     ]
     evidence = (Basis(of.value, figure=of), Basis(figure.value, figure=figure))
@@ -210,29 +215,31 @@ def _share(
     exacts = [Fraction(of.value) / Fraction(value) * 100 for _, value, _ in usable]
     manners = [manner(exact, figure.value, figure.decimals) for exact in exacts]
     agreeing = [at for at, how in enumerate(manners) if how]
-    if agreeing:
+    if agreeing and of.step:
         # The likeliest whole is first, but one that needs neither rounding nor cutting is likelier.
         best = min(agreeing, key=lambda at: manners[at] != EITHER)
         name, value, figures = usable[best]
-        equation = f"{number(of.value)} / {number(value)} = {_percent(exacts[best])}"
+        equation = f"{number(of.value)} / {number(value)} = {percent(exacts[best])}"
         text = f"“{figure.quote}”:以{name} {number(value)} 为整体,{manners[best]}"
         return AuditCheck("B10", key, "pass", text, equation, None, evidence + figures)
-    if not usable or not of.step:
+    why = _not_comparable(figure, of, usable)
+    if why:
         return AuditCheck(
-            "B10", key, "not_assessable", f"“{figure.quote}”:没有找到所占的整体", "", None, evidence
+            "B10", key, "not_assessable", f"“{figure.quote}”:{why}", "", None, evidence
         )
-    if any(_may_be(figure, of, value, figures) for _, value, figures in usable):
-        text = f"“{figure.quote}”:所依据的数以万计,末位以下没有写出,在其范围内相符,不能精确核对"
-        return AuditCheck("B10", key, "not_assessable", text, "", None, evidence)
     name, value, figures = min(usable, key=lambda w: abs(of.value / w[1] * 100 - figure.value))
+    if group is not None or passage is not None:
+        name, value, figures = usable[0]
     exact = Fraction(of.value) / Fraction(value) * 100
     rounded, cut = as_printed(exact, figure.decimals)
-    equation = f"{number(of.value)} / {number(value)} = {_percent(exact)}"
+    equation = f"{number(of.value)} / {number(value)} = {percent(exact)}"
     gap = figure.value - (
         rounded if abs(rounded - figure.value) <= abs(cut - figure.value) else cut
     )
     # Only a percentage right behind its part, with a whole that the text names, is certain.
-    certain = passage is not None or _names_whole(narrative, of, figures)
+    is_sure = passage is not None or (
+        group is not None and sum(len(held) == 1 for held in group.wholes) == 1
+    )
     text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {_either(rounded, cut)},文中为 {figure.value}%"
     offers = tuple(
         Suggestion(f"百分数疑为 {p}%({why})", "", figure.value, p)
@@ -240,21 +247,29 @@ def _share(
         if (why := slip(figure.value, p))
     )
     return AuditCheck(
-        "B10",
-        key,
-        "fail" if certain else "uncertain",
-        text,
-        equation,
-        gap,
-        evidence + figures,
-        (),
-        offers,
-    )
+        "B10", key, "fail" if is_sure else "uncertain", text, equation, gap, evidence + figures,
+        (), offers,
+    )  # fmt: skip
 
 
-def _either(rounded: Decimal, cut: Decimal) -> str:
+def _not_comparable(
+    figure: Figure, of: Figure, usable: list[tuple[str, Decimal, tuple[Basis, ...]]]
+) -> str:
+    """Why a share cannot be judged, in Chinese; empty where it can."""
+    if not of.step or figure.about:
+        return "所依据的数或百分数是约数,不能精确核对"
+    if not usable:
+        return "没有找到所占的整体"
+    if any(_may_be(figure, of, value, figures) for _, value, figures in usable):
+        return "所依据的数以万计,末位以下没有写出,在其范围内相符,不能精确核对"
+    return ""
+
+
+def _either(rounded: Decimal, cut: Decimal, unit: str = "%") -> str:
     """A percentage as it may be printed, once where both manners agree."""
-    return f"{rounded}%" if rounded == cut else f"{rounded}%(四舍五入)或 {cut}%(截取)"
+    return (
+        f"{rounded}{unit}" if rounded == cut else f"{rounded}{unit}(四舍五入)或 {cut}{unit}(截取)"
+    )
 
 
 def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Basis, ...]) -> bool:
@@ -268,15 +283,17 @@ def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Basis, ..
     return low - unit <= figure.value <= high + unit
 
 
-def _percent(exact: Fraction) -> str:
+def percent(exact: Fraction, unit: str = "%") -> str:
+    """An exact percentage with four decimals, and … where more follow."""
     value = Decimal(exact.numerator) / Decimal(exact.denominator)
     shown = value.quantize(Decimal("0.0001"), ROUND_DOWN)
-    return f"{shown}…%" if Fraction(shown) != exact else f"{number(shown)}%"
+    return f"{shown}…{unit}" if Fraction(shown) != exact else f"{number(shown)}{unit}"
 
 
 def _wholes(
-    narrative: Narrative, of: Figure, passage: Passage | None, cells: CellValues
-) -> Iterable[tuple[str, Decimal, tuple[Basis, ...]]]:
+    narrative: Narrative, of: Figure, passage: Passage | None, cells: CellValues,
+    group: Group | None,
+) -> Iterable[tuple[str, Decimal, tuple[Basis, ...]]]:  # fmt: skip
     """What a part may be a share of: (name, value, figures), the likeliest first."""
     if passage is not None and of.role not in APPLICATION_WHOLES:
         yield from passage.wholes(of)
@@ -285,11 +302,17 @@ def _wholes(
             if total is not None:
                 yield f"表中{named(expression)}", total.value, total.cells
         return
+    if group is not None:
+        first = group.whole
+        for held in sorted(group.wholes, key=lambda held: held != (first,)):
+            label = "、".join(f.label or "前述数" for f in held)
+            evidence = tuple(Basis(f.value, figure=f) for f in held)
+            yield label, sum((f.value for f in held), Decimal(0)), evidence
+        return
     for before in reversed(narrative.figures):
         is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"
         if is_ahead and compatible(before.unit, of.unit) and before.value >= of.value:
-            label = before.meaning.label if before.meaning else before.words
-            yield label or "前述数", before.value, (Basis(before.value, figure=before),)
+            yield before.label or "前述数", before.value, (Basis(before.value, figure=before),)
 
 
 def _change(
@@ -300,65 +323,99 @@ def _change(
         Basis(of.value, figure=of),
         Basis(figure.value, figure=figure),
     )
-    if of.step != 1 or of.value != of.value.to_integral_value():
-        return AuditCheck(
-            "B10",
-            key,
-            "not_assessable",
-            f"“{figure.quote}”:现值是约数,无法核对",
-            "",
-            None,
-            evidence,
-        )
-    base, source = _base(narrative, at, of, last_year)
-    if base is not None and base.value is not None and base.value > 0:
-        exact = (Fraction(of.value) / Fraction(base.value) - 1) * 100
-        how = manner(exact, figure.value, figure.decimals)
-        equation = f"({number(of.value)} - {number(base.value)}) / {number(base.value)} = {_percent(exact)}"
-        if how:
-            return AuditCheck(
-                "B10",
-                key,
-                "pass",
-                f"“{figure.quote}”:以{source} {number(base.value)} 为基数,{how}",
-                equation,
-                None,
-                (*evidence, base),
-            )
-        rounded, cut = as_printed(exact, figure.decimals)
-        text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {_either(rounded, cut)},文中为 {figure.value}%"
-        return AuditCheck(
-            "B10", key, "fail", text, equation, figure.value - rounded, (*evidence, base)
-        )
-    return _implied(figure, of, key, evidence)
+    if of.step != 1 or of.value != of.value.to_integral_value() or figure.about:
+        text = f"“{figure.quote}”:现值或变化是约数,无法核对"
+        return AuditCheck("B10", key, "not_assessable", text, "", None, evidence)
+    base, source, is_sure = _base(narrative, at, of, last_year)
+    if base is None or not base.value or base.value < 0:
+        return _implied(figure, of, key, evidence)
+    exact = _multiple(figure, Fraction(of.value), Fraction(base.value))
+    how = manner(exact, figure.value, figure.decimals, figure.unit)
+    equation = _change_equation(figure, of.value, base.value, exact)
+    if how:
+        text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数,{how}"
+        return AuditCheck("B10", key, "pass", text, equation, None, (*evidence, base))
+    rounded, cut = as_printed(exact, figure.decimals)
+    text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {_either(rounded, cut, figure.unit)},文中为 {figure.value}{figure.unit}"
+    if not is_sure:
+        text += "(文中所写上年数未必是它的基数)"
+    return AuditCheck(
+        "B10", key, "fail" if is_sure else "uncertain", text, equation, figure.value - rounded,
+        (*evidence, base),
+    )  # fmt: skip
+
+
+def _multiple(figure: Figure, now: Fraction, base: Fraction) -> Fraction:
+    """The exact change in the unit that the text uses: percent, or 倍."""
+    if figure.unit != "倍":
+        return (now / base - 1) * 100
+    return now / base if figure.kind == "multiple" else now / base - 1
+
+
+def _change_equation(figure: Figure, now: Decimal, base: Decimal, exact: Fraction) -> str:
+    sides = f"({number(now)} - {number(base)}) / {number(base)}"
+    if figure.kind == "multiple":
+        sides = f"{number(now)} / {number(base)}"
+    return f"{sides} = {percent(exact, figure.unit)}"
 
 
 def _base(
     narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal]
-) -> tuple[Basis | None, str]:
-    """Last year's figure: from last year's report, or as the sentence itself gives it."""
+) -> tuple[Basis | None, str, bool]:
+    """Last year's figure, where it is from, and whether it must be the base.
+
+    From last year's report; else as the sentence gives it, or the sentence before it. A base
+    that the text prints is the base: no other one is thought of.
+    """
     if of.meaning and (value := last_year.get(of.meaning.overview or of.meaning.label)) is not None:
-        return Basis(value, years_back=1), "上年报告所载"
+        return Basis(value, years_back=1), "上年报告所载", True
     figure = narrative.figures[at]
     for near in narrative.figures[max(at - 2, 0) : at + 2]:
-        if near.block != figure.block or "。" in narrative.between(
+        is_far = near.block != figure.block or "。" in narrative.between(
             *sorted((near, figure), key=lambda f: f.start)
-        ):
-            continue
-        if near.unit != of.unit or near.step != 1:
+        )
+        if is_far or near.unit != of.unit or near.step != 1:
             continue
         if near.kind == "difference" and near.is_subject_free:
-            return Basis(of.value - near.value, figure=near), "文中差额推得的上年数"
+            return Basis(of.value - near.value, figure=near), "文中差额推得的上年数", True
         if near.kind == "other_year" and near.start > of.start:
-            return Basis(near.value, figure=near), "文中所写上年数"
-    return None, ""
+            return Basis(near.value, figure=near), "文中所写上年数", True
+    printed = _printed_bases(narrative, of)
+    if not printed:
+        return None, "", False
+    base = printed[-1]
+    is_same = base.label == of.label or base.meaning is None
+    # 由 1128 条增加到 1887 条,另 514 条,总计 2401 条: another amount may be the base's counterpart.
+    rivals = [
+        f
+        for f in narrative.figures
+        if f.block == of.block and base.end <= f.start < of.start and f.unit == of.unit
+    ]
+    is_sure = len(printed) == 1 and is_same and not STOPS.search(narrative.between(base, of))
+    is_sure = is_sure and not rivals
+    return Basis(base.value, figure=base), "文中所写上年数", is_sure
+
+
+def _printed_bases(narrative: Narrative, of: Figure) -> list[Figure]:
+    """Figures of another year before an amount, of the same thing, in its paragraph."""
+    return [
+        f
+        for f in narrative.figures
+        if f.kind == "other_year"
+        and f.block == of.block
+        and f.end <= of.start
+        and f.unit == of.unit
+        and f.step == 1
+        and (f.meaning is None or of.meaning is None or f.meaning.role == of.meaning.role)
+        and len(STOPS.findall(narrative.between(f, of))) < 2
+    ]
 
 
 def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Basis, ...]) -> AuditCheck:
     """Whole numbers that could be the base of a printed change, none of them printed."""
     step = Fraction(1, 10**figure.decimals)
     printed = Fraction(figure.value)
-    if of.value == 0 or printed <= -100:
+    if of.value == 0 or printed <= -100 or figure.unit != "%":
         return AuditCheck(
             "B10", key, "not_assessable", f"“{figure.quote}”:没有上年数", "", None, evidence
         )
@@ -381,15 +438,7 @@ def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Basis, ...]) 
         return AuditCheck("B10", key, "fail" if direct else "uncertain", text, "", None, evidence)
     base, how = found[0]
     exact = (Fraction(of.value) / base - 1) * 100
-    equation = f"({number(of.value)} - {base}) / {base} = {_percent(exact)}"
+    equation = f"({number(of.value)} - {base}) / {base} = {percent(exact)}"
     return AuditCheck(
         "B10", key, "pass", f"“{figure.quote}”:与基数 {base} 一致,{how}", equation, None, evidence
-    )
-
-
-def _names_whole(narrative: Narrative, of: Figure, figures: tuple[Basis, ...]) -> bool:
-    """Whether 其中 or the like stands right between the whole and its part."""
-    whole = figures[0].figure if figures else None
-    return whole is not None and any(
-        word in narrative.between(whole, of) for word in ("其中", "包括", "含")
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _MC = "{http://schemas.openxmlformats.org/markup-compatibility/2006}"
+_PICTURE = "{http://schemas.openxmlformats.org/drawingml/2006/picture}pic"
+_FOOTNOTE = re.compile(r"[\[(【(]?\d{1,2}[\])】)]?|[①-⑳*※]+|注\d*")
 # Deleted text, field codes, and the second copy that Word keeps of a text box.
 _SKIPPED = {f"{_W}del", f"{_W}moveFrom", f"{_W}instrText", f"{_W}pPr", f"{_W}rPr", f"{_MC}Fallback"}
 # What only wraps: content controls, insertions, text boxes.
@@ -45,6 +48,8 @@ def _blocks(parent: Element) -> Iterator[Block]:
             text = _text(element).strip()
             if text:
                 yield Block(text=text)
+            if next(element.iter(_PICTURE), None) is not None:
+                yield Block(picture="图片")
             for box in element.iter(f"{_W}txbxContent"):
                 if not any(a.tag in _SKIPPED for a in box.iterancestors()):
                     yield from _blocks(box)
@@ -59,7 +64,7 @@ def _text(element: Element) -> str:
 
     def collect(node: Element) -> None:
         for child in node:
-            if child.tag in _SKIPPED or child.tag == f"{_W}txbxContent":
+            if child.tag in _SKIPPED or child.tag == f"{_W}txbxContent" or _is_hidden(child):
                 continue
             if child.tag == f"{_W}t":
                 pieces.append(child.text or "")
@@ -72,6 +77,21 @@ def _text(element: Element) -> str:
 
     collect(element)
     return "".join(pieces)
+
+
+def _is_hidden(run: Element) -> bool:
+    """Whether a run is struck out, not shown, or the mark of a footnote."""
+    look = run.find(f"{_W}rPr") if run.tag == f"{_W}r" else None
+    if look is None:
+        return False
+    for name in ("strike", "dstrike", "vanish"):
+        found = look.find(f"{_W}{name}")
+        if found is not None and found.get(f"{_W}val") not in ("0", "false", "none"):
+            return True
+    raised = look.find(f"{_W}vertAlign")
+    text = "".join(t.text or "" for t in run.iter(f"{_W}t"))
+    is_raised = raised is not None and raised.get(f"{_W}val") == "superscript"
+    return is_raised and _FOOTNOTE.fullmatch(text.strip()) is not None
 
 
 def _under(parent: Element, tag: str) -> Iterator[Element]:

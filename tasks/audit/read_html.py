@@ -36,6 +36,8 @@ _SKIPPED = {
     "textarea",
     "svg",
     "del",
+    "s",
+    "strike",
 }
 _BREAKING = {
     "p", "div", "section", "article", "main", "header", "footer", "nav", "aside", "h1", "h2", "h3",
@@ -43,7 +45,15 @@ _BREAKING = {
     "center", "form", "fieldset", "blockquote", "pre", "body", "figure", "hr", "ucapcontent",
 }  # fmt: skip
 _FIGURE = re.compile(r"[-+]?[\d,.]+%?")
-_HIDDEN = re.compile(r"display\s*:\s*none|mso-hide\s*:\s*all", re.IGNORECASE)
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|mso-hide\s*:\s*all|visibility\s*:\s*hidden|line-through", re.IGNORECASE
+)
+_ICON = 120
+"""Pixels; no smaller picture holds a table."""
+_DECORATION = re.compile(
+    r"logo|icon|banner|qr|share|arrow|btn|\.gif|\.svg|/css/|/skin|/images?/", re.I
+)
+_FOOTNOTE = re.compile(r"[\[(【(]?\d{1,2}[\])】)]?|[①-⑳*※]+|注\d*")
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>")
 
@@ -82,7 +92,11 @@ def _tag(element: HtmlElement) -> str:
 
 
 def _is_skipped(element: HtmlElement) -> bool:
-    return _tag(element) in _SKIPPED or bool(_HIDDEN.search(element.get("style") or ""))
+    if _tag(element) in _SKIPPED or element.get("hidden") is not None:
+        return True
+    if _tag(element) == "sup" and _FOOTNOTE.fullmatch(element.text_content().strip()):
+        return True
+    return bool(_HIDDEN.search(element.get("style") or ""))
 
 
 def _is_figure(element: HtmlElement) -> bool:
@@ -143,6 +157,9 @@ class _PageReader:
         if tag == "br":
             self.end_paragraph()
             return
+        if tag == "img":
+            self._picture(element)
+            return
         if tag == "table" and not _holds_tables(element):
             self._table(element)
             return
@@ -155,6 +172,17 @@ class _PageReader:
             self._text.append(child.tail or "")
         if breaking:
             self.end_paragraph()
+
+    def _picture(self, element: HtmlElement) -> None:
+        """A picture in the text; icons and what the page is decorated with are passed over."""
+        source = element.get("src") or ""
+        size = [
+            int(n) for n in re.findall(r"\d+", f"{element.get('width')} {element.get('height')}")
+        ]
+        name = element.get("alt") or element.get("title") or source.rsplit("/", 1)[-1]
+        if not _DECORATION.search(source) and all(n > _ICON for n in size):
+            self.end_paragraph()
+            self.blocks.append(Block(picture=name[:40] or "图片"))
 
     def _table(self, table: HtmlElement) -> None:
         """A table of figures, or a table with one cell a row: page design, read as text."""

@@ -11,18 +11,18 @@ import itertools
 import logging
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tasks.audit.characters import RADICALS, plain
 from tasks.audit.document import (
-    RADICALS,
     Block,
     Document,
     GridCell,
     TableGrid,
     UnreadableDocument,
     holds_prose,
-    plain,
 )
 from tasks.audit.labels import match, written
 
@@ -70,11 +70,14 @@ def read_pdf(raw: bytes, name: str) -> Document:
         if "PDFPasswordIncorrect" in repr(error) or "PDFEncryptionError" in repr(error):
             raise UnreadableDocument("设有打开密码:请去掉密码后另存,再核对") from error
         raise UnreadableDocument(f"不是有效的 PDF 文件,可能没有下载完整({error})") from error
+    empty = [number for number, page in enumerate(pages, 1) if not page]
+    unread = tuple(f"第 {number} 页没有文字,多半是扫描件或图片" for number in empty)
     if _unmapped(pages) > _MOST_UNMAPPED:
         raise UnreadableDocument(
             "文字没有编码对照,复制出来也是乱码:请提供 Word(.docx)或网页,或从原稿重新导出 PDF"
         )
-    return Document(name, "pdf", tuple(_blocks(_rejoined(_without_running_heads(pages)))), title)
+    blocks = paragraphs(_rejoined(_without_running_heads(pages)))
+    return Document(name, "pdf", tuple(blocks), title, unread if blocks else ())
 
 
 def _unmapped(pages: list[list[_Placed]]) -> float:
@@ -293,7 +296,7 @@ def _is_table_line(line: str) -> bool:
     )
 
 
-def _blocks(pieces: list[str | TableGrid]) -> list[Block]:
+def paragraphs(pieces: Sequence[str | TableGrid]) -> list[Block]:
     """Paragraphs from wrapped lines; a line of figures stays by itself."""
     blocks: list[Block] = []
     paragraph = ""

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.audit.document import plain
+from tasks.audit.characters import plain, with_clauses
+from tasks.audit.numerals import CHARACTERS, chinese_number
 from warehouse.disk import yaml_of
 
 
@@ -25,7 +26,8 @@ class Number:
     `start` and `end` are positions in the paragraph, figure and unit together; `first` is where
     its clause begins, `previous` where the figure before ends (0 if there is none). `before` and
     `after` are the words of its clause on either side. `step` is the last digit's worth
-    (0.1 万 is 1000), or 0 where the text itself says 约 or 余.
+    (0.1 万 is 1000), or 0 where the text itself says 约 or 余; `about` holds these words, or the
+    万 that leaves digits out.
     """
 
     text: str
@@ -38,6 +40,7 @@ class Number:
     unit: str
     decimals: int
     step: Decimal
+    about: str
     before: str
     after: str
 
@@ -71,8 +74,11 @@ class Number:
 
 
 _SENTENCE_END = re.compile(r"[。!?\n]")
-_TIMES = {"万": 10_000, "亿": 100_000_000}
-_ABOUT = re.compile(r"(?:约|近|超过?|逾|突破|达到?近)$")
+_TIMES = {"百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
+_ABOUT_BEFORE = re.compile(
+    r"(约|近|将近|接近|超过?|逾|突破|不少于|至少|不足|不到|大概|上)(?:达|为|有|到)?$"
+)
+_ABOUT_SHARE = re.compile(r"(约|近|超)占?[^,;。\d]{0,8}$")
 
 
 @cache
@@ -86,11 +92,15 @@ def signs() -> dict[str, Any]:
 
 @cache
 def _number_pattern() -> re.Pattern[str]:
+    """Digits, or Chinese numerals before a unit: sign, amount, 余, 万, unit, 以上."""
     units = "|".join(re.escape(u) for u in sorted(signs()["units"], key=len, reverse=True))
     return re.compile(
-        r"(?<![\d.])(?P<sign>(?<![\d一-龥A-Za-z])[-+]|(?<=[长少降加])[-+])?"
+        r"(?:(?<![\d.])(?P<sign>(?<![\d一-龥A-Za-z])[-+]|(?<=[长少降加])[-+])?"
         r"(?P<digits>\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?P<fraction>\.\d+)?"
-        rf"\s*(?P<times>[万亿](?!元))?(?P<about>余|多)?\s*(?P<unit>{units})?"
+        rf"|(?<![{CHARACTERS}{signs()['no_numeral_behind']}])"
+        rf"(?P<chinese>[{CHARACTERS}]+)(?=(?:余|多)?万?(?:余|多)?(?:{units})(?!{signs()['no_numeral_before']})))"
+        r"\s*(?P<about>余|多|几)?\s*(?P<times>[万亿](?!元)|[千百](?=(?:余|多)?[条件次人份册篇场个项]))?(?P<more>余|多)?"
+        rf"\s*(?P<unit>{units})?(?P<around>以上|左右|上下|之多|\+)?"
     )
 
 
@@ -102,9 +112,11 @@ def _not_figures() -> re.Pattern[str]:
 def numbers_in(original: str) -> Iterator[Number]:
     """The figures of a paragraph in order."""
     text = plain(original)
-    # Full-width commas divide clauses; only half-width ones divide thousands.
-    kept = "".join("\uff0c" if o == "\uff0c" else p for o, p in zip(original, text, strict=True))
-    found = list(_number_pattern().finditer(_masked(kept, text)))
+    found = [
+        m
+        for m in _number_pattern().finditer(_masked(with_clauses(original), text))
+        if _is_number(m)
+    ]
     previous = 0
     for at, match in enumerate(found):
         following = found[at + 1].start() if at + 1 < len(found) else len(text)
@@ -112,23 +124,43 @@ def numbers_in(original: str) -> Iterator[Number]:
         previous = match.end()
 
 
+def _is_number(match: re.Match[str]) -> bool:
+    """Whether Chinese numerals count something here: 一次性 and 三个方面 do not."""
+    chinese = match["chinese"]
+    if not chinese:
+        return True
+    value = chinese_number(chinese)
+    if value is None:
+        return False
+    is_small = value < 11 and match["unit"] in signs()["needs_cue"]
+    ahead = match.string[: match.start()]
+    return not (is_small or value == 1) or re.search(f"(?:{signs()['cues']})$", ahead) is not None
+
+
 def _number(text: str, match: re.Match[str], previous: int, following: int) -> Number:
     first, before = _before(text, match.start(), previous)
     times = _TIMES.get(match["times"] or "", 1)
     fraction = match["fraction"] or ""
     decimals = max(len(fraction) - 1, 0)
-    is_about = bool(match["about"] or _ABOUT.search(before))
+    ahead = _ABOUT_BEFORE.search(before)
+    if match["unit"] == "%":
+        ahead = ahead or _ABOUT_SHARE.search(before)
+    about = "".join(
+        filter(None, (ahead[1] if ahead else "", match["about"], match["more"], match["around"]))
+    )
+    digits = match["digits"] or str(chinese_number(match["chinese"]))
     return Number(
         text=text,
         start=match.start(),
         end=match.end(),
         previous=previous,
         first=first,
-        value=Decimal(match["digits"].replace(",", "") + fraction) * times,
+        value=Decimal(digits.replace(",", "") + fraction) * times,
         sign=match["sign"] or "",
         unit=match["unit"] or "",
         decimals=decimals,
-        step=Decimal(0) if is_about else Decimal(times).scaleb(-decimals),
+        step=Decimal(0) if about else Decimal(times).scaleb(-decimals),
+        about=about or (match["times"] or ""),
         before=before,
         after=re.split(r"[,;。:!?()、]", text[match.end() : following], maxsplit=1)[0],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -75,6 +76,7 @@ class AuditReport:
     tables: TableReading
     narrative: Narrative
     checks: list[AuditCheck] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
     @property
     def layout(self) -> str | None:
@@ -98,11 +100,35 @@ class AuditReport:
         return f"{self.layout} 年格式,读到 {len(self.tables.cells)} 个单元格"
 
     @property
+    def not_read(self) -> list[str]:
+        """What of the report could not be read, in Chinese: pages, pictures, rows, figures."""
+        return [*self.unread, *(text for text, _ in self.tables.problems)]
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether anything could be checked at all."""
+        return any(c.status in ("pass", "fail", "uncertain") for c in self.checks)
+
+    @property
     def fails(self) -> list[AuditCheck]:
         return [check for check in self.checks if check.status == "fail"]
 
     def count(self, status: Status) -> int:
         return sum(1 for check in self.checks if check.status == status)
+
+
+def once(checks: Sequence[AuditCheck]) -> list[AuditCheck]:
+    """The checks, a matter that the text says twice told once, with the places of both."""
+    kept: dict[tuple[object, ...], AuditCheck] = {}
+    for check in checks:
+        told = tuple((b.cell, b.value, b.figure and b.figure.label) for b in check.evidence)
+        is_said = check.equation and any(b.figure for b in check.evidence)
+        matter = (check.code, check.status, check.equation, told) if is_said else (check.key,)
+        if matter in kept:
+            evidence = kept[matter].evidence + check.evidence
+            check = replace(kept[matter], evidence=evidence)
+        kept[matter] = check
+    return list(kept.values())
 
 
 def coarse(check: AuditCheck) -> AuditCheck:
@@ -182,6 +208,7 @@ def _check_json(check: AuditCheck) -> dict[str, Any]:
 KIND_LABELS = {
     "share": "占比",
     "change": "同比变化",
+    "multiple": "倍数",
     "rate": "比率",
     "points": "百分点变化",
     "difference": "与上年之差",
@@ -201,8 +228,19 @@ def meaning_of(figure: Figure) -> str:
     return f"{figure.words}({label})" if label and figure.words else label or figure.words
 
 
+def _not_judged(report: AuditReport) -> list[dict[str, str]]:
+    """What was not judged and why: parts that were not read, then checks that lack a figure."""
+    parts = [{"code": "", "key": "", "why": typeset(text)} for text in report.not_read]
+    return parts + [
+        {"code": c.code, "key": c.key, "why": typeset(c.message)}
+        for c in report.checks
+        if c.status == "not_assessable"
+    ]
+
+
 def as_json(report: AuditReport) -> dict[str, Any]:
-    """The published shape: report_year, layout, organ, cells, narrative, checks, not_understood.
+    """The published shape: report_year, layout, organ, cells, narrative, checks,
+    not_understood, not_judged.
 
     Beside it: file, extra_rows, blanks, problems, and in `narrative` the Chinese label and
     kind of every figure. Blank cells are null.
@@ -227,6 +265,8 @@ def as_json(report: AuditReport) -> dict[str, Any]:
                 "meaning": meaning_of(f),
                 "label": f.meaning.label if f.meaning else f.words,
                 "kind": f.kind,
+                "sure": f.meaning is not None,
+                **({"approximate": f.about} if f.about else {}),
             }
             for f in figures
             if f.is_understood
@@ -240,4 +280,5 @@ def as_json(report: AuditReport) -> dict[str, Any]:
             ],
             *[{"quote": text, "value": None, "unit": ""} for text, _ in report.tables.problems],
         ],
+        "not_judged": _not_judged(report),
     }

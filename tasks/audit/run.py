@@ -10,22 +10,26 @@ from typing import Any
 from tasks.audit.agreement import agreement_checks
 from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
+from tasks.audit.groups import groups, with_parts
 from tasks.audit.identify import identify
-from tasks.audit.kinds import read_document
+from tasks.audit.kinds import read_documents
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
 from tasks.audit.passage_checks import passage_checks
 from tasks.audit.passages import passages
+from tasks.audit.rates import rate_checks
 from tasks.audit.ratios import ratio_checks
-from tasks.audit.result import AuditReport
+from tasks.audit.result import AuditReport, once
+from tasks.audit.split import split_reports, unread_pictures
 from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
 
-SUFFIXES = (".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".pdf", ".txt")
-UNREAD = (".doc", ".wps", ".rtf", ".odt", ".ofd")
-"""Suffixes of reports that cannot be read: in a folder they are named, not passed over."""
+SUFFIXES = (
+    ".html", ".htm", ".shtml", ".xhtml", ".mht", ".mhtml", ".docx", ".doc", ".wps", ".pdf", ".txt",
+    ".rtf", ".odt", ".ofd", ".xlsx", ".xls", ".ods", ".zip",
+)  # fmt: skip
 
 
 def report_files(path: Path) -> list[Path]:
@@ -42,20 +46,23 @@ def report_files(path: Path) -> list[Path]:
         )
     if not path.exists():
         raise UnreadableDocument(f"{path}:没有这个文件或文件夹")
-    wanted = SUFFIXES + UNREAD
-    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
+    found = sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
     if not found:
         raise UnreadableDocument(f"{path}:文件夹里没有报告({'、'.join(SUFFIXES)})")
     return found
 
 
-def read_report(path: Path, year: int | None = None) -> AuditReport:
-    """A report's figures, not yet checked; `year` overrides what the report says.
+def read_reports(path: Path, year: int | None = None) -> list[AuditReport]:
+    """The figures of a file's reports, not yet checked; `year` overrides what a report says.
 
     Raises:
         UnreadableDocument: the file cannot be read.
     """
-    return of_document(read_document(path), year)
+    return [
+        of_document(part, year)
+        for document in read_documents(path)
+        for part in split_reports(document)
+    ]
 
 
 def of_document(document: Document, year: int | None = None) -> AuditReport:
@@ -63,8 +70,9 @@ def of_document(document: Document, year: int | None = None) -> AuditReport:
     found, organ = identify(document)
     tables = read_tables(document)
     lines = {c.place.block for c in tables.cells.values() if c.place.start is not None}
-    narrative = read_narrative(document, lines, year or found)
-    return AuditReport(document, year or found, organ, tables, narrative)
+    narrative = with_parts(read_narrative(document, lines | tables.blocks, year or found))
+    unread = [*document.unread, *unread_pictures(document, tables)]
+    return AuditReport(document, year or found, organ, tables, narrative, unread=unread)
 
 
 def check_report(
@@ -83,14 +91,18 @@ def check_report(
     checks += agreement_checks(report.narrative, figures, report.organ)
     for passage in found:
         checks += passage_checks(passage, figures)
-    checks += part_checks(report.narrative)
-    checks += ratio_checks(report.narrative, found, told_last_year(report, last_year), figures)
+    lists = groups(report.narrative)
+    checks += part_checks(report.narrative, lists)
+    checks += ratio_checks(
+        report.narrative, found, told_last_year(report, last_year), figures, lists
+    )
+    checks += rate_checks(report.narrative, found)
     if children:
         checks += tree_checks(report, children)
     if edition is not None:
         checks += edition_checks(report, edition)
     report.checks = sorted(
-        confirm(checks),
+        once(confirm(checks)),
         key=lambda c: (len(c.code) > 3, int(c.code[1:]) if c.code[1:].isdigit() else 0),
     )
     return report
@@ -112,17 +124,17 @@ def audit_files(
     Raises:
         UnreadableDocument: one of the files cannot be read, and `unread` is not given, or none can.
     """
-    reports = []
+    reports: list[AuditReport] = []
     for path in paths:
         try:
-            reports.append(read_report(path, year))
+            reports += read_reports(path, year)
         except UnreadableDocument as error:
             if unread is None or len(paths) == 1:
                 raise
             unread.append(str(error))
     if not reports:
         raise UnreadableDocument("\n".join(unread or ()))
-    below = [read_report(path) for path in children]
+    below = [report for path in children for report in read_reports(path)]
     for report in reports:
         others = [r for r in reports if r is not report]
         fits = edition is not None and edition.get("report_year") in (

@@ -143,9 +143,9 @@ def balance_check(
     gap = left - right
     on_left = [t.cell for t in equation.left if t.cell in blanks]
     on_right = [t.cell for t in equation.right if t.cell in blanks]
-    sides = f"{_written(equation.left, figures)} = {_written(equation.right, figures)}"
+    sides = f"{_written(equation.left, figures)} 与 {_written(equation.right, figures)}"
     if len(terms) > 2:
-        sides += f"({number(left)} 与 {number(right)})"
+        sides += f"(所写各数合计为 {number(left)} 与 {number(right)})"
     place = f"{equation.line_label}:{equation.message}"
     evidence = tuple(Basis(figures[t.cell], cell=t.cell) for t in terms)
     if len(on_left) == len(equation.left) or len(on_right) == len(equation.right):

@@ -55,13 +55,15 @@ class TableReading:
     """All that the tables of a report gave.
 
     `layout` is None when there is nothing to tell it by. `problems` are places within the
-    statutory tables that could not be read, in Chinese.
+    statutory tables that could not be read, in Chinese; `blocks` are the lines of text that
+    their rows stand in, read or not.
     """
 
     cells: dict[str, CellReading] = field(default_factory=dict)
     extra_rows: list[ExtraRow] = field(default_factory=list)
     problems: list[tuple[str, Place]] = field(default_factory=list)
     layout: Layout | None = None
+    blocks: set[int] = field(default_factory=set)
 
     @property
     def figures(self) -> dict[str, Decimal | None]:
@@ -240,6 +242,8 @@ class _TableRows:
     def _take_row(self, table: str, key: str, values: list[RowCell]) -> None:
         self._table, self._header_open = table, False
         self._block = values[0].place.block
+        if self._is_text:
+            self.reading.blocks |= {v.place.block for v in values}
         if table == "t2":
             columns = self._header.get("t2") or list(enumerate(_default_columns(key, len(values))))
         elif table == "t3":
@@ -249,6 +253,8 @@ class _TableRows:
         matched = _align(
             columns, values, by_column=bool(self._header.get(table)) and not self._is_text
         )
+        if matched is not None and self._is_text and _lost_places(table, matched, values):
+            matched = None
         if matched is None:
             written_ = "、".join(v.text.strip() or "空" for v in values)
             if len(values) > 1 or not self._is_text:
@@ -365,6 +371,19 @@ def _default_columns(row: str, count: int) -> list[str]:
         if len(columns) == count:
             return columns
     return []
+
+
+def _lost_places(table: str, matched: list[tuple[str, RowCell]], values: list[RowCell]) -> bool:
+    """Whether the figures of a line stand at its front and its blanks behind them.
+
+    A page that drops empty cells leaves 3, 3 of 3, …, 3: whose the second is cannot be told.
+    """
+    texts = [cell.text.strip() for _, cell in matched]
+    filled = [text for text in texts if text]
+    if table == "t2" or not filled or len(filled) == len(texts):
+        return False
+    is_packed = not any(texts[len(filled) :])
+    return is_packed and (len(values) > len(texts) or len(filled) > 1)
 
 
 def _align(

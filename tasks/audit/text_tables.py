@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from tasks.audit.document import Place, RowCell, plain
+from tasks.audit.characters import plain
+from tasks.audit.document import Place, RowCell
 from tasks.audit.labels import match, written
 
 _DIVIDER = re.compile(r"[|\t]")

@@ -61,7 +61,7 @@ def _told_carry_over(report: AuditReport, last_year: AuditReport) -> list[AuditC
         Basis(before.value, figure=before, years_back=1),
         Basis(now.value, figure=now),
     )
-    equation = f"{number(before.value)} = {number(now.value)}"
+    equation = f"{number(before.value)} {'≠' if gap else '='} {number(now.value)}"
     return [
         AuditCheck("B5", "B5.narrative", "fail" if gap else "pass", text, equation, gap, evidence)
     ]
@@ -124,7 +124,7 @@ def tree_checks(parent: AuditReport, children: Sequence[AuditReport]) -> list[Au
             Basis(value, cell=key),
             *(Basis(v, cell=key, source=c.organ or c.document.name) for c, v in below),
         )
-        equation = f"{number(value)} = {' + '.join(number(v) for _, v in below)}({number(value)} 与 {number(total)})"
+        equation = f"{number(value)} ≠ {number(total)} = {' + '.join(number(v) for _, v in below)}"
         assert layout is not None
         cell = layout.cells[key]
         label = cell.full_label

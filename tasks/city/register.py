@@ -70,35 +70,46 @@ def read_organs(path: Path) -> list[tuple[Any, ...]]:
     missing = [c for c in ORGAN_COLUMNS if c not in lines[0]]
     if missing:
         raise CityFileError(f"{path}: 缺少列 {'、'.join(missing)}")
-    rows: list[tuple[Any, ...]] = []
     ids = {(line["organ_id"] or "").strip() for line in lines}
-    periods: dict[str, list[tuple[date, date]]] = {}
-    for number, line in enumerate(lines, start=2):
-        values: dict[str, Any] = {c: (line[c] or "").strip() or None for c in ORGAN_COLUMNS}
-        for column in ("valid_from", "valid_to"):
-            try:
-                values[column] = date.fromisoformat(values[column]) if values[column] else None
-            except ValueError as error:
-                raise CityFileError(
-                    f"{path} 第 {number} 行 {column}:“{values[column]}”不是日期,应为 2020-03-05 这样的写法"
-                ) from error
-        for column in ("organ_id", "organ_name", "organ_kind", "valid_from"):
-            if values[column] is None:
-                raise CityFileError(f"{path} 第 {number} 行缺少 {column}")
-        for column in ("parent_organ_id", "successor_organ_id"):
-            if values[column] and values[column] not in ids:
-                raise CityFileError(f"{path} 第 {number} 行 {column}:没有机关 {values[column]}")
-        values["has_system"] = str(values["has_system"] or "true").lower() in ("true", "1", "是")
-        begin, end = values["valid_from"], values["valid_to"] or date.max
-        for other_begin, other_end in periods.get(values["organ_id"], []):
-            if begin <= other_end and other_begin <= end:
-                raise CityFileError(
-                    f"{path} 第 {number} 行:机关 {values['organ_id']} 的有效期与另一行重叠"
-                )
-        periods.setdefault(values["organ_id"], []).append((begin, end))
-        rows.append(tuple(values[c] for c in ORGAN_COLUMNS))
+    rows = [
+        _organ(line, f"{path} 第 {number} 行", ids) for number, line in enumerate(lines, start=2)
+    ]
+    _refuse_overlaps(rows, path)
     _refuse_circles(rows, path)
     return rows
+
+
+def _organ(line: dict[str, str], place: str, ids: set[str]) -> tuple[Any, ...]:
+    """One row of `organs.csv` as typed values. Raises CityFileError."""
+    values: dict[str, Any] = {c: (line[c] or "").strip() or None for c in ORGAN_COLUMNS}
+    for column in ("valid_from", "valid_to"):
+        try:
+            values[column] = date.fromisoformat(values[column]) if values[column] else None
+        except ValueError as error:
+            raise CityFileError(
+                f"{place} {column}:“{values[column]}”不是日期,应为 2020-03-05 这样的写法"
+            ) from error
+    for column in ("organ_id", "organ_name", "organ_kind", "valid_from"):
+        if values[column] is None:
+            raise CityFileError(f"{place}缺少 {column}")
+    for column in ("parent_organ_id", "successor_organ_id"):
+        if values[column] and values[column] not in ids:
+            raise CityFileError(f"{place} {column}:没有机关 {values[column]}")
+    values["has_system"] = str(values["has_system"] or "true").lower() in ("true", "1", "是")
+    return tuple(values[c] for c in ORGAN_COLUMNS)
+
+
+def _refuse_overlaps(rows: Sequence[tuple[Any, ...]], path: Path) -> None:
+    """An organ that is valid twice on one day would count twice."""
+    at = {name: ORGAN_COLUMNS.index(name) for name in ORGAN_COLUMNS}
+    periods: dict[str, list[tuple[date, date]]] = {}
+    for number, row in enumerate(rows, start=2):
+        organ, begin = row[at["organ_id"]], row[at["valid_from"]]
+        end = row[at["valid_to"]] or date.max
+        for other_begin, other_end in periods.get(organ, []):
+            if begin <= other_end and other_begin <= end:
+                raise CityFileError(f"{path} 第 {number} 行:机关 {organ} 的有效期与另一行重叠")
+        periods.setdefault(organ, []).append((begin, end))
 
 
 def _refuse_circles(rows: Sequence[tuple[Any, ...]], path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from tasks import clock
+from tasks.connect.cursor_check import cursor_hints
 from tasks.connect.fields import paging_of
 from tasks.load.typed import ListTyping, make_codes, prepare
 from tasks.sources.client import Client
@@ -28,7 +29,7 @@ from tasks.sources.landing import LandingWriter
 from tasks.sources.model import Child, Resource, Single, Source
 from tasks.sources.page import Page, business_code, is_same
 from tasks.sources.windows import Window, parse_moment, split
-from tasks.sources.workbook import UnreadableWorkbook, read_workbook
+from tasks.sources.workbook import SKIPPED, Sheet, UnreadableWorkbook, read_workbook
 from warehouse.lake import in_memory
 from warehouse.sql import named
 
@@ -148,6 +149,7 @@ def _look_at_api(
             found.records_on_page, found.total = len(page.records), page.total
             if page.records:
                 found.hints = list(_hints(source, rule, page, run.second_page(request)))
+                found.hints += cursor_hints(client, source, rule, page, run.first_page)
                 break
         if rule.control_total is not None:
             found.control_total = control_count(client, source, rule.control_total, None)
@@ -207,7 +209,23 @@ def _look_at_workbooks(
                     place = f"{entry.name}#{sheet.name}!{number}"
                     projector.project([record], context, Placed(writer, place))
                     found.records_on_page += 1
+                found.hints += [f"{entry.name}#{sheet.name}:{note}" for note in sheet.notes]
+                if sheet.skipped:
+                    found.hints.append(
+                        f"{entry.name}#{sheet.name}:{len(sheet.skipped)} 行不算记录:{_places(sheet)}"
+                    )
     return sorted(undeclared)
+
+
+def _places(sheet: Sheet) -> str:
+    """Rows that are no records, for people: 合计行 第 10 行."""
+    by_reason: dict[str, list[int]] = {}
+    for number, reason in sheet.skipped:
+        by_reason.setdefault(reason, []).append(number)
+    return ";".join(
+        f"{SKIPPED[reason]} 第 {'、'.join(map(str, rows[:SHOWN]))}{' 等' if len(rows) > SHOWN else ''} 行"
+        for reason, rows in by_reason.items()
+    )
 
 
 def _judge(

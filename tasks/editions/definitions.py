@@ -154,4 +154,5 @@ def is_synthetic_city(city: Path) -> bool:
     path = city / "city.yaml"
     if not path.exists():
         return False
-    return bool((yaml_of(text_of(path)) or {}).get("synthetic"))
+    said = (yaml_of(text_of(path)) or {}).get("synthetic")
+    return str(said).lower() in ("true", "yes", "on", "1")

@@ -37,6 +37,8 @@ _TYPES = {
     "DATE": "date",
     "TIMESTAMP": "timestamp",
 }
+FOUND = {"object": "(对象)", "list": "(列表)", "formula": "(公式没有计算结果,请打开后保存)"}
+"""What stands in a message for a value that is none."""
 EXPECTED = {
     "text": "文字",
     "integer": "整数",
@@ -245,7 +247,9 @@ class ListTyping:
                 f" WHEN starts_with({raw}, {quoted(NOT_SCALAR)}) THEN 'not_scalar'"
                 f" ELSE {quoted('unknown_code' if item.rule.codes else 'wrong_type')} END"
             )
-            found = f"replace(replace({raw}, {quoted(NOT_SCALAR + 'object')}, '(对象)'), {quoted(NOT_SCALAR + 'list')}, '(列表)')"
+            found = raw
+            for mark, shown in FOUND.items():
+                found = f"replace({found}, {quoted(NOT_SCALAR + mark)}, {quoted(shown)})"
             parts.append(
                 f'SELECT {KEY}, "$at", {quoted(name)}, {reason}, {found}, {quoted(item.expected)}'
                 f" FROM {faulty} WHERE {self._fault(item)}"

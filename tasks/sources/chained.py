@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from tasks.sources.errors import SourceContractError
 from tasks.sources.exchange import Request
 from tasks.sources.model.paginator import Chained
-from tasks.sources.page import Page, Pages
+from tasks.sources.page import Page, Pages, is_same
 
 
 class ChainedList:
@@ -21,6 +21,7 @@ class ChainedList:
         self._paginator = paginator
         self._request = request
         self._executor = executor
+        self._came = 0
 
     def read(self) -> Iterator[Page]:
         """Every page, in order. Raises SourceError."""
@@ -29,7 +30,14 @@ class ChainedList:
         page, number = self._pages.first(paginator.first(self._request)), 1
         while True:
             self._pages.guard(number, paginator.most_pages)
-            page, following = self._settled(page, number)
+            self._came += len(page.records)
+            following = self._following(page)
+            if following is None and not self._is_end(page, number):
+                again = self._again(page)
+                if page.records and not is_same(again, page, self._pages.path):
+                    yield page
+                page = again
+                following = self._following(page)
             if following is None:
                 yield page
                 return
@@ -45,24 +53,22 @@ class ChainedList:
             answer = future.result() if future else client.get(following)
             page, number = self._pages.page(answer), number + 1
 
-    def _settled(self, page: Page, number: int) -> tuple[Page, Request | None]:
-        """The page and the one after it, asked for again where a list hardly ends so: without
-        records, or with a full page that names no next one.
+    def _is_end(self, page: Page, number: int) -> bool:
+        """Whether a page that names no next one surely is the last: the source's own count says
+        so. Any other is asked for again: a slip of the system must not end a list."""
+        if self._paginator.most_pages == 1:
+            return True
+        return page.total is not None and self._came >= page.total
 
-        Raises SourceContractError for an answer that may be anything but an empty page.
-        """
-        following = self._following(page)
-        if number > 1 and not page.records:
-            page = self._pages.again(page)
-            if page.doubt is not None:
-                raise self._pages.refusal(page)
-            following = self._following(page)
-        elif following is None and len(page.records) == self._paginator.full_size:
-            page = self._pages.get(page.answer.request)
-            if page.doubt is not None:
-                raise self._pages.refusal(page)
-            following = self._following(page)
-        return page, following
+    def _again(self, page: Page) -> Page:
+        """The last page once more. Raises SourceContractError where it may be anything but one."""
+        again = self._pages.again(page) if not page.records else self._ask(page)
+        if again.doubt is not None:
+            raise self._pages.refusal(again)
+        return again
+
+    def _ask(self, page: Page) -> Page:
+        return self._pages.get(page.answer.request)
 
     def _following(self, page: Page) -> Request | None:
         home = self._pages.client.base_url

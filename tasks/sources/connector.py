@@ -224,9 +224,13 @@ class ApiPull:
     def sample(self, request: Request, context: Context, most: int) -> Page:
         """Land the first records of the first page only, with their details and children."""
         with ThreadPoolExecutor(1, "sample") as executor:
-            page = next(self._reader(self._resource, None).pages(request))
+            page = self.first_page(request)
             self._land(replace(page, records=page.records[:most]), context, executor)
         return page
+
+    def first_page(self, request: Request) -> Page:
+        """The first page of a list, landing nothing. Raises SourceError."""
+        return next(self._reader(self._resource, None).pages(request))
 
     def second_page(self, request: Request) -> Page | None:
         """The page after the first, of a list whose pages are asked for by number.

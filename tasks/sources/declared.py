@@ -155,7 +155,7 @@ class Declared:
             return None
         try:
             found = self._current().decode(content)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._misses += 1
             return None
         self._hits += 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import re
 from typing import Any
 
@@ -14,6 +16,9 @@ _XML_HEAD = re.compile(rb"^\s*<\?xml[^>]*encoding=[\"']([\w.-]+)[\"']", re.IGNOR
 _BYTE = re.compile(r"\(byte (\d+)\)")
 # callback({...}); as systems answer that were made for pages of another host.
 _JSONP = re.compile(rb"(?:/\*.*?\*/)?\s*[\w$.]+\((.*)\)\s*;?", re.DOTALL)
+MOST_WRONG_BYTES = 20
+LONGEST_NUMBER = 400
+DEEPEST = 64
 _ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "cp936": "gb18030"}
 
 
@@ -21,47 +26,110 @@ class Undecodable(ValueError):
     """The bytes are not what the format says."""
 
 
-def decode_text(content: bytes, encoding: str | None = None) -> str:
-    """Text in the named encoding; else by its mark, else UTF-8, else GB18030."""
-    for mark, name in _BOMS.items():
-        if content.startswith(mark):
-            return content.decode(name)
-    candidates = [_ALIASES.get(encoding.lower(), encoding)] if encoding else []
-    for name in [*candidates, "utf-8", "gb18030"]:
+def decode_text(
+    content: bytes, encoding: str | None = None, mended: list[str] | None = None
+) -> str:
+    """Text in the named encoding; else by its mark, else UTF-8, else GB18030.
+
+    With `mended`, a few bytes that belong to none of them are replaced and told there.
+    """
+    marked = [name for mark, name in _BOMS.items() if content.startswith(mark)]
+    named = [_ALIASES.get(encoding.lower(), encoding)] if encoding else []
+    for name in [*marked, *named, "utf-8", "gb18030"]:
         try:
             return content.decode(name)
-        except (UnicodeDecodeError, LookupError):
+        # What a server calls an encoding may be none, or one of Python's that is not of texts.
+        except (UnicodeError, LookupError):
             continue
+    if mended is not None:
+        text = content.decode("utf-8", errors="replace")
+        wrong = text.count("\ufffd")
+        if wrong <= max(MOST_WRONG_BYTES, len(content) // 10_000):
+            mended.append(f"{wrong} 处字节不合编码,以 � 代替")
+            return text
     raise Undecodable("编码不是 UTF-8,也不是 GB18030")
 
 
-def decode(content: bytes, form: str, encoding: str | None = None) -> Any:
-    """Values of a `json`, `ndjson`, `xml` or `csv` answer. Raises Undecodable."""
+def decode(
+    content: bytes, form: str, encoding: str | None = None, mended: list[str] | None = None
+) -> Any:
+    """Values of a `json`, `ndjson`, `xml` or `csv` answer. Raises Undecodable.
+
+    A value that the format does not know (NaN, a lone surrogate, a control character, 1e400, what
+    is nested too deep) harms only itself: it comes as text, or cut off, and is told in `mended`.
+    """
+    mended = [] if mended is None else mended
     if form == "json":
-        return _json(content, encoding)
+        return _json(content, encoding, mended)
     if form == "ndjson":
-        return [_json(line, encoding) for line in content.splitlines() if line.strip()]
+        return [_json(line, encoding, mended) for line in content.splitlines() if line.strip()]
     if form == "xml":
-        return decode_xml(content, encoding)
-    return decode_csv(decode_text(content, encoding))
+        return decode_xml(content, encoding, mended)
+    return decode_csv(decode_text(content, encoding, mended))
 
 
-def _json(content: bytes, encoding: str | None) -> Any:
+def _json(content: bytes, encoding: str | None, mended: list[str]) -> Any:
+    if encoding is None or encoding.lower() in ("utf-8", "utf8"):
+        try:
+            return msgspec.json.decode(content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+    content = decode_text(content, encoding, mended).encode("utf-8", errors="replace")
     try:
-        if encoding is None or encoding.lower() in ("utf-8", "utf8"):
-            try:
-                return msgspec.json.decode(content)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                content = decode_text(content).encode()
-        else:
-            content = decode_text(content, encoding).encode()
         return msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         wrapped = _JSONP.fullmatch(content.strip())
         if wrapped:
-            return _json(wrapped[1], None)
-        line, column = _place(content, str(error))
-        raise Undecodable(f"不是合法的 JSON(第 {line} 行第 {column} 列)") from None
+            return _json(wrapped[1], None, mended)
+        try:
+            return _lenient(content, mended)
+        except (ValueError, RecursionError):
+            line, column = _place(content, str(error))
+            raise Undecodable(f"不是合法的 JSON(第 {line} 行第 {column} 列)") from None
+
+
+def _lenient(content: bytes, mended: list[str]) -> Any:
+    """JSON whose form is right and some value is not. Raises ValueError."""
+    text = _shallow(content).decode()
+    value = json.loads(
+        text,
+        strict=False,
+        parse_constant=str,
+        parse_float=lambda said: float(said) if math.isfinite(float(said)) else said,
+        parse_int=lambda said: int(said) if len(said) < LONGEST_NUMBER else said,
+    )
+    mended.append("个别值不合 JSON 的写法(如 NaN、孤立的代理字符、控制字符),按文字读取")
+    return _without_surrogates(value) if "\\u" in text else value
+
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+
+
+def _shallow(content: bytes) -> bytes:
+    """The JSON with what is nested deeper than any record of a system cut off."""
+    kept, depth, begin = [], 0, 0
+    for token in _BRACKETS.finditer(content):
+        mark = token[0]
+        if mark in (b"[", b"{"):
+            depth += 1
+            if depth == DEEPEST + 1:
+                kept += [content[begin : token.start()], b"null"]
+        elif mark in (b"]", b"}"):
+            depth -= 1
+            if depth == DEEPEST:
+                begin = token.end()
+    return b"".join([*kept, content[begin:]]) if kept else content
+
+
+def _without_surrogates(value: Any) -> Any:
+    """Halves of characters, which no text may hold, replaced."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return value
 
 
 def _place(content: bytes, error: str) -> tuple[int, int]:
@@ -72,7 +140,7 @@ def _place(content: bytes, error: str) -> tuple[int, int]:
     return before.count(b"\n") + 1, len(before[line_start:].decode(errors="ignore")) + 1
 
 
-def decode_xml(content: bytes, encoding: str | None = None) -> Any:
+def decode_xml(content: bytes, encoding: str | None = None, mended: list[str] | None = None) -> Any:
     """XML as nested dicts: repeated elements become lists, attributes `@name`, text `#text`.
 
     The root element is the value itself; namespaces are dropped. Entities are not resolved.
@@ -85,18 +153,43 @@ def decode_xml(content: bytes, encoding: str | None = None) -> Any:
     if name and name.lower() in _ALIASES:
         content = content.decode("gb18030", errors="replace").encode("utf-8")
         name = "utf-8"
-    parser = etree.XMLParser(
-        encoding=name,
-        resolve_entities=False,
-        no_network=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        root = etree.fromstring(content, parser)
+        root = _xml_root(content, name)
     except etree.XMLSyntaxError as error:
-        raise Undecodable(f"不是合法的 XML(第 {error.lineno} 行)") from None
-    return _element(root)
+        # Control characters, which XML cannot hold, are the commonest slip of those who write it.
+        cleaned = _XML_FORBIDDEN.sub(b"", content)
+        if mended is None or cleaned == content:
+            raise Undecodable(f"不是合法的 XML(第 {error.lineno} 行)") from None
+        try:
+            root = _xml_root(cleaned, name)
+        except etree.XMLSyntaxError:
+            raise Undecodable(f"不是合法的 XML(第 {error.lineno} 行)") from None
+        mended.append("XML 中有控制字符,已去掉")
+    try:
+        return _element(root)
+    except RecursionError:
+        raise Undecodable("嵌套过深") from None
+
+
+_XML_FORBIDDEN = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));"
+)
+
+
+def _xml_root(content: bytes, encoding: str | None) -> Any:
+    from lxml import etree
+
+    given: dict[str, Any] = {
+        "resolve_entities": False,
+        "no_network": True,
+        "remove_comments": True,
+        "remove_pis": True,
+    }
+    try:
+        parser = etree.XMLParser(encoding=encoding, **given)
+    except LookupError:
+        parser = etree.XMLParser(**given)
+    return etree.fromstring(content, parser)
 
 
 def _element(element: Any) -> Any:

@@ -58,13 +58,15 @@ class Request:
 
 @dataclass
 class Answer:
-    """What came back; `body` is decoded when it is first asked for."""
+    """What came back; `body` is decoded when it is first asked for, and `mended` then tells of
+    values in it that had to be replaced."""
 
     request: Request
     url: str
     status: int
     headers: CaseInsensitiveDict[str]
     content: bytes
+    mended: list[str] = field(default_factory=list)
     _declared: Any = None
     _whole: Any = None
     _is_decoded: bool = False
@@ -82,7 +84,7 @@ class Answer:
     def whole(self) -> Any:
         """All of the decoded answer. Raises Undecodable."""
         if not self._is_decoded:
-            self._whole = decode(self.content, self.request.form, self._encoding)
+            self._whole = decode(self.content, self.request.form, self._encoding, self.mended)
             self._is_decoded = True
         return self._whole
 

@@ -25,6 +25,7 @@ from tasks.sources.plan import Pull
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, text
 from tasks.sources.workbook import Sheet, UnreadableWorkbook, Wanted, read_workbook
+from warehouse.tables import table
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,17 @@ def wanted_of(resource: Resource) -> Wanted:
         ),
         cells=tuple(p.removeprefix("$cell.") for p in unique if p.startswith("$cell.")),
         beside=tuple(p.removeprefix("$beside.") for p in unique if p.startswith("$beside.")),
+        amounts=frozenset(_amounts(resource)),
     )
+
+
+def _amounts(resource: Resource) -> Iterator[str]:
+    """Labels of columns that hold numbers."""
+    kinds = {column.name: column.sql_type for column in table(f"core.{resource.table}").columns}
+    for name, rule in resource.fields.items():
+        is_number = kinds[name] == "BIGINT" or kinds[name].startswith("DECIMAL")
+        if rule.type in ("integer", "decimal") or (rule.type is None and is_number):
+            yield from rule.path
 
 
 def projector_of(resource: Resource) -> Projector:

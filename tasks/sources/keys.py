@@ -15,7 +15,7 @@ LARGEST_PRECISE = 10**15
 """Spreadsheets, and floating point, keep fifteen digits; of a longer number the last are made up."""
 _FULL_WIDTH_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
 # What `str.strip` takes for a blank is not all: marks of byte order and of zero width.
-_BLANKS = "".join(map(chr, range(33))) + "\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
+_BLANKS = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
 _BLANKS += "".join(map(chr, range(0x2000, 0x200E)))
 Identity = tuple[str | None, str | None]
 Identify = Callable[[Any, Context, int], Identity]

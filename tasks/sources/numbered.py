@@ -34,6 +34,7 @@ class NumberedList:
         self._executor = executor
         self._size = self._asked = paginator.size
         self._is_short_by_nature = False
+        self._total: int | None = None
 
     def read(self) -> Iterator[Page]:
         """Every page, in order. Raises SourceError."""
@@ -61,6 +62,10 @@ class NumberedList:
                 if refusal.status not in (400, 413, 422) or not smaller:
                     raise
                 self._asked = smaller.pop(0)
+        if 0 < len(page.records) < self._asked and page.total is None:
+            # A short page that nothing proves may be a slip, and its size would be taken for all.
+            again = self._pages.get(page.answer.request)
+            page = again if len(again.records) > len(page.records) else page
         # A system may cap the size or know only one; the whole list may also be shorter.
         # Asking on with the number that came is right in each case. More than was asked for may
         # be records that came twice: they are no reason to leave any out.
@@ -82,6 +87,7 @@ class NumberedList:
     def _counted(self, first: Page, count: int) -> Generator[Page, None, tuple[Page, int]]:
         """The pages after the first; gives the last one and how many there were."""
         before, number = first, 1
+        self._total = first.total
         ahead = self._ahead()
         while number < count:
             self._pages.guard(number, self._paginator.max_pages)
@@ -95,6 +101,7 @@ class NumberedList:
             if len(page.records) < self._awaited(page, number, count):
                 page = yield from self._once_more(page, number)
             before, number = page, number + 1
+            self._total = self._total if page.total is None else page.total
             newest = self._page_count(page)
             count = count if newest is None else newest
         return before, number
@@ -118,7 +125,8 @@ class NumberedList:
         """How many records the page should have: all but the last are full."""
         if number < count - 1:
             return self._size
-        return max(page.total - number * self._size, 0) if page.total is not None else 0
+        total = page.total if page.total is not None else self._total
+        return 1 if total is None else max(total - number * self._size, 0)
 
     def _once_more(self, page: Page, number: int) -> Generator[Page, None, Page]:
         """A page that came short, asked for again; a system may slip once.
@@ -127,7 +135,9 @@ class NumberedList:
         """
         if not page.records:
             again = self._pages.again(page)
-            if again.doubt is not None:
+            # One that stays empty within the count may be hidden from us; only a count of records
+            # tells of those it lacks.
+            if not again.records and (again.doubt is not None or again.total is None):
                 raise self._pages.refusal(again)
         elif self._is_short_by_nature:
             return page
@@ -209,7 +219,13 @@ class NumberedList:
         paginator = self._paginator
         same, seen = 0, fingerprint(page)
         position = (number - 1) * self._size + len(page.records)
-        while page.records and not paginator.ends_with(page.answer):
+        while page.records:
+            if paginator.ends_with(page.answer):
+                again = self._without_flag(page)
+                if again is None or paginator.ends_with(again.answer):
+                    return
+                page = again
+                yield page
             self._pages.guard(number, paginator.max_pages)
             following = self._following(self._request_after(number, position))
             if following is None:
@@ -228,6 +244,13 @@ class NumberedList:
             number += 1
             if page.records:
                 yield page
+
+    def _without_flag(self, page: Page) -> Page | None:
+        """A page that does not say whether there is more, asked for again; None for one that says
+        that there is not."""
+        if self._paginator.says_end(page.answer):
+            return None
+        return self._pages.get(page.answer.request)
 
     def _request_after(self, number: int, position: int) -> Request:
         """The request for the page of that number, or from that position on where it can be asked for."""

@@ -60,6 +60,9 @@ class Pages:
                 page = self.again(page)
             if page.doubt is not None and not self._is_written_empty(page):
                 raise self.refusal(page)
+        elif not page.records and page.total is None:
+            # An empty list that nothing proves may be a slip.
+            page = self.again(page)
         self._first = page.answer
         return page
 
@@ -77,13 +80,26 @@ class Pages:
         return page
 
     def page(self, answer: Answer) -> Page:
-        """What an answer holds. Raises SourceContractError where something else is in its place."""
+        """What an answer holds. Raises SourceContractError where something else is in its place,
+        or where the source's own count is none, time after time."""
         answer = self.client.readable(answer)
+        for attempt in range(1, MOST_REPEATS + 1):
+            if not self._paginator.miscounts(answer):
+                break
+            self.client.rest(attempt)
+            answer = self.client.readable(self.client.get(answer.request))
+        else:
+            if self._paginator.miscounts(answer):
+                raise SourceContractError(
+                    f"{self.client.source.title}自报的总条数不可信(负数、非数或过大):"
+                    f"{self.client.shown(answer.request)}。请核对 paginator 的 total,或与系统厂商核实"
+                )
         value = self._select(answer.body)
         if not isinstance(value, list):
             # What stands in the place of the list is told by all of the answer.
             value = self._select(answer.whole)
         total = self._total(answer)
+        self.notes += [note for note in answer.mended if note not in self.notes]
         if isinstance(value, list) and value:
             return Page(value, answer, total)
         if isinstance(value, dict) and value and (self.path is not None or not self._is_paged):
@@ -113,8 +129,14 @@ class Pages:
             return None
         # As often, null stands for an empty list: then all else is as on the page before.
         first = self._first.whole if self._first is not None else None
-        if isinstance(first, dict) and isinstance(body, dict) and first.keys() == body.keys():
-            return None if leads_to_nothing(body, self.path) else NO_LIST
+        if (
+            isinstance(first, dict)
+            and isinstance(body, dict)
+            and first.keys() == body.keys()
+            and self._paginator.ends_with_nothing
+            and leads_to_nothing(body, self.path, is_written=True)
+        ):
+            return None
         return NO_LIST
 
     def _is_written_empty(self, page: Page) -> bool:
@@ -141,9 +163,9 @@ class Pages:
                 f"请在来源文件写明怎样算成功,如 success: {{path: {name}, values: [200]}},"
                 f"以免把出错当作没有记录(本次为 {value})"
             )
-        if page.doubt is not None and body is not None and leads_to_nothing(body, self.path):
+        if body is not None and leads_to_nothing(body, self.path):
             return SourceContractError(
-                f"{client.source.title}的{page.doubt}{where}"
+                f"{client.source.title}的{page.doubt or '页中没有记录'}{where}"
                 f"已重试 {MOST_REPEATS} 次,清单不能在此结束;请稍后重新运行,仍如此的与系统厂商核实"
             )
         return self._misplaced(answer, page.doubt)
@@ -225,8 +247,9 @@ def said_error(body: Any) -> str | None:
     return None
 
 
-def leads_to_nothing(body: Any, path: str | None) -> bool:
-    """Whether the path stops at a null or an empty value, as systems write an empty list."""
+def leads_to_nothing(body: Any, path: str | None, *, is_written: bool = False) -> bool:
+    """Whether the path stops at a null or an empty value, as systems write an empty list; with
+    `is_written` an empty object, which leaves the list out, is none."""
     if body is None or body == "":
         return True
     # Of an expression its first name: `data.list[*].{…}`, `from_json(data).list`.
@@ -241,7 +264,7 @@ def leads_to_nothing(body: Any, path: str | None) -> bool:
         if not isinstance(value, dict) or part not in value:
             return False
         value = value[part]
-        if value in (None, "", {}, []):
+        if value in (None, "", []) or (value == {} and not is_written):
             return True
     return False
 

@@ -6,46 +6,57 @@ lines and repeated headers are left out; where each record stands is kept.
 
 from __future__ import annotations
 
-import csv
-import datetime as dt
-import io
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import Any
 
-from tasks.sources.decode import Undecodable, decode_text
-from tasks.sources.disguised import is_disguised, tables_of
+from tasks.sources.grids import Grid, Range, UnreadableWorkbook, column_number, plain, read_grids
 from tasks.sources.model import Workbook
+
+__all__ = [
+    "SKIPPED",
+    "Sheet",
+    "UnreadableWorkbook",
+    "Wanted",
+    "match_labels",
+    "normal",
+    "read_workbook",
+]
 
 MOST_HEADER_ROWS = 3
 TOTALS = frozenset({"合计", "总计", "小计", "共计", "累计"})
+SKIPPED = {
+    "total": "合计",
+    "note": "备注或落款",
+    "heading": "重复的表头",
+    "numbering": "栏次",
+    "nothing_declared": "所声明的列都没有值",
+}
+"""Why a row is no record, and what that is called."""
 TOTAL = tuple(sorted(TOTALS))
 _NUMBERED = re.compile(r"\d+|[甲乙丙丁戊己庚辛]")
 _BRACKETS = re.compile(r"\([^()]*\)")
 _ADDRESS = re.compile(r"([A-Za-z]{1,3})(\d+)")
 
 Cell = Any
-Grid = list[list[Cell]]
-Range = tuple[tuple[int, int], tuple[int, int]]
-
-
-class UnreadableWorkbook(ValueError):
-    """A workbook that cannot be opened, or in which no sheet has the header."""
+Cells = list[list[Cell]]
+_LAST_COLUMN = 16_383
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the fields ask of a workbook: column labels, those that must be there, cells, labels."""
+    """What the fields ask of a workbook: column labels, those that must be there, cells, labels;
+    `amounts` are the labels of numbers."""
 
     labels: tuple[str, ...]
     needed: tuple[tuple[str, ...], ...]
     cells: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    amounts: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -60,10 +71,12 @@ class Sheet:
     beside: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     skipped: list[tuple[int, str]] = field(default_factory=list)
-    _grid: Grid = field(default_factory=list)
+    _grid: Cells = field(default_factory=list)
     _skip: tuple[str, ...] = ()
     _needed: tuple[tuple[str, ...], ...] = ()
     _fill_down: tuple[str, ...] = ()
+    _amounts: frozenset[str] = frozenset()
+    _repeated: set[tuple[int, int]] = field(default_factory=set)
     _header: list[str] = field(default_factory=list)
 
     def around(self, file: str, listing: dict[str, Any], row: int) -> dict[str, Any]:
@@ -88,10 +101,7 @@ class Sheet:
             filled = [value for value in row if not _is_blank(value)]
             if not filled:
                 continue
-            record = {
-                label: plain(row[index]) if index < len(row) else None
-                for label, index in self.columns.items()
-            }
+            record = self._record(row, number)
             reason = self._reason_to_skip(row, filled, record, number)
             if reason is not None:
                 self.skipped.append((number, reason))
@@ -101,6 +111,24 @@ class Sheet:
                     record[label] = above.get(label)
             above = record
             yield number, record
+
+    def _record(self, row: list[Cell], number: int) -> dict[str, Any]:
+        """Label → value. An amount that is merged over several rows is that of all of them: only
+        the first has it."""
+        record = {}
+        for label, index in self.columns.items():
+            value = plain(row[index]) if index < len(row) else None
+            if (
+                value is not None
+                and label in self._amounts
+                and (number - 1, index) in self._repeated
+            ):
+                value = None
+                note = f"列“{label}”有合并的单元格,其中的数只算在首行"
+                if note not in self.notes:
+                    self.notes.append(note)
+            record[label] = value
+        return record
 
     def _reason_to_skip(
         self, row: list[Cell], filled: list[Cell], record: dict[str, Any], number: int
@@ -146,10 +174,11 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
     """The sheets of a workbook that have the header. Raises UnreadableWorkbook."""
     found: list[Sheet] = []
     lacking: list[str] = []
-    for sheet_name, grid, merged in _grids(content, name, rule):
+    for sheet in read_grids(content, name, rule.encoding):
+        sheet_name, grid, merged = sheet.name, sheet.cells, sheet.merged
         if rule.sheets and not any(fnmatch(sheet_name, pattern) for pattern in rule.sheets):
             continue
-        _fill_merged(grid, merged, rule.header_within)
+        repeated = _fill_merged(grid, merged, rule.header_within)
         header = _find_header(grid, rule, wanted, merged or [])
         if isinstance(header, str):
             lacking.append(f"工作表“{sheet_name}”{header}")
@@ -168,6 +197,9 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
                 _skip=tuple(normal(word) for word in rule.skip_rows),
                 _needed=wanted.needed,
                 _fill_down=rule.fill_down,
+                _amounts=wanted.amounts,
+                _repeated=repeated,
+                notes=_notes(sheet, labels, columns),
                 _header=labels,
             )
         )
@@ -178,58 +210,40 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
     return found
 
 
-def _grids(
-    content: bytes, name: str, rule: Workbook
-) -> Iterator[tuple[str, Grid, list[Range] | None]]:
-    """Name, cells from A1 on, and merged ranges of every visible sheet."""
-    is_text = PurePosixPath(name).suffix.lower() in (".csv", ".txt", ".tsv")
-    if not is_text and is_disguised(content) and content.strip():
-        try:
-            tables = tables_of(content)
-        except Undecodable:
-            tables = []
-        yield from tables
-        if tables:
-            return
-        # What is no markup either may be lines of text under the name of a workbook.
-        is_text = b"\t" in content and b"\0" not in content
-    if is_text:
-        try:
-            text = decode_text(content, rule.encoding)
-        except Undecodable as error:
-            raise UnreadableWorkbook(str(error)) from None
-        delimiter = max(",;\t|", key=text[:4096].count)
-        yield "", list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), None
-        return
-    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-
-    try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        for sheet in workbook.sheets_metadata:
-            if sheet.visible != SheetVisibleEnum.Visible:
-                continue
-            data = workbook.get_sheet_by_name(sheet.name)
-            yield sheet.name, data.to_python(skip_empty_area=False), data.merged_cell_ranges
-    except CalamineError as error:
-        raise UnreadableWorkbook(
-            f"打不开({type(error).__name__});请确认不是加密或损坏的文件,必要时用办公软件另存为 .xlsx"
-        ) from None
+def _notes(sheet: Grid, labels: list[str], columns: dict[str, int]) -> list[str]:
+    """What a person should know of how a sheet was read."""
+    notes = [*sheet.notes, *(["工作表是隐藏的,照常读取"] if sheet.is_hidden else [])]
+    for path, index in columns.items():
+        same = [i for i, label in enumerate(labels) if label == labels[index]]
+        if len(same) > 1:
+            notes.append(f"列标题“{path}”出现 {len(same)} 次,取最左的一列")
+    return notes
 
 
-def _fill_merged(grid: Grid, merged: list[Range] | None, header_within: int) -> None:
-    """Give every cell of a merged range its value: in the header both ways, below it downwards."""
+def _fill_merged(
+    grid: Cells, merged: list[Range] | None, header_within: int
+) -> set[tuple[int, int]]:
+    """Give every cell of a merged range its value: in the header both ways, below it downwards.
+
+    Returns the places below the first row of a range that were filled so.
+    """
+    repeated = set()
     for (top, left), (bottom, right) in merged or []:
         if top >= len(grid) or left >= len(grid[top]):
             continue
         value = grid[top][left]
         last = right if top < header_within else left
-        for row in grid[top : bottom + 1]:
-            for index in range(left, min(last + 1, len(row))):
+        for number, row in enumerate(grid[top : bottom + 1], top):
+            row += [None] * (min(last, _LAST_COLUMN) + 1 - len(row))
+            for index in range(left, last + 1):
                 row[index] = value
+                if number > top:
+                    repeated.add((number, index))
+    return repeated
 
 
 def _find_header(
-    grid: Grid, rule: Workbook, wanted: Wanted, merged: list[Range]
+    grid: Cells, rule: Workbook, wanted: Wanted, merged: list[Range]
 ) -> tuple[int, list[str], dict[str, int]] | str:
     """First data row, the label of each column, and where each wanted label is; or what lacks."""
     depths = [rule.header_rows] if rule.header_rows else list(range(1, MOST_HEADER_ROWS + 1))
@@ -255,7 +269,7 @@ def _find_header(
     return first_row, labels, columns
 
 
-def _has_groups(rows: Grid, top: int, merged: list[Range]) -> bool:
+def _has_groups(rows: Cells, top: int, merged: list[Range]) -> bool:
     """Whether headings over several columns are merged; a title over all of them is none."""
     width = max((len(row) for row in rows), default=0)
     return any(
@@ -264,7 +278,7 @@ def _has_groups(rows: Grid, top: int, merged: list[Range]) -> bool:
     )
 
 
-def _labels(rows: Grid, has_merged: bool) -> list[str]:
+def _labels(rows: Cells, has_merged: bool) -> list[str]:
     """The label of each column: its levels, the same one not twice, joined by `/`."""
     width = max((len(row) for row in rows), default=0)
     levels = [[normal(row[i]) if i < len(row) else "" for i in range(width)] for row in rows]
@@ -312,21 +326,6 @@ def normal(value: Cell) -> str:
     return re.sub(r"\s+", "", text).strip("*:★")
 
 
-def plain(value: Cell) -> Any:
-    """A cell as a scalar that can be landed; a blank is None."""
-    if isinstance(value, str):
-        return value if value.strip() else None
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return int(value)
-    if isinstance(value, dt.datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, dt.date | dt.time):
-        return value.isoformat()
-    if isinstance(value, dt.timedelta):
-        return str(value)
-    return value
-
-
 def _is_blank(value: Cell) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
@@ -339,19 +338,17 @@ def _is_numbering(texts: list[str]) -> bool:
     return numbers == list(range(1, len(numbers) + 1))
 
 
-def _at(grid: Grid, address: str) -> Cell:
+def _at(grid: Cells, address: str) -> Cell:
     """The cell of an address such as B2."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         return None
-    column = 0
-    for letter in match[1].upper():
-        column = column * 26 + ord(letter) - 64
+    column = column_number(match[1]) + 1
     row = int(match[2]) - 1
     return grid[row][column - 1] if row < len(grid) and column <= len(grid[row]) else None
 
 
-def _beside(grid: Grid, label: str) -> Any:
+def _beside(grid: Cells, label: str) -> Any:
     """What stands behind a label: after its colon, or in the next filled cell to the right."""
     sought = normal(label)
     for row in grid:

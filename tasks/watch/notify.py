@@ -26,6 +26,26 @@ from warehouse.lake import Connection, Lake, transaction
 
 logger = logging.getLogger("nianbao.notify")
 MOST_LINES = 20
+TITLES = {
+    "nightly": "夜间取数",
+    "backfill": "补取",
+    "year-end": "年终编制",
+    "publish": "发布",
+    "deadline-watch": "期限查看",
+    "maintenance": "整理",
+}
+"""What the runs of each flow are called."""
+LOST = {
+    "Crashed": ("中断", "已装载的数据完好,下次运行会接着补取;请管理员查看该次运行的日志。"),
+    "Failed": ("出错", "已装载的数据完好,下次运行会接着补取;请管理员查看该次运行的日志。"),
+    "Late": ("未按时开始", "请管理员检查 nianbao 服务是否在运行(nianbao status)。"),
+    "Cancelled": (
+        "被取消",
+        "这次没有运行:有人取消了它,或前一次还没有结束。数据未更新;"
+        "请管理员在页面上看前一次运行,需要时手工再运行一次。",
+    ),
+}
+"""What became of a run, and what to do, by Prefect's name of the state."""
 
 
 @dataclass(frozen=True)
@@ -182,16 +202,12 @@ def deadline_messages(found: Deadlines) -> list[Message]:
 
 
 def lost_run_message(flow: str, run_name: str, state: str, at: datetime) -> Message:
-    """A run that crashed, or did not begin when it was due."""
-    what = {"Crashed": "中断", "Late": "未按时开始", "Failed": "出错"}.get(state, state)
-    return Message(
-        f"run/{flow}",
-        f"{run_name or flow} {what}",
-        "已装载的数据完好,下次运行会接着补取;请管理员查看该次运行的日志。"
-        if state != "Late"
-        else "请管理员检查 nianbao 服务是否在运行(nianbao status)。",
-        about=f"{state} {at:%Y-%m-%d}",
-    )
+    """A run that crashed, was cancelled, or did not begin when it was due."""
+    what, remedy = LOST.get(state, (state, LOST["Crashed"][1]))
+    title = TITLES.get(flow, flow)
+    # Until it begins a run has a name that the server made up.
+    named = run_name if run_name.startswith(title) else title
+    return Message(f"run/{flow}", f"{named} {what}", remedy, about=f"{state} {at:%Y-%m-%d}")
 
 
 def _lines(lines: Sequence[str]) -> str:

@@ -209,3 +209,15 @@ def test_shanghai_office_2019_tables_balance_and_the_text_does_not() -> None:
     assert failed == {("B7", 258), ("B7", 265), ("B10", 258)}
     agreeing = {c.evidence[0].value for c in report.checks if c.code == "B7" and c.status == "pass"}
     assert agreeing == {859, 805, 18, 72, 35, 158, 7, 9}
+
+
+def test_ofd_of_another_program_reads_in_full() -> None:
+    (report,) = audit_files([DATA / "easyofd.ofd"])
+    assert (report.document.format, report.organ, report.layout) == (
+        "ofd",
+        "测试市人民政府",
+        "2021",
+    )
+    assert len(report.tables.cells) == 200
+    assert report.not_read == []
+    assert {c.status for c in report.checks if c.code in ("B1", "B2", "B3", "B4")} == {"pass"}

@@ -194,6 +194,8 @@ def test_one_message_a_matter_without_records(small: SmallCity) -> None:
     (message,) = run_messages(run, [], 50)
     assert message.matter == "source/ledger"
     assert "未按时开始" in lost_run_message("nightly", "夜间取数", "Late", NOW).title
+    # A run that never began has only the name that the server made up.
+    assert lost_run_message("nightly", "calm-fox", "Cancelled", NOW).title == "夜间取数 被取消"
 
 
 def test_a_lost_run_is_told_even_where_the_lake_cannot_remember_it(

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from tasks.audit.agreement import cell_sum
+from tasks.audit.characters import plain
 from tasks.audit.document import (
     Block,
     Document,
     UnreadableDocument,
     decode,
-    plain,
     unfold,
 )
 from tasks.audit.identify import identify

@@ -68,10 +68,9 @@ def test_an_impossible_setting_is_named_with_what_to_write_instead(
     _is_one_sentence(told, ExitCode.WRONG_USE, f"NIANBAO_{name}", value)
 
 
-@pytest.mark.parametrize(("name", "value"), [("AUTH", "geheim"), ("NOTIFY", "geheim wecombot://x")])
-def test_an_impossible_secret_is_named_and_not_shown(tmp_path: Path, name: str, value: str) -> None:
-    told = _runs(tmp_path, "status", **{f"NIANBAO_{name}": value})
-    _is_one_sentence(told, ExitCode.WRONG_USE, f"NIANBAO_{name} 写得不对")
+def test_an_impossible_secret_is_named_and_not_shown(tmp_path: Path) -> None:
+    told = _runs(tmp_path, "status", NIANBAO_AUTH="geheim")
+    _is_one_sentence(told, ExitCode.WRONG_USE, "NIANBAO_AUTH 写得不对")
     assert "geheim" not in told[2]
 
 

@@ -18,9 +18,11 @@ from deployments.demo_city.service.process import (
     serve,
     write_environment,
 )
+from tasks.lifeline import end_with_starter
 
 
 def main() -> int:
+    end_with_starter()
     parser = argparse.ArgumentParser(prog="demo_city", description="演示城市的四个来源系统")
     parser.add_argument("--home", type=Path, required=True, help="数据目录")
     parser.add_argument("--environment", type=Path, help="环境文件;默认 <home>/demo_city.env")

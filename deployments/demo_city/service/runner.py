@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tasks.lifeline import lifeline
+
 _PROJECT = Path(__file__).parents[3]
 _STOP_SECONDS = 10
 
@@ -57,7 +59,7 @@ def running(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, **lifeline(), "PYTHONPATH": path},
     )
     try:
         if process.stdout is None or process.stdout.readline().strip() != "ready":

@@ -48,6 +48,15 @@ class Paging(Part, ABC):
 
     @property
     @abstractmethod
+    def ends_with_nothing(self) -> bool:
+        """Whether a page with a null for its list, and all else as on other pages, may be the end."""
+
+    @abstractmethod
+    def miscounts(self, answer: Answer) -> bool:
+        """Whether the answer holds a count that cannot be one."""
+
+    @property
+    @abstractmethod
     def tells_total(self) -> bool:
         """Whether an answer should hold a count."""
 
@@ -78,6 +87,11 @@ class _Counted(Paging):
     def total_of(self, answer: Answer) -> int | None:
         return _count(answer, self.total, self.total_header)
 
+    def miscounts(self, answer: Answer) -> bool:
+        return _found(answer, self.total, self.total_header) not in (None, "") and (
+            self.total_of(answer) is None
+        )
+
 
 class _Paged(_Counted):
     send_in: Annotated[
@@ -89,8 +103,12 @@ class _Paged(_Counted):
     ] = Field(100_000, ge=1)
 
 
+def _found(answer: Answer, path: str | None, header: str | None) -> object:
+    return compile_path(path)(answer.body) if path else answer.headers.get(header or "")
+
+
 def _count(answer: Answer, path: str | None, header: str | None) -> int | None:
-    found = compile_path(path)(answer.body) if path else answer.headers.get(header or "")
+    found = _found(answer, path, header)
     return None if found is None else _whole(found)
 
 
@@ -121,6 +139,10 @@ class Numbered(_Paged):
     ] = None
     size_param: str | None
 
+    @property
+    def ends_with_nothing(self) -> bool:
+        return True
+
     is_positioned: ClassVar[bool]
     """Whether any position can be asked for, not only the beginnings of pages."""
 
@@ -138,6 +160,12 @@ class Numbered(_Paged):
         """Whether the answer says that there is no page behind it."""
         return self.has_more is not None and (
             text(compile_path(self.has_more)(answer.body)) not in YES
+        )
+
+    def says_end(self, answer: Answer) -> bool:
+        """Whether the flag is there and says that there is no more, not only missing."""
+        return self.has_more is not None and (
+            text(compile_path(self.has_more)(answer.body)) not in (*YES, "")
         )
 
     def _sized(self, values: dict[str, str | int], size: int) -> dict[str, str | int]:
@@ -235,9 +263,9 @@ class Chained(_Counted):
         """
 
     @property
-    def full_size(self) -> int | None:
-        """How many records a page has that is not the last, where that is known."""
-        return None
+    def ends_with_nothing(self) -> bool:
+        # Where the body tells of the next page, it tells of the end as well.
+        return bool(self.paths)
 
 
 class _PagedChain(_Paged, Chained):
@@ -251,10 +279,6 @@ class _PagedChain(_Paged, Chained):
     @property
     def parameters(self) -> set[str]:
         return {self.size_param} if self.size_param else set()
-
-    @property
-    def full_size(self) -> int | None:
-        return self.size if self.size_param else None
 
     def first(self, request: Request) -> Request:
         values: dict[str, str | int] = {self.size_param: self.size} if self.size_param else {}

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from tasks.sources.errors import Problem, SourceFileError
-from warehouse.disk import YAML_LOADER, UnreadableFile, text_of
+from warehouse.disk import UnreadableFile, YamlLoader, text_of
 
 KeyPath = tuple[str | int, ...]
 
@@ -23,7 +23,7 @@ def read_yaml(path: Path) -> tuple[Any, dict[KeyPath, int]]:
         text = text_of(path)
     except UnreadableFile as error:
         raise SourceFileError([Problem(str(path), 1, "(文件)", str(error))]) from error
-    loader = YAML_LOADER(text)
+    loader = YamlLoader(text)
     try:
         node = loader.get_single_node()
         lines: dict[KeyPath, int] = {(): 1}

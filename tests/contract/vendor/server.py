@@ -26,7 +26,7 @@ class Vendor:
     `paging` is one of the names in `_page`; `size_cap` is the most records it gives a page,
     `refuses_over` a size it answers with 400, `total_told` a count that is wrong,
     `past_end_status` its answer to a page beyond the last, `doubled` how many records of a page
-    come twice on it. `before_page(number)` is called before each list
+    come twice on it; with `stays` a fault is not over after its first answer. `before_page(number)` is called before each list
     answer, so that a test can insert or delete records while they are read.
     """
 
@@ -51,6 +51,7 @@ class Vendor:
         self.token_requests: int | None = None
         self.before_page: Callable[[int], None] = lambda number: None
         self.faults: list[Callable[[_Handler], bool]] = []
+        self.stays = False
         self.files: dict[str, bytes] = {}
         self.requests: list[str] = []
         self.largest_at_once = 0
@@ -153,7 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             vendor.largest_at_once = max(vendor.largest_at_once, vendor._at_once)
         try:
             if vendor.faults and vendor.faults[0](self):
-                vendor.faults.pop(0)
+                if not vendor.stays:
+                    vendor.faults.pop(0)
                 return
             self._route(parts.path)
         finally:
@@ -430,6 +432,10 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             text, kind = _csv(found or []), "text/csv"
         self.raw(text.encode(vendor.encoding), kind, headers, status)
+
+    def answer_json(self, body: Any, headers: dict[str, str] | None = None) -> None:
+        """A body as it is, in JSON."""
+        self.raw(json.dumps(body).encode(), "application/json", headers)
 
     def raw(
         self, content: bytes, kind: str, headers: dict[str, str] | None = None, status: int = 200

@@ -1,0 +1,244 @@
+"""Stage 3 of the prose outside the accounts of applications: wholes and the parts they divide into.
+
+A list begins behind 其中, 包括 and the like, behind a colon, or in a bracket. Which of the
+amounts before it is its whole is seldom said, so all that may be are kept, the likeliest first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from tasks.audit.meanings import Meaning, pattern
+from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.passages import compatible
+from tasks.audit.recognise import bracket_depth
+
+_MARKS = "、,;"
+STOPS = re.compile(r"[。!?\n]")
+_ENDINGS_OF_REVIEWS = ("review_upheld", "review_corrected", "review_other", "review_pending")
+_OWN_WHOLES = (
+    "closed", "review_received", "litigation_received", "litigation_direct",
+    "litigation_after_reconsideration",
+)  # fmt: skip
+"""Roles that no account of applications adds up, so that they may be parts of a list."""
+_NEVER_WHOLE = ("carried_in", "carried_out")
+_REST = re.compile('(?:其中)?[“"]?(?:其[他它]|其余|剩余)')
+_NEXT_SENTENCE = re.compile(r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括)[^。!?\n]*$")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parts and the wholes that they may belong to, each whole one amount or several together.
+
+    `is_complete` when the list says that it leaves nothing out (其他 ends it); `others` are
+    amounts in another unit among the parts; `is_bracket` when only a bracket makes it a list;
+    `ends` are numbers of parts behind which a stronger mark than before may end the list.
+    """
+
+    wholes: tuple[tuple[Figure, ...], ...]
+    parts: tuple[Figure, ...]
+    others: tuple[Figure, ...] = ()
+    is_complete: bool = False
+    is_bracket: bool = False
+    is_interleaved: bool = False
+    ends: tuple[int, ...] = ()
+
+    @property
+    def whole(self) -> Figure:
+        """The amount that the parts most likely divide: one that holds the largest of them."""
+        single = [held[0] for held in self.wholes if len(held) == 1]
+        largest = max(p.value for p in self.parts)
+        fitting = [w for w in single if w.value >= largest and w.unit == self.parts[0].unit]
+        if fitting:
+            return fitting[0]
+        total = sum(p.value for p in self.parts)
+        return min(single, key=lambda w: abs(w.value - total))
+
+
+def groups(narrative: Narrative) -> list[Group]:
+    """Every list of parts in the prose, in order."""
+    amounts = [f for f in narrative.figures if f.kind == "amount" and f.unit]
+    found: list[Group] = []
+    taken: set[int] = set()
+    for at in range(1, len(amounts)):
+        if id(amounts[at]) not in taken and (lead := _lead(narrative, amounts, at)):
+            for group in _groups_at(narrative, amounts, at, lead, taken):
+                found.append(group)
+                taken |= {id(p) for p in (*group.parts, *group.others)}
+    return found
+
+
+def with_parts(narrative: Narrative) -> Narrative:
+    """The narrative with parts that count the same as their whole told apart from it.
+
+    解读32篇,其中视频解读8篇: the 8 are no account of all, to be compared with tables or editions.
+    """
+    parts = {
+        id(part)
+        for group in groups(narrative)
+        for part in group.parts
+        if part.meaning and part.label in {w.label for held in group.wholes for w in held}
+    }
+    figures = [
+        replace(f, meaning=Meaning(f"其中{f.label}")) if id(f) in parts else f
+        for f in narrative.figures
+    ]
+    return replace(narrative, figures=figures)
+
+
+def depth(narrative: Narrative, figure: Figure) -> int:
+    return bracket_depth(narrative.texts[figure.block], figure.start)
+
+
+def same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
+    return one.block == other.block and not STOPS.search(narrative.between(one, other))
+
+
+def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
+    """How a list begins at an amount: "word", "bracket", or "" where none does."""
+    first = amounts[at]
+    is_accounted = first.passage and first.role and first.role not in _OWN_WHOLES
+    if is_accounted or first.role in _ENDINGS_OF_REVIEWS:
+        return ""
+    inner = depth(narrative, first)
+    before = next((a for a in reversed(amounts[:at]) if depth(narrative, a) <= inner), None)
+    if before is None or before.block != first.block:
+        return ""
+    joint = narrative.between(before, first)
+    if not same_sentence(narrative, before, first) and not _NEXT_SENTENCE.match(joint):
+        return ""
+    if depth(narrative, before) == inner:
+        joint = re.sub(r"\([^()]*\)", "", joint)
+    if pattern("parts").search(joint) or re.match(r"[^,;。()]{0,8}:", joint):
+        return "word"
+    opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。]{0,4}\([^()]*$", joint)
+    return "bracket" if opens else ""
+
+
+def _groups_at(
+    narrative: Narrative, amounts: list[Figure], at: int, lead: str, taken: set[int]
+) -> Iterator[Group]:
+    first = amounts[at]
+    listed = _listed(narrative, amounts, at)
+    before = _wholes(narrative, amounts, at, taken)
+    if not before:
+        return
+    units = list(dict.fromkeys(f.unit for f in listed))
+    if len(units) == 2 and len(listed) > 3 and _alternates([f.unit for f in listed]):
+        for unit in units:
+            held = tuple((w,) for w in before if w.unit == unit)
+            if held:
+                yield Group(
+                    held[:1], tuple(f for f in listed if f.unit == unit), is_interleaved=True
+                )
+        return
+    fitting = [w for w in before if compatible(w.unit, first.unit)]
+    exact = [w for w in fitting if w.unit == first.unit]
+    chosen = exact or fitting
+    if not chosen:
+        return
+    parts, others = _of_unit(narrative, listed, chosen[0])
+    if lead == "bracket" and (len(parts) < 2 or any(p.unit != chosen[0].unit for p in parts)):
+        return
+    has_rest = len(parts) > 1 and _REST.match(parts[-1].before) is not None
+    is_sure = len(chosen) == 1 and not others and all(p.unit == chosen[0].unit for p in parts)
+    yield Group(
+        tuple(_together(chosen)), tuple(parts), tuple(others),
+        is_complete=has_rest and is_sure, is_bracket=lead == "bracket",
+        ends=tuple(_ends(narrative, parts)),
+    )  # fmt: skip
+
+
+def _ends(narrative: Narrative, parts: list[Figure]) -> Iterator[int]:
+    """Where the mark between two parts is stronger than all before: 、 then , then ;."""
+    strongest = -1
+    for count, (one, other) in enumerate(pairwise(parts), 1):
+        words = narrative.between(one, other)
+        mark = max((_MARKS.index(m) for m in _MARKS if m in words), default=0)
+        if count > 1 and mark > strongest:
+            yield count
+        strongest = max(strongest, mark)
+
+
+def _wholes(narrative: Narrative, amounts: list[Figure], at: int, taken: set[int]) -> list[Figure]:
+    """The amounts before a list that it may divide, the nearest first.
+
+    Those of its sentence; where that has none, those of the sentence before.
+    """
+    first = amounts[at]
+    found: list[Figure] = []
+    for figure in reversed(amounts[:at]):
+        if figure.block != first.block or depth(narrative, figure) > depth(narrative, first):
+            if figure.block != first.block:
+                break
+            continue
+        if found and not same_sentence(narrative, figure, found[0]):
+            break
+        if figure.role in _NEVER_WHOLE or (id(figure) in taken and found):
+            continue
+        found.append(figure)
+    # What stands in a bracket belongs to the amount right before it.
+    return found[:1] if depth(narrative, first) else found
+
+
+def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure]:
+    """The amounts from the first part on that go on with the list."""
+    first = amounts[at]
+    inner = depth(narrative, first)
+    found = [first]
+    for figure in amounts[at + 1 :]:
+        if not same_sentence(narrative, first, figure) or depth(narrative, figure) < inner:
+            break
+        if depth(narrative, figure) > inner or figure.role in _ENDINGS_OF_REVIEWS:
+            continue
+        words = narrative.between(found[-1], figure)
+        if _ends_list(words, figure, found):
+            break
+        found.append(figure)
+    return found
+
+
+def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
+    """Whether an amount begins another matter: a total, a new verb, another unit behind ;."""
+    if "其中" in words or pattern("not_in_list").match(figure.before):
+        return True
+    if figure.role in _NEVER_WHOLE:
+        return True
+    return ";" in words and figure.unit not in {f.unit for f in found} and len(found) == 1
+
+
+def _alternates(units: list[str]) -> bool:
+    return units[0] != units[1] and all(u == units[n % 2] for n, u in enumerate(units))
+
+
+def _of_unit(
+    narrative: Narrative, listed: list[Figure], whole: Figure
+) -> tuple[list[Figure], list[Figure]]:
+    """The parts that may be added to the whole, and what stands among them in another unit."""
+    parts: list[Figure] = []
+    others: list[Figure] = []
+    previous = whole
+    for figure in listed:
+        is_apart = re.search("[,;]", narrative.between(previous, figure)) is not None
+        is_other = figure.unit != whole.unit and sum(p.unit == whole.unit for p in parts) > 1
+        is_inside = depth(narrative, figure) > 0
+        if is_other and is_apart and not is_inside:
+            break
+        if compatible(figure.unit, whole.unit):
+            parts.append(figure)
+        elif parts and is_apart and not is_inside:
+            break
+        else:
+            others.append(figure)
+        previous = figure
+    return parts, others
+
+
+def _together(chosen: list[Figure]) -> Iterator[tuple[Figure, ...]]:
+    """One amount each, the nearest first, then the nearest several together."""
+    yield from ((figure,) for figure in chosen)
+    for count in range(2, len(chosen) + 1):
+        yield tuple(reversed(chosen[:count]))

@@ -1,0 +1,121 @@
+"""B10 for rates whose two figures are printed: 办结率, 答复率, 公开率.
+
+A rate is worked out only from figures of its own sentence or, for applications, of its own
+account; where either is missing there is nothing to check, and nothing is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+from expectations.balance import number
+from tasks.audit.groups import STOPS
+from tasks.audit.meanings import phrases
+from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
+from tasks.audit.ratios import as_printed, manner, percent
+from tasks.audit.result import AuditCheck, Basis
+
+_Term = tuple[Figure, ...]
+
+
+def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[AuditCheck]:
+    """A check for every rate that two printed figures give."""
+    checks = []
+    for figure in narrative.figures:
+        if figure.kind != "rate" or figure.about or figure.unit != "%":
+            continue
+        for entry in phrases()["rates"]:
+            if re.search(entry["name"], figure.before):
+                ways = list(_ways(narrative, passages, figure, entry))
+                checks += [_check(narrative, figure, ways)] if ways else []
+                break
+    return checks
+
+
+def _ways(
+    narrative: Narrative, passages: Sequence[Passage], figure: Figure, entry: dict[str, list[str]]
+) -> Iterator[tuple[_Term, _Term]]:
+    """The figures that the rate may divide, each side one amount or several added."""
+    near = [
+        f
+        for f in narrative.figures
+        if f.block == figure.block
+        and f.end <= figure.start
+        and f.kind == "amount"
+        and f.step
+        and not STOPS.search(narrative.between(f, figure))
+    ]
+    parts = [f for f in near if f.role in entry["parts"]]
+    if not parts:
+        return
+    wholes: list[_Term]
+    passage = next((p for p in passages if parts[-1].passage == p.number), None)
+    if passage is None or parts[-1].role.startswith("case"):
+        wholes = [(f,) for f in near if f.role in entry["wholes"] and f.end <= parts[-1].start]
+    else:
+        given = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
+        carried = passage.figures.get("carried_in")
+        wholes = [(f,) for f in given if f not in parts]
+        wholes += [(f, carried) for f in given if carried and f.role != "closed"]
+    added = tuple(parts) if entry.get("added") else (parts[-1],)
+    for whole in wholes:
+        if compatible(added[0].unit, whole[0].unit):
+            yield added, whole
+
+
+def _check(narrative: Narrative, figure: Figure, ways: list[tuple[_Term, _Term]]) -> AuditCheck:
+    key = f"B10.rate.{figure.block}.{figure.start}"
+    told = [
+        (part, whole, exact) for part, whole in ways if (exact := _exact(part, whole)) is not None
+    ]
+    for part, whole, exact in told:
+        if how := manner(exact, figure.value, figure.decimals):
+            return AuditCheck(
+                "B10", key, "pass", f"“{figure.quote}”:由文中两数算得,{how}",
+                _equation(part, whole, exact), None, _evidence(part, whole, figure),
+            )  # fmt: skip
+    if not told:
+        text = f"“{figure.quote}”:分母为 0,无从计算"
+        return AuditCheck("B10", key, "not_assessable", text, "", None, _evidence(*ways[0], figure))
+    part, whole, exact = told[0]
+    rounded, cut = as_printed(exact, figure.decimals)
+    text = f"“{figure.quote}”:{number(_sum(part))} 与 {number(_sum(whole))} 之比应为 {percent(exact)},文中为 {figure.value}%"
+    # 按时办结率 leaves out what was late; other words between make the two figures less sure.
+    is_sure = (
+        "按" not in figure.before and len(told) == 1 and _is_beside(narrative, part[-1], figure)
+    )
+    return AuditCheck(
+        "B10", key, "fail" if is_sure else "uncertain",
+        text + ("" if is_sure else "(口径可能不同)"), _equation(part, whole, exact),
+        figure.value - (rounded if figure.value >= rounded else cut),
+        _evidence(part, whole, figure),
+    )  # fmt: skip
+
+
+def _is_beside(narrative: Narrative, part: Figure, figure: Figure) -> bool:
+    return re.fullmatch(r"[,、]?[^,;。]*", narrative.between(part, figure)) is not None
+
+
+def _exact(part: _Term, whole: _Term) -> Fraction | None:
+    total = _sum(whole)
+    return Fraction(_sum(part)) / Fraction(total) * 100 if total > 0 else None
+
+
+def _sum(term: _Term) -> Decimal:
+    return sum((f.value for f in term), Decimal(0))
+
+
+def _equation(part: _Term, whole: _Term, exact: Fraction) -> str:
+    def written(term: _Term) -> str:
+        added = " + ".join(number(f.value) for f in term)
+        return f"({added})" if len(term) > 1 else added
+
+    return f"{written(part)} / {written(whole)} = {percent(exact)}"
+
+
+def _evidence(part: _Term, whole: _Term, figure: Figure) -> tuple[Basis, ...]:
+    return tuple(Basis(f.value, figure=f) for f in (*part, *whole, figure))

@@ -1,0 +1,181 @@
+"""Runs, servers and commands that are killed: what they held is free, what they began ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployments.automations import declared
+from tests.city import Installation
+from tests.operator_room import ENDED, Room, descendants, free_port, process_of, room
+from warehouse.lake import Lake
+
+pytestmark = pytest.mark.timeout(900)
+SOON = 12
+SERVER_WITH_LITTLE_PATIENCE = """
+import sys
+import deployments.automations as automations
+entries = automations.declared()
+for entry in entries:
+    entry["trigger"]["within"] = int(sys.argv[1])
+automations.declared = lambda: entries
+sys.argv = sys.argv[:1]
+from deployments.server import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    from deployments.demo_city.service import running
+
+    with running(tmp_path_factory.mktemp("services"), scale=0.005) as environment:
+        yield dict(environment)
+
+
+def wait_for(what: str, found: Callable[[], Any], timeout: float = 150) -> Any:
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        value = found()
+        if value:
+            return value
+        time.sleep(0.2)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def server(home: Path, patience: int) -> Iterator[Room]:
+    """Prefect's server alone, as a worker's installation has it."""
+    installation = Installation.at(home, {})
+    home.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER_WITH_LITTLE_PATIENCE, str(patience)],
+        env={**installation.environment, "NIANBAO_PORT": str(port)},
+        text=True,
+    )
+    served = Room(process, f"http://127.0.0.1:{port}", installation)
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    try:
+        wait_for("the server", answers)
+        yield served
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def made(served: Room) -> str:
+    """A deployment that lets one run at a time begin, as the nightly one does."""
+    flow = served.ask("/flows/", {"name": "nightly"})["id"]
+    body = {
+        "name": "nightly",
+        "flow_id": flow,
+        "concurrency_limit": 1,
+        "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
+    }
+    return str(served.ask("/deployments/", body)["id"])
+
+
+def set_state(served: Room, run: str, kind: str, name: str | None = None) -> str:
+    state = {"type": kind, **({"name": name} if name else {})}
+    answer = served.ask(f"/flow_runs/{run}/set_state", {"state": state})
+    return str(answer["state"]["type"])
+
+
+@pytest.mark.parametrize("states", [["Pending"], ["Submitting"], ["Pending", "Running"]])
+def test_a_run_that_nothing_is_heard_of_any_more_lets_the_next_begin(
+    states: list[str], tmp_path: Path
+) -> None:
+    with server(tmp_path / "home", SOON) as served:
+        names = {one["name"] for one in served.ask("/automations/filter", {})}
+        assert names == {entry["name"] for entry in declared()}
+        deployment = made(served)
+
+        def new_run() -> str:
+            return str(served.ask(f"/deployments/{deployment}/create_flow_run", {})["id"])
+
+        lost = new_run()
+        for state in states:
+            kind = "RUNNING" if state == "Running" else "PENDING"
+            assert set_state(served, lost, kind, state) == kind
+        assert set_state(served, new_run(), "PENDING") == "CANCELLED"
+        wait_for("its crash", lambda: served.state(lost)["type"] == "CRASHED", SOON + 30)
+        following = new_run()
+        assert set_state(served, following, "PENDING") == "PENDING"
+        # One that ended under a name of ours is not called crashed afterwards.
+        assert set_state(served, following, "RUNNING") == "RUNNING"
+        assert set_state(served, following, "FAILED", "来源失败") == "FAILED"
+        time.sleep(SOON + 8)
+        assert served.state(following)["name"] == "来源失败"
+
+
+def test_what_the_server_does_by_itself_is_made_once_and_changed_where_declared(
+    tmp_path: Path,
+) -> None:
+    for patience in (SOON, 3 * SOON, 3 * SOON):
+        with server(tmp_path / "home", patience) as served:
+            kept = served.ask("/automations/filter", {})
+        assert sorted(one["name"] for one in kept) == sorted(e["name"] for e in declared())
+        assert {one["trigger"]["within"] for one in kept} == {patience}
+
+
+@pytest.mark.parametrize("moment", ["PENDING", "RUNNING"])
+def test_a_killed_serve_takes_all_with_it_and_starts_again_by_the_same_command(
+    moment: str, services: dict[str, str], tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    with room(home, services) as served:
+        port = served.address.rpartition(":")[2]
+        lost = served.start("nightly")
+        wait_for(moment, lambda: served.state(lost)["type"] in (moment, "RUNNING", *ENDED))
+        assert served.state(lost)["type"] not in ENDED
+        if moment == "RUNNING":
+            wait_for("its process", lambda: process_of(lost, served.process.pid))
+        below = descendants(served.process.pid)
+        os.kill(served.process.pid, signal.SIGKILL)
+        served.process.wait()
+        with room(home, services, port=int(port)) as again:
+            assert not [pid for pid in below if is_alive(pid)]
+            assert again.state(lost)["type"] == "CRASHED"
+            assert again.run("nightly")["type"] == "COMPLETED"
+            with Lake(home).read() as connection:
+                assert connection.execute(
+                    "SELECT count(*) = count(DISTINCT record_id) FROM core.application "
+                    "WHERE source_system = 'ledger'"
+                ).fetchone() == (True,)
+
+
+def test_a_killed_command_leaves_nothing_running(services: dict[str, str], tmp_path: Path) -> None:
+    installation = Installation.at(tmp_path / "home", services)
+    process = subprocess.Popen(
+        installation.command("nightly"),
+        env=dict(installation.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    below = wait_for("its server", lambda: descendants(process.pid))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_for("their end", lambda: not [pid for pid in below if is_alive(pid)], 20)
