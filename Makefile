@@ -50,6 +50,10 @@ serve: $(RUNTIME) ## the operator's page (Prefect UI) with the demo city
 test: $(DEVELOPMENT) ## every test that this machine can run (TESTS=tests/unit for some)
 	@$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
+.PHONY: soak
+soak: $(DEVELOPMENT) ## hours: kills at random moments and 400 nights (SOAK="--nightly 5 --nights 20" for less)
+	@$(BIN)/python -m tests.soak $(SOAK)
+
 .PHONY: lint
 lint: $(DEVELOPMENT) ## ruff, import contracts and mypy
 	@$(BIN)/ruff check .

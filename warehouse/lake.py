@@ -27,7 +27,8 @@ from warehouse.catalog import (
     opened,
 )
 from warehouse.errors import EntryError
-from warehouse.lake_errors import LakeBusy, LakeError, NoLake, explained, unwritable
+from warehouse.lake_errors import LakeBusy, LakeError, NewerLake, NoLake, explained, unwritable
+from warehouse.migrations import NEWEST, due, version_of
 from warehouse.sql import quoted
 from warehouse.temporary import spill_folder
 
@@ -39,6 +40,7 @@ __all__ = [
     "Lake",
     "LakeBusy",
     "LakeError",
+    "NewerLake",
     "NoLake",
     "attach_sql",
     "connection_config",
@@ -138,14 +140,42 @@ class Lake:
 
         Raises NoLake when there is no lake yet.
         """
-        if self.catalog.is_there() is False:
-            raise self._no_lake()
+        self._take_over()
         with self._connect(read_only=True, snapshot=snapshot) as connection:
             yield connection
+
+    def _take_over(self) -> None:
+        """See that the lake is of this release, once in a process: one of an earlier is brought
+        forward, one of a later is refused. Raises NoLake, NewerLake."""
+        if self.catalog.is_there() is False:
+            raise self._no_lake()
+        known = (self.catalog, self.catalog.identity())
+        if known in _taken_over:
+            return
+        with self._connect(read_only=True) as connection:
+            version = version_of(connection)
+        self._refuse_newer(version)
+        if version < NEWEST:
+            self.create()
+        _taken_over.add(known)
+
+    def _refuse_newer(self, version: int) -> None:
+        if version > NEWEST:
+            raise NewerLake(
+                f"{self.catalog.shown} 由更新版本的 nianbao 写成(结构 {version},本版只认到 {NEWEST})。"
+                "没有改动任何东西;请改用那个版本,或从升级前的备份恢复"
+            )
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """The one writing connection. Raises LakeBusy after `write_timeout` seconds."""
+        with suppress(NoLake):
+            self._take_over()
+        with self._write() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
         try:
             self.files.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -160,7 +190,7 @@ class Lake:
         """
         from warehouse.tables import all_tables
 
-        with self.write() as connection:
+        with self._write() as connection:
             present: dict[tuple[str, str], set[str]] = defaultdict(set)
             for schema, name, column in connection.execute(
                 "SELECT schema_name, table_name, column_name FROM duckdb_columns() "
@@ -179,6 +209,9 @@ class Lake:
                     for column in table.columns
                     if column.name not in columns
                 ]
+            version = version_of(connection)
+            self._refuse_newer(version)
+            steps += due(version)
             if steps:
                 with transaction(connection):
                     for layer in LAYERS:
@@ -256,6 +289,7 @@ class _Instance:
         return found == (None if self.attached is None else "ducklake")
 
 
+_taken_over: set[tuple[Catalog, Identity]] = set()
 _Kind = tuple[str, int | None, Path, Catalog]
 _idle: dict[_Kind, list[_Instance]] = defaultdict(list)
 _idle_lock = threading.Lock()

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.disk import FULL, reason_of
-from warehouse.errors import EntryError, MachineError
+from warehouse.errors import ConfigurationError, EntryError, MachineError
 
 
 class LakeError(MachineError):
@@ -26,6 +26,10 @@ class LakeBusy(LakeError):
 
 class NoLake(EntryError):
     """Nothing was ever written: something must be pulled first."""
+
+
+class NewerLake(ConfigurationError):
+    """A later release wrote it: this one would read it wrong."""
 
 
 INTACT = "本次未写入的部分已撤销,已有数据完好"

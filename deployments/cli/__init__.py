@@ -71,11 +71,13 @@ def main() -> None:
         as_told,
         check_limits,
         keep_asides_apart,
+        reach_loopback_directly,
         speak_chinese,
     )
 
     speak_chinese()
     keep_asides_apart()
+    reach_loopback_directly()
     try:
         from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from tasks.editions.compare import CellDifference, write_csv
 from tasks.editions.edition import Approval, Edition
@@ -20,7 +23,8 @@ from tasks.render.manifest import (
     sha256_of,
 )
 from tasks.settings import Settings
-from warehouse.lake import Lake
+from warehouse.lake import Lake, LakeBusy
+from warehouse.lake_errors import unwritable
 from warehouse.sql import quoted
 
 DATABASE = "edition.duckdb"
@@ -29,12 +33,28 @@ TITLES = {
     DATABASE: "版次数据库(DuckDB 单文件,任何 DuckDB 都能打开)",
     DIFFERENCES: "与上一已发布版次逐格比较(CSV)",
 }
+STAGING = ".publishing-"
 _EDITION_ID = re.compile(r"([a-z][a-z0-9-]*-)?\d{4}-\d+")
 
 
 def staging_folder(settings: Settings, edition_id: str) -> Path:
     """Where the files are written before the lake says that the edition is published."""
-    return settings.editions / f".publishing-{edition_id}"
+    return settings.editions / f"{STAGING}{edition_id}"
+
+
+@contextmanager
+def publishing(settings: Settings, timeout: float = 600) -> Iterator[None]:
+    """One publication of a home at a time. Raises LakeBusy after `timeout` seconds."""
+    try:
+        settings.editions.mkdir(parents=True, exist_ok=True)
+        with FileLock(settings.editions / ".publishing.lock", timeout=timeout):
+            yield
+    except Timeout as error:
+        raise LakeBusy(
+            f"另一个发布正在进行,等待 {timeout:.0f} 秒仍未结束。请等它结束后重新发布"
+        ) from error
+    except OSError as error:
+        raise unwritable(settings.editions, error) from error
 
 
 def write_files(
@@ -91,9 +111,18 @@ def write_database(lake: Lake, edition: Edition, path: Path, approval: Approval)
 
 
 def freeze(staging: Path, folder: Path) -> None:
-    """Put the published files in the place of the pending ones, read only."""
-    _remove(folder)
+    """Put the published files in the place of the pending ones, read only from the first moment."""
+    make_read_only(staging)
+    aside = folder.with_name(f".replaced-{folder.name}")
+    _remove(aside)
+    if folder.exists():
+        folder.rename(aside)
     staging.rename(folder)
+    _remove(aside)
+
+
+def make_read_only(folder: Path) -> None:
+    """So that nobody changes by mistake what was signed for."""
     for path in folder.iterdir():
         path.chmod(0o444)
     folder.chmod(0o555)
@@ -125,6 +154,22 @@ def finish_interrupted(lake: Lake, settings: Settings, edition_id: str) -> bool:
         return True
     _remove(staging)
     return False
+
+
+def finish_all(lake: Lake, settings: Settings) -> None:
+    """Finish every publication that was cut off, unless one is going on; nobody need ask again.
+
+    Files that an earlier release was cut off from making read only become so.
+    """
+    with suppress(LakeBusy), publishing(settings, timeout=0):
+        for staging in settings.editions.glob(f"{STAGING}*/"):
+            finish_interrupted(lake, settings, staging.name.removeprefix(STAGING))
+        with lake.read() as connection:
+            published = [row for row in edition_rows(connection) if row.approved_at]
+        for row in published:
+            folder = settings.editions / row.edition_id
+            if (folder / MANIFEST).exists():
+                make_read_only(folder)
 
 
 def frozen_files_changed(lake: Lake, settings: Settings) -> dict[str, list[str]]:

@@ -1,4 +1,5 @@
-"""Maintain: small files merged, snapshots that nobody needs expired, their files removed.
+"""Maintain: small files merged, dead rows written out, snapshots that nobody needs expired, the
+files removed that nothing needs, and what killed processes left.
 
 A snapshot that an edition was built from is never expired: a figure must be explainable
 years later.
@@ -6,20 +7,24 @@ years later.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tasks.editions.store import pinned_snapshots
-from tasks.publish.files import frozen_files_changed
+from tasks.publish.files import STAGING, finish_all, frozen_files_changed
 from tasks.settings import Settings
-from warehouse.beijing import to_beijing
+from tasks.sources.landing import MANIFEST as LANDED
+from warehouse.beijing import BEIJING, to_beijing
 from warehouse.lake import Connection, Lake, NoLake
 
 READERS_MAY_TAKE = timedelta(days=1)
 """A file that no snapshot needs stays this long: someone may be reading it still."""
 WORKING_LEFTOVERS = timedelta(days=2)
+DEAD_SHARE = 0.1
+"""A file with this share of its rows overwritten is written anew."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ def maintain(
     """Tidy the lake. Raises LakeError without a lake or while another process writes."""
     if not lake.exists():
         raise NoLake("还没有数据,不需要整理。请先运行夜间取数(nightly)")
+    finish_all(lake, settings)
     before = _files(lake.files)
     keep_after = now - timedelta(days=settings.keep_snapshot_days)
     with lake.write() as connection:
@@ -63,12 +69,18 @@ def maintain(
             numbers = ", ".join(map(str, sorted(expired)))
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{numbers}])")
         progress("合并小文件")
+        connection.execute("CALL ducklake_flush_inlined_data('lake')")
+        connection.execute(
+            f"CALL ducklake_rewrite_data_files('lake', delete_threshold => {DEAD_SHARE})"
+        )
         connection.execute("CALL ducklake_merge_adjacent_files('lake')")
         progress("清理文件")
-        hours = int(READERS_MAY_TAKE.total_seconds() // 3600)
+        unread = (now - READERS_MAY_TAKE).replace(tzinfo=BEIJING).isoformat()
         connection.execute(
-            f"CALL ducklake_cleanup_old_files('lake', older_than => now() - INTERVAL {hours} HOUR)"
+            f"CALL ducklake_cleanup_old_files('lake', older_than => TIMESTAMPTZ '{unread}')"
         )
+        # No one else writes meanwhile, so what no snapshot knows was left by one that was killed.
+        leftovers = _remove(_orphans(connection, lake.files))
         left = _snapshots(connection)
         missing = pinned & set(held) - set(left)
         assert not missing, missing
@@ -81,7 +93,7 @@ def maintain(
         snapshots_before=len(held),
         snapshots_after=len(left),
         pinned=len(pinned),
-        leftovers=_remove_leftovers(settings),
+        leftovers=leftovers + _remove(_working_leftovers(settings, now)),
         changed_editions=frozen_files_changed(lake, settings),
     )
 
@@ -100,16 +112,43 @@ def _files(folder: Path) -> list[int]:
     return [path.stat().st_size for path in folder.rglob("*.parquet")]
 
 
-def _remove_leftovers(settings: Settings) -> int:
-    """Working folders that a killed process left beside the editions."""
-    import shutil
-    import time
+def _orphans(connection: Connection, folder: Path) -> Iterator[Path]:
+    """Files of the lake that its catalog does not know: neither any snapshot nor the list of
+    those to be removed. Names are never used twice, so they suffice wherever the lake lies."""
+    catalog = "__ducklake_metadata_lake"
+    known = {
+        name.rpartition("/")[2]
+        for (name,) in connection.execute(
+            f"SELECT path FROM {catalog}.ducklake_data_file "
+            f"UNION SELECT path FROM {catalog}.ducklake_delete_file "
+            f"UNION SELECT path FROM {catalog}.ducklake_files_scheduled_for_deletion"
+        ).fetchall()
+    }
+    yield from (path for path in folder.rglob("*.parquet") if path.name not in known)
 
+
+def _working_leftovers(settings: Settings, now: datetime) -> Iterator[Path]:
+    """What killed processes left beside the editions, and landings that were never whole."""
+    asides = (p for p in settings.editions.glob(".*") if not p.name.startswith(STAGING))
+    landings = (
+        folder
+        for folder in settings.landing.glob("*/*/*")
+        if folder.is_dir() and not (folder / LANDED).exists()
+    )
+    until = now.replace(tzinfo=BEIJING) - WORKING_LEFTOVERS
+    for path in (*asides, *landings):
+        if path.is_dir() and path.stat().st_mtime < until.timestamp():
+            yield path
+
+
+def _remove(paths: Iterable[Path]) -> int:
+    """Take files and folders away; returns how many."""
     count = 0
-    for path in settings.editions.glob(".*"):
-        age = time.time() - path.stat().st_mtime
-        is_ours = path.is_dir() and not path.name.startswith(".publishing-")
-        if is_ours and age > WORKING_LEFTOVERS.total_seconds():
+    for path in list(paths):
+        if path.is_dir():
+            path.chmod(0o755)
             shutil.rmtree(path, ignore_errors=True)
-            count += 1
+        else:
+            path.unlink(missing_ok=True)
+        count += 1
     return count

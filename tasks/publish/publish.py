@@ -28,7 +28,13 @@ from tasks.editions.store import (
     load_edition,
 )
 from tasks.publish.approve import approvers, check_code, check_two_persons
-from tasks.publish.files import finish_interrupted, freeze, staging_folder, write_files
+from tasks.publish.files import (
+    finish_interrupted,
+    freeze,
+    publishing,
+    staging_folder,
+    write_files,
+)
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.errors import EntryError, FindingsError
@@ -236,7 +242,14 @@ def publish(
     progress: Progress = lambda step: None,
 ) -> Published:
     """Publish a pending edition. Raises PublishRefused or ApprovalRefused before anything
-    is written; an interrupted publication is finished by asking again."""
+    is written; an interrupted publication is finished by asking again, or by maintenance."""
+    with publishing(settings):
+        return _publish(lake, settings, request, now, progress)
+
+
+def _publish(
+    lake: Lake, settings: Settings, request: Request, now: datetime, progress: Progress
+) -> Published:
     edition_id = request.edition_id.strip()
     finish_interrupted(lake, settings, edition_id)
     edition = pending_edition(lake, edition_id)

@@ -1,0 +1,198 @@
+"""Maintenance after processes that were killed, and over many nights of changes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasks.editions.build import build_edition
+from tasks.publish.files import finish_all, publishing
+from tasks.publish.maintain import maintain
+from tasks.publish.publish import Request, publish
+from tasks.render import render_edition
+from tasks.settings import Settings
+from tests.small_city import NOW, SmallCity
+from warehouse.lake import Lake, transaction
+from warehouse.period import Period
+
+LATER = NOW + timedelta(days=3650)
+
+
+def settings_of(city: SmallCity) -> Settings:
+    return Settings(home=city.lake.home, city=city.folder)
+
+
+def rows(lake: Lake) -> list[tuple[object, ...]]:
+    with lake.read() as connection:
+        return connection.execute("SELECT * FROM core.application ORDER BY record_id").fetchall()
+
+
+def test_what_killed_processes_left_does_not_outlive_it(small: SmallCity, tmp_path: Path) -> None:
+    for day in range(1, 9):
+        small.application(f"2020-03-0{day}", "2020-03-20")
+    # A home that was moved: its catalog still says where it was made.
+    moved = small.copied_to(tmp_path / "elsewhere")
+    before = rows(moved.lake)
+    settings = settings_of(moved)
+    whole = next(moved.lake.files.rglob("*.parquet"))
+    orphan = whole.with_name("ducklake-00000000-0000-7000-8000-000000000000.parquet")
+    shutil.copy(whole, orphan)
+    landing = settings.landing / "s" / "application"
+    half, kept, fresh = (landing / name for name in ("half", "kept", "fresh"))
+    aside = settings.editions / ".2020-1.x"
+    for folder in (half, kept, fresh, aside):
+        folder.mkdir(parents=True)
+    (half / "application.jsonl.zst").write_bytes(b"cut off")
+    (kept / "manifest.json").write_text("{}")
+    now = NOW.replace(year=2040)
+    for folder in (half, kept, aside):
+        os.utime(folder, (0, 0))
+    os.utime(fresh, (now.timestamp(), now.timestamp()))
+    done = maintain(moved.lake, settings, now=now)
+    assert done.leftovers == 3
+    assert [p.exists() for p in (orphan, half, aside, kept, fresh)] == [False] * 3 + [True] * 2
+    assert rows(moved.lake) == before
+    assert maintain(moved.lake, settings, now=now).leftovers == 0
+
+
+def test_files_that_a_reader_or_a_snapshot_needs_stay(small: SmallCity) -> None:
+    ids = [small.application(f"2020-03-0{day}") for day in range(1, 9)]
+    pinned = small.lake.snapshot()
+    edition = build_edition(small.lake, small.folder, Period.of_year(2020), now=NOW).edition
+    with small.lake.write() as connection, transaction(connection):
+        connection.execute("DELETE FROM core.application WHERE record_id <> ?", [ids[0]])
+    maintain(small.lake, settings_of(small), now=LATER)
+    assert len(rows(small.lake)) == 1
+    with small.lake.read(edition.snapshot) as connection:
+        assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (8,)
+    assert edition.snapshot >= pinned
+
+
+def test_nights_of_changes_leave_a_lake_of_bounded_size(small: SmallCity) -> None:
+    settings = settings_of(small)
+    small.add(
+        "application",
+        *[
+            {"organ_id": "A1", "received_on": NOW.date(), "registered_number": f"n{i}"}
+            for i in range(200)
+        ],
+    )
+    sizes = []
+    for night in range(12):
+        with small.lake.write() as connection, transaction(connection):
+            connection.execute(
+                "UPDATE core.application SET row_hash = md5(row_hash) "
+                "WHERE hash(record_id) % 20 = ?",
+                [night % 20],
+            )
+        done = maintain(small.lake, settings, now=LATER + timedelta(days=night))
+        sizes.append(done.files_after)
+        with small.lake.read() as connection:
+            dead = connection.execute(
+                "SELECT coalesce(sum(delete_count), 0) "
+                "FROM __ducklake_metadata_lake.ducklake_delete_file AS d "
+                "JOIN __ducklake_metadata_lake.ducklake_table AS t USING (table_id) "
+                "WHERE t.table_name = 'application' AND d.end_snapshot IS NULL"
+            ).fetchone()
+        assert dead is not None
+        assert dead[0] <= 0.25 * 200
+    assert len(rows(small.lake)) == 200
+    assert max(sizes[6:]) <= max(sizes[:6]) + 2
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing catches it on the way."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+def modes(folder: Path) -> set[int]:
+    return {stat.S_IMODE(p.stat().st_mode) for p in (folder, *folder.iterdir())}
+
+
+def ask(city: SmallCity) -> None:
+    request = Request(edition_id="2020-1", approver="张三", statement="同意发布")
+    publish(city.lake, settings_of(city), request, now=NOW)
+
+
+@pytest.fixture(scope="module")
+def approved(small_template: SmallCity, tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
+    """The lake says that it is published; the process was killed before its files were moved."""
+    city = small_template.copied_to(tmp_path_factory.mktemp("approved"))
+    city.application("2020-03-02", "2020-03-20")
+    edition = build_edition(city.lake, city.folder, Period.of_year(2020), now=NOW).edition
+    render_edition(edition, settings_of(city).editions / edition.id, lake=city.lake)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("tasks.publish.publish.freeze", killed)
+        with pytest.raises(Killed):
+            ask(city)
+    return city
+
+
+def test_a_publication_cut_off_while_its_files_are_put_in_place_is_finished(
+    approved: SmallCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before changes of a folder: the first ones, one in the middle, and all of the end."""
+    changes = _finish_but_for(approved.copied_to(tmp_path / "whole"), 10_000, monkeypatch)
+    for step in (1, 2, changes // 2, *range(changes - 5, changes + 1)):
+        city = approved.copied_to(tmp_path / str(step))
+        settings = settings_of(city)
+        folder = settings.editions / "2020-1"
+        assert _finish_but_for(city, step, monkeypatch) == step
+        # At no moment can what was published be written to.
+        if (folder / "edition.duckdb").exists():
+            assert modes(folder) == {0o444, 0o555}
+        assert maintain(city.lake, settings, now=NOW.replace(year=2040)).changed_editions == {}
+        assert modes(folder) == {0o444, 0o555}
+        assert [p.name for p in settings.editions.iterdir() if p.is_dir()] == ["2020-1"]
+
+
+def _finish_but_for(city: SmallCity, last: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Put the files in place, killed before a certain change; returns how many were tried."""
+    made = 0
+
+    def counted(change: Any) -> Any:
+        def changing(*arguments: Any, **named: Any) -> Any:
+            nonlocal made
+            made += 1
+            return killed() if made == last else change(*arguments, **named)
+
+        return changing
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        for name in ("chmod", "rename"):
+            patched.setattr(Path, name, counted(getattr(Path, name)))
+        patched.setattr(shutil, "rmtree", counted(shutil.rmtree))
+        finish_all(city.lake, settings_of(city))
+    return made
+
+
+def test_files_that_an_earlier_release_left_writable_become_read_only(
+    approved: SmallCity, tmp_path: Path
+) -> None:
+    city = approved.copied_to(tmp_path / "city")
+    settings = settings_of(city)
+    finish_all(city.lake, settings)
+    folder = settings.editions / "2020-1"
+    folder.chmod(0o755)
+    for path in folder.iterdir():
+        path.chmod(0o644)
+    maintain(city.lake, settings, now=LATER)
+    assert modes(folder) == {0o444, 0o555}
+
+
+def test_a_publication_that_is_going_on_is_left_alone(approved: SmallCity, tmp_path: Path) -> None:
+    city = approved.copied_to(tmp_path / "city")
+    settings = settings_of(city)
+    with publishing(settings):
+        finish_all(city.lake, settings)
+        assert (settings.editions / ".publishing-2020-1").exists()

@@ -1,0 +1,62 @@
+"""From the structure of one release to the next, forward only.
+
+Tables and columns that are missing are made from their SQL files, whatever the version. A step
+here does what that cannot: it gives rows of an earlier release what this one reads. All steps
+that are due run in the transaction that makes what is missing, so a lake is of one version or
+of the other. Steps are never changed once released; tests keep a home of each release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+
+from warehouse.beijing import to_beijing
+
+Connection = duckdb.DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A step to `version`; `sql` runs when tables and columns are there."""
+
+    version: int
+    title: str
+    sql: tuple[str, ...] = ()
+
+
+MIGRATIONS = (
+    Migration(1, "第一版"),
+    Migration(2, "版次属于某一表种和期间;记下结构版本"),
+)
+NEWEST = MIGRATIONS[-1].version
+
+
+def version_of(connection: Connection) -> int:
+    """The version of the lake that is attached; 0 of one that has no tables yet. A lake that
+    says none was made by the release before there were versions."""
+    row = connection.execute(
+        "SELECT count(*), count(*) FILTER (table_name = 'schema_version') FROM duckdb_tables() "
+        "WHERE database_name = 'lake'"
+    ).fetchone()
+    assert row is not None
+    if not row[1]:
+        return 1 if row[0] else 0
+    version = connection.execute("SELECT max(schema_version) FROM ops.schema_version").fetchone()
+    assert version is not None
+    return int(version[0] or 0)
+
+
+def due(version: int) -> list[str]:
+    """The statements that take a lake of a version to the newest, in order."""
+    steps: list[str] = []
+    for migration in MIGRATIONS:
+        if migration.version > version:
+            # A lake that is made anew has no rows to take along.
+            steps += migration.sql if version else ()
+            steps.append(
+                f"INSERT INTO ops.schema_version SELECT {migration.version}, "
+                f"'{migration.title}', {to_beijing('now()')}"
+            )
+    return steps
