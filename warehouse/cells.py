@@ -6,6 +6,7 @@ it becomes SQL, so a number and its records cannot disagree.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -236,17 +237,30 @@ def _measure(cell: Cell) -> str:
     return cell.measure
 
 
+_CORE_TABLE = re.compile(r"\bcore\.(\w+)")
+
+
 def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) -> str:
-    """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB."""
+    """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB: at the
+    reading's snapshot, with what is corrected and what is set aside."""
     measure = reading.measures[_measure(cell)]
-    indented = measure.sql.replace("\n", "\n    ")
-    organ_table = ""
+    parts = [measure.sql]
     if "organ_of_year" in measure.sql:
-        organ_table = f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()};\n"
+        parts.insert(
+            0, f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()};\n"
+        )
+    names = sorted({name for part in parts for name in _CORE_TABLE.findall(part)})
+    views = "".join(
+        f"CREATE OR REPLACE TEMP VIEW {name}_as_counted AS\n"
+        f"{reading.as_figures_see_it(f'core.{name}')};\n"
+        for name in names
+    )
+    *organ_table, sql = (_CORE_TABLE.sub(r"\1_as_counted", part) for part in parts)
+    indented = sql.replace("\n", "\n    ")
     return (
         f"SET VARIABLE year_start = DATE '{period.first}';\n"
         f"SET VARIABLE year_end = DATE '{period.last}';\n"
-        f"{organ_table}"
+        f"{views}{''.join(organ_table)}"
         f"WITH {measure.name} AS (\n    {indented}\n)\n"
         f"SELECT {_aggregate(cell)} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"
     )

@@ -29,6 +29,7 @@ COMMANDS = (
     ("rebuild", "deployments.cli.rebuild", "rebuild"),
     ("tables", "deployments.cli.figures", "tables"),
     ("explain", "deployments.cli.figures", "explain"),
+    ("account", "deployments.cli.account", "account"),
     ("audit", "deployments.cli.audit", "audit"),
     ("status", "deployments.cli.state", "status"),
     ("doctor", "deployments.cli.state", "doctor"),

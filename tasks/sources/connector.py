@@ -187,17 +187,13 @@ class ApiPull:
         )
         self.expected_rows: int | None = None
         self.doubled = 0
-        self._reread = 0
         self.notes: list[str] = []
         self._totals: dict[int, int] = {}
 
     @property
     def counts(self) -> dict[str, ListCounts]:
         """What came of each list so far."""
-        return {
-            p.name: ListCounts(p.read - (self._reread if p is self.projector else 0))
-            for p in self.projectors
-        }
+        return {p.name: ListCounts(p.read) for p in self.projectors}
 
     @property
     def projectors(self) -> list[Projector]:
@@ -272,7 +268,6 @@ class ApiPull:
                 # One page after the other this time, so that less can move in between.
                 for page in self._lister(None).pages(listed[0][0]):
                     yield 0, page
-                self._reread += self._writer.rows - rows
                 if self._writer.different == before:
                     # Read twice alike: the list itself has records twice, or it came short.
                     total = self._totals.get(0, 0)
