@@ -40,6 +40,18 @@ class NotFuture(Declared):
     grace_days: int = 0
 
 
+class Plausible(Declared):
+    """`plausible`: dates lie between 1949 and the end of the year after the data date's.
+
+    Only what rests on a bad date is set aside, unless it is `main`, by which the record itself
+    is dated. Values that a vendor writes for "none" or "not ended" belong into the source file's
+    null_values.
+    """
+
+    main: str | None = None
+    columns: list[str] = Field(default_factory=list)
+
+
 class Within(Declared):
     """`within`: a number lies between two bounds, either of which may be left out."""
 
@@ -194,6 +206,34 @@ def order(subject: Subject, columns: list[str]) -> RowTest:
     return RowTest(either([c for c, _ in tests]), _listed(tests))
 
 
+FIRST_POSSIBLE_YEAR = 1949
+
+
+def _impossible(column: str) -> str:
+    return (
+        f"coalesce(year({column}) NOT BETWEEN {FIRST_POSSIBLE_YEAR} AND year({{as_of}}) + 1, FALSE)"
+    )
+
+
+def plausible(subject: Subject, form: Plausible) -> RowTest:
+    names = [*filter(None, [form.main]), *form.columns]
+    found = [
+        f"CASE WHEN {_impossible(n)} THEN concat({quoted(subject.label(n) + ' ')}, {n}) END"
+        for n in names
+    ]
+    return RowTest(either([_impossible(n) for n in names]), f"concat_ws(';', {', '.join(found)})")
+
+
+def set_aside_by(value: Plausible) -> str:
+    """The columns with an impossible date as SQL over the row, NULL where the record's own is
+    among them."""
+    found = [f"CASE WHEN {_impossible(name)} THEN {quoted(name)} END" for name in value.columns]
+    listed = f"nullif(concat_ws(',', {', '.join(found)}), '')" if found else "NULL"
+    if value.main is None:
+        return listed
+    return f"CASE WHEN NOT {_impossible(value.main)} THEN {listed} END"
+
+
 def not_future(subject: Subject, form: NotFuture) -> RowTest:
     limit = f"{{as_of}} + {form.grace_days}" if form.grace_days else "{as_of}"
     detail = f"concat({quoted(subject.label(form.column) + ' ')}, {form.column}, ' 晚于数据日期 ', {{as_of}})"
@@ -318,6 +358,7 @@ FORMS: dict[str, Builder] = {
     "codes": lambda subject, value, when: codes(subject, value),
     "order": lambda subject, value, when: order(subject, value),
     "not_future": lambda subject, value, when: not_future(subject, value),
+    "plausible": lambda subject, value, when: plausible(subject, value),
     "within": lambda subject, value, when: within(subject, value),
     "unique": unique,
     "reference": reference,

@@ -83,8 +83,9 @@ class GradedResult(Result):
 
     @property
     def blocks(self) -> bool:
-        """Whether the hand-over must stop: a block rule that failed or could not run."""
-        return self.severity == "block" and self.status in ("fail", "not_run")
+        """Whether the hand-over must stop: what must hold failed or could not be looked at, or
+        records are set aside and a person has not said what they are."""
+        return self.severity != "warn" and self.status in ("fail", "not_run")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from expectations.conditions import (
     Declared,
     NotFuture,
     OrganTest,
+    Plausible,
     QueryTest,
     Reference,
     RowTest,
@@ -33,6 +34,7 @@ from expectations.conditions import (
     Within,
     WorkingDays,
     both,
+    set_aside_by,
 )
 from expectations.result import BadRow, RuleResult, Severity, Status
 from warehouse.disk import yaml_of
@@ -66,10 +68,12 @@ class RuleEntry(Declared):
     when: str | None = None
     record_on: str | None = None
     detail: str | None = None
+    sets_aside: list[str] | None = None
     required: list[str] | None = None
     codes: Codes | None = None
     order: list[str] | None = None
     not_future: NotFuture | None = None
+    plausible: Plausible | None = None
     within: Within | None = None
     unique: list[str] | None = None
     reference: Reference | None = None
@@ -145,7 +149,8 @@ class Rule:
 
     `sql` is the query of its bad rows with tables and the data date still in braces.
     `condition` is set where a row of the table alone decides, so that many rules can share
-    one scan.
+    one scan. `sets_aside` gives, as SQL over the row, the columns that a quarantine rule sets
+    aside, by commas; without it, or where it gives NULL, the whole record.
     """
 
     code: str
@@ -156,6 +161,7 @@ class Rule:
     article: str
     sql: str
     condition: str | None
+    sets_aside: str | None = None
 
     @property
     def depends_on(self) -> tuple[str, ...]:
@@ -178,6 +184,10 @@ class Rule:
         """The query of the bad rows. `relations` says what to read instead of a table."""
         return self._filled(self.sql, as_of, relations or {})
 
+    def sets_aside_sql(self, as_of: date) -> str:
+        """The columns set aside, as SQL over a row; NULL for the whole record."""
+        return self._filled(self.sets_aside or "NULL", as_of, {})
+
     def condition_sql(self, as_of: date) -> str:
         """The condition of a bad row, removed rows left out. Only where `condition` is set."""
         assert self.condition is not None
@@ -199,7 +209,7 @@ class Rule:
         `versions` maps each table to its version; a rule that looks at the date also
         depends on `as_of`.
         """
-        parts = [self.code, self.severity, self.message, self.sql]
+        parts = [self.code, self.severity, self.message, self.sql, self.sets_aside or ""]
         parts += [f"{name}={versions[name]}" for name in self.depends_on]
         if self.uses_date:
             parts.append(as_of.isoformat())
@@ -324,7 +334,18 @@ def _rule(path: Path, file: RuleFile, subject_table: Table, entry: RuleEntry) ->
         entry.article,
         sql,
         condition,
+        _sets_aside(where, columns, entry),
     )
+
+
+def _sets_aside(where: str, columns: set[str], entry: RuleEntry) -> str | None:
+    if entry.plausible is not None:
+        return set_aside_by(entry.plausible)
+    if entry.sets_aside is None:
+        return None
+    if missing := [name for name in entry.sets_aside if name not in columns]:
+        raise RuleError(f"{where}: sets_aside: 没有列 {'、'.join(missing)}")
+    return literal(",".join(entry.sets_aside))
 
 
 def _with_parameters(where: str, sql: str, parameters: Mapping[str, Scalar]) -> str:

@@ -15,7 +15,7 @@ from tasks.editions.edition import Edition
 from tasks.publish.maintain import Maintained
 from tasks.publish.pages import maintenance, publication
 from tasks.publish.publish import Published
-from tasks.render import markdown, operator
+from tasks.render import account, markdown, operator
 from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
 from tasks.settings import Settings
@@ -66,6 +66,7 @@ def publish_edition(
         ("findings", markdown.findings(edition), "核对问题"),
         ("changes", markdown.changes(edition), "与上年比较"),
         ("earlier", operator.against_earlier(edition, comparison), "与上一版次比较"),
+        ("account", markdown.account_page(edition), account.TITLE),
         ("files", markdown.files(edition, folder, base_url), "输出文件"),
     ]
     if chosen:

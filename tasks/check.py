@@ -131,10 +131,7 @@ def corrected_tables(connection: Connection) -> dict[str, str]:
         "SELECT DISTINCT table_name, column_name FROM ops.correction ORDER BY ALL"
     ).fetchall():
         columns[name].append(column)
-    return {
-        name: f"({table_as_corrected(table(name), given, False)})"
-        for name, given in columns.items()
-    }
+    return {name: f"({table_as_corrected(table(name), given)})" for name, given in columns.items()}
 
 
 def _versions_as_corrected(
@@ -244,21 +241,23 @@ def _refresh_quarantine(
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE set_aside (table_name VARCHAR, source_system VARCHAR, "
-        "record_id VARCHAR, rule_code VARCHAR, row_hash VARCHAR, message VARCHAR)"
+        "record_id VARCHAR, rule_code VARCHAR, row_hash VARCHAR, message VARCHAR, columns VARCHAR)"
     )
     ran = [r for r in rules if r.severity == "quarantine" and results[r.code].status != "not_run"]
     for rule in ran:
         if results[rule.code].status == "fail":
             connection.execute(
                 "INSERT INTO set_aside SELECT $1, b.source_system, b.record_id, $2, "
-                "any_value(t.row_hash), concat($3, ':', any_value(b.detail)) "
+                "any_value(t.row_hash), concat($3, ':', any_value(b.detail)), "
+                f"any_value({rule.sets_aside_sql(as_of)}) "
                 f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS b JOIN {rule.table} AS t "
                 "ON t.source_system = b.source_system AND t.record_id = b.record_id GROUP BY ALL",
                 [rule.table, rule.code, rule.title],
             )
     same = (
         "q.table_name = s.table_name AND q.source_system = s.source_system "
-        "AND q.record_id = s.record_id AND q.rule_code = s.rule_code AND q.row_hash = s.row_hash"
+        "AND q.record_id = s.record_id AND q.rule_code = s.rule_code AND q.row_hash = s.row_hash "
+        "AND q.columns IS NOT DISTINCT FROM s.columns"
     )
     connection.execute(
         "DELETE FROM ops.quarantine AS q WHERE NOT list_contains($1, rule_code) "
@@ -268,7 +267,7 @@ def _refresh_quarantine(
     )
     connection.execute(
         "INSERT INTO ops.quarantine (table_name, source_system, record_id, rule_code, row_hash, "
-        "message, quarantined_at) SELECT s.*, $1 FROM set_aside AS s "
+        "message, columns, quarantined_at) SELECT s.*, $1 FROM set_aside AS s "
         f"WHERE NOT EXISTS (SELECT 1 FROM ops.quarantine AS q WHERE {same})",
         [now],
     )

@@ -249,31 +249,27 @@ _CORE_TABLE = re.compile(r"\bcore\.(\w+)")
 
 
 def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) -> str:
-    """The SQL of a record-based cell, to be read by a person and run as it is printed, in any
-    DuckDB that has the lake attached as `lake`: one statement, on the figure's own snapshot, with
-    the corrections and without what is set aside."""
+    """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB: at the
+    reading's snapshot, with what is corrected and what is set aside."""
     measure = reading.measures[_measure(cell)]
-    parts: dict[str, str] = {}
+    parts = [measure.sql]
     if "organ_of_year" in measure.sql:
-        parts["organ_of_year"] = ORGAN_OF_YEAR.strip()
-    parts[measure.name] = measure.sql
-    tables = {name: None for sql in parts.values() for name in _CORE_TABLE.findall(sql)}
-    named = {f"core_{name}": reading.seen[f"core.{name}"] for name in tables}
-    named |= {name: _on_its_own(sql, period) for name, sql in parts.items()}
-    listed = ",\n".join(
-        f"{name} AS (\n    " + sql.replace("\n", "\n    ") + "\n)" for name, sql in named.items()
+        parts.insert(
+            0, f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()};\n"
+        )
+    names = sorted({name for part in parts for name in _CORE_TABLE.findall(part)})
+    views = "".join(
+        f"CREATE OR REPLACE TEMP VIEW {name}_as_counted AS\n"
+        f"{reading.as_figures_see_it(f'core.{name}')};\n"
+        for name in names
     )
+    *organ_table, sql = (_CORE_TABLE.sub(r"\1_as_counted", part) for part in parts)
+    indented = sql.replace("\n", "\n    ")
     value = f"coalesce({_aggregate(cell)}, 0)" if cell.quantity else _aggregate(cell)
     return (
-        f"WITH {listed}\n"
+        f"SET VARIABLE year_start = DATE '{period.first}';\n"
+        f"SET VARIABLE year_end = DATE '{period.last}';\n"
+        f"{views}{''.join(organ_table)}"
+        f"WITH {measure.name} AS (\n    {indented}\n)\n"
         f"SELECT {value} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"
     )
-
-
-def _on_its_own(sql: str, period: Period) -> str:
-    """A measure's SQL without a reading around it: core tables by the names of the statement's
-    parts, the period's days written out."""
-    sql = _CORE_TABLE.sub(r"core_\1", sql)
-    for name, day in (("year_start", period.first), ("year_end", period.last)):
-        sql = sql.replace(f"getvariable('{name}')", f"DATE '{day}'")
-    return sql

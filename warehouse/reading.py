@@ -6,8 +6,9 @@ same whether or not a record was corrected or set aside.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -92,15 +93,13 @@ class Reading:
 
     `snapshot` is what it is pinned to; `measures` are those of this version unless an
     edition's own were given; `is_as_stored` says that nothing is corrected or set aside, so
-    that the tables are as they lie in the lake; `seen` is each core table as figures see it, as
-    SQL that can be run on any connection with the lake attached.
+    that the tables are as they lie in the lake.
     """
 
     connection: Connection
     snapshot: int
     measures: Mapping[str, Measure] = field(default_factory=measures)
     is_as_stored: bool = False
-    seen: Mapping[str, str] = field(default_factory=dict)
     _materialised: set[str] = field(default_factory=set)
     _period: Period | None = None
 
@@ -122,6 +121,20 @@ class Reading:
             self.connection.execute(f"CREATE TEMP TABLE {table} AS {self.measures[name].sql}")
             self._materialised.add(table)
         return table
+
+    def as_figures_see_it(self, full_name: str) -> str:
+        """The SELECT by which figures see a core table, with the snapshot it is pinned to."""
+        described = {t.full_name: t for t in all_tables()}[full_name]
+        corrected = [
+            name
+            for (name,) in self.connection.execute(
+                "SELECT DISTINCT column_name FROM lake.ops.correction WHERE table_name = ?",
+                [full_name],
+            ).fetchall()
+        ]
+        aside = _set_aside(self.connection).get(full_name)
+        sql = table_as_figures_see_it(described, corrected, aside)
+        return re.sub(r"\blake\.\w+\.\w+", rf"(FROM \g<0> AT (VERSION => {self.snapshot}))", sql)
 
     @property
     def data_as_of(self) -> datetime | None:
@@ -168,63 +181,94 @@ def reading(
     with lake.read(snapshot) as connection:
         connection.execute("USE scratch")
         connection.execute("CREATE SCHEMA core")
-        quarantined = {
-            name
-            for (name,) in connection.execute(
-                "SELECT DISTINCT table_name FROM lake.ops.quarantine"
-            ).fetchall()
-        }
+        aside = _set_aside(connection)
         corrected: dict[str, list[str]] = defaultdict(list)
         for name, column in connection.execute(
             "SELECT DISTINCT table_name, column_name FROM lake.ops.correction"
         ).fetchall():
             corrected[name].append(column)
         stored = stored_rows(connection)
-        pinned = current_snapshot(connection)
-        seen = {}
         for table in all_tables():
             if table.layer != "core":
                 continue
-            given = (corrected.get(table.full_name, []), table.full_name in quarantined)
-            seen[table.full_name] = table_as_corrected(table, *given, pinned)
             # What the catalog does not count is not copied; what it does not name, while it
             # names others, was not there yet.
             rows = stored.get(table.full_name, None if stored else copy_up_to + 1)
             if rows is None:
-                connection.execute(f"CREATE TABLE {table.full_name} ({table.columns_sql})")
-                seen[table.full_name] = _empty(table)
+                connection.execute(
+                    f"CREATE TABLE {table.full_name} ({table.columns_sql}, {SET_ASIDE} VARCHAR[])"
+                )
                 continue
-            selected = table_as_corrected(table, *given)
+            selected = table_as_figures_see_it(
+                table, corrected.get(table.full_name, []), aside.get(table.full_name)
+            )
             kind = "TABLE" if copy_up_to and rows <= copy_up_to else "VIEW"
             connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
         yield Reading(
             connection,
-            pinned,
+            current_snapshot(connection),
             measures() if declared is None else declared,
-            is_as_stored=not quarantined and not corrected,
-            seen=seen,
+            is_as_stored=not aside and not corrected,
         )
 
 
-def _empty(table: Table) -> str:
-    """A table that was not there yet."""
-    columns = ", ".join(f"NULL::{c.sql_type} AS {c.name}" for c in table.columns)
-    return f"SELECT {columns} WHERE FALSE"
+SET_ASIDE = "set_aside_columns"
+"""A column of each core table as measures see it: names of its columns that are set aside, and
+read as NULL. What rests on one of them counts nothing."""
 
 
-def table_as_corrected(
-    table: Table, corrected: Sequence[str], is_quarantined: bool, snapshot: int | None = None
+def _set_aside(connection: Connection) -> dict[str, tuple[str, ...]]:
+    """Tables with quarantined records, and of which columns single ones are set aside. Earlier
+    snapshots know whole records only."""
+    described = connection.execute("DESCRIBE lake.ops.quarantine").fetchall()
+    listed = "columns" if any(row[0] == "columns" for row in described) else "NULL"
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, columns in connection.execute(
+        f"SELECT DISTINCT table_name, {listed} FROM lake.ops.quarantine"
+    ).fetchall():
+        found[name] |= set(columns.split(",")) if columns else set()
+    return {name: tuple(sorted(columns)) for name, columns in found.items()}
+
+
+def table_as_figures_see_it(
+    table: Table, corrected: list[str], aside: tuple[str, ...] | None
 ) -> str:
-    """The table as figures see it. A correction holds only while the source still says what
-    it was made against. `snapshot` names the one to read where the connection is on another."""
-    at = "" if snapshot is None else f" AT (VERSION => {snapshot})"
-    source = f"lake.{table.full_name} AS t{at}"
+    """The table as corrected, without the records that are set aside whole, and without what is
+    set aside of others; `aside` are the columns of which that is so, None where nothing is."""
+    as_corrected = table_as_corrected(table, corrected)
+    if aside is None:
+        return f"SELECT *, CAST([] AS VARCHAR[]) AS {SET_ASIDE} FROM ({as_corrected})"
+    of_table = f"FROM lake.ops.quarantine AS q WHERE q.table_name = '{table.full_name}'"
+    same = "q.source_system = t.source_system AND q.record_id = t.record_id"
+    if not aside:
+        return (
+            f"SELECT t.*, CAST([] AS VARCHAR[]) AS {SET_ASIDE} FROM ({as_corrected}) AS t "
+            f"WHERE NOT EXISTS (SELECT 1 {of_table} AND {same})"
+        )
+    nulled = ", ".join(
+        f"CASE WHEN list_contains(q.names, '{name}') THEN NULL ELSE t.{name} END AS {name}"
+        for name in aside
+    )
+    return (
+        f"SELECT t.* REPLACE ({nulled}), coalesce(q.names, []) AS {SET_ASIDE} "
+        f"FROM ({as_corrected}) AS t LEFT JOIN ("
+        "SELECT source_system, record_id, bool_or(columns IS NULL) AS is_whole, "
+        f"flatten(list(string_split(columns, ',')) FILTER (columns IS NOT NULL)) AS names {of_table} "
+        "GROUP BY ALL) AS q USING (source_system, record_id) "
+        "WHERE q.is_whole IS DISTINCT FROM TRUE"
+    )
+
+
+def table_as_corrected(table: Table, corrected: list[str]) -> str:
+    """The table with the recorded corrections. One holds only while the source still says what
+    it was made against."""
+    source = f"lake.{table.full_name} AS t"
     columns = "t.*"
     conditions = []
     replaced = []
     for column in sorted(corrected):
         match = (
-            f"SELECT c.corrected_value FROM lake.ops.correction AS c{at} WHERE c.table_name = '{table.full_name}' "
+            f"SELECT c.corrected_value FROM lake.ops.correction AS c WHERE c.table_name = '{table.full_name}' "
             f"AND c.source_system = t.source_system AND c.record_id = t.record_id AND c.column_name = '{column}'"
         )
         if column == "*":
@@ -237,11 +281,6 @@ def table_as_corrected(
         )
     if replaced:
         columns = f"t.* REPLACE ({', '.join(replaced)})"
-    if is_quarantined:
-        conditions.append(
-            f"NOT EXISTS (SELECT 1 FROM lake.ops.quarantine AS q{at} WHERE q.table_name = '{table.full_name}' "
-            "AND q.source_system = t.source_system AND q.record_id = t.record_id)"
-        )
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns} FROM {source}{where}"
 

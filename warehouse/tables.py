@@ -20,6 +20,7 @@ _COLUMN = re.compile(
 TECHNICAL_COLUMNS = (
     "source_updated_at",
     "removed_at",
+    "removal",
     "origin",
     "row_hash",
     "load_id",

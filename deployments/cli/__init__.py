@@ -30,6 +30,7 @@ COMMANDS = (
     ("tables", "deployments.cli.figures", "tables"),
     ("explain", "deployments.cli.figures", "explain"),
     ("diff", "deployments.cli.differences", "diff"),
+    ("account", "deployments.cli.account", "account"),
     ("audit", "deployments.cli.audit", "audit"),
     ("status", "deployments.cli.state", "status"),
     ("doctor", "deployments.cli.state", "doctor"),
@@ -71,11 +72,13 @@ def main() -> None:
         as_told,
         check_limits,
         keep_asides_apart,
+        reach_loopback_directly,
         speak_chinese,
     )
 
     speak_chinese()
     keep_asides_apart()
+    reach_loopback_directly()
     try:
         from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
 

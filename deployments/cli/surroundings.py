@@ -55,6 +55,15 @@ def speak_chinese() -> None:
     os.environ.setdefault("PYTHONUTF8", "1")
 
 
+def reach_loopback_directly() -> None:
+    """Let nothing that this command starts ask this machine itself through a proxy: systems set
+    one for everybody, and often forget to except the machine."""
+    for name in ("NO_PROXY", "no_proxy"):
+        known = [one.strip() for one in os.environ.get(name, "").split(",") if one.strip()]
+        own = [one for one in ("127.0.0.1", "localhost", "::1") if one not in known]
+        os.environ[name] = ",".join([*known, *own])
+
+
 def keep_asides_apart() -> None:
     """What fails beside a command (a thread, a file being let go) goes to the log: the command
     itself says what became of it."""

@@ -1,6 +1,6 @@
 """The account of records: what each source has, and where every record of it went.
 
-Two halves. The way in, from `ops.load_list` and `ops.reject`: each record that was landed is by
+Two halves. The way in, from `ops.load` and `ops.reject`: each record that was landed is by
 now joined (the same record in the same state again), overtaken within its own landing by
 another state of the same key (conflicting), replaced by a later state, rejected, or loaded.
 The standing, from the core tables at the snapshot: each loaded record is counted in the year by
@@ -20,7 +20,10 @@ from warehouse.period import Period
 from warehouse.reading import Reading, table_as_corrected
 from warehouse.sql import quoted
 from warehouse.tables import Table, all_tables
+from warehouse.tables import table as table_named
 
+TRIAL = frozenset({"A4", "Y1", "Y2", "Y3"})
+"""Codes of checks that make an edition a trial (试编) when they fail: its year is not complete."""
 NOT_COUNTED = {
     "another_year": "属于其他年度",
     "undated": "没有日期",
@@ -48,6 +51,14 @@ LABELS = {
 """The items of a line, in their order, in Chinese."""
 
 
+STATES = {
+    **{name: LABELS[name] for name in ("counted", "set_aside", "withdrawn", "unseen")},
+    **NOT_COUNTED,
+    **{name: LABELS[name] for name in ("rejected", "conflicting", "not_selected")},
+}
+"""What may have become of a record, in Chinese; the last three never reached a core table."""
+
+
 @dataclass(frozen=True)
 class WayIn:
     """What the loads of one list brought in all, one number a fate; see the module."""
@@ -60,6 +71,29 @@ class WayIn:
     replaced: int = 0
     inserted: int = 0
     moved: int = 0
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One number of the account that must be the sum of others, with what they are called."""
+
+    code: str
+    left: tuple[str, int]
+    right: tuple[tuple[str, int], ...]
+
+    @property
+    def gap(self) -> int:
+        """Left minus right."""
+        return self.left[1] - sum(number for _, number in self.right)
+
+    def __str__(self) -> str:
+        sign = "≠" if self.gap else "="
+        parts = [part for part in self.right if part[1]] or [self.right[0]]
+        return f"{_named(self.left)} {sign} {' + '.join(map(_named, parts))}"
+
+
+def _named(part: tuple[str, int]) -> str:
+    return f"{part[0]} {part[1]:,}"
 
 
 @dataclass(frozen=True)
@@ -92,54 +126,35 @@ class Line:
     def name(self) -> str:
         return f"{self.source}.{self.resource}"
 
-    def gaps(self) -> Iterator[tuple[str, str, int]]:
-        """The equations of the account that do not hold: code, as written, left minus right."""
+    def equations(self) -> Iterator[Equation]:
+        """What must be equal in the account, each side counted by itself."""
         w = self.way_in
         if w is not None:
-            yield (
-                "A1",
-                f"取到 {w.fetched} = 落地 {w.landed} + 未选取 {w.not_selected}",
-                (w.fetched - w.landed - w.not_selected),
-            )
-            parts = w.joined + w.conflicting + w.replaced + self.rejected + w.inserted
-            yield (
-                "A1",
-                (
-                    f"落地 {w.landed} = 合并 {w.joined} + 冲突 {w.conflicting} + 已更新 {w.replaced} "
-                    f"+ 退回 {self.rejected} + 入库 {w.inserted}"
-                ),
-                w.landed - parts,
-            )
-            yield (
-                "A2",
-                f"历次入库 {w.inserted + w.moved} = 库内 {self.loaded}",
-                (w.inserted + w.moved - self.loaded),
-            )
-        yield (
-            "A2",
-            (
-                f"库内 {self.loaded} = 在用 {self.in_force} + 撤回 {self.withdrawn} + 不再出现 {self.unseen}"
-            ),
-            self.loaded - self.in_force - self.withdrawn - self.unseen,
-        )
-        rest = sum(self.not_counted.values())
-        yield (
-            "A3",
-            (f"在用 {self.in_force} = 计入 {self.counted} + 隔离 {self.set_aside} + 不计入 {rest}"),
-            self.in_force - self.counted - self.set_aside - rest,
-        )
+            fetched = (("落地", w.landed), ("未选取", w.not_selected))
+            yield Equation("A1", ("取到", w.fetched), fetched)
+            kept = (("入库", w.inserted), ("合并", w.joined), ("已更新", w.replaced))
+            left_out = (("冲突", w.conflicting), ("退回", self.rejected))
+            yield Equation("A1", ("落地", w.landed), (*kept, *left_out))
+            moved = (("转入", w.moved),) if w.moved else ()
+            yield Equation("A2", ("库内", self.loaded), (("历次入库", w.inserted), *moved))
+        standing = (("在用", self.in_force), ("撤回", self.withdrawn), ("不再出现", self.unseen))
+        yield Equation("A2", ("库内", self.loaded), standing)
+        reasons = ((label, self.not_counted.get(name, 0)) for name, label in NOT_COUNTED.items())
+        counted = (("计入", self.counted), ("隔离", self.set_aside), *reasons)
+        yield Equation("A3", ("在用", self.in_force), counted)
         if self.served is not None and self.compared is not None:
-            yield (
-                "A4",
-                (
-                    f"来源有 {self.served} = 对账时库内 {self.compared} + 退回而未入库 {self.rejected_only}"
-                ),
-                self.served - self.compared - self.rejected_only,
-            )
+            held = (("对账时库内", self.compared), ("退回而未入库", self.rejected_only))
+            yield Equation("A4", ("来源有", self.served), held)
 
     @property
     def is_balanced(self) -> bool:
-        return all(gap == 0 for _, _, gap in self.gaps())
+        return all(equation.gap == 0 for equation in self.equations())
+
+    @classmethod
+    def from_data(cls, kept: Mapping[str, Any]) -> Line:
+        """A line as an edition keeps it (`dataclasses.asdict`)."""
+        way_in = kept["way_in"]
+        return cls(**{**kept, "way_in": None if way_in is None else WayIn(**way_in)})
 
     def as_json(self) -> dict[str, Any]:
         """As `nianbao account --json` prints it; what is not known is null."""
@@ -156,16 +171,19 @@ class Line:
         }
 
 
-def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...]:
-    """The account of a report year at a reading's snapshot: a line for each list of each source
-    that ever landed, was loaded or rejected anything, in their order."""
+def read_account(
+    reading: Reading, layout: Layout, period: Period, tables: Sequence[Table] | None = None
+) -> tuple[Line, ...]:
+    """The account of a period at a reading's snapshot: a line for each list of each source that
+    ever landed, was loaded or rejected anything, in their order; `tables` limits to theirs."""
     lines: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(dict)
-    for table in pulled_tables():
-        for key, numbers in _standing(reading, layout, table, year).items():
+    _copy_decisions(reading)
+    wanted = pulled_tables() if tables is None else tables
+    for table in wanted:
+        for key, numbers in _standing(reading, layout, table, period).items():
             lines[key].update(numbers)
-    if has_table(reading, "ops", "load_list"):
-        for key, found in _way_in(reading).items():
-            lines[key]["way_in"] = found
+    for key, way_in_ in _way_in(reading).items():
+        lines[key]["way_in"] = way_in_
     for key, numbers in _rejected(reading).items():
         way_in: WayIn | None = lines[key].get("way_in")
         overtaken = numbers.pop("overtaken")
@@ -176,7 +194,19 @@ def read_account(reading: Reading, layout: Layout, year: int) -> tuple[Line, ...
             )
     for key, counts in _served(reading).items():
         lines[key].update(counts)
-    return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()))
+    names = {table.name for table in wanted}
+    return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()) if key[2] in names)
+
+
+def _copy_decisions(reading: Reading) -> None:
+    """What was set aside, dropped, corrected and rejected, in memory: every table is asked for
+    it, and each question to the lake costs a look into its catalog."""
+    for name, sql in (
+        ("aside", "SELECT DISTINCT table_name, source_system, record_id FROM lake.ops.quarantine"),
+        ("corrected", "SELECT * FROM lake.ops.correction"),
+        ("reject", "SELECT * FROM lake.ops.reject"),
+    ):
+        reading.connection.execute(f"CREATE OR REPLACE TEMP TABLE account_{name} AS {sql}")
 
 
 def pulled_tables() -> list[Table]:
@@ -214,8 +244,8 @@ def dated_by(table: Table) -> str | None:
     return next(dates, None)
 
 
-def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> str | None:
-    """Every record of a core table with its list and its state in the account of a year, as SQL:
+def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str | None:
+    """Every record of a core table with its list and its state in the account of a period, as SQL:
     source_system, resource, record_id, state. None where the snapshot lacks the table.
 
     Each record has one state. What a cell counts is counted, even if it was withdrawn after the
@@ -229,14 +259,15 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
     corrected = [
         name
         for (name,) in reading.connection.execute(
-            "SELECT DISTINCT column_name FROM lake.ops.correction "
+            "SELECT DISTINCT column_name FROM account_corrected "
             "WHERE table_name = ? AND column_name <> '*'",
             [table.full_name],
         ).fetchall()
     ]
-    counted = _counted_sql(reading, layout, table, year)
+    counted = _counted_sql(reading, layout, table, period)
     dated = (
-        f"WHEN t.{on} IS NULL THEN 'undated' WHEN year(t.{on}) <> {year} THEN 'another_year' "
+        f"WHEN t.{on} IS NULL THEN 'undated' WHEN CAST(t.{on} AS DATE) NOT BETWEEN "
+        f"DATE '{period.first}' AND DATE '{period.last}' THEN 'another_year' "
         if on
         else ""
     )
@@ -248,20 +279,20 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
             WHEN dropped.record_id IS NOT NULL THEN 'dropped'
             WHEN {not bool(counted)} THEN 'no_cell'
             {dated}ELSE 'by_definition' END AS state
-    FROM ({table_as_corrected(table, corrected, is_quarantined=False)}) AS t
+    FROM ({table_as_corrected(table, corrected)}) AS t
     LEFT JOIN ({counted or "SELECT NULL AS source_system, NULL AS record_id WHERE FALSE"}) AS counted
         ON counted.source_system = t.source_system AND counted.record_id = t.record_id
     LEFT JOIN (
-        SELECT DISTINCT source_system, record_id FROM lake.ops.quarantine
+        SELECT source_system, record_id FROM account_aside
         WHERE table_name = {quoted(table.full_name)}
     ) AS aside ON aside.source_system = t.source_system AND aside.record_id = t.record_id
     LEFT JOIN (
-        SELECT DISTINCT source_system, record_id FROM lake.ops.correction
+        SELECT DISTINCT source_system, record_id FROM account_corrected
         WHERE table_name = {quoted(table.full_name)} AND column_name = '*' AND action = 'drop'
     ) AS dropped ON dropped.source_system = t.source_system AND dropped.record_id = t.record_id"""
 
 
-def _counted_sql(reading: Reading, layout: Layout, table: Table, year: int) -> str:
+def _counted_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str:
     """The records of a table that some cell of the form counts, as SQL; empty for a table that
     no cell looks at."""
     conditions: dict[str, dict[str, None]] = defaultdict(dict)
@@ -269,16 +300,16 @@ def _counted_sql(reading: Reading, layout: Layout, table: Table, year: int) -> s
         if cell.measure and reading.measures[cell.measure].table == table.full_name:
             conditions[cell.measure][cell.where] = None
     return " UNION ".join(
-        f"SELECT source_system, record_id FROM {reading.measure(measure, Period.of_year(year))} "
+        f"SELECT source_system, record_id FROM {reading.measure(measure, period)} "
         f"WHERE {' OR '.join(f'({condition})' for condition in wanted)}"
         for measure, wanted in conditions.items()
     )
 
 
 def _standing(
-    reading: Reading, layout: Layout, table: Table, year: int
+    reading: Reading, layout: Layout, table: Table, period: Period
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
-    sql = standing_sql(reading, layout, table, year)
+    sql = standing_sql(reading, layout, table, period)
     if sql is None:
         return {}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -302,39 +333,48 @@ def _standing(
 
 
 def _way_in(reading: Reading) -> dict[tuple[str, str, str], WayIn]:
+    """By source, resource and table, the sums of all loads; none for a list of which an earlier
+    version loaded something without counting so."""
+    described = reading.connection.execute("DESCRIBE lake.ops.load").fetchall()
+    if not any(row[0] == "rows_new" for row in described):
+        return {}
+    reading.connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE account_load AS
+        SELECT *, split_part(load_id, '/', 2) AS brought_by, replace(table_name, 'core.', '') AS name
+        FROM lake.ops.load WHERE load_status <> 'stopped'
+        """
+    )
     rows = reading.connection.execute(
         """
         WITH moved AS (
-            SELECT source_system, unnest(map_entries(moved_from::MAP(VARCHAR, BIGINT))) AS one,
-                table_name
-            FROM lake.ops.load_list WHERE moved_from IS NOT NULL
+            SELECT source_system, unnest(map_entries(moved_from::JSON::MAP(VARCHAR, BIGINT))) AS one,
+                brought_by, name
+            FROM account_load WHERE moved_from IS NOT NULL
         ),
-        gone AS (
-            SELECT source_system, one.key AS list_name, table_name, sum(one.value) AS n
-            FROM moved GROUP BY ALL
-        )
-        SELECT l.source_system, l.resource, l.table_name, l.list_name,
-            sum(rows_fetched), sum(rows_not_selected), sum(rows_landed),
+        moves AS (
+            SELECT source_system, brought_by, name, one.value AS rows FROM moved
+            UNION ALL SELECT source_system, one.key, name, -one.value FROM moved
+        ),
+        balance AS (SELECT source_system, brought_by, name, sum(rows) AS moved FROM moves GROUP BY ALL)
+        SELECT source_system, brought_by, name,
+            sum(rows_fetched), sum(rows_left_out), sum(rows_landed),
             sum(rows_joined) + sum(rows_unchanged) + sum(rows_rejected_again),
-            sum(rows_conflicting), sum(rows_updated), sum(rows_inserted),
-            sum(rows_moved_in) - coalesce(any_value(gone.n), 0)
-        FROM lake.ops.load_list AS l LEFT JOIN gone USING (source_system, list_name, table_name)
-        GROUP BY ALL ORDER BY ALL
+            sum(rows_conflicting), sum(rows_written) - sum(rows_new), sum(rows_new),
+            coalesce(any_value(balance.moved), 0)
+        FROM account_load LEFT JOIN balance USING (source_system, brought_by, name)
+        GROUP BY ALL HAVING bool_and(rows_new IS NOT NULL) ORDER BY ALL
         """
     ).fetchall()
-    found: dict[tuple[str, str, str], WayIn] = {}
-    for source, resource, table, _, *numbers in rows:
-        key = (source, resource, table.removeprefix("core."))
-        before = asdict(found[key]).values() if key in found else [0] * len(numbers)
-        found[key] = WayIn(*(int(a) + int(b) for a, b in zip(before, numbers, strict=True)))
-    return found
+    return {(source, resource, name): WayIn(*map(int, n)) for source, resource, name, *n in rows}
 
 
 def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
     """Open rejects by list, a record once; `overtaken` are landed rows that were rejected and
     whose record was landed again in another state since."""
     found: dict[tuple[str, str, str], dict[str, int]] = {}
-    for table in pulled_tables():
+    tables = reading.connection.execute("SELECT DISTINCT table_name FROM account_reject")
+    for table in [table_named(name) for (name,) in tables.fetchall()]:
         rows = reading.connection.execute(
             f"""
             WITH landed AS (
@@ -342,7 +382,8 @@ def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
                     coalesce(record_id, origin, reject_id) AS record,
                     any_value(record_id) AS record_id, load_id,
                     bool_or(reject_status = 'open') AS is_open
-                FROM lake.ops.reject WHERE table_name = {quoted(table.full_name)}
+                FROM account_reject
+                WHERE table_name = {quoted(table.full_name)} AND reason <> 'conflicting_key'
                 GROUP BY source_system, landed_by, record, load_id
             )
             SELECT source_system, landed_by, count(*),
@@ -392,19 +433,23 @@ def _served(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
 
 @dataclass(frozen=True)
 class AccountRecord:
-    """A record of the account: where it is, and its state."""
+    """A record of the account: where it is, what became of it, and why."""
 
     source: str
     resource: str
     table: str
     record_id: str
     state: str
+    detail: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
 
 
 def account_records(
     reading: Reading,
     layout: Layout,
-    year: int,
+    period: Period,
     states: Sequence[str],
     *,
     source: str | None = None,
@@ -412,12 +457,27 @@ def account_records(
     limit: int = 20,
     offset: int = 0,
 ) -> list[AccountRecord]:
-    """The loaded records whose state in a year's account is one of `states`, a page of them."""
+    """The records of which one of `states` is true in a period's account, a page of them."""
+    _copy_decisions(reading)
     selects = [
-        f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state FROM ({sql})"
+        f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state, "
+        f"'' AS detail FROM ({sql})"
         for t in pulled_tables()
-        if (sql := standing_sql(reading, layout, t, year)) is not None
+        if (sql := standing_sql(reading, layout, t, period)) is not None
     ]
+    selects.append(
+        "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), "
+        "replace(table_name, 'core.', ''), coalesce(record_id, origin), "
+        "if(reason = 'conflicting_key', 'conflicting', 'rejected'), "
+        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
+        "FROM account_reject WHERE reject_status = 'open' GROUP BY ALL"
+    )
+    if has_table(reading, "ops", "left_out"):
+        selects.append(
+            "SELECT source_system, resource, replace(table_name, 'core.', ''), "
+            "coalesce(record_id, origin), 'not_selected', concat_ws(' ', reason, origin) "
+            "FROM lake.ops.left_out"
+        )
     rows = reading.connection.execute(
         f"SELECT * FROM ({' UNION ALL '.join(selects)}) WHERE list_contains($1, state) "
         "AND ($2 IS NULL OR source_system = $2) AND ($3 IS NULL OR resource = $3) "

@@ -1,23 +1,23 @@
 """What the account of records says of an edition: equations that leave a gap, records that
 nobody has decided on, and whether the year is complete.
 
-An edition of a year that is not complete is a trial (试编); see `TRIAL`.
+An edition of a year that is not complete is a trial (试编); see `tasks.editions.account.TRIAL`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, time, timedelta
 
 from expectations.balance import CheckResult
-from tasks.editions.account import Line, columns_of, dated_by, has_table, pulled_tables
+from tasks.editions.account import Equation, Line, dated_by
 from tasks.editions.edition import RecordReference
+from warehouse.period import Period
 from warehouse.reading import Reading
+from warehouse.tables import Table
 
-TRIAL = frozenset({"A4", "Y1", "Y2", "Y3"})
-"""Codes that make an edition a trial when they fail."""
 LAG = timedelta(days=2)
 """How long after the year a pull must begin to have seen its late entries, where the source's
 own lag is not on record."""
@@ -30,90 +30,78 @@ _YEAR = re.compile(r"(?<!\d)(19\d\d|2[01]\d\d)(?=\D|[01]\d)")
 
 
 def account_checks(
-    reading: Reading, account: Iterable[Line], year: int, data_as_of: datetime
+    reading: Reading,
+    account: Iterable[Line],
+    period: Period,
+    data_as_of: datetime,
+    tables: Sequence[Table],
 ) -> Iterator[Checked]:
     """Each check of the account with the records behind it: A1–A4 the equations of each list,
-    A5 conflicts, A6 open rejects, Y1–Y3 whether the year is complete."""
+    A5 conflicts, A6 open rejects, Y1–Y3 whether the period is complete. `tables` are those that
+    the form looks at."""
     for line in account:
         yield from _equations(line)
-    yield _conflicts(reading, year)
-    yield _rejects(reading, year)
-    yield _is_over(year, data_as_of)
-    yield from _pulled_after(reading, year)
-    yield from _months(reading, year)
+    yield _conflicts(reading)
+    yield _rejects(reading, period)
+    yield _is_over(period, data_as_of)
+    names = [table.full_name for table in tables]
+    yield from _pulled_after(reading, period, names)
+    yield from _months(reading, period.year, tables)
 
 
 def _equations(line: Line) -> Iterator[Checked]:
-    gaps: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for code, written, gap in line.gaps():
-        gaps[code].append((written, gap))
-    for code, found in gaps.items():
-        broken = [(written, gap) for written, gap in found if gap]
-        said = broken or found
+    by_code: dict[str, list[Equation]] = defaultdict(list)
+    for equation in line.equations():
+        by_code[equation.code].append(equation)
+    for code, equations in by_code.items():
+        broken = [e for e in equations if e.gap]
+        told = ";".join(f"{e},相差 {abs(e.gap):,}" for e in broken) or "账目相符"
         yield (
             CheckResult(
-                code,
-                f"{code}.{line.name}.{line.table}",
-                "fail" if broken else "pass",
-                f"{line.name}({line.table}):"
-                + (";".join(f"{w.replace(' = ', ' ≠ ', 1)}" for w, _ in broken) or "账目相符"),
-                equation=";".join(written for written, _ in said),
-                gap=None,
+                code=code,
+                key=f"{code}.{line.name}.{line.table}",
+                status="fail" if broken else "pass",
+                message=f"{line.name}({line.table}):{told}",
+                equation=";".join(map(str, broken or equations)),
             ),
             (),
         )
 
 
-def _references(rows: Iterable[tuple[str, str, str | None, str]]) -> tuple[RecordReference, ...]:
-    return tuple(
-        RecordReference(table, source, record_id or "(无编号)", None, None, None, detail)
-        for table, source, record_id, detail in rows
-    )
-
-
-def _conflicts(reading: Reading, year: int) -> Checked:
-    """Records of which one landing held two states, as long as the row that was kept is the one
-    of that landing: nobody has said which is right."""
-    records: tuple[RecordReference, ...] = ()
-    if has_table(reading, "ops", "left_out"):
-        held = " UNION ALL ".join(
-            f"SELECT '{t.full_name}' AS table_name, source_system, record_id, load_id "
-            f"FROM lake.{t.full_name} WHERE removed_at IS NULL"
-            for t in pulled_tables()
-            if columns_of(reading, t)
-        )
-        records = _references(
-            reading.connection.execute(
-                f"""
-                SELECT h.table_name, o.source_system, o.record_id,
-                    '同一编号内容不同:' || min(coalesce(o.detail, o.origin))
-                FROM lake.ops.left_out AS o JOIN ({held}) AS h
-                    USING (source_system, record_id, load_id)
-                WHERE o.reason = 'conflicting' GROUP BY ALL ORDER BY ALL
-                """
-            ).fetchall()
-        )
+def _conflicts(reading: Reading) -> Checked:
+    """Keys of which a source gave two states at once: nobody has said which is right."""
+    records = _open_rejects(reading, "reason = 'conflicting_key'", None)
     told = f"{len(records)} 条记录的同一编号有不同内容" if records else "没有同编号而内容不同的记录"
-    return CheckResult("A5", "A5", "fail" if records else "pass", told), records
+    return _told("A5", "A5", not records, told), records
 
 
-def _rejects(reading: Reading, year: int) -> Checked:
+def _rejects(reading: Reading, period: Period) -> Checked:
     """Open rejects that one of their dates, or the lack of any, can bring into the year."""
-    rows = reading.connection.execute(
-        "SELECT table_name, source_system, record_id, payload, "
-        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
-        "FROM lake.ops.reject WHERE reject_status = 'open' "
-        "GROUP BY table_name, source_system, record_id, payload ORDER BY ALL"
-    ).fetchall()
-    records = _references(
-        (table, source, record_id, f"退回:{why}")
-        for table, source, record_id, payload, why in rows
-        if touches(payload or "", year)
-    )
+    records = _open_rejects(reading, "reason <> 'conflicting_key'", period.year)
     told = (
         f"{len(records)} 条退回的记录可能属于本年度" if records else "没有可能属于本年度的退回记录"
     )
-    return CheckResult("A6", "A6", "fail" if records else "pass", told), records
+    return _told("A6", "A6", not records, told), records
+
+
+def _told(code: str, key: str, holds: bool, message: str) -> CheckResult:
+    return CheckResult(code=code, key=key, status="pass" if holds else "fail", message=message)
+
+
+def _open_rejects(
+    reading: Reading, condition: str, year: int | None
+) -> tuple[RecordReference, ...]:
+    rows = reading.connection.execute(
+        "SELECT table_name, source_system, coalesce(record_id, origin, reject_id) AS record, payload, "
+        "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field, found) "
+        f"FROM lake.ops.reject WHERE reject_status = 'open' AND {condition} "
+        "GROUP BY table_name, source_system, record, payload ORDER BY ALL"
+    ).fetchall()
+    return tuple(
+        RecordReference(table, source, record, None, None, None, f"退回:{why}")
+        for table, source, record, payload, why in rows
+        if year is None or touches(payload or "", year)
+    )
 
 
 def touches(payload: str, year: int) -> bool:
@@ -122,29 +110,30 @@ def touches(payload: str, year: int) -> bool:
     return not years or year in years
 
 
-def _is_over(year: int, data_as_of: datetime) -> Checked:
-    is_over = data_as_of.date() > date(year, 12, 31)
-    told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{year} 年度" + (
-        "已结束" if is_over else "尚未结束"
-    )
-    return CheckResult("Y1", "Y1", "pass" if is_over else "fail", told), ()
+def _is_over(period: Period, data_as_of: datetime) -> Checked:
+    is_over = data_as_of.date() > period.last
+    told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{period.label}"
+    told += "已结束" if is_over else "尚未结束"
+    return _told("Y1", "Y1", is_over, told), ()
 
 
-def _pulled_after(reading: Reading, year: int) -> Iterator[Checked]:
+def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> Iterator[Checked]:
     """Whether each resource was pulled after the year and its lag."""
     lag = "max(lag_hours)" if _has_lag(reading) else "NULL"
     for source, resource, pulled_at, hours in reading.connection.execute(
         f"SELECT source_system, resource, max(started_at), {lag} FROM lake.ops.load "
-        "WHERE load_status IN ('loaded', 'unchanged') GROUP BY ALL ORDER BY ALL"
+        "WHERE load_status IN ('loaded', 'unchanged') "
+        "AND list_contains($1, 'core.' || replace(table_name, 'core.', '')) GROUP BY ALL ORDER BY ALL",
+        [list(tables)],
     ).fetchall():
         wait = LAG if hours is None else timedelta(hours=float(hours))
-        needed = datetime(year + 1, 1, 1) + wait
+        needed = datetime.combine(period.last, time.min) + timedelta(days=1) + wait
         is_late = pulled_at >= needed
         yield (
-            CheckResult(
+            _told(
                 "Y2",
                 f"Y2.{source}.{resource}",
-                "pass" if is_late else "fail",
+                is_late,
                 f"{source}.{resource}:最近一次取数 {pulled_at:%Y-%m-%d %H:%M}"
                 + ("" if is_late else f",早于 {needed:%Y-%m-%d %H:%M}"),
             ),
@@ -157,9 +146,9 @@ def _has_lag(reading: Reading) -> bool:
     return any(row[0] == "lag_hours" for row in described)
 
 
-def _months(reading: Reading, year: int) -> Iterator[Checked]:
+def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Checked]:
     """Months in which last year had records as usual, and this year has none, by list."""
-    for table in pulled_tables():
+    for table in tables:
         on = dated_by(table)
         if on is None or table.full_name not in reading.loaded_tables:
             continue
@@ -184,5 +173,4 @@ def _months(reading: Reading, year: int) -> Iterator[Checked]:
             told = f"{listed}没有记录,而上年同月有" if months else "上年有记录的月份本年都有"
             key = ".".join(filter(None, ("Y3", source, resource, table.name)))
             name = ".".join(filter(None, (source, resource)))
-            status = "fail" if months else "pass"
-            yield CheckResult("Y3", key, status, f"{name}({table.name}):{told}"), ()  # type: ignore[arg-type]
+            yield _told("Y3", key, not months, f"{name}({table.name}):{told}"), ()

@@ -12,10 +12,12 @@ from typing import Any
 
 from expectations.rules import Rule
 from expectations.runner import run_rules
+from tasks.editions.account import Line, dated_by, pulled_tables, read_account
+from tasks.editions.account_checks import account_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
-from tasks.editions.reconcile import RECORDS_KEPT, reconcile
+from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep, published_figures
 from tasks.editions.tabulate import Tabulation, tabulate
 from warehouse.disk import yaml_of
@@ -27,6 +29,8 @@ from warehouse.reading import Reading, reading
 from warehouse.tables import all_tables
 
 Progress = Callable[[str], None]
+ACCOUNT = "A1"
+"""The code of a rule without which an edition, built by an earlier version, has no account."""
 ROWS_COPIED = 500_000
 """Tables up to this size are asked from memory while an edition is built."""
 
@@ -91,6 +95,7 @@ def compute(
     form, layout = definitions.parsed_form, definitions.parsed_layout
     measures = definitions.parsed_measures
     with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
+        data_as_of = opened.data_as_of or now
         progress("编制上年数")
         before = tabulate(opened, layout, period.year_before)
         progress("编制各机关数字")
@@ -109,7 +114,15 @@ def compute(
                 published_last_year=signed_for,
             )
         )
-        data_as_of = opened.data_as_of or now
+        account: tuple[Line, ...] = ()
+        if ACCOUNT in definitions.rules.yearly:
+            progress("清点记录去向")
+            tables = [table for table in pulled_tables() if form.has_rules_of(table.full_name)]
+            account = read_account(opened, layout, period, tables)
+            findings += [
+                finding(definitions.rules, result, root, records)
+                for result, records in account_checks(opened, account, period, data_as_of, tables)
+            ]
         progress("核对各类记录")
         rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
         findings += rule_findings(opened, rules, tabulation, data_as_of.date())
@@ -133,6 +146,7 @@ def compute(
         findings=in_order(findings, tabulation.tree.organs),
         last_year={**before.root_figures(), **signed_for},
         series=series,
+        account=account,
         is_synthetic=definitions.is_synthetic,
         software=version("nianbao"),
         definitions=definitions,
@@ -190,11 +204,13 @@ def _bad_rows_of_year(
     relations: dict[str, str],
     names: dict[str, str],
 ) -> tuple[int, tuple[RecordReference, ...]]:
-    """Bad rows of the period, and those that belong to no day."""
+    """Bad rows of the period, and those that belong to no day. What is set aside belongs to every
+    period that one of its dates, or the lack of it, can touch."""
     rows = opened.connection.execute(
         "SELECT source_system, record_id, organ_id, record_on, detail, count(*) OVER () "
-        f"FROM ({rule.bad_rows_sql(as_of, relations)}) "
-        "WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
+        f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
+        f"WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
+        f"OR {_touches(rule, as_of, period)} "
         "ORDER BY record_on, source_system, record_id, detail LIMIT ?",
         [period.first, period.last, RECORDS_KEPT],
     ).fetchall()
@@ -203,6 +219,23 @@ def _bad_rows_of_year(
         for source, record_id, organ, on, detail, _ in rows
     )
     return (rows[0][5] if rows else 0), records
+
+
+def _touches(rule: Rule, as_of: date, period: Period) -> str:
+    """Condition: that a record which is set aside may count in the period by some date of its."""
+    table = {t.full_name: t for t in all_tables()}[rule.table]
+    main = dated_by(table)
+    if rule.severity != "quarantine" or main is None:
+        return "FALSE"
+    dates = [c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP")]
+    first, last = f"DATE '{period.first}'", f"DATE '{period.last}'"
+    touched = [f"CAST({name} AS DATE) BETWEEN {first} AND {last}" for name in dates]
+    # A date that is set aside may in truth be any from the record's own on.
+    touched.append(f"({rule.sets_aside_sql(as_of)} IS NOT NULL AND {main} <= {last})")
+    return (
+        f"EXISTS (SELECT 1 FROM lake.{rule.table} AS t WHERE t.source_system = bad.source_system "
+        f"AND t.record_id = bad.record_id AND ({main} IS NULL OR {' OR '.join(touched)}))"
+    )
 
 
 def read_series(

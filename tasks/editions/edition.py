@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from expectations.result import CheckResult, GradedResult
 from expectations.rules import Rulebook, rulebook
+from tasks.editions.account import TRIAL, Line
 from warehouse.form import Form
 from warehouse.layout import Cell, Layout
 from warehouse.period import Period
@@ -123,6 +124,7 @@ class Edition:
     findings: tuple[Finding, ...]
     last_year: Mapping[str, CellValue] = field(default_factory=dict)
     series: tuple[Series, ...] = ()
+    account: tuple[Line, ...] = ()
     is_synthetic: bool = False
     reason: str = ""
     software: str = ""
@@ -168,6 +170,15 @@ class Edition:
         return tuple(f for f in self.findings if f.is_open)
 
     @property
+    def trial_findings(self) -> tuple[Finding, ...]:
+        """Why the year is not complete in this edition, which is then a trial (试编)."""
+        return tuple(f for f in self.findings if f.code in TRIAL and f.status == "fail")
+
+    @property
+    def is_trial(self) -> bool:
+        return bool(self.trial_findings)
+
+    @property
     def blocking_findings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.blocks)
 
@@ -177,6 +188,7 @@ class Edition:
             "机关": (self.organs, later.organs),
             "上年数": (dict(self.last_year), dict(later.last_year)),
             "图表": (self.series, later.series),
+            "账目": (self.account, later.account),
         }
         return [name for name, (was, is_) in parts.items() if was != is_]
 

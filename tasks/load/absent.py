@@ -89,11 +89,20 @@ class Absence:
         """Stop where so many are absent that the list was probably cut short."""
         if isinstance(staged.rule, Child):
             return
-        count = self._work.value(f"SELECT count(*) FROM {absent}")
-        held = self._work.value(f"SELECT count(*) FROM {staged.core} WHERE {scope}")
+        is_folder = staged.rule.workbook is not None
+        moved = self._moved(staged)
+        unmoved = (
+            f" AND record_id NOT IN (SELECT record_id FROM {staged.core} WHERE {moved})"
+            if moved is not None
+            else ""
+        )
+        count = self._work.value(f"SELECT count(*) FROM {absent} WHERE true{unmoved}")
+        # Of a folder only what has changed is read: a share is one of all that it holds.
+        of = self._own(staged) if is_folder else scope
+        held = self._work.value(f"SELECT count(*) FROM {staged.core} WHERE {of}{unmoved}")
         most = staged.rule.max_removed_share
         title = self._work.title(staged.rule)
-        if count == held and most < 1 and not staged.result.rows_read:
+        if count and count == held and most < 1 and not staged.result.rows_read:
             said = "来源自报 0 条" if self._work.is_proven(staged) else "没有取到记录"
             raise SourceContractError(
                 f"{title}的清单已空({said}),而库内有 {held:,} 条有效,未写入任何数据,等待确认。"
@@ -124,21 +133,25 @@ class Absence:
             )
         )
 
+    def _own(self, staged: Staged) -> str:
+        """The rows in force that this resource brought."""
+        prefix = quoted(f"{self._work.source.name}/{self._work.resource.name}/")
+        return (
+            f"source_system = {quoted(self._work.source.name)} AND removed_at IS NULL"
+            f" AND starts_with(origin, {prefix})"
+        )
+
     def _scope(self, staged: Staged) -> str | None:
         """Which rows of the core table this landing would have to contain."""
         manifest, rule = self._work.batch.manifest, staged.rule
         if manifest is None:
             return None
-        own = f"source_system = {quoted(self._work.source.name)} AND removed_at IS NULL"
-        origin = f"starts_with(origin, {quoted(f'{manifest.source}/{manifest.resource}/')})"
+        own = self._own(staged)
         if isinstance(rule, Child):
             if staged.parent_column is None:
                 return None
             parents = self._lists[0].table
-            return (
-                f"{own} AND {origin}"
-                f" AND {staged.parent_column} IN (SELECT record_id FROM {parents} WHERE NOT is_faulty)"
-            )
+            return f"{own} AND {staged.parent_column} IN (SELECT record_id FROM {parents} WHERE NOT is_faulty)"
         if rule.absent == "keep":
             return None
         if rule.workbook is not None:
@@ -146,12 +159,12 @@ class Absence:
         if not manifest.is_full or self._work.is_incomplete(staged):
             return None
         if manifest.window_from is None or rule.windows is None:
-            return f"{own} AND {origin}"
+            return own
         column = rule.windows.column
         if column is None:
             return None
         return (
-            f"{own} AND {origin} AND {column} >= TIMESTAMP {quoted(manifest.window_from)}"
+            f"{own} AND {column} >= TIMESTAMP {quoted(manifest.window_from)}"
             f" AND {column} < TIMESTAMP {quoted(manifest.window_to or '')}"
         )
 

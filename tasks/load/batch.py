@@ -9,7 +9,7 @@ from typing import Any
 
 from tasks import clock
 from tasks.load.typed import ListTyping
-from tasks.sources.landing import Manifest
+from tasks.sources.landing import Manifest, left_out
 from tasks.sources.model import Child, Resource, Source
 from warehouse.lake import Connection
 from warehouse.sql import literal
@@ -22,8 +22,12 @@ NAMED = 3
 class ListResult:
     """What one list (the resource's own, or a child's) brought, record by record:
 
-    fetched = not selected + skipped + joined + conflicting + read, where a record that came
-    several times over is joined all times but one; read = written + unchanged + rejected.
+    fetched = left out + landed; landed = joined + conflicting + rejected + new + updated +
+    unchanged. Each is counted where it happens, none is the difference of others: a record that
+    is lost leaves a gap (`tasks.editions.account`). Left out are records that conditions did not
+    select, and rows of workbooks that are none; a record that came several times over is joined
+    all times but one. `rejected_again` are rejected for what they were rejected for before.
+    `moved_from` counts, of the updated, those that another list brought until now.
     `removed_ids`, `unseen_ids` name the first of those.
     """
 
@@ -35,7 +39,10 @@ class ListResult:
     rows_removed: int = 0
     rows_rejected: int = 0
     rows_served: int | None = None
+    rows_new: int = 0
+    rows_rejected_again: int = 0
     rows_fetched: int = 0
+    rows_left_out: int = 0
     rows_not_selected: int = 0
     rows_skipped: int = 0
     rows_landed: int = 0
@@ -43,6 +50,7 @@ class ListResult:
     rows_conflicting: int = 0
     rows_withdrawn: int = 0
     rows_unseen: int = 0
+    moved_from: dict[str, int] = field(default_factory=dict)
     removed_ids: list[str] = field(default_factory=list)
     unseen_ids: list[str] = field(default_factory=list)
 
@@ -53,14 +61,8 @@ class ListResult:
         count = manifest.count(self.name)
         self.rows_fetched, self.rows_skipped = count.fetched, count.skipped
         self.rows_landed = sum(file.rows for file in manifest.files(self.name))
+        self.rows_left_out = sum(file.rows for file in manifest.files(left_out(self.name)))
         self.rows_served = manifest.expected_rows if is_own else None
-
-    def join_the_rest(self) -> None:
-        """What is fetched and nothing else came more than once."""
-        known = self.rows_not_selected + self.rows_skipped + self.rows_conflicting + self.rows_read
-        # Where a list was read again because it shifts, the second reading may have more.
-        self.rows_fetched = max(self.rows_fetched, known)
-        self.rows_joined = self.rows_fetched - known
 
 
 @dataclass
@@ -271,16 +273,17 @@ class Work:
         """What the last load counted of the same content of a list."""
         row = self.connection.execute(
             f"""SELECT coalesce(rows_rejected, 0), coalesce(rows_read, 0), coalesce(rows_conflicting, 0),
-                coalesce(rows_withdrawn, 0), coalesce(rows_not_selected, 0) FROM ops.load
+                coalesce(rows_withdrawn, 0), coalesce(rows_not_selected, 0), coalesce(rows_joined, 0)
+            FROM ops.load
             WHERE source_system = {literal(self.source.name)} AND resource = {literal(result.name)}
             AND content_hash = {literal(self.batch.content_hash)}
             ORDER BY started_at DESC, load_id DESC LIMIT 1"""
         ).fetchone()
         if row is not None:
             result.rows_rejected, result.rows_read, result.rows_conflicting = row[:3]
-            result.rows_withdrawn, result.rows_not_selected = row[3:]
+            result.rows_withdrawn, result.rows_not_selected, result.rows_joined = row[3:]
             result.rows_unchanged = result.rows_read - result.rows_rejected
-            result.join_the_rest()
+            result.rows_rejected_again = result.rows_rejected
 
     @property
     def moment(self) -> str:

@@ -151,7 +151,6 @@ def _loaded(work: Work, stage: Stage) -> LoadResult:
     for one in result.lists:
         one.take(work.batch.manifest, one.name == work.resource.name)
         one.rows_not_selected = count_not_selected(work, work.rule(one.name))
-        one.join_the_rest()
     brought = {staged.rule.name: staged.result for staged in stage.lists}
     result.lists = [brought.get(one.name, one) for one in result.lists]
     write = Write(work)

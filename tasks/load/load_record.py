@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +16,10 @@ from warehouse.sql import insert_sql, literal, quoted
 Row = dict[str, Any]
 COUNTED = (
     "rows_served",
+    "rows_new",
+    "rows_rejected_again",
     "rows_fetched",
+    "rows_left_out",
     "rows_not_selected",
     "rows_skipped",
     "rows_landed",
@@ -213,6 +218,12 @@ class LoadRecord:
         }
         self._insert("control_total", [row])
 
+    def _lag_hours(self) -> float | None:
+        """How far a pull reaches back for late entries; None for a list that is read whole."""
+        cursor = self._work.resource.cursor
+        reach = cursor.reach if cursor is not None else None
+        return reach / timedelta(hours=1) if isinstance(reach, timedelta) else None
+
     def load(self, result: LoadResult, message: str | None = None) -> None:
         """The load record: one row for the resource, one for each kind of child."""
         manifest = self._work.batch.manifest
@@ -236,6 +247,8 @@ class LoadRecord:
                     "rows_removed": one.rows_removed,
                     "rows_rejected": one.rows_rejected,
                     **{name: getattr(one, name) for name in COUNTED},
+                    "moved_from": json.dumps(one.moved_from) if one.moved_from else None,
+                    "lag_hours": self._lag_hours() if number == 0 else None,
                     "content_hash": None
                     if result.status == "stopped"
                     else self._work.batch.content_hash,

@@ -28,24 +28,40 @@ class Write:
         if staged.has_known:
             self._work.connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE {staged.changed.removeprefix("temp.main.")} AS
-                SELECT s.*, known.row_hash IS NOT NULL AS is_known, known.removed_at AS known_removed_at
+                SELECT s.*, known.row_hash IS NOT NULL AS is_known, known.removed_at AS known_removed_at,
+                       known.origin AS known_origin
                 FROM {staged.table} s LEFT JOIN (
                     SELECT record_id, row_hash, removed_at, origin FROM {staged.core} WHERE {ours}
                 ) known USING (record_id)
                 WHERE NOT s.is_faulty AND (known.row_hash IS DISTINCT FROM s.row_hash{self._has_moved(staged)})"""
             )
-            result.rows_written, known = self._work.row(
-                f"SELECT count(*), count(*) FILTER (is_known) FROM {staged.changed}"
+            result.rows_new, known = self._work.row(
+                f"SELECT count(*) FILTER (NOT is_known), count(*) FILTER (is_known) FROM {staged.changed}"
             )
+            result.moved_from = self._moved_from(staged) if known else {}
             staged.has_known = known > 0
+            result.rows_written = result.rows_new + known
         else:
             # The first load of a system has nothing to be compared with.
             self._work.connection.execute(
                 f"""CREATE OR REPLACE TEMP VIEW {staged.changed.removeprefix("temp.main.")} AS
                 SELECT *, CAST(NULL AS TIMESTAMP) AS known_removed_at FROM {staged.table} WHERE NOT is_faulty"""
             )
-            result.rows_written = result.rows_read - result.rows_rejected
-        result.rows_unchanged = result.rows_read - result.rows_rejected - result.rows_written
+            result.rows_new = self._work.value(f"SELECT count(*) FROM {staged.changed}")
+            result.rows_written = result.rows_new
+        changed = f"SELECT record_id FROM {staged.changed}"
+        result.rows_unchanged = self._work.value(
+            f"SELECT count(*) FROM {staged.table} WHERE NOT is_faulty AND record_id NOT IN ({changed})"
+        )
+
+    def _moved_from(self, staged: Staged) -> dict[str, int]:
+        """How many of the updated rows each other resource of the source brought until now."""
+        return dict(
+            self._work.connection.execute(
+                f"""SELECT split_part(known_origin, '/', 2) AS brought_by, count(*) FROM {staged.changed}
+                WHERE is_known AND brought_by <> {quoted(self._work.resource.name)} GROUP BY ALL"""
+            ).fetchall()
+        )
 
     def _has_moved(self, staged: Staged) -> str:
         """Condition, for rows of workbooks: that the row stands in another file or sheet now. What
@@ -71,6 +87,7 @@ class Write:
             "record_id": "record_id",
             **{name: named(name) if name in mapped else "NULL" for name in business},
             "source_updated_at": "source_updated_at",
+            "removal": "CASE WHEN is_removed THEN 'withdrawn' END",
             "removed_at": f"CASE WHEN is_removed THEN coalesce(removed_at, known_removed_at, {self._work.moment}) END",
             "origin": f"concat({quoted(self._work.batch.origin_prefix)}, place)",
             "row_hash": "row_hash",
@@ -101,7 +118,7 @@ class Write:
         absent = staged.absent
         if absent is not None and result.rows_removed:
             work.connection.execute(
-                f"""UPDATE {staged.core} SET removed_at = {work.moment}, row_hash = md5(row_hash || 'absent'),
+                f"""UPDATE {staged.core} SET removed_at = {work.moment}, removal = 'unseen', row_hash = md5(row_hash || 'absent'),
                     load_id = {quoted(work.batch.load_id)}, loaded_at = {work.moment}
                 WHERE source_system = {quoted(work.source.name)}
                 AND record_id IN (SELECT record_id FROM {absent.gone})"""
@@ -158,6 +175,12 @@ class Write:
             AND (r.record_id IS NOT NULL OR r.payload = {staged.typing.payload_sql()}))"""
             if has_open
             else ""
+        )
+        result = staged.result
+        result.rows_rejected_again = self._work.value(
+            f"""SELECT count(*) FROM {staged.table} WHERE is_faulty AND place NOT IN (
+                SELECT "$at" FROM {faulty}_reasons f JOIN (SELECT * EXCLUDE ("$id") FROM {faulty})
+                USING ("$at") {known})"""
         )
         self._work.connection.execute(
             f"""INSERT INTO ops.reject (reject_id, load_id, source_system, resource, table_name, record_id, field,

@@ -78,7 +78,6 @@ class Stage:
             staged.result.rows_fetched = total
         if total != distinct:
             self._set_doubled_aside(staged)
-        staged.result.join_the_rest()
 
     def _set_doubled_aside(self, staged: Staged) -> None:
         """Of rows with one id the newer state, else the later one, is kept. Those of the same
@@ -102,8 +101,8 @@ class Stage:
         work.connection.execute(
             f"DELETE FROM {staged.table} WHERE place IN (SELECT place FROM {staged.doubled})"
         )
-        staged.result.rows_conflicting = work.value(
-            f"SELECT count(*) FILTER (is_conflicting) FROM {staged.doubled}"
+        staged.result.rows_conflicting, staged.result.rows_joined = work.row(
+            f"SELECT count(*) FILTER (is_conflicting), count(*) FILTER (NOT is_conflicting) FROM {staged.doubled}"
         )
 
     def _removed_sql(self, rule: Resource | Child) -> str:

@@ -158,6 +158,15 @@ def _pending(lake: Lake) -> list[str]:
     return [row.edition_id for row in waiting]
 
 
+def check_year_is_over(edition: Edition) -> None:
+    """Raises PublishRefused for a trial of a year that was not over: no answer makes it whole."""
+    for finding in edition.trial_findings:
+        if finding.code == "Y1":
+            raise PublishRefused(
+                f"版次 {edition.id} 是试编,不能发布:{finding.message}。请在年度结束并取数之后重新编制"
+            )
+
+
 def answered(edition: Edition, answers: Mapping[str, str]) -> dict[tuple[str, str], str]:
     """The reason for each blocking finding of an edition, by (organ id, check key).
 
@@ -265,6 +274,7 @@ def _publish(
         raise PublishRefused(
             f"{edition.report_name}已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
         )
+    check_year_is_over(edition)
     answers = answered(edition, request.answers or {})
     progress("核对指纹")
     if changed := changed_rows(lake, edition_id):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.result import SEVERITY_LABELS, STATUS_LABELS
 from tasks.editions import figures as written
+from tasks.render import account
 from tasks.render.charts import chart
 from tasks.render.findings import (
     by_who_must_act,
@@ -25,13 +26,7 @@ from tasks.render.findings import (
 )
 from tasks.render.form import section_grids
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import (
-    NO_FIGURES,
-    SYNTHETIC_NOTICE,
-    document_title,
-    edition_facts,
-    edition_name,
-)
+from tasks.render.words import NO_FIGURES, document_title, edition_facts, edition_name, notice
 from tasks.wording.typeset import typeset
 from warehouse.numbers import plain
 
@@ -78,7 +73,7 @@ def page(edition: Edition) -> str:
         title=document_title(edition),
         facts=edition_facts(edition),
         summary=summary(edition),
-        synthetic=SYNTHETIC_NOTICE if edition.is_synthetic else "",
+        notice=notice(edition),
         overview=overview_groups(edition),
         figures_heading=edition.form.figures_heading,
         no_figures=NO_FIGURES,
@@ -90,6 +85,9 @@ def page(edition: Edition) -> str:
         check_text=check_text,
         edition_name=edition_name,
         charts=[(series, Markup(chart(series))) for series in edition.series],
+        account=list(account.lines(edition)),
+        account_heads=account.heads(edition),
+        account_explained=account.EXPLAINED,
         movers=written.largest_movers(edition),
         changes=written.changes(edition),
         definitions=[

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from expectations.result import STATUS_LABELS
 from tasks.editions import figures as written
+from tasks.render import account
 from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
@@ -27,13 +28,7 @@ from tasks.render.form import flat_tables
 from tasks.render.manifest import MANIFEST
 from tasks.render.outputs import OUTPUTS
 from tasks.render.overview import OverviewLine, overview_lines
-from tasks.render.words import (
-    NO_FIGURES,
-    SYNTHETIC_NOTICE,
-    document_title,
-    edition_facts,
-    edition_name,
-)
+from tasks.render.words import NO_FIGURES, document_title, edition_facts, edition_name, notice
 from tasks.wording.typeset import typeset
 from warehouse.numbers import plain
 
@@ -95,11 +90,11 @@ def page(parts: Iterable[str]) -> str:
 
 
 def _head(edition: Edition, title: str) -> str:
-    notice = f"\n\n**{SYNTHETIC_NOTICE}**" if edition.is_synthetic else ""
+    told = f"\n\n**{notice(edition)}**" if notice(edition) else ""
     return (
         f"# {escaped(title)}\n\n{escaped(edition.root.name)} {edition.period.label}"
         f" · {edition_name(edition)} · 快照 {edition.snapshot}"
-        f" · 指纹 {code(edition.cell_hash[:12])}{notice}\n"
+        f" · 指纹 {code(edition.cell_hash[:12])}{told}\n"
     )
 
 
@@ -137,6 +132,19 @@ def files(edition: Edition, folder: Path, base_url: str = "") -> str:
     facts = "".join(f"- **{name}** {escaped(value)}\n" for name, value in edition_facts(edition))
     facts = f"## 编制说明\n\n{facts}"
     return page([_head(edition, "输出文件"), _files_body(edition, folder, base_url), facts])
+
+
+def account_page(edition: Edition) -> str:
+    """The account for the page of a run: a paragraph a list, as equations."""
+    parts = [f"# {edition.report_year} 年{account.TITLE}\n", f"{account.EXPLAINED}\n"]
+    for line in edition.account:
+        mark = "" if line.is_balanced else "**账目不符** "
+        parts.append(f"## {mark}{escaped(account.list_name(line))}\n")
+        parts.append("".join(f"- {escaped(str(e))}\n" for e in line.equations()))
+    if not edition.account:
+        parts.append("本版次由以往版本编制,没有记录去向的账目。\n")
+    parts.append(f"逐条查看:{code(f'nianbao account {edition.report_year} --records 去向')}\n")
+    return page(parts)
 
 
 def _form_body(edition: Edition) -> str:

@@ -18,7 +18,7 @@ from tasks.editions.differences import (
 from tasks.render.findings import code_order, rule_title, summary, table_label
 from tasks.render.markdown import code, escaped, organ_tables, page, table
 from tasks.render.outputs import OUTPUTS
-from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_name
+from tasks.render.words import document_title, edition_name, notice
 from tasks.watch.deadlines import OpenApplication, Silent, by_organ
 from warehouse.numbers import number, plain
 
@@ -32,6 +32,7 @@ PAGES = {
     "法定表格": "总体情况与各张表格的全部数字",
     "所选机关的表格": "表单中所选机关各自的表格",
     "核对问题": "哪个机关应处理哪些记录",
+    "记录去向": "每类记录取到多少、计入多少、不计入的为什么",
     "与上年比较": "变动最大的数字",
     "输出文件": "可打印、归档、续写的文件与编制说明",
 }
@@ -73,8 +74,8 @@ def result(
     parts.append(
         f"**{escaped(edition_name(edition))}**,数据截至 {edition.data_as_of:%Y-%m-%d %H:%M}\n"
     )
-    if edition.is_synthetic:
-        parts.append(f"**{SYNTHETIC_NOTICE}**\n")
+    if notice(edition):
+        parts.append(f"**{notice(edition)}**\n")
     parts.append(f"{escaped(summary(edition))}\n")
     parts.append("## 下一步\n")
     if blocking:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.editions.edition import Edition
-from tasks.render import data_files, html, word, workbook
+from tasks.render import account, data_files, html, word, workbook
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,6 @@ OUTPUTS = (
     Output("cells.json", "全部单元格（JSON）", data_files.write_cells_json),
     Output("findings.csv", "核对结果（CSV）", data_files.write_findings_csv),
     Output("finding_records.csv", "核对所涉记录（CSV）", data_files.write_finding_records_csv),
+    Output("account.csv", "记录去向（CSV）", account.write_csv),
     Output("findings.json", "核对结果及所涉记录（JSON）", data_files.write_findings_json),
 )

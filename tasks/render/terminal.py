@@ -10,7 +10,7 @@ from tasks.editions import figures as written
 from tasks.render.data_files import findings_of
 from tasks.render.findings import check_text, table_label
 from tasks.render.overview import overview_lines
-from tasks.render.words import SYNTHETIC_NOTICE, document_title, edition_name
+from tasks.render.words import document_title, edition_name, notice
 from tasks.wording.typeset import typeset
 from warehouse.layout_file import Axis
 
@@ -51,8 +51,8 @@ def tables(edition: Edition, organ_id: str | None = None, width: int | None = No
             style="dim",
         ),
     ]
-    if edition.is_synthetic:
-        parts.append(Text(typeset(SYNTHETIC_NOTICE), style="red"))
+    if notice(edition):
+        parts.append(Text(typeset(notice(edition)), style="red"))
     parts.append(Text(""))
     for section, of_section in edition.form.printed(edition.layout):
         if section.figures:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tasks.render.findings import by_who_must_act, check_text, summary
 from tasks.render.form import Box, Grid, section_grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import NO_FIGURES, SYNTHETIC_NOTICE, document_title, edition_facts
+from tasks.render.words import NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, typeset
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def write(edition: Edition, path: Path) -> None:
     # The organ stands on a line of its own, so the title breaks where it should.
     title = document_title(edition).replace(edition.root.name, f"{edition.root.name}\n", 1)
     _paragraph(document, title, TITLE_FONT, 22, WD_ALIGN_PARAGRAPH.CENTER)
-    if edition.is_synthetic:
+    if notice(edition):
         _paragraph(
             document,
-            SYNTHETIC_NOTICE,
+            notice(edition),
             HEADING_FONT,
             12,
             WD_ALIGN_PARAGRAPH.CENTER,

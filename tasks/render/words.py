@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tasks.editions.edition import Edition
 
 SYNTHETIC_NOTICE = "演示数据：除已公布总数外均为合成"
+TRIAL_NOTICE = "试编：该年度的数据尚不完整，不得作为正式年报"
 NO_FIGURES = "本版次没有总体情况数字。"
 MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），不等于 0"
 
@@ -20,10 +21,19 @@ def document_title(edition: Edition) -> str:
     return f"{edition.root.name}{edition.period.title}{edition.form.title}"
 
 
+def notice(edition: Edition) -> str:
+    """What must be read before any figure: that the edition is a trial, that its records are
+    made up; empty for one that is neither."""
+    told = [TRIAL_NOTICE] if edition.is_trial else []
+    told += [SYNTHETIC_NOTICE] if edition.is_synthetic else []
+    return "。".join(told)
+
+
 def status_label(edition: Edition) -> str:
     """Pending, published, superseded or a preview that was never kept, in Chinese."""
     labels = {"preview": "预览，未编为版次"} | EDITION_STATUS_LABELS
-    return labels.get(edition.status, edition.status)
+    label = labels.get(edition.status, edition.status)
+    return f"试编，{label}" if edition.is_trial else label
 
 
 def edition_name(edition: Edition) -> str:
@@ -47,6 +57,9 @@ def edition_facts(edition: Edition) -> list[tuple[str, str]]:
         ("空白与零", f"0 为确有其数且为零；{MISSING_NOTICE}"),
         ("百分数", "一律写明分子、分母，截取两位小数；与四舍五入不同的另行注明"),
     ]
+    if edition.is_trial:
+        why = "；".join(f.message for f in edition.trial_findings)
+        facts.insert(2, ("试编", f"{TRIAL_NOTICE}：{why}"))
     if edition.reason:
         facts.insert(2, ("另编理由", edition.reason))
     if edition.is_synthetic:

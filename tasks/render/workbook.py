@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.result import SEVERITY_LABELS, STATUS_LABELS
 from tasks.editions import figures as written
+from tasks.render import account
 from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
@@ -27,13 +28,7 @@ from tasks.render.findings import (
 )
 from tasks.render.form import Grid, section_grids
 from tasks.render.overview import overview_lines
-from tasks.render.words import (
-    MISSING_NOTICE,
-    NO_FIGURES,
-    SYNTHETIC_NOTICE,
-    document_title,
-    edition_facts,
-)
+from tasks.render.words import MISSING_NOTICE, NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, lines_needed, typeset
 from warehouse.numbers import plain
 
@@ -130,6 +125,8 @@ def write(edition: Edition, path: Path) -> None:
         for grid in tables:
             _table(book, formats, edition, grid)
     _findings(book, formats, edition, work)
+    if edition.account:
+        _account(book, formats, edition)
     _notes(book, formats, edition)
     book.close()
 
@@ -162,8 +159,8 @@ def _heads(
     _wide(sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.period.label}", formats("subtitle"))
     sheet.set_row(1, 20)
     row = 2
-    if edition.is_synthetic:
-        _wide(sheet, row, 0, row, last, SYNTHETIC_NOTICE, formats("notice"))
+    if notice(edition):
+        _wide(sheet, row, 0, row, last, notice(edition), formats("notice"))
         sheet.set_row(row, 18)
         row += 1
     if unit:
@@ -306,8 +303,8 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     _wide(sheet, 1, 0, 1, last, told, formats("subtitle"))
     sheet.set_row(1, 20)
     top = 2
-    if edition.is_synthetic:
-        _wide(sheet, 2, 0, 2, last, SYNTHETIC_NOTICE, formats("notice"))
+    if notice(edition):
+        _wide(sheet, 2, 0, 2, last, notice(edition), formats("notice"))
         top = 3
     for at, name in enumerate(columns):
         _text(sheet, top, at, name, formats("column"))
@@ -387,6 +384,33 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 ]
             )
     return lines
+
+
+def _account(book: Any, formats: Formats, edition: Edition) -> None:
+    """Where every record of each list went."""
+    sheet = _sheet(book, edition, account.TITLE, landscape=True)
+    heads = account.heads(edition)
+    last = len(heads)
+    sheet.set_column(0, 0, 40)
+    sheet.set_column(1, last, 11)
+    _wide(sheet, 0, 0, 0, last, account.TITLE, formats("title"))
+    sheet.set_row(0, 34)
+    _wide(sheet, 1, 0, 1, last, account.EXPLAINED, formats("text"))
+    sheet.set_row(1, 36)
+    for at, name in enumerate(["来源、资源与记录", *(label for _, label in heads)]):
+        _text(sheet, 2, at, name, formats("column"))
+    row = 2
+    for name, numbers, is_balanced in account.lines(edition):
+        row += 1
+        _text(sheet, row, 0, name if is_balanced else f"{name}(账目不符)", formats("text"))
+        for at, number_ in enumerate(numbers, start=1):
+            if number_ is None:
+                _text(sheet, row, at, "—", formats("text"))
+            else:
+                sheet.write_number(row, at, number_, formats("number", "#,##0"))
+        sheet.set_row(row, 19.0)
+    sheet.repeat_rows(2)
+    sheet.print_area(0, 0, row, last)
 
 
 def _notes(book: Any, formats: Formats, edition: Edition) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import itertools
-import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tasks.sources import address
@@ -31,6 +31,7 @@ from tasks.sources.model.paginator import Chained, Numbered
 from tasks.sources.page import Page
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, fill
+from tasks.sources.side_by_side import SideBySide
 from tasks.sources.windows import Window, write_moment, write_window
 
 Progress = Callable[[int, int | None], None]
@@ -186,17 +187,13 @@ class ApiPull:
         )
         self.expected_rows: int | None = None
         self.doubled = 0
-        self._reread = 0
         self.notes: list[str] = []
         self._totals: dict[int, int] = {}
 
     @property
     def counts(self) -> dict[str, ListCounts]:
         """What came of each list so far."""
-        return {
-            p.name: ListCounts(p.read - (self._reread if p is self.projector else 0))
-            for p in self.projectors
-        }
+        return {p.name: ListCounts(p.read) for p in self.projectors}
 
     @property
     def projectors(self) -> list[Projector]:
@@ -271,7 +268,6 @@ class ApiPull:
                 # One page after the other this time, so that less can move in between.
                 for page in self._lister(None).pages(listed[0][0]):
                     yield 0, page
-                self._reread += self._writer.rows - rows
                 if self._writer.different == before:
                     # Read twice alike: the list itself has records twice, or it came short.
                     total = self._totals.get(0, 0)
@@ -295,55 +291,8 @@ class ApiPull:
     def _side_by_side(
         self, listed: list[tuple[Request, Context]], concurrency: int
     ) -> Iterator[tuple[int, Page]]:
-        """Pages of several lists as they come, a list a thread."""
-        pages: queue.Queue[tuple[int, Page | BaseException | None]] = queue.Queue(concurrency * 2)
-        stop = threading.Event()
-        waiting = iter(enumerate(listed))
-        lock = threading.Lock()
-
-        def put(stream: int, item: Page | BaseException | None) -> None:
-            while not stop.is_set():
-                with contextlib.suppress(queue.Full):
-                    pages.put((stream, item), timeout=0.2)
-                    return
-
-        def work() -> None:
-            try:
-                while not stop.is_set():
-                    with lock:
-                        following = next(waiting, None)
-                    if following is None:
-                        break
-                    stream, (request, _) = following
-                    for page in self._lister(None).pages(request):
-                        put(stream, page)
-                        if stop.is_set():
-                            return
-            except BaseException as error:
-                put(0, error)
-            else:
-                put(0, None)
-
-        workers = [
-            threading.Thread(target=work, name=f"list-{n}", daemon=True)
-            for n in range(min(concurrency, len(listed)))
-        ]
-        for worker in workers:
-            worker.start()
-        try:
-            running = len(workers)
-            while running:
-                stream, item = pages.get()
-                if isinstance(item, BaseException):
-                    raise item
-                if item is None:
-                    running -= 1
-                else:
-                    yield stream, item
-        finally:
-            stop.set()
-            for worker in workers:
-                worker.join()
+        lists = [partial(self._lister(None).pages, request) for request, _ in listed]
+        yield from SideBySide(lists, concurrency).pages()
 
     def _lister(self, executor: Executor | None) -> ListReader:
         """A reader of the resource's own list."""

@@ -161,7 +161,12 @@ def pull_workbooks(
 
 def _gone(pull: Pull, listed: set[str], moved: list[str]) -> list[str]:
     """That files which were loaded are no longer there; their records stay in force."""
-    gone = sorted(pull.known_files.keys() - listed - set(moved))
+    here = {sha256 for name, (sha256, _) in pull.known_files.items() if name in listed}
+    gone = sorted(
+        name
+        for name, (sha256, _) in pull.known_files.items()
+        if name not in listed and name not in moved and sha256 not in here
+    )
     if not gone:
         return []
     named = "、".join(gone[:3]) + (" 等" if len(gone) > 3 else "")

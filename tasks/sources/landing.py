@@ -57,7 +57,7 @@ class WorkbookVersion:
 @dataclass(frozen=True)
 class ListCounts:
     """How many records of one list came, and how many rows of a workbook were skipped as being
-    none. A record that comes twice counts twice, but not when the whole list was read again.
+    none. A record that comes twice counts twice.
 
     The records that conditions did not select, and the skipped rows, are landed by their ids or
     places in a list of their own.

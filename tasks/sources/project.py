@@ -170,99 +170,124 @@ class Projector:
             if not self._lacking:
                 return
 
-    def _get(self, path: str) -> Get:
-        parts = self._parts_of(path)
-        if parts is not None and len(parts) == 1:
-            name = parts[0]
-            return lambda record: record.get(name)
-        return compile_path(path)
-
     def _compile(self, shape: Shape | None) -> _Access:
-        rule = self.rule
-        get = self._get if shape is None else shape.get
-
-        def read(path: str) -> Read:
-            """A scalar of the record, or for a path that begins with `$` of what is around it."""
-            if path.startswith("$"):
-                around = compile_path(path)
-                return lambda record, context: scalar(around(context))
-            value = get(path)
-            return lambda record, context: scalar(value(record))
-
-        where = [compile_condition(condition, read) for condition in rule.where]
-        identify = compile_key(rule.key, read)
-
-        def selects(record: Any, context: Context) -> bool:
-            return all(test(record, context) for test in where)
-
-        def expression(path: str) -> str:
-            if path.startswith("$"):
-                return code.constant(read(path))
-            parts = self._parts_of(path)
-            return code.value(parts) if parts is not None else code.called(read(path))
-
-        code = RowCode(shape)
-        after: list[str] = []
-        if where:
-            leave = code.named("leave", lambda r, c, i: self._leave_out(identify(r, c, i)[0]))
-            code.before(f"if not {code.named('selects', selects)}(record, context):")
-            code.before(f"    {leave}(record, context, index)")
-            code.before("    continue")
-        for column, field in rule.fields.items():
-            if field.path:
-                value = code.first([expression(path) for path in field.path])
-                if field.html:
-                    value = f"{code.named('plain', _without_marks)}({value})"
-                if field.pattern is not None:
-                    value = f"{code.named('match', _matcher(field.pattern))}({value})"
-                code.column(column, value)
-        self._add_key(code, after, expression, identify)
-        updated = rule.updated_path if isinstance(rule, Resource) else rule.updated
-        if updated is not None:
-            code.column("$updated", expression(updated))
-        if isinstance(rule, Resource) and rule.cursor and rule.cursor.kind == "number":
-            code.column("$cursor", expression(rule.cursor.field))
-        if isinstance(rule, Child):
-            code.column("$parent", code.constant(lambda record, context: context["$parent_id"]))
-        if rule.removed is not None:
-            _add_removed(code, rule.removed, after, read)
+        compiler = _Compiler(self.rule, self._parts_of, shape)
+        compiler.add_where(self._leave_out)
+        compiler.add_fields()
+        compiler.add_key()
+        compiler.add_notes()
         if self.watch is not None and shape is None:
-            self._add_watch(code, self.watch)
+            compiler.add_watch(self.watch)
         lists = [
             compile_path(child.rule.records)
             if shape is None
             else shape.get(child.rule.records or "")
             for child in self.children
         ]
-        return _Access(code.build(after), selects, identify, lists)
+        return compiler.build(lists)
 
-    def _add_key(
-        self,
-        code: RowCode,
-        after: list[str],
-        expression: Callable[[str], str],
-        identify: Identify,
-    ) -> None:
-        key = self.rule.key
-        if len(key) == 1 and not key[0].startswith(("$", "=")):
-            code.column("$id", expression(key[0]))
-            clean = code.named("clean", clean_key)
-            after.append("key = row['$id']")
-            # Most ids are short texts of ASCII without blanks; looking is cheaper than cleaning.
-            after.append(
-                "if key.__class__ is not str or not key.isascii() or not key"
-                f" or key[0] <= ' ' or key[-1] <= ' ': row['$id'] = {clean}(key)"
-            )
-            after.append(
-                "if key.__class__ is not str and key is not None:"
-                " row['$kind'] = key.__class__.__name__"
-            )
-        else:
+
+class _Compiler:
+    """Puts the reading of a list's records together, column by column."""
+
+    def __init__(self, rule: Resource | Child, parts_of: Parts, shape: Shape | None) -> None:
+        self._rule = rule
+        self._parts_of = parts_of
+        self._get = self._plain_get if shape is None else shape.get
+        self._code = RowCode(shape)
+        self._after: list[str] = []
+        self._where = [compile_condition(condition, self._read) for condition in rule.where]
+        self._identify = compile_key(rule.key, self._read)
+
+    def _plain_get(self, path: str) -> Get:
+        parts = self._parts_of(path)
+        if parts is not None and len(parts) == 1:
+            name = parts[0]
+            return lambda record: record.get(name)
+        return compile_path(path)
+
+    def _read(self, path: str) -> Read:
+        """A scalar of the record, or for a path that begins with `$` of what is around it."""
+        if path.startswith("$"):
+            around = compile_path(path)
+            return lambda record, context: scalar(around(context))
+        value = self._get(path)
+        return lambda record, context: scalar(value(record))
+
+    def _expression(self, path: str) -> str:
+        if path.startswith("$"):
+            return self._code.constant(self._read(path))
+        parts = self._parts_of(path)
+        return self._code.value(parts) if parts is not None else self._code.called(self._read(path))
+
+    def _selects(self, record: Any, context: Context) -> bool:
+        return all(test(record, context) for test in self._where)
+
+    def add_where(self, leave_out: Callable[[str | None], None]) -> None:
+        """Pass over what is not selected, telling its id."""
+        if not self._where:
+            return
+        code, identify = self._code, self._identify
+        leave = code.named("leave", lambda r, c, i: leave_out(identify(r, c, i)[0]))
+        code.before(f"if not {code.named('selects', self._selects)}(record, context):")
+        code.before(f"    {leave}(record, context, index)")
+        code.before("    continue")
+
+    def add_fields(self) -> None:
+        """The columns of the core table."""
+        code = self._code
+        for column, field in self._rule.fields.items():
+            if not field.path:
+                continue
+            value = code.first([self._expression(path) for path in field.path])
+            if field.html:
+                value = f"{code.named('plain', _without_marks)}({value})"
+            if field.pattern is not None:
+                value = f"{code.named('match', _matcher(field.pattern))}({value})"
+            code.column(column, value)
+
+    def add_key(self) -> None:
+        """The record's id, and of what kind it is where it is no text."""
+        code, key = self._code, self._rule.key
+        if len(key) > 1 or key[0].startswith(("$", "=")):
             code.column("$id", "identity[0]")
             code.column("$kind", "identity[1]")
-            code.before(f"identity = {code.named('identify', identify)}(record, context, index)")
+            identify = code.named("identify", self._identify)
+            code.before(f"identity = {identify}(record, context, index)")
+            return
+        code.column("$id", self._expression(key[0]))
+        clean = code.named("clean", clean_key)
+        self._after.append("key = row['$id']")
+        # Most ids are short texts of ASCII without blanks; looking is cheaper than cleaning.
+        self._after.append(
+            "if key.__class__ is not str or not key.isascii() or not key"
+            f" or key[0] <= ' ' or key[-1] <= ' ': row['$id'] = {clean}(key)"
+        )
+        self._after.append(
+            "if key.__class__ is not str and key is not None: row['$kind'] = key.__class__.__name__"
+        )
 
-    def _add_watch(self, code: RowCode, watch: FieldWatch) -> None:
+    def add_notes(self) -> None:
+        """What a landing row says beside its columns: changes, cursor, parent, withdrawal."""
+        code, rule = self._code, self._rule
+        updated = rule.updated_path if isinstance(rule, Resource) else rule.updated
+        if updated is not None:
+            code.column("$updated", self._expression(updated))
+        if isinstance(rule, Resource) and rule.cursor and rule.cursor.kind == "number":
+            code.column("$cursor", self._expression(rule.cursor.field))
+        if isinstance(rule, Child):
+            code.column("$parent", code.constant(lambda record, context: context["$parent_id"]))
+        if rule.removed is not None:
+            test = code.named("removed", compile_condition(rule.removed, self._read))
+            self._after.append(f"if {test}(record, context):")
+            self._after.append("    row['$removed'] = True")
+            if rule.removed.at is not None:
+                at = code.named("at", self._read(rule.removed.at))
+                self._after.append(f"    row['$removed_at'] = {at}(record, context)")
+
+    def add_watch(self, watch: FieldWatch) -> None:
+        """Look for names that nobody declared."""
+        code = self._code
         top = code.named("top", watch.top)
         code.before(f"if not record.keys() <= {top}: {code.named('note', watch.note_top)}(record)")
         for name, variable in code.objects():
@@ -273,17 +298,9 @@ class Projector:
                     f"if not {variable}.keys() <= {code.named('known', known)}: {note}({name!r}, {variable})"
                 )
 
-
-def _add_removed(
-    code: RowCode, removed: Removed, after: list[str], read: Callable[[str], Read]
-) -> None:
-    test = code.named("removed", compile_condition(removed, read))
-    after.append(f"if {test}(record, context):")
-    after.append("    row['$removed'] = True")
-    if removed.at is not None:
-        after.append(
-            f"    row['$removed_at'] = {code.named('at', read(removed.at))}(record, context)"
-        )
+    def build(self, lists: list[Get]) -> _Access:
+        """How records are read."""
+        return _Access(self._code.build(self._after), self._selects, self._identify, lists)
 
 
 _MARKS = re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL)

@@ -163,7 +163,7 @@ def test_a_quarantined_record_is_left_out_and_named(small: SmallCity) -> None:
     aside = small.application("2020-03-02", "2020-03-09")
     with small.lake.write() as connection:
         connection.execute(
-            "INSERT INTO ops.quarantine VALUES ('core.application', 's', ?, 'APP-99', 'h', '', now()::TIMESTAMP)",
+            "INSERT INTO ops.quarantine VALUES ('core.application', 's', ?, 'APP-99', 'h', '', now()::TIMESTAMP, NULL)",
             [aside],
         )
     edition = built(small)

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS core.regulatory_document (
     abolished_on DATE,  -- 废止或失效日期;空为现行有效
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
+    removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效
     origin VARCHAR,  -- 记录的出处:落地文件与行号,或工作簿、工作表与行号
     row_hash VARCHAR NOT NULL,  -- 业务列的指纹;相同则不更新
     load_id VARCHAR NOT NULL,  -- 写入该行的装载(ops.load)

@@ -13,9 +13,11 @@ SELECT
     outcome,
     receipt_channel,
     received_on BETWEEN getvariable('year_start') AND getvariable('year_end') AS is_new,
-    received_on < getvariable('year_start') AS is_carried_in,
+    received_on < getvariable('year_start')
+    AND NOT list_contains(set_aside_columns, 'closed_on') AS is_carried_in,
     coalesce(closed_on BETWEEN getvariable('year_start') AND getvariable('year_end'), FALSE) AS is_closed,
-    closed_on IS NULL OR closed_on > getvariable('year_end') AS is_carried_out
+    (closed_on IS NULL OR closed_on > getvariable('year_end'))
+    AND NOT list_contains(set_aside_columns, 'closed_on') AS is_carried_out
 FROM core.application
 WHERE
     removed_at IS NULL

@@ -11,8 +11,10 @@ SELECT
     valid_from,
     valid_to,
     valid_from < getvariable('year_start')
-    AND (valid_to IS NULL OR valid_to >= getvariable('year_start')) AS is_in_force_before_year,
-    valid_to IS NULL OR valid_to > getvariable('year_end') AS is_in_force_at_year_end,
+    AND (valid_to IS NULL OR valid_to >= getvariable('year_start'))
+    AND NOT list_contains(set_aside_columns, 'valid_to') AS is_in_force_before_year,
+    (valid_to IS NULL OR valid_to > getvariable('year_end'))
+    AND NOT list_contains(set_aside_columns, 'valid_to') AS is_in_force_at_year_end,
     is_in_force_at_year_end::INTEGER - is_in_force_before_year::INTEGER AS change_in_year
 FROM core.power_item
 WHERE

@@ -15,11 +15,14 @@ SELECT
     d.issued_on BETWEEN getvariable('year_start') AND getvariable('year_end') AS is_issued_in_year,
     coalesce(d.disclosed_on BETWEEN getvariable('year_start') AND getvariable('year_end'), FALSE) AS is_disclosed_in_year,
     coalesce(d.abolished_on BETWEEN getvariable('year_start') AND getvariable('year_end'), FALSE) AS is_abolished_in_year,
-    d.abolished_on IS NULL OR d.abolished_on > getvariable('year_end') AS is_in_force_at_year_end,
+    (d.abolished_on IS NULL OR d.abolished_on > getvariable('year_end'))
+    AND NOT list_contains(d.set_aside_columns, 'abolished_on') AS is_in_force_at_year_end,
     d.issued_on < getvariable('year_start')
-    AND (d.abolished_on IS NULL OR d.abolished_on >= getvariable('year_start')) AS is_in_force_before_year,
+    AND (d.abolished_on IS NULL OR d.abolished_on >= getvariable('year_start'))
+    AND NOT list_contains(d.set_aside_columns, 'abolished_on') AS is_in_force_before_year,
     coalesce(d.disclosed_on <= getvariable('year_end'), FALSE)
-    AND (d.abolished_on IS NULL OR d.abolished_on > getvariable('year_end')) AS is_disclosed_at_year_end
+    AND (d.abolished_on IS NULL OR d.abolished_on > getvariable('year_end'))
+    AND NOT list_contains(d.set_aside_columns, 'abolished_on') AS is_disclosed_at_year_end
 FROM core.regulatory_document AS d
 LEFT JOIN organ_of_year AS o USING (organ_id)
 WHERE d.removed_at IS NULL AND d.issued_on <= getvariable('year_end')

@@ -11,7 +11,11 @@ SELECT
     closed_on,
     case_kind,
     application_id,
-    CASE WHEN closed_on <= getvariable('year_end') THEN outcome ELSE 'pending' END AS outcome
+    CASE
+        WHEN list_contains(set_aside_columns, 'closed_on') THEN NULL
+        WHEN closed_on <= getvariable('year_end') THEN outcome
+        ELSE 'pending'
+    END AS outcome
 FROM core.review_case
 WHERE
     removed_at IS NULL

@@ -9,6 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from tasks.editions.account import Line
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import (
     Approval,
@@ -110,6 +111,7 @@ def read_row(
             Series(s["key"], s["title"], s["unit"], tuple((p[0], p[1], p[2]) for p in s["points"]))
             for s in kept["series"]
         ),
+        account=tuple(Line.from_data(line) for line in kept.get("account", ())),
         is_synthetic=definitions.is_synthetic,
         reason=row.reason,
         software=row.software_version,

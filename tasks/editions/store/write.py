@@ -146,6 +146,7 @@ def _kept_definitions(edition: Edition) -> str:
                 for key, figure in edition.last_year.items()
             },
             "series": [asdict(s) for s in edition.series],
+            "account": [asdict(line) for line in edition.account],
         },
         ensure_ascii=False,
     )

@@ -19,6 +19,15 @@ Record = dict[str, Any]
 SIGN_IN_TITLE = "用户登录"
 KEY, SECRET, USER, PASSWORD = "the-key", "the-secret", "reader", "pass word/3"
 
+NUMBERED = (
+    "page_number",
+    "total_pages",
+    "total_header",
+    "pages_header",
+    "until_empty",
+    "has_more",
+)
+
 
 class Vendor:
     """What the server serves and how; change the attributes between requests.
@@ -164,12 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self, path: str) -> None:
         vendor = self.vendor
-        if path == "/token":
-            return self._token()
-        if path == "/login":
-            return self._login()
-        if path == "/login.jsp":
-            return self._login_page()
+        open_to_all = {"/token": self._token, "/login": self._login, "/login.jsp": self._login_page}
+        if path in open_to_all:
+            return open_to_all[path]()
         refusal = self._refusal(path)
         if refusal is not None:
             return refusal()
@@ -177,6 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
             return self._list()
         if path == "/count":
             return self.answer({"count": len(vendor.selected(self.given))})
+        return self._route_below(path)
+
+    def _route_below(self, path: str) -> None:
+        """Details, children and files."""
+        vendor = self.vendor
         if path.startswith("/records/") and path.endswith("/notes"):
             record = self._record(path.split("/")[2])
             return self.answer({"notes": record.get("notes", [])})
@@ -244,64 +255,62 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refusal(self, path: str) -> Callable[[], None] | None:
         """How the request is turned away; None when it may pass."""
-        headers, auth, vendor = self.headers, self.vendor.auth, self.vendor
-        denied: Callable[[], None] = lambda: self.answer({"error": "denied"}, 401)  # noqa: E731
-        authorization = headers.get("Authorization", "")
-        if auth == "none":
-            allowed = True
-        elif auth == "api_key_header":
-            allowed = headers.get("X-API-Key") == KEY
-        elif auth == "api_key_query":
-            allowed = self.given.get("key") == KEY
-        elif auth == "basic":
-            allowed = (
-                authorization == "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-            )
-        elif auth == "bearer":
-            allowed = authorization == f"Bearer {KEY}"
-        elif auth in ("oauth2_client", "oauth2_client_basic", "oauth2_password"):
-            allowed = vendor.spend(authorization.removeprefix("Bearer "))
-        elif auth == "business_code":
-            if not vendor.spend(authorization.removeprefix("Bearer ")):
-                return lambda: self.answer({"code": 40101, "msg": "token expired"})
-            allowed = True
-        elif auth in ("session", "nested_login"):
-            cookies = dict(
-                p.strip().split("=", 1) for p in headers.get("Cookie", "").split(";") if "=" in p
-            )
-            allowed = vendor.spend(cookies.get("SID", ""))
-        elif auth == "session_redirect":
-            cookies = dict(
-                p.strip().split("=", 1) for p in headers.get("Cookie", "").split(";") if "=" in p
-            )
-            if not vendor.spend(cookies.get("SID", "")):
-                return lambda: self.raw(b"", "text/html", {"Location": "/login.html"}, 302)
-            allowed = True
-        elif auth == "sign_in_page":
-            cookies = self.headers.get("Cookie", "")
-            if not vendor.spend(cookies.partition("SID=")[2].partition(";")[0]):
-                return self._login_page
-            allowed = True
-        elif auth == "token_param":
-            if not vendor.spend(self.given.get("access_token", "")):
-                return lambda: self.answer({"errcode": 42001, "errmsg": "expired"})
-            allowed = True
-        elif auth == "body_signature":
-            sent = {k: v for k, v in self.given.items() if k != "sign"}
-            text = "&".join(f"{n}={v}" for n, v in sorted(sent.items())) + f"&key={SECRET}"
-            allowed = self.given.get("sign") == hashlib.md5(text.encode()).hexdigest()
-        elif auth == "joined_params":
-            sent = {k: v for k, v in self.given.items() if k != "sign"}
-            text = "".join(f"{n}{v}" for n, v in sorted(sent.items()))
-            secret = hmac.new(f"{SECRET}&".encode(), text.encode(), "sha1").hexdigest()
-            allowed = self.given.get("sign") == secret.upper()
-        elif auth == "hmac_header":
-            allowed = self._is_signed(path)
-        elif auth == "md5_query":
-            allowed = self._is_md5_signed()
-        else:
-            raise AssertionError(auth)
-        return None if allowed else denied
+        auth, given = self.vendor.auth, self.given
+        checks: dict[str, Callable[[], bool]] = {
+            "none": lambda: True,
+            "api_key_header": lambda: self.headers.get("X-API-Key") == KEY,
+            "api_key_query": lambda: given.get("key") == KEY,
+            "basic": self._is_basic,
+            "bearer": lambda: self.headers.get("Authorization") == f"Bearer {KEY}",
+            "oauth2_client": self._has_token,
+            "oauth2_client_basic": self._has_token,
+            "oauth2_password": self._has_token,
+            "business_code": self._has_token,
+            "session": self._has_session,
+            "nested_login": self._has_session,
+            "session_redirect": self._has_session,
+            "sign_in_page": self._has_session,
+            "token_param": lambda: self.vendor.spend(given.get("access_token", "")),
+            "body_signature": self._is_body_signed,
+            "joined_params": self._is_join_signed,
+            "hmac_header": lambda: self._is_signed(path),
+            "md5_query": self._is_md5_signed,
+        }
+        if checks[auth]():
+            return None
+        told: dict[str, Callable[[], None]] = {
+            "business_code": lambda: self.answer({"code": 40101, "msg": "token expired"}),
+            "session_redirect": lambda: self.raw(
+                b"", "text/html", {"Location": "/login.html"}, 302
+            ),
+            "sign_in_page": self._login_page,
+            "token_param": lambda: self.answer({"errcode": 42001, "errmsg": "expired"}),
+        }
+        return told.get(auth, lambda: self.answer({"error": "denied"}, 401))
+
+    def _is_basic(self) -> bool:
+        proof = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        return self.headers.get("Authorization") == f"Basic {proof}"
+
+    def _has_token(self) -> bool:
+        authorization = self.headers.get("Authorization") or ""
+        return self.vendor.spend(authorization.removeprefix("Bearer "))
+
+    def _has_session(self) -> bool:
+        pairs = (self.headers.get("Cookie") or "").split(";")
+        cookies = dict(pair.strip().split("=", 1) for pair in pairs if "=" in pair)
+        return self.vendor.spend(cookies.get("SID", ""))
+
+    def _is_body_signed(self) -> bool:
+        sent = {k: v for k, v in self.given.items() if k != "sign"}
+        text = "&".join(f"{n}={v}" for n, v in sorted(sent.items())) + f"&key={SECRET}"
+        return self.given.get("sign") == hashlib.md5(text.encode()).hexdigest()
+
+    def _is_join_signed(self) -> bool:
+        sent = {k: v for k, v in self.given.items() if k != "sign"}
+        text = "".join(f"{n}{v}" for n, v in sorted(sent.items()))
+        secret = hmac.new(f"{SECRET}&".encode(), text.encode(), "sha1").hexdigest()
+        return self.given.get("sign") == secret.upper()
 
     def _is_signed(self, path: str) -> bool:
         query = "&".join(
@@ -340,70 +349,75 @@ class _Handler(BaseHTTPRequestHandler):
         return self.answer(body, headers=headers)
 
     def _page(self, records: list[Record], size: int) -> tuple[Any, dict[str, str]]:
-        vendor, given, paging = self.vendor, self.given, self.vendor.paging
-        total, pages = len(records), -(-len(records) // size)
-        headers: dict[str, str] = {}
-        if paging in (
-            "page_number",
-            "total_pages",
-            "total_header",
-            "pages_header",
-            "until_empty",
-            "has_more",
-        ):
-            number = int(given.get("page", given.get("pager.page", vendor.start))) - vendor.start
-            if vendor.clamps_page:
-                number = min(number, max(pages - 1, 0))
-            found = records[number * size : (number + 1) * size]
-            found = found + found[: vendor.doubled]
-            body: dict[str, Any] = {"data": {"list": found}}
-            if vendor.total_told is not None:
-                total, pages = vendor.total_told, -(-vendor.total_told // size)
-            if paging == "page_number" and vendor.tells_total:
-                body["data"]["total"] = total
-            if paging == "total_pages":
-                body["pages"] = pages
-            if paging == "has_more":
-                body["more"] = number + 1 < pages
-            if paging == "total_header":
-                headers["X-Total"] = str(total)
-            if paging == "pages_header":
-                headers["X-Pages"] = str(pages)
-            return body, headers
+        paging = self.vendor.paging
+        if paging in NUMBERED:
+            return self._numbered_page(records, size)
         if paging == "offset":
-            offset = int(given.get("offset", "0"))
-            found = records[offset : offset + size]
-            found = found + found[: vendor.doubled]
-            total = total if vendor.total_told is None else vendor.total_told
-            return {
-                "data": {"list": found, **({"total": total} if vendor.tells_total else {})}
-            }, headers
+            offset = int(self.given.get("offset", "0"))
+            found = self._doubled(records[offset : offset + size])
+            return {"data": {"list": found, **self._total(len(records))}}, {}
         if paging == "single":
-            return {"data": {"list": records}}, headers
+            return {"data": {"list": records}}, {}
         if paging == "bare_list":
-            return records, headers
-        position = int(given.get("cursor") or "0")
-        found = records[position : position + size]
+            return records, {}
+        return self._chained_page(records, size)
+
+    def _doubled(self, found: list[Record]) -> list[Record]:
+        return found + found[: self.vendor.doubled]
+
+    def _total(self, total: int) -> dict[str, int]:
+        vendor = self.vendor
+        told = total if vendor.total_told is None else vendor.total_told
+        return {"total": told} if vendor.tells_total else {}
+
+    def _numbered_page(self, records: list[Record], size: int) -> tuple[Any, dict[str, str]]:
+        vendor, given, paging = self.vendor, self.given, self.vendor.paging
+        pages = -(-len(records) // size)
+        number = int(given.get("page", given.get("pager.page", vendor.start))) - vendor.start
+        if vendor.clamps_page:
+            number = min(number, max(pages - 1, 0))
+        total = len(records) if vendor.total_told is None else vendor.total_told
+        pages = -(-total // size)
+        body: dict[str, Any] = {
+            "data": {"list": self._doubled(records[number * size : (number + 1) * size])}
+        }
+        headers = {}
+        if paging == "page_number":
+            body["data"] |= self._total(total)
+        elif paging == "total_pages":
+            body["pages"] = pages
+        elif paging == "has_more":
+            body["more"] = number + 1 < pages
+        elif paging == "total_header":
+            headers["X-Total"] = str(total)
+        elif paging == "pages_header":
+            headers["X-Pages"] = str(pages)
+        return body, headers
+
+    def _chained_page(self, records: list[Record], size: int) -> tuple[Any, dict[str, str]]:
+        vendor, given, paging = self.vendor, self.given, self.vendor.paging
+        position, total = int(given.get("cursor") or "0"), len(records)
         following: int | None = position + size if position + size < total else None
-        if vendor.repeats_page and (position // size) % 3 == 1 and "again" not in given:
+        repeats = vendor.repeats_page and (position // size) % 3 == 1 and "again" not in given
+        if repeats:
             # The same page once more under another cursor, as systems do after a fail-over.
             following = position
-        body = {"data": {"list": found, **({"total": total} if vendor.tells_total else {})}}
-        again = "&again=1" if following == position and vendor.repeats_page else ""
+        told = {"total": total} if vendor.tells_total else {}
+        body: dict[str, Any] = {"data": {"list": records[position : position + size], **told}}
         if paging == "cursor_body":
             body["next"] = following
-        elif paging == "cursor_header" and following is not None:
-            headers["X-Next"] = str(following)
-        elif paging in ("next_link", "link_header") and following is not None:
-            kept = "".join(
-                f"&{n}={quote(v)}" for n, v in given.items() if n not in ("cursor", "again")
-            )
-            link = f"/records?cursor={following}{kept}{again}"
-            if paging == "next_link":
-                body["links"] = {"next": vendor.url + link}
-            else:
-                headers["Link"] = f'<{vendor.url}/first>; rel="first", <{link}>; rel="next"'
-        return body, headers
+        if following is None:
+            return body, {}
+        if paging == "cursor_header":
+            return body, {"X-Next": str(following)}
+        kept = "".join(f"&{n}={quote(v)}" for n, v in given.items() if n not in ("cursor", "again"))
+        link = f"/records?cursor={following}{kept}{'&again=1' if repeats else ''}"
+        if paging == "next_link":
+            body["links"] = {"next": vendor.url + link}
+        if paging == "link_header":
+            first = f'<{vendor.url}/first>; rel="first"'
+            return body, {"Link": f'{first}, <{link}>; rel="next"'}
+        return body, {}
 
     # ---- answers
 

@@ -1,0 +1,205 @@
+"""Gone is not the same as not seen; what moved is found again; nothing leaves without a word."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from tasks.load.load import LoadResult, load
+from tasks.sources import client
+from tasks.sources.errors import SourceContractError
+from tasks.sources.plan import plan
+from tasks.sources.pull import pull
+from tests.contract import source_files as files
+from tests.contract.vendor import Vendor
+from warehouse.lake import Lake
+
+
+class World:
+    """A vendor, a lake, and a night in one call."""
+
+    def __init__(self, folder: Path, vendor: Vendor) -> None:
+        self.folder, self.vendor = folder, vendor
+        self.lake = Lake(folder / "home")
+        self.lake.create()
+
+    def night(self, raw: dict[str, Any], **given: Any) -> LoadResult:
+        """Everything that is due, pulled and loaded; the last result."""
+        source = files.written(self.folder, raw)
+        results = [
+            load(pull(due, self.folder / "landing"), source, self.lake)
+            for due in plan(source, self.lake, **given)
+        ]
+        return results[-1]
+
+    def in_force(self, table: str = "article") -> int:
+        return int(self.one(f"SELECT count(*) FROM core.{table} WHERE removed_at IS NULL"))
+
+    def one(self, sql: str) -> Any:
+        with self.lake.read() as connection:
+            row = connection.execute(sql).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    vendor = Vendor(files.records(12))
+    with vendor.serving():
+        yield World(tmp_path, vendor)
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "SHORTEST_REST", 0.002)
+
+
+@pytest.mark.parametrize("paging", ["page_number", "offset"])
+def test_a_list_proven_whole_by_its_count_says_what_is_gone(world: World, paging: str) -> None:
+    world.vendor.paging = paging
+    raw = files.raw_source(world.vendor, paging, full_list=True)
+    world.night(raw)
+    del world.vendor.records[3]
+    result = world.night(raw)
+    assert (result.rows_removed, result.rows_unseen, world.in_force()) == (1, 0, 11)
+    assert "撤回或删除 1 条(R00003)" in result.message
+
+
+@pytest.mark.parametrize("paging", ["until_empty", "cursor_body", "link_header", "single"])
+def test_without_a_count_two_pulls_must_lack_a_record(world: World, paging: str) -> None:
+    world.vendor.paging = paging
+    raw = files.raw_source(world.vendor, paging, full_list=True)
+    world.night(raw)
+    lost = world.vendor.records.pop(3)
+    result = world.night(raw)
+    assert (result.rows_removed, result.rows_unseen, world.in_force()) == (0, 1, 12)
+    assert "未再出现 1 条(R00003),仍算有效" in result.message
+    world.vendor.records.insert(3, lost)
+    assert world.night(raw).rows_unseen == 0
+    assert world.one("SELECT count(*) FROM ops.unseen") == 0
+    del world.vendor.records[3]
+    world.night(raw)
+    result = world.night(raw)
+    assert (result.rows_removed, world.in_force()) == (1, 11)
+    assert world.one("SELECT count(*) FROM ops.unseen") == 0
+
+
+@pytest.mark.parametrize("held", [2, 6, 30])
+def test_the_share_holds_for_lists_of_any_length(world: World, held: int) -> None:
+    world.vendor.records = files.records(held)
+    raw = files.raw_source(world.vendor, full_list=True)
+    world.night(raw)
+    world.vendor.records = files.records(held // 2 if held > 2 else 0)
+    with pytest.raises(SourceContractError, match="max_removed_share"):
+        world.night(raw)
+    assert world.in_force() == held
+
+
+def test_a_list_that_became_empty_waits_for_a_word(world: World) -> None:
+    raw = files.raw_source(world.vendor, full_list=True)
+    world.night(raw)
+    world.vendor.records = []
+    with pytest.raises(SourceContractError, match=r"清单已空\(来源自报 0 条\).*等待确认"):
+        world.night(raw)
+    assert world.in_force() == 12
+    raw["resources"][0]["max_removed_share"] = 1
+    assert (world.night(raw).rows_removed, world.in_force()) == (12, 0)
+
+
+def test_a_record_that_moves_into_a_settled_span_is_found_again(world: World) -> None:
+    first = date.today().replace(day=1)
+    months = [f"{first - timedelta(days=28 * back):%Y-%m}" for back in range(8)]
+    for number, record in enumerate(world.vendor.records):
+        record["day"] = f"{months[number % 8]}-01"
+    windows = {"from_param": "from", "to_param": "to", "split": "month", "lag": "10d"}
+    windows |= {"start": f"{months[7]}-01", "column": "published_at"}
+    raw = files.raw_source(world.vendor, windows=windows)
+    world.night(raw)
+    world.vendor.records[0]["day"] = f"{months[6]}-03"
+    assert (world.night(raw).rows_unseen, world.in_force()) == (1, 12)
+    found = world.night(raw)
+    assert (found.rows_removed, found.rows_unseen, world.in_force()) == (0, 0, 12)
+    moved = "SELECT published_at::VARCHAR FROM core.article WHERE record_id = 'R00000'"
+    assert world.one(moved).startswith(f"{months[6]}-03")
+
+
+def _book(*sheets: tuple[str, list[str]]) -> bytes:
+    workbook = openpyxl.Workbook()
+    workbook.remove(workbook.active)
+    for name, numbers in sheets:
+        sheet = workbook.create_sheet(name)
+        sheet.append(["登记编号", "收到日期", "类别"])
+        for number in numbers:
+            sheet.append([number, "2020-03-05", "自然人"])
+    stream = io.BytesIO()
+    workbook.save(stream)
+    return stream.getvalue()
+
+
+def _folder(world: World, key: Any = "登记编号") -> dict[str, Any]:
+    (world.folder / "books").mkdir(exist_ok=True)
+    raw = files.raw_source(world.vendor)
+    raw["resources"] = [
+        {
+            "name": "registers",
+            "table": "application",
+            "workbook": {"folder": "books"},
+            "key": key,
+            "fields": {
+                "registered_number": "登记编号",
+                "received_on": {"path": "收到日期", "required": True},
+            },
+        }
+    ]
+    return raw
+
+
+def _put(world: World, name: str, *sheets: tuple[str, list[str]]) -> None:
+    (world.folder / "books" / name).write_bytes(_book(*sheets))
+
+
+def test_rows_that_move_between_sheets_and_files_stay(world: World) -> None:
+    raw = _folder(world)
+    _put(world, "a.xlsx", ("1月", ["A1", "A2", "A3", "A4"]), ("2月", ["B1", "B2"]))
+    _put(world, "b.xlsx", ("3月", ["C1", "C2", "C3", "C4"]))
+    world.night(raw)
+    # To another sheet, and to another file first, then out of the old one.
+    _put(world, "a.xlsx", ("1月", ["A1", "A2", "A3"]), ("2月", ["B1", "B2", "A4"]))
+    _put(world, "b.xlsx", ("3月", ["C1", "C2", "C3", "C4", "A1"]))
+    world.night(raw)
+    _put(world, "a.xlsx", ("1月", ["A2", "A3"]), ("2月", ["B1", "B2", "A4"]))
+    for _ in range(2):
+        assert (world.night(raw).rows_removed, world.in_force("application")) == (0, 10)
+
+
+def test_a_row_that_leaves_a_workbook_is_gone_with_the_second_pull(world: World) -> None:
+    raw = _folder(world)
+    _put(world, "a.xlsx", ("1月", ["A1", "A2", "A3", "A4"]))
+    world.night(raw)
+    _put(world, "a.xlsx", ("1月", ["A1", "A2", "A3"]))
+    assert (world.night(raw).rows_unseen, world.in_force("application")) == (1, 4)
+    assert (world.night(raw).rows_removed, world.in_force("application")) == (1, 3)
+    _put(world, "a.xlsx", ("1月", ["A1"]))
+    with pytest.raises(SourceContractError, match="max_removed_share"):
+        world.night(raw)
+    assert world.in_force("application") == 3
+
+
+def test_a_file_under_a_new_name_is_the_same_file(world: World) -> None:
+    raw = _folder(world, ["$file", "登记编号"])
+    _put(world, "a.xlsx", ("1月", ["A1", "A2", "A3", "A4"]))
+    _put(world, "b.xlsx", ("1月", ["B1"] * 1 + [f"B{n}" for n in range(2, 14)]))
+    world.night(raw)
+    books = world.folder / "books"
+    (books / "a.xlsx").rename(books / "一月.xlsx")
+    result = world.night(raw)
+    assert (result.rows_written, result.rows_removed, world.in_force("application")) == (4, 4, 17)
+    (books / "b.xlsx").unlink()
+    assert "目录中不再有已装载过的 1 个文件(b.xlsx)" in world.night(raw).message
+    assert world.in_force("application") == 17
