@@ -40,7 +40,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table as its file declares it."""
+    """A table as its file declares it. `is_standing` says that its records are in force over a
+    time, rather than happen on a day."""
 
     layer: str
     name: str
@@ -50,6 +51,7 @@ class Table:
     partition: str
     columns: tuple[Column, ...]
     sql: str
+    is_standing: bool = False
 
     @property
     def full_name(self) -> str:
@@ -104,4 +106,5 @@ def _read(path: Path) -> Table:
             for name, sql_type, required, meaning in _COLUMN.findall(sql)
         ),
         sql=sql,
+        is_standing="stands" in head,
     )

@@ -150,7 +150,7 @@ def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Ch
     """Months in which last year had records as usual, and this year has none, by list."""
     for table in tables:
         on = dated_by(table)
-        if on is None or table.full_name not in reading.loaded_tables:
+        if on is None or table.is_standing or table.full_name not in reading.loaded_tables:
             continue
         rows = reading.connection.execute(
             f"""

@@ -4,6 +4,7 @@
 -- grain:      one account
 -- key:        source_system, record_id
 -- source:     new-media monitor: accounts
+-- stands:     from opened_on until closed_on; a year needs no new ones
 CREATE TABLE IF NOT EXISTS core.new_media_account (
     source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
     record_id VARCHAR NOT NULL,  -- 来源系统内的编号

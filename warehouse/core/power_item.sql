@@ -4,6 +4,7 @@
 -- grain:      one item of one organ
 -- key:        source_system, record_id
 -- source:     disclosure ledger: items
+-- stands:     from valid_from until valid_to; a year needs no new ones
 CREATE TABLE IF NOT EXISTS core.power_item (
     source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
     record_id VARCHAR NOT NULL,  -- 来源系统内的编号

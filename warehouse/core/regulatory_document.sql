@@ -4,6 +4,7 @@
 -- grain:      one document
 -- key:        source_system, record_id
 -- source:     disclosure ledger: documents
+-- stands:     from issued_on until abolished_on; a year needs no new ones
 CREATE TABLE IF NOT EXISTS core.regulatory_document (
     source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
     record_id VARCHAR NOT NULL,  -- 来源系统内的编号
