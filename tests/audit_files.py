@@ -187,31 +187,40 @@ def as_doc(layout: Layout, figures: Figures) -> bytes:
     return word_file(text + "\r", ends)
 
 
+Runs = list[tuple[int, int, bytes]]
+"""Runs of a Word document: first and last byte, and its record."""
+
+
+def _add_pages(body: bytearray, runs: Runs, *, wide: int) -> list[tuple[int, int]]:
+    """Formatted pages of some runs each; where each begins in the text and in the file."""
+    pages = []
+    for at in range(0, len(runs), 10):
+        part = runs[at : at + 10]
+        pages.append((part[0][0], len(body) // 512))
+        body.extend(_page_of(part, wide))
+    return pages
+
+
+def _page_of(part: Runs, wide: int) -> bytes:
+    page = bytearray(512)
+    for n, (first, _, _) in enumerate(part):
+        struct.pack_into("<I", page, n * 4, first)
+    struct.pack_into("<I", page, len(part) * 4, part[-1][1])
+    where = 500
+    for n, (_, _, record) in enumerate(part):
+        if record:
+            where -= len(record) + len(record) % 2
+            page[where : where + len(record)] = record
+            page[(len(part) + 1) * 4 + n * wide] = where // 2
+    page[511] = len(part)
+    return bytes(page)
+
+
 def word_file(text: str, row_ends: list[int], hidden: tuple[int, int] | None = None) -> bytes:
     """A compound file with a Word document of this text; `row_ends` are positions of row marks."""
     start = 2048
     body = bytearray(start) + text.encode("utf-16-le")
     body += bytes(-len(body) % 512)
-    pages: list[tuple[int, int]] = []
-
-    def page_of(runs: list[tuple[int, int, bytes]], *, wide: int) -> None:
-        """Formatted pages of some runs each: first and last byte, and its record."""
-        for at in range(0, len(runs), 10):
-            part = runs[at : at + 10]
-            page = bytearray(512)
-            for n, (first, _, _) in enumerate(part):
-                struct.pack_into("<I", page, n * 4, first)
-            struct.pack_into("<I", page, len(part) * 4, part[-1][1])
-            where = 500
-            for n, (_, _, record) in enumerate(part):
-                if record:
-                    where -= len(record) + len(record) % 2
-                    page[where : where + len(record)] = record
-                    page[(len(part) + 1) * 4 + n * wide] = where // 2
-            page[511] = len(part)
-            pages.append((part[0][0], len(body) // 512))
-            body.extend(page)
-
     runs: list[tuple[int, int, bytes]] = []
     before = start
     for end in row_ends:
@@ -219,11 +228,12 @@ def word_file(text: str, row_ends: list[int], hidden: tuple[int, int] | None = N
         runs += [(before, place, b""), (place, place + 2, b"\x03" + b"\0\0" + b"\x17\x24\x01")]
         before = place + 2
     runs.append((before, start + len(text) * 2, b""))
-    page_of(runs, wide=13)
-    paragraph_pages, pages = list(pages), []
+    paragraph_pages = _add_pages(body, runs, wide=13)
+    pages: list[tuple[int, int]] = []
     if hidden:
         first, last = (start + at * 2 for at in hidden)
-        page_of(
+        pages = _add_pages(
+            body,
             [(start, first, b""), (first, last, b"\x03\x3c\x08\x01"), (last, start + len(text) * 2, b"")],
             wide=1,
         )  # fmt: skip
