@@ -163,6 +163,14 @@ class Rule:
     condition: str | None
     sets_aside: str | None = None
 
+    def as_data(self) -> dict[str, Any]:
+        """As JSON values. What a rule does not say is left out, so that rules kept with an
+        edition before it could be said keep their fingerprint."""
+        data = asdict(self)
+        if self.sets_aside is None:
+            del data["sets_aside"]
+        return data
+
     @property
     def depends_on(self) -> tuple[str, ...]:
         """The tables that decide the result."""
@@ -431,7 +439,7 @@ class Rulebook:
     def as_data(self) -> dict[str, list[dict[str, Any]]]:
         """Both kinds as JSON values; `from_data` reads them back."""
         return {
-            "core": [asdict(rule) for rule in self.core],
+            "core": [rule.as_data() for rule in self.core],
             "yearly": [asdict(rule) for rule in self.yearly.values()],
         }
 
