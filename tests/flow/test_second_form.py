@@ -98,7 +98,7 @@ def test_every_output_has_its_figures_and_its_words(city: SmallCity, settings: S
     title = "某市人民政府2020年政府网站工作年度报表"
 
     book = openpyxl.load_workbook(folder / "tables.xlsx")
-    assert book.sheetnames == ["信息发布总数", "问题清单", "编制说明"]
+    assert book.sheetnames == ["信息发布总数", "问题清单", "记录去向", "编制说明"]
     printed = [[c.value for c in row] for row in book["信息发布总数"].iter_rows()]
     assert [4, 2, 2] in [[v for v in row if isinstance(v, int)] for row in printed]
 
