@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 
 from expectations.result import RuleResult
-from flows.forms import form_link
+from flows.forms import default_year, form_link
 from tasks.city.names import city_names
+from tasks.editions.account_view import account_of
 from tasks.editions.differences import Comparison
 from tasks.editions.edition import Edition
 from tasks.publish.maintain import Maintained
@@ -22,6 +24,8 @@ from tasks.settings import Settings
 from tasks.watch.deadlines import Deadlines
 from tasks.watch.runs import Run
 from tasks.watch.status import ResourceStatus
+from warehouse.lake import Lake
+from warehouse.period import Period
 
 
 def publish_sources(run: Run, resources: Sequence[ResourceStatus], settings: Settings) -> None:
@@ -39,6 +43,16 @@ def publish_findings(results: Sequence[RuleResult], settings: Settings) -> None:
         key="record-findings",
         markdown=rule_results(results, city_names(settings.city)),
         description="记录核对情况",
+    )
+
+
+def publish_account(lake: Lake, settings: Settings, day: date) -> None:
+    """Where every record of every list went, for the last year that is over."""
+    period = Period.of_year(default_year(day))
+    create_markdown_artifact(
+        key="account",
+        markdown=markdown.account_page(account_of(lake, settings.city, period), period),
+        description=f"{period.label}{account.TITLE}",
     )
 
 
@@ -66,7 +80,7 @@ def publish_edition(
         ("findings", markdown.findings(edition), "核对问题"),
         ("changes", markdown.changes(edition), "与上年比较"),
         ("earlier", operator.against_earlier(edition, comparison), "与上一版次比较"),
-        ("account", markdown.account_page(edition), account.TITLE),
+        ("account", markdown.account_page(edition.account, edition.period), account.TITLE),
         ("files", markdown.files(edition, folder, base_url), "输出文件"),
     ]
     if chosen:

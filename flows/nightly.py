@@ -14,7 +14,7 @@ from uuid import uuid4
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 
-from flows.artifacts import publish_findings, publish_sources
+from flows.artifacts import publish_account, publish_findings, publish_sources
 from flows.forms import (
     answers_entries,
     done,
@@ -84,6 +84,9 @@ def nightly(
     resources = read_status(lake, now=now())
     publish_sources(run, resources, settings)
     publish_findings(results, settings)
+    if run.rows_written:
+        # Where nothing came, the account of the last night stands.
+        publish_account(lake, settings, started_at.date())
     names = city_names(settings.city)
     messages = run_messages(run, resources, settings.reject_threshold, names)
     notify_step(lake, settings, messages, now=now(), scope=["source/", "rejects/", "run/nightly"])

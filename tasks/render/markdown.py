@@ -33,8 +33,10 @@ from tasks.wording.typeset import typeset
 from warehouse.numbers import plain
 
 if TYPE_CHECKING:
+    from tasks.editions.account import Line
     from tasks.editions.edition import Edition
     from warehouse.layout_file import Table
+    from warehouse.period import Period
 
 MOST_RECORDS = 100
 # Rules side by side in the artifact's table; more would run off the page.
@@ -134,16 +136,16 @@ def files(edition: Edition, folder: Path, base_url: str = "") -> str:
     return page([_head(edition, "输出文件"), _files_body(edition, folder, base_url), facts])
 
 
-def account_page(edition: Edition) -> str:
+def account_page(lines: Sequence[Line], period: Period) -> str:
     """The account for the page of a run: a paragraph a list, as equations."""
-    parts = [f"# {edition.report_year} 年{account.TITLE}\n", f"{account.EXPLAINED}\n"]
-    for line in edition.account:
+    parts = [f"# {period.label}{account.TITLE}\n", f"{account.EXPLAINED}\n"]
+    for line in lines:
         mark = "" if line.is_balanced else "**账目不符** "
         parts.append(f"## {mark}{escaped(account.list_name(line))}\n")
         parts.append("".join(f"- {escaped(str(e))}\n" for e in line.equations()))
-    if not edition.account:
-        parts.append("本版次由以往版本编制,没有记录去向的账目。\n")
-    parts.append(f"逐条查看:{code(f'nianbao account {edition.report_year} --records 去向')}\n")
+    if not lines:
+        parts.append("没有记录去向的账目(由以往版本编制,或还没有数据)。\n")
+    parts.append(f"逐条查看:{code(f'nianbao account {period.key} --records 去向')}\n")
     return page(parts)
 
 
