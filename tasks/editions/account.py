@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from warehouse.layout import Layout
@@ -169,6 +169,11 @@ class Line:
             "not_counted": dict(self.not_counted),
             "balanced": self.is_balanced,
         }
+
+
+def standing(line: Line) -> Line:
+    """The line without its way in and the source's counts: the records as they stand."""
+    return replace(line, way_in=None, served=None, compared=None)
 
 
 def read_account(

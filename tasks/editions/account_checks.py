@@ -62,7 +62,8 @@ def _equations(line: Line) -> Iterator[Checked]:
                 key=f"{code}.{line.name}.{line.table}",
                 status="fail" if broken else "pass",
                 message=f"{line.name}({line.table}):{told}",
-                equation=";".join(map(str, broken or equations)),
+                # What holds is in the account itself; here it would change every night.
+                equation=";".join(map(str, broken)),
             ),
             (),
         )
@@ -112,8 +113,11 @@ def touches(payload: str, year: int) -> bool:
 
 def _is_over(period: Period, data_as_of: datetime) -> Checked:
     is_over = data_as_of.date() > period.last
-    told = f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{period.label}"
-    told += "已结束" if is_over else "尚未结束"
+    told = (
+        f"{period.label}已结束"
+        if is_over
+        else f"数据截至 {data_as_of:%Y-%m-%d %H:%M},{period.label}尚未结束"
+    )
     return _told("Y1", "Y1", is_over, told), ()
 
 
@@ -134,8 +138,12 @@ def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> It
                 "Y2",
                 f"Y2.{source}.{resource}",
                 is_late,
-                f"{source}.{resource}:最近一次取数 {pulled_at:%Y-%m-%d %H:%M}"
-                + ("" if is_late else f",早于 {needed:%Y-%m-%d %H:%M}"),
+                f"{source}.{resource}:"
+                + (
+                    f"{needed:%Y-%m-%d %H:%M} 之后取过数"
+                    if is_late
+                    else f"最近一次取数 {pulled_at:%Y-%m-%d %H:%M},早于 {needed:%Y-%m-%d %H:%M}"
+                ),
             ),
             (),
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from expectations.result import CheckResult, GradedResult
 from expectations.rules import Rulebook, rulebook
-from tasks.editions.account import TRIAL, Line
+from tasks.editions.account import TRIAL, Line, standing
 from warehouse.form import Form
 from warehouse.layout import Cell, Layout
 from warehouse.period import Period
@@ -18,6 +18,8 @@ from warehouse.period import Period
 if TYPE_CHECKING:
     from tasks.editions.definitions import Definitions
 
+ACCOUNT = "账目"
+"""The part of an edition that changes with records of any period."""
 Scope = Literal["own", "rolled_up"]
 EDITION_STATUS_LABELS = {"pending": "待发布", "published": "已发布", "superseded": "已被替代"}
 
@@ -188,7 +190,8 @@ class Edition:
             "机关": (self.organs, later.organs),
             "上年数": (dict(self.last_year), dict(later.last_year)),
             "图表": (self.series, later.series),
-            "账目": (self.account, later.account),
+            # Every night adds to the way in, whatever it brought.
+            ACCOUNT: (tuple(map(standing, self.account)), tuple(map(standing, later.account))),
         }
         return [name for name, (was, is_) in parts.items() if was != is_]
 

@@ -17,7 +17,7 @@ from tasks.editions.build import preview
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import Definitions
 from tasks.editions.differences import Comparison, compare_with
-from tasks.editions.edition import Approval, Edition, Finding
+from tasks.editions.edition import ACCOUNT, Approval, Edition, Finding
 from tasks.editions.store import (
     NoEdition,
     changed_rows,
@@ -236,7 +236,7 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     return Staleness(
         tuple(sorted(changed)),
         tuple(differences),
-        tuple(edition.changed_parts(fresh)),
+        tuple(part for part in edition.changed_parts(fresh) if part != ACCOUNT),
         tuple(sorted(new)),
         tuple(definitions),
     )
