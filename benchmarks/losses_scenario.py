@@ -152,9 +152,9 @@ class World:
         ledger[4] |= {"day": "2020-08-08", "closed": "2020-08-09"}
         ledger += records("M", 3)
         site[2] |= {"title": "新标题", "updated": "2021-01-10T12:00:00"}
-        # A late record: written after the first night, with a moment just before its watermark.
+        # A late record: written after the first night, with a moment before its watermark.
         late = records("T", 2)
-        late[0] |= {"updated": "2020-12-26T10:00:00"}
+        late[0] |= {"updated": "2020-12-18T10:00:00"}
         late[1] |= {"updated": "2021-01-10T13:00:00"}
         site += late
         self.write_books(is_second=True)

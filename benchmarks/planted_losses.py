@@ -30,15 +30,14 @@ PLAN = "tasks/sources/plan.py"
 STAGE = "tasks/load/stage.py"
 MERGE = "tasks/load/merge.py"
 LOAD = "tasks/load/load.py"
-BATCH = "tasks/load/batch.py"
 ABSENT = "tasks/load/absent.py"
 TOTALS = "tasks/load/control_totals.py"
 ACCOUNT = "tasks/editions/account.py"
 TABULATE = "tasks/editions/tabulate.py"
 READING = "warehouse/reading.py"
-PORTAL, LEDGER, SITE, LINKS = ("portal",), ("ledger",), ("site",), ("links",)
-BOOKS = ("books",)
-FIRST = ("portal", "first")
+PORTAL, LEDGER, SITE = ("portal",), ("ledger",), ("site",)
+PORTAL_FIRST, LEDGER_FIRST = ("portal", "first"), ("ledger", "first")
+SITE_FIRST, LINKS_FIRST, BOOKS_FIRST = ("site", "first"), ("links", "first"), ("books", "first")
 LEDGER_EDITION = ("ledger", "edition")
 
 _CHAIN = "            yield page\n            answer = future.result()"
@@ -48,7 +47,7 @@ _CHAIN_DROPPED = (
 _CHAIN_END = "            if following is None:\n                yield page"
 _CHAIN_CUT = "            if following is None or number == 2:\n                yield page"
 _RECORDS = "            return Page(value, answer, total)\n        if isinstance(value, dict)"
-_CUT = "            return Page(value[:-1] if len(value) == 7 else value, answer, total)\n        if isinstance(value, dict)"
+_CUT = "            return Page(value[:-1] if len(value) > 2 else value, answer, total)\n        if isinstance(value, dict)"
 _PLAIN_KEY = 'code.column("$id", self._expression(key[0]))'
 _LISTS = "return {name: writer.finish() for name, writer in self._lists.items()}"
 _AFTER = "        write.keep_rejects(staged)\n"
@@ -67,7 +66,7 @@ LOSSES = (
         NUMBERED,
         "            yield page\n            if len(page.records) < self._awaited",
         "            if number != 2:\n                yield page\n            if len(page.records) < self._awaited",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "numbered.end",
@@ -75,7 +74,7 @@ LOSSES = (
         NUMBERED,
         "        while page.records:\n            if paginator.ends_with",
         "        while page.records and number < 2:\n            if paginator.ends_with",
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "chained.page",
@@ -83,7 +82,7 @@ LOSSES = (
         CHAINED,
         _CHAIN,
         _CHAIN_DROPPED,
-        LEDGER,
+        LEDGER_FIRST,
     ),
     Loss(
         "chained.page.uncounted",
@@ -91,7 +90,7 @@ LOSSES = (
         CHAINED,
         _CHAIN,
         _CHAIN_DROPPED,
-        LINKS,
+        LINKS_FIRST,
     ),
     Loss(
         "chained.end",
@@ -99,25 +98,9 @@ LOSSES = (
         CHAINED,
         _CHAIN_END,
         _CHAIN_CUT,
-        LEDGER,
+        LEDGER_FIRST,
     ),
-    Loss(
-        "chained.end.uncounted",
-        "a chain of links ends early, where the source counts nothing",
-        CHAINED,
-        _CHAIN_END,
-        _CHAIN_CUT,
-        LINKS,
-    ),
-    Loss("page.last", "each full page loses its last record", PAGE, _RECORDS, _CUT, PORTAL),
-    Loss(
-        "page.last.chained",
-        "each full page of a cursor chain loses its last record",
-        PAGE,
-        _RECORDS,
-        _CUT,
-        LEDGER,
-    ),
+    Loss("page.last", "each page loses its last record", PAGE, _RECORDS, _CUT, PORTAL_FIRST),
     Loss(
         "cursor.lag",
         "late records behind the cursor are not asked for (control total)",
@@ -133,7 +116,7 @@ LOSSES = (
         COMPILED,
         'f"{_INDENT}made.append(row)"',
         'f"{_INDENT}if index != 3: made.append(row)"',
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "project.child",
@@ -141,7 +124,7 @@ LOSSES = (
         PROJECT,
         "                    if nested:",
         '                    if nested and row["$id"] != "P00004":',
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "project.not_selected",
@@ -149,7 +132,7 @@ LOSSES = (
         PROJECT,
         '        self._left_out.append({"$id": record_id, "$reason": NOT_SELECTED})',
         "        return",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "project.fetched",
@@ -157,7 +140,7 @@ LOSSES = (
         PROJECT,
         "self.read += len(records)\n        self._give_left_out(sink)\n        if self._lacking",
         "self.read += len(rows)\n        self._give_left_out(sink)\n        if self._lacking",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "project.withdrawn",
@@ -173,15 +156,7 @@ LOSSES = (
         PROJECT,
         _PLAIN_KEY,
         "code.column(\"$id\", f\"({self._expression(key[0])} or '').replace('00012', '00013')\")",
-        PORTAL,
-    ),
-    Loss(
-        "key.joined.books",
-        "two numbers of a workbook are made one",
-        PROJECT,
-        _PLAIN_KEY,
-        "code.column(\"$id\", f\"({self._expression(key[0])} or '').replace('00012', '00013')\")",
-        BOOKS,
+        PORTAL_FIRST,
     ),
     Loss(
         "key.composite",
@@ -189,7 +164,7 @@ LOSSES = (
         KEYS,
         '    return "/".join((part or "")',
         '    return written[0] if written else "/".join((part or "")',
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "landing.row",
@@ -197,7 +172,7 @@ LOSSES = (
         LANDING,
         "block, rows = rows[:room], rows[room:]",
         "block, rows = rows[:room][:-1] or rows[:1], rows[room:]",
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "landing.bytes",
@@ -205,7 +180,7 @@ LOSSES = (
         LANDING,
         "_ENCODER.encode_lines(block)",
         "_ENCODER.encode_lines(block[1:])",
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "landing.file",
@@ -213,15 +188,7 @@ LOSSES = (
         LANDING,
         _LISTS,
         _LISTS.replace("}", ' if name != "articles"}'),
-        SITE,
-    ),
-    Loss(
-        "landing.children",
-        "the file of the children is left out of the manifest",
-        LANDING,
-        _LISTS,
-        _LISTS.replace("}", ' if name != "notes"}'),
-        PORTAL,
+        SITE_FIRST,
     ),
     Loss(
         "landing.left_out",
@@ -229,7 +196,7 @@ LOSSES = (
         LANDING,
         _LISTS,
         _LISTS.replace("}", ' if not name.endswith(".left_out")}'),
-        PORTAL,
+        PORTAL_FIRST,
     ),
     # ---- workbooks
     Loss(
@@ -238,7 +205,7 @@ LOSSES = (
         WORKBOOK,
         "            if not filled:\n",
         "            if not filled or number == 3:\n",
-        BOOKS,
+        BOOKS_FIRST,
     ),
     Loss(
         "workbook.skipped",
@@ -246,7 +213,7 @@ LOSSES = (
         WORKBOOK,
         "                self.skipped.append((number, reason))\n",
         "",
-        BOOKS,
+        BOOKS_FIRST,
     ),
     Loss(
         "workbook.skipped.landed",
@@ -254,7 +221,7 @@ LOSSES = (
         FOLDER,
         "for number, reason in sheet.skipped:",
         "for number, reason in sheet.skipped[:0]:",
-        BOOKS,
+        BOOKS_FIRST,
     ),
     Loss(
         "workbook.sheet",
@@ -262,7 +229,7 @@ LOSSES = (
         WORKBOOK,
         "for sheet in read_grids(content, name, rule.encoding):",
         "for sheet in list(read_grids(content, name, rule.encoding))[:1]:",
-        BOOKS,
+        BOOKS_FIRST,
     ),
     Loss(
         "workbook.file",
@@ -270,7 +237,7 @@ LOSSES = (
         FOLDER,
         'e for e in entries if not e.mark or pull.known_files.get(e.name, ("", ""))[1] != e.mark\n        ]',
         "e for e in entries if not e.mark\n        ][:1]",
-        BOOKS,
+        BOOKS_FIRST,
     ),
     # ---- typing and staging
     Loss(
@@ -279,7 +246,7 @@ LOSSES = (
         STAGE,
         'typing.landing_sql(staged.files))}))"""\n        )\n        total',
         'typing.landing_sql(staged.files))}) WHERE "$id" IS DISTINCT FROM \'S00004\')"""\n        )\n        total',
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "stage.faulty",
@@ -287,7 +254,7 @@ LOSSES = (
         STAGE,
         'WHERE place IN (SELECT place FROM {staged.doubled})"\n        )',
         'WHERE is_faulty OR place IN (SELECT place FROM {staged.doubled})"\n        )',
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "stage.joined",
@@ -295,7 +262,7 @@ LOSSES = (
         STAGE,
         "count(*) FILTER (NOT is_conflicting) FROM",
         "0 FROM",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "stage.conflict",
@@ -303,7 +270,7 @@ LOSSES = (
         STAGE,
         "said IS DISTINCT FROM kept_said\n",
         "false\n",
-        FIRST,
+        PORTAL_FIRST,
     ),
     Loss(
         "stage.conflict.told",
@@ -311,7 +278,7 @@ LOSSES = (
         STAGE,
         "        if staged.result.rows_conflicting:\n            reasons = (",
         "        if staged.result.rows_conflicting:\n            reasons = f'SELECT * FROM ({reasons}) WHERE \"$at\" NOT IN (SELECT place FROM {staged.doubled})'\n        if False:\n            reasons = (",
-        FIRST,
+        PORTAL_FIRST,
     ),
     # ---- merge
     Loss(
@@ -320,7 +287,7 @@ LOSSES = (
         MERGE,
         'for name, sql in values.items())} FROM {changed}"',
         "for name, sql in values.items())} FROM {changed} WHERE record_id <> 'S00004'\"",
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "merge.update",
@@ -352,7 +319,7 @@ LOSSES = (
         MERGE,
         "result.rows_unchanged = self._work.value(",
         "result.rows_unchanged = 1 + self._work.value(",
-        SITE,
+        SITE_FIRST,
     ),
     Loss(
         "absent.present",
@@ -376,7 +343,7 @@ LOSSES = (
         MERGE,
         "        if not self._has_faulty(staged):\n            return\n        known",
         "        if self._work:\n            return\n        known",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "reject.resolved",
@@ -396,20 +363,12 @@ LOSSES = (
     ),
     # ---- what is on record
     Loss(
-        "load.left_out",
-        "what was left out is not counted",
-        BATCH,
-        "        self.rows_left_out = sum(file.rows for file in manifest.files(left_out(self.name)))\n",
-        "",
-        PORTAL,
-    ),
-    Loss(
         "load.left_out.kept",
         "what was left out is counted and not kept by record",
         LOAD,
         "        keep_left_out(work, rule)\n",
         "        pass\n",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "load.record",
@@ -425,7 +384,7 @@ LOSSES = (
         TOTALS,
         "    if rule is None:\n",
         "    if rule:\n",
-        LEDGER,
+        LEDGER_FIRST,
     ),
     Loss(
         "totals.own",
@@ -433,7 +392,7 @@ LOSSES = (
         TOTALS,
         '"source_count": d.source_count',
         '"source_count": d.warehouse_count',
-        LEDGER,
+        LEDGER_FIRST,
     ),
     # ---- the standing and the figures
     Loss(
@@ -461,20 +420,12 @@ LOSSES = (
         LEDGER_EDITION,
     ),
     Loss(
-        "account.in_force",
-        "dropped records are not counted as in force",
-        ACCOUNT,
-        'if state not in ("withdrawn", "unseen"):',
-        'if state not in ("withdrawn", "unseen", "another_year"):',
-        PORTAL,
-    ),
-    Loss(
         "account.standing",
         "records that no cell counts are not in the standing",
         ACCOUNT,
         "    LEFT JOIN ({counted or",
         "    JOIN ({counted or",
-        PORTAL,
+        PORTAL_FIRST,
     ),
     Loss(
         "measure.year",
@@ -498,7 +449,7 @@ LOSSES = (
         TABULATE,
         "        if organ.parent_id is not None:\n",
         '        if organ.parent_id is not None and organ.id != "B":\n',
-        LEDGER,
+        LEDGER_FIRST,
     ),
     Loss(
         "roll-up.own",
@@ -506,6 +457,6 @@ LOSSES = (
         TABULATE,
         "        target = own[tree.answers_for(organ_id)]\n",
         '        if organ_id == "B":\n            continue\n        target = own[tree.answers_for(organ_id)]\n',
-        LEDGER,
+        LEDGER_FIRST,
     ),
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.losses import ROOT, Bench, is_open
-from benchmarks.losses_scenario import make_template, run
+from benchmarks.losses_scenario import SOURCES, make_template, run
 from benchmarks.planted_losses import LOSSES
 from tasks.sources import client
 
@@ -20,9 +20,8 @@ def test_without_a_loss_the_account_balances_and_the_figures_are_those_counted_b
 ) -> None:
     monkeypatch.setattr(client, "SHORTEST_REST", client.SHORTEST_REST)
     make_template(tmp_path / "template")
-    names = ("portal", "ledger", "site", "links", "books")
-    outcome = run(tmp_path / "template", tmp_path / "run", names)
-    assert [told for told in outcome["told"] if is_open(told, names)] == []
+    outcome = run(tmp_path / "template", tmp_path / "run", SOURCES)
+    assert [told for told in outcome["told"] if is_open(told, SOURCES)] == []
     root = "R/rolled_up/"
     assert {key: int(outcome["figures"][root + key]) for key in outcome["by_hand"]} == outcome[
         "by_hand"
