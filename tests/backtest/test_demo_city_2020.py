@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from deployments.demo_city.service import personal
+from tests.backtest import recount
 from tests.backtest.conftest import FullCity
 from warehouse.form import form_of
 from warehouse.period import Period
@@ -174,6 +175,70 @@ def test_organs_roll_up_to_their_parent(full_city: FullCity, tables: Any) -> Non
     one = full_city.installation.json("tables", "2020", "--organ", "441502")
     assert one["organ"]["id"] == "441502"
     assert 0 < one["cells"]["t3.new_received.total"] < tables["cells"]["t3.new_received.total"]
+
+
+@pytest.fixture(scope="session")
+def pulled_again(full_city: FullCity) -> dict[str, list[recount.Record]]:
+    return recount.pull(full_city.installation.environment)
+
+
+def recount_differs(
+    full_city: FullCity, lists: dict[str, list[recount.Record]], year: int
+) -> dict[tuple[str, str, str], tuple[Any, Any]]:
+    """The statutory cells in which the edition of the year and the recount differ, with both."""
+    from tasks.clock import now
+    from tasks.editions.build import preview
+    from tasks.editions.store import newest_edition
+    from warehouse.lake import Lake
+
+    lake, period = Lake(full_city.installation.home), Period.of_year(year)
+    # Only 2020 is kept: other tests rely on 2019 not being built.
+    kept = year == 2020
+    edition = (
+        newest_edition(lake, form_of(), period) if kept else preview(lake, CITY, period, now=now())
+    )
+    built = {
+        (organ_id, scope, cell): figure.value
+        for (organ_id, scope), figures in edition.cells.items()
+        for cell, figure in figures.items()
+        if cell.startswith(("t2.", "t3.", "t4."))
+    }
+    counted = recount.recount(lists, CITY / "organs.csv", year)
+    assert len(built) > 50_000
+    return {
+        place: (built.get(place), counted.get(place))
+        for place in built.keys() | counted.keys()
+        if place not in built or place not in counted or built[place] != counted[place]
+    }
+
+
+@pytest.mark.parametrize("year", [2019, 2020, 2021])
+def test_a_recount_without_the_projects_code_comes_to_every_cell(
+    full_city: FullCity, pulled_again: dict[str, list[recount.Record]], year: int
+) -> None:
+    assert not recount_differs(full_city, pulled_again, year)
+
+
+def test_the_recount_misses_a_single_application(
+    full_city: FullCity, pulled_again: dict[str, list[recount.Record]]
+) -> None:
+    applications = list(pulled_again["applications"])
+    lost = next(
+        place
+        for place, one in enumerate(applications)
+        if one["receivedDate"].year == 2020
+        and one["applicant"] == "10"
+        and one["result"] == "01"
+        and one["closedDate"].year == 2020
+    )
+    del applications[lost]
+    differs = recount_differs(full_city, {**pulled_again, "applications": applications}, 2020)
+    assert {cell for _, _, cell in differs} == {
+        f"t3.{row}.{column}"
+        for row in ("new_received", "granted", "results_total")
+        for column in ("natural_person", "total")
+    }
+    assert all(built == counted + 1 for built, counted in differs.values())
 
 
 def test_two_builds_from_one_snapshot_are_one_edition(full_city: FullCity) -> None:
