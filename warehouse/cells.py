@@ -72,12 +72,8 @@ def own_figures(
     One query a measure, whatever the number of cells. Records without an organ come under
     None. Cells of a table that was never loaded are left out: missing, not zero.
     """
-    by_measure: dict[str, list[Cell]] = defaultdict(list)
-    for cell in cells:
-        if cell.measure and is_loaded(reading, cell):
-            by_measure[cell.measure].append(cell)
     figures: dict[str | None, dict[str, Decimal]] = defaultdict(dict)
-    for measure, wanted in by_measure.items():
+    for measure, wanted in _by_measure(reading, cells).items():
         table = reading.measure(measure, period)
         columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
         sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
@@ -90,6 +86,27 @@ def own_figures(
             for cell, value in zip(wanted, values, strict=True):
                 figures[organ_id][cell.key] = Decimal(value or 0)
     return figures
+
+
+def whole_figures(reading: Reading, cells: Iterable[Cell], period: Period) -> dict[str, Decimal]:
+    """Every record-based cell over all records, whosever they are: what the root must show."""
+    figures: dict[str, Decimal] = {}
+    for measure, wanted in _by_measure(reading, cells).items():
+        columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
+        row = reading.connection.execute(
+            f"SELECT {columns} FROM {reading.measure(measure, period)}"
+        ).fetchone()
+        assert row is not None
+        figures |= {c.key: Decimal(v or 0) for c, v in zip(wanted, row, strict=True)}
+    return figures
+
+
+def _by_measure(reading: Reading, cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        if cell.measure and is_loaded(reading, cell):
+            found[cell.measure].append(cell)
+    return found
 
 
 def _name_the_cell(reading: Reading, table: str, cells: Iterable[Cell]) -> None:

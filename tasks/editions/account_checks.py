@@ -14,6 +14,8 @@ from datetime import datetime, time, timedelta
 from expectations.balance import CheckResult
 from tasks.editions.account import Equation, Line, dated_by
 from tasks.editions.edition import RecordReference
+from tasks.editions.tabulate import Tabulation
+from warehouse.cells import whole_figures
 from warehouse.period import Period
 from warehouse.reading import Reading
 from warehouse.tables import Table
@@ -42,6 +44,7 @@ def account_checks(
     for line in account:
         yield from _equations(line)
     yield _conflicts(reading)
+    yield from _untold_conflicts(reading)
     yield _rejects(reading, period)
     yield _is_over(period, data_as_of)
     names = [table.full_name for table in tables]
@@ -69,11 +72,40 @@ def _equations(line: Line) -> Iterator[Checked]:
         )
 
 
+def rolled_up_checks(reading: Reading, tabulation: Tabulation) -> Iterator[Checked]:
+    """A3 for cells that lost or doubled records on their way up the tree of organs: the root's
+    figure against one count over all records, whosever they are."""
+    root = tabulation.root_figures()
+    whole = whole_figures(reading, tabulation.layout.cells.values(), tabulation.period)
+    differing = {key: value for key, value in whole.items() if root[key].value != value}
+    if differing:
+        shown = ";".join(
+            f"{tabulation.layout.cells[key].label} {root[key].value} ≠ {value}"
+            for key, value in list(differing.items())[:3]
+        )
+        told = f"{len(differing)} 个单元格的汇总与全部记录的计数不符:{shown}"
+        yield _told("A3", "A3.rolled_up", False, told), ()
+
+
 def _conflicts(reading: Reading) -> Checked:
     """Keys of which a source gave two states at once: nobody has said which is right."""
     records = _open_rejects(reading, "reason = 'conflicting_key'", None)
     told = f"{len(records)} 条记录的同一编号有不同内容" if records else "没有同编号而内容不同的记录"
     return _told("A5", "A5", not records, told), records
+
+
+def _untold_conflicts(reading: Reading) -> Iterator[Checked]:
+    """Lists of which the newest load counts conflicting rows, and none stands as a reject."""
+    if not _has_column(reading, "rows_conflicting"):
+        return
+    for source, resource, rows in reading.connection.execute(
+        "SELECT source_system, resource, arg_max(rows_conflicting, (started_at, load_id)) AS rows "
+        "FROM lake.ops.load WHERE load_status <> 'stopped' GROUP BY ALL HAVING rows > 0 "
+        "AND (source_system, resource) NOT IN (SELECT (source_system, resource) "
+        "FROM lake.ops.reject WHERE reject_status = 'open' AND reason = 'conflicting_key') ORDER BY ALL"
+    ).fetchall():
+        told = f"{source}.{resource}:最近一次装载有 {rows:,} 条冲突,未见其记录"
+        yield _told("A5", f"A5.{source}.{resource}", False, told), ()
 
 
 def _rejects(reading: Reading, period: Period) -> Checked:
@@ -123,7 +155,7 @@ def _is_over(period: Period, data_as_of: datetime) -> Checked:
 
 def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> Iterator[Checked]:
     """Whether each resource was pulled after the year and its lag."""
-    lag = "max(lag_hours)" if _has_lag(reading) else "NULL"
+    lag = "max(lag_hours)" if _has_column(reading, "lag_hours") else "NULL"
     for source, resource, pulled_at, hours in reading.connection.execute(
         f"SELECT source_system, resource, max(started_at), {lag} FROM lake.ops.load "
         "WHERE load_status IN ('loaded', 'unchanged') "
@@ -149,9 +181,10 @@ def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> It
         )
 
 
-def _has_lag(reading: Reading) -> bool:
+def _has_column(reading: Reading, name: str) -> bool:
+    """Whether the loads on record tell it: an edition may be of an earlier version's lake."""
     described = reading.connection.execute("DESCRIBE lake.ops.load").fetchall()
-    return any(row[0] == "lag_hours" for row in described)
+    return any(row[0] == name for row in described)
 
 
 def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Checked]:

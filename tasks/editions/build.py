@@ -13,7 +13,7 @@ from typing import Any
 from expectations.rules import Rule
 from expectations.runner import run_rules
 from tasks.editions.account import Line, dated_by, pulled_tables, read_account
-from tasks.editions.account_checks import account_checks
+from tasks.editions.account_checks import account_checks, rolled_up_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
@@ -121,7 +121,10 @@ def compute(
             account = read_account(opened, layout, period, tables)
             findings += [
                 finding(definitions.rules, result, root, records)
-                for result, records in account_checks(opened, account, period, data_as_of, tables)
+                for result, records in (
+                    *account_checks(opened, account, period, data_as_of, tables),
+                    *rolled_up_checks(opened, tabulation),
+                )
             ]
         progress("核对各类记录")
         rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]

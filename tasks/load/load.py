@@ -158,6 +158,7 @@ def _loaded(work: Work, stage: Stage) -> LoadResult:
         write.find_changed(staged)
         write.merge(staged)
         write.remove_absent(staged)
+        write.prove(staged)
         write.keep_rejects(staged)
     for rule in work.rules:
         keep_left_out(work, rule)

@@ -140,6 +140,30 @@ class Write:
                 WHERE record_id NOT IN (SELECT record_id FROM ops.unseen WHERE {of})"""
             )
 
+    def prove(self, staged: Staged) -> None:
+        """That the core table holds what the load counts as written and as removed, counted anew
+        in the table itself. Raises RuntimeError, which undoes the load: a defect lost a record."""
+        work, result, absent = self._work, staged.result, staged.absent
+        of = (
+            f"source_system = {quoted(work.source.name)} AND load_id = {quoted(work.batch.load_id)}"
+        )
+        held = removed = 0
+        if result.rows_written:
+            held = work.value(
+                f"""SELECT count(*) FROM (SELECT record_id, row_hash FROM {staged.core} WHERE {of})
+                JOIN (SELECT record_id, row_hash FROM {staged.changed}) USING (record_id, row_hash)"""
+            )
+        if absent is not None and result.rows_removed:
+            removed = work.value(
+                f"""SELECT count(*) FROM {staged.core} WHERE {of} AND removal = 'unseen'
+                AND record_id IN (SELECT record_id FROM {absent.gone})"""
+            )
+        if (held, removed) != (result.rows_written, result.rows_removed):
+            raise RuntimeError(
+                f"{work.title(staged.rule)}:应写入 {result.rows_written:,} 条、撤回 {result.rows_removed:,} 条,"
+                f"库内只见 {held:,} 条、{removed:,} 条。这是程序缺陷,未写入任何数据;请把日志交给维护人员"
+            )
+
     def _has_faulty(self, staged: Staged) -> bool:
         return bool(staged.result.rows_rejected or staged.result.rows_conflicting)
 

@@ -59,7 +59,7 @@ class FolderPull:
         self._writer = writer
         self._wanted = wanted_of(pull.resource)
         self._undeclared: set[str] = set()
-        self._skipped = 0
+        self._filled = self._skipped = 0
         self.projector = projector_of(pull.resource)
         self.versions: list[WorkbookVersion] = []
         self.problems: list[str] = []
@@ -92,13 +92,13 @@ class FolderPull:
         for number, reason in sheet.skipped:
             place = Placed(self._writer, f"{entry.name}#{sheet.name}!{number}")
             place.add(left_out(name), [{"$id": None, "$reason": reason}])
+        self._filled += sheet.filled_rows
         self._skipped += len(sheet.skipped)
 
     @property
     def counts(self) -> dict[str, ListCounts]:
-        """What came of the rows so far."""
-        name, read = self.projector.name, self.projector.read
-        return {name: ListCounts(read + self._skipped, self._skipped)}
+        """What came of the rows so far; a row that is neither a record nor skipped leaves a gap."""
+        return {self.projector.name: ListCounts(self._filled, self._skipped)}
 
     @property
     def new_fields(self) -> dict[str, list[str]]:

@@ -90,6 +90,12 @@ class Sheet:
             "$beside": self.beside,
         }
 
+    @property
+    def filled_rows(self) -> int:
+        """How many rows under the header hold anything, counted apart from `records`."""
+        rows = self._grid[self.first_row :]
+        return sum(any(not _is_blank(value) for value in row) for row in rows)
+
     def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Row number (from 1, as the office program shows it) and label → value.
 
