@@ -47,7 +47,7 @@ class Installation:
         return [sys.executable, "-c", "from deployments.cli import main; main()", *arguments]
 
     def run(self, *arguments: str, expect: int = 0, timeout: float = 300) -> str:
-        """What a command printed; its exit code must be `expect`."""
+        """What a command printed, or said of its failure; its exit code must be `expect`."""
         if self.warm is not None:
             command = self.start(*arguments)
             assert command.wait(timeout) == expect, (arguments, command.code, command.output)
@@ -64,7 +64,7 @@ class Installation:
             check=False,
         )
         assert done.returncode == expect, (command[2:], done.returncode, done.stdout, done.stderr)
-        return done.stdout
+        return done.stdout if expect == 0 else done.stdout + done.stderr
 
     def json(self, *arguments: str, expect: int = 0) -> Any:
         return json.loads(self.run(*arguments, "--json", expect=expect))

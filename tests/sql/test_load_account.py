@@ -68,13 +68,8 @@ def _source(vendor: Vendor, name: str, paging: str) -> dict[str, Any]:
 
 def _balances(result: LoadResult) -> None:
     one = result.lists[0]
-    assert one.rows_fetched == (
-        one.rows_not_selected
-        + one.rows_skipped
-        + one.rows_joined
-        + one.rows_conflicting
-        + one.rows_read
-    )
+    assert one.rows_fetched == one.rows_left_out + one.rows_landed
+    assert one.rows_landed == one.rows_joined + one.rows_conflicting + one.rows_read
     assert one.rows_read == one.rows_written + one.rows_unchanged + one.rows_rejected
 
 
@@ -112,7 +107,8 @@ def test_each_record_counts_once(lake: Lake, nights: list[Any], paging: str) -> 
             assert one.rows_not_selected >= len({d for d in drafts if d.startswith("R")})
             if paging == "page_number":
                 assert one.rows_served == len(records)
-                assert one.rows_fetched == len(records)
+                # A list that may have shifted is read again; each reading is counted.
+                assert one.rows_fetched >= len(records)
             with lake.read() as connection:
                 left = connection.execute(
                     "SELECT count(*) FROM ops.left_out WHERE source_system = ?", [name]

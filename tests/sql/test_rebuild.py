@@ -31,6 +31,7 @@ from warehouse.form import form_of
 from warehouse.lake import transaction
 from warehouse.period import Period
 from warehouse.reading import measure_texts, parse_measures, reading
+from warehouse.tables import all_tables
 
 CORRECTION = """
 - {table: application, source_system: s, record_id: a, column: outcome, expect: granted,
@@ -112,7 +113,8 @@ def test_a_published_edition_is_rebuilt_after_all_that_can_happen_to_a_lake(
     future = datetime.now(BEIJING).replace(tzinfo=None) + timedelta(days=400)
     tidied = maintenance.maintain(built.lake, settings_of(built), now=future)
     assert tidied.snapshots_after < tidied.snapshots_before
-    assert tidied.files_after < tidied.files_before
+    # Small loads lie in the catalog until now; of each table one file is left.
+    assert tidied.files_after <= len(all_tables())
     assert tidied.changed_editions == {}
 
     written = tmp_path / "written"
