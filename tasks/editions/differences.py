@@ -7,6 +7,8 @@ out in every cell is found as well.
 
 from __future__ import annotations
 
+import csv
+import json
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,7 +25,7 @@ from warehouse.cells import is_loaded, weights_sql
 from warehouse.errors import EntryError
 from warehouse.lake import Connection, Lake, in_memory
 from warehouse.layout import Layout
-from warehouse.numbers import json_number
+from warehouse.numbers import json_number, number
 from warehouse.reading import Reading, reading
 from warehouse.sql import named, quoted
 from warehouse.tables import table
@@ -360,6 +362,24 @@ def compare_with_earlier(lake: Lake, edition: Edition) -> Comparison:
         return Comparison()
     is_published = published is not None
     return compare_with(lake, edition, earlier.edition_id, is_published=is_published)
+
+
+def write_records_csv(found: Differences, path: Path) -> None:
+    """The records behind the differences of the root, one a line and figure."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file, lineterminator="\r\n")
+        writer.writerow(RECORD_COLUMNS)
+        for cell in found.cells:
+            for record in cell.records:
+                writer.writerow([cell.difference.cell, cell.difference.label, *_line(record)])
+        for record in found.records_only:
+            writer.writerow(["", "不影响任何数字", *_line(record)])
+
+
+def _line(r: ChangedRecord) -> list[str]:
+    weight = "" if r.weight is None else number(r.weight)
+    columns = json.dumps(r.columns, ensure_ascii=False) if r.columns else ""
+    return [r.source_system, r.table, r.record_id, r.change, weight, columns]
 
 
 def differences_json(found: Differences) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tasks.editions.compare import write_csv
-from tasks.editions.differences import Comparison
+from tasks.editions.differences import Comparison, write_records_csv
 from tasks.editions.edition import Approval, Edition
 from tasks.editions.store import changed_rows, copy_rows, edition_rows, find_row
 from tasks.render import render_edition
@@ -30,9 +30,11 @@ from warehouse.sql import quoted
 
 DATABASE = "edition.duckdb"
 DIFFERENCES = "differences.csv"
+DIFFERENCE_RECORDS = "difference_records.csv"
 TITLES = {
     DATABASE: "版次数据库(DuckDB 单文件,任何 DuckDB 都能打开)",
     DIFFERENCES: "与上一已发布版次逐格比较(CSV)",
+    DIFFERENCE_RECORDS: "与上一已发布版次相比变动的记录(CSV)",
 }
 STAGING = ".publishing-"
 _EDITION_ID = re.compile(r"([a-z][a-z0-9-]*-)?\d{4}-\d+")
@@ -73,6 +75,9 @@ def write_files(
     if comparison is not None:
         write_csv(comparison.differences, folder / DIFFERENCES)
         names.append(DIFFERENCES)
+        if comparison.told is not None:
+            write_records_csv(comparison.told, folder / DIFFERENCE_RECORDS)
+            names.append(DIFFERENCE_RECORDS)
     told = read_manifest(folder)
     told["approval"] = approval.as_data()
     told["files"] += listed(folder, {name: TITLES[name] for name in names})

@@ -18,7 +18,7 @@ from tasks.publish.files import STAGING, finish_all, frozen_files_changed
 from tasks.settings import Settings
 from tasks.sources.landing import MANIFEST as LANDED
 from warehouse.beijing import BEIJING, to_beijing
-from warehouse.lake import Connection, Lake, NoLake
+from warehouse.lake import Connection, Lake, LakeError, NoLake, stored_rows
 
 READERS_MAY_TAKE = timedelta(days=1)
 """A file that no snapshot needs stays this long: someone may be reading it still."""
@@ -49,7 +49,9 @@ def maintain(
     now: datetime,
     progress: Callable[[str], None] = lambda step: None,
 ) -> Maintained:
-    """Tidy the lake. Raises LakeError without a lake or while another process writes."""
+    """Tidy the lake. Raises LakeError without a lake, while another process writes, or when a
+    snapshot that an edition was built from holds other rows than before: no file is removed
+    then, so that the catalog's back-up brings all back."""
     if not lake.exists():
         raise NoLake("还没有数据,不需要整理。请先运行夜间取数(nightly)")
     finish_all(lake, settings)
@@ -59,6 +61,8 @@ def maintain(
         held = _snapshots(connection)
         pinned = pinned_snapshots(connection)
         newest = max(held)
+        progress("核对整理前的快照")
+        kept = contents(connection, pinned | {newest})
         expired = [
             id_
             for id_, taken_at in held.items()
@@ -74,6 +78,8 @@ def maintain(
             f"CALL ducklake_rewrite_data_files('lake', delete_threshold => {DEAD_SHARE})"
         )
         connection.execute("CALL ducklake_merge_adjacent_files('lake')")
+        progress("核对整理后的快照")
+        _held_unchanged(kept, contents(connection, pinned | {newest}))
         progress("清理文件")
         unread = (now - READERS_MAY_TAKE).replace(tzinfo=BEIJING).isoformat()
         connection.execute(
@@ -96,6 +102,46 @@ def maintain(
         leftovers=leftovers + _remove(_working_leftovers(settings, now)),
         changed_editions=frozen_files_changed(lake, settings),
     )
+
+
+Contents = dict[tuple[int, str], tuple[int, int]]
+"""Of a snapshot and table: how many rows, and the sum of what each comes to."""
+
+
+def contents(connection: Connection, snapshots: Iterable[int]) -> Contents:
+    """What tables that ever held a row hold at snapshots, whichever files it lies in."""
+    catalog = "__ducklake_metadata_lake"
+    filled = {name for name, count in stored_rows(connection).items() if count is not None}
+    found = {}
+    for snapshot in sorted(snapshots):
+        for (name,) in connection.execute(
+            f"SELECT s.schema_name || '.' || t.table_name FROM {catalog}.ducklake_table AS t "
+            f"JOIN {catalog}.ducklake_schema AS s USING (schema_id) "
+            "WHERE t.begin_snapshot <= $1 AND (t.end_snapshot IS NULL OR t.end_snapshot > $1) "
+            "ORDER BY 1",
+            [snapshot],
+        ).fetchall():
+            if name not in filled:
+                continue
+            row = connection.execute(
+                "SELECT count(*), coalesce(sum(hash(t)), 0) "
+                f"FROM lake.{name} AS t AT (VERSION => {snapshot})"
+            ).fetchone()
+            assert row is not None
+            found[(snapshot, name)] = (int(row[0]), int(row[1]))
+    return found
+
+
+def _held_unchanged(before: Contents, after: Contents) -> None:
+    changed = sorted(key for key in before if before[key] != after.get(key))
+    if changed:
+        (snapshot, name), was = changed[0], before[changed[0]][0]
+        now = after.get(changed[0], (0, 0))[0]
+        raise LakeError(
+            f"整理改变了历史数据:快照 {snapshot} 的表 {name} 由 {was} 行变为 {now} 行"
+            f"(共 {len(changed)} 张表不同)。没有删除任何文件;"
+            "请用最近一次备份恢复目录库后再运行,并把本条信息报给维护人员"
+        )
 
 
 def _snapshots(connection: Connection) -> dict[int, datetime]:

@@ -143,6 +143,9 @@ def test_a_published_year_needs_a_reason_and_shows_every_difference(
     assert ("R", "rolled_up", "t3.new_received.total") in changed
     lines = (done.folder / "differences.csv").read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == len(done.differences) + 1
+    records = (done.folder / "difference_records.csv").read_text(encoding="utf-8-sig")
+    assert "t3.new_received.total" in records
+    assert ",added,1," in records
     shown = publication(done, "")
     assert "由哪些记录引起" in shown
     assert "- 新增 政府信息公开申请 `s/" in shown

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from tasks.editions.build import build_edition
+from tasks.publish import maintain as maintenance
 from tasks.publish.files import finish_all, publishing
 from tasks.publish.maintain import maintain
 from tasks.publish.publish import Request, publish
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tests.small_city import NOW, SmallCity
-from warehouse.lake import Lake, transaction
+from warehouse.lake import Connection, Lake, LakeError, transaction
 from warehouse.period import Period
+from warehouse.reading import measures, reading
 
 LATER = NOW + timedelta(days=3650)
 
@@ -73,6 +75,69 @@ def test_files_that_a_reader_or_a_snapshot_needs_stay(small: SmallCity) -> None:
     with small.lake.read(edition.snapshot) as connection:
         assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (8,)
     assert edition.snapshot >= pinned
+
+
+def test_an_older_snapshot_reads_the_same_after_maintenance(small: SmallCity) -> None:
+    """Whatever was deleted, filled or emptied since: every condition, count and extreme."""
+    for day in range(1, 9):
+        small.application(f"2020-03-0{day}", "2020-03-20")
+    small.application("2019-12-02", "2020-01-09")
+    small.application("2018-05-02", applicant_kind=None)
+    edition = build_edition(small.lake, small.folder, Period.of_year(2020), now=NOW).edition
+    questions = [
+        "SELECT count(*) FROM t WHERE received_on < DATE '2020-01-01'",
+        "SELECT count(*) FROM t WHERE received_on BETWEEN DATE '2020-01-01' AND DATE '2020-12-31'",
+        "SELECT count(*) FROM t WHERE applicant_kind IS NULL",
+        "SELECT count(applicant_kind), count(*), count(closed_on) FROM t",
+        "SELECT min(received_on), max(received_on), min(closed_on) FROM t",
+        "SELECT count(*) FROM t WHERE closed_on IS NULL OR closed_on > DATE '2020-12-31'",
+    ]
+
+    def asked() -> list[Any]:
+        at = f"FROM lake.core.application AT (VERSION => {edition.snapshot})"
+        with small.lake.read() as connection:
+            found = [
+                connection.execute(question.replace("FROM t", at)).fetchall()
+                for question in questions
+            ]
+        with reading(small.lake, edition.snapshot) as opened:
+            for name in measures():
+                table = opened.measure(name, edition.period)
+                found.append(opened.connection.execute(f"FROM {table} ORDER BY ALL").fetchall())
+        return found
+
+    before = asked()
+    with small.lake.write() as connection, transaction(connection):
+        connection.execute("DELETE FROM core.application WHERE received_on < DATE '2020-03-02'")
+        connection.execute("DELETE FROM core.application WHERE applicant_kind IS NULL")
+        connection.execute("UPDATE core.application SET closed_on = DATE '2020-03-21'")
+    maintain(small.lake, settings_of(small), now=LATER)
+    assert asked() == before
+
+
+def test_maintenance_that_would_change_history_stops_before_it_removes_a_file(
+    small: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.application("2020-03-01", "2020-03-20")
+    edition = build_edition(small.lake, small.folder, Period.of_year(2020), now=NOW).edition
+    seen = []
+
+    def contents(connection: Connection, snapshots: Any) -> maintenance.Contents:
+        found = true_contents(connection, snapshots)
+        seen.append(found)
+        if len(seen) == 2:  # A row of the edition's snapshot is there twice now.
+            key = (edition.snapshot, "core.application")
+            found[key] = (found[key][0] + 1, found[key][1])
+        return found
+
+    true_contents = maintenance.contents
+    monkeypatch.setattr(maintenance, "contents", contents)
+    files = set(small.lake.files.rglob("*.parquet"))
+    with pytest.raises(
+        LakeError, match=rf"快照 {edition.snapshot} 的表 core.application 由 1 行变为 2"
+    ):
+        maintain(small.lake, settings_of(small), now=LATER)
+    assert files <= set(small.lake.files.rglob("*.parquet"))
 
 
 def test_nights_of_changes_leave_a_lake_of_bounded_size(small: SmallCity) -> None:
