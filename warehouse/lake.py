@@ -46,6 +46,7 @@ __all__ = [
     "connection_config",
     "current_snapshot",
     "in_memory",
+    "stored_columns",
     "stored_rows",
     "transaction",
 ]
@@ -394,6 +395,23 @@ def stored_rows(connection: Connection) -> dict[str, int | None]:
         )
     except duckdb.Error:
         return {}
+
+
+def stored_columns(connection: Connection) -> dict[str, frozenset[str]]:
+    """The columns of each table (`layer.name`) of the lake as the snapshot that is open has them:
+    one question to the catalog for all of them."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for table, column in connection.execute(
+        "SELECT s.schema_name || '.' || t.table_name, c.column_name "
+        "FROM __ducklake_metadata_lake.ducklake_table AS t "
+        "JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id) "
+        "JOIN __ducklake_metadata_lake.ducklake_column AS c USING (table_id) "
+        "CROSS JOIN (SELECT id AS open FROM ducklake_current_snapshot('lake')) "
+        "WHERE t.begin_snapshot <= open AND (t.end_snapshot IS NULL OR t.end_snapshot > open) "
+        "AND c.begin_snapshot <= open AND (c.end_snapshot IS NULL OR c.end_snapshot > open)"
+    ).fetchall():
+        found[table].add(column)
+    return {table: frozenset(columns) for table, columns in found.items()}
 
 
 @contextmanager

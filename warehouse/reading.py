@@ -17,7 +17,7 @@ from pathlib import Path
 
 from warehouse.disk import UnreadableFile, text_of
 from warehouse.errors import ConfigurationError
-from warehouse.lake import Connection, Lake, current_snapshot, stored_rows
+from warehouse.lake import Connection, Lake, current_snapshot, stored_columns, stored_rows
 from warehouse.period import Period
 from warehouse.tables import Table, all_tables
 
@@ -136,6 +136,21 @@ class Reading:
         sql = table_as_figures_see_it(described, corrected, aside)
         return re.sub(r"\blake\.\w+\.\w+", rf"(FROM \g<0> AT (VERSION => {self.snapshot}))", sql)
 
+    @cached_property
+    def stored_columns(self) -> Mapping[str, frozenset[str]]:
+        """Of each table of the lake (`layer.name`) the columns that it has at the snapshot: an
+        edition may be older than a table or a column."""
+        return stored_columns(self.connection)
+
+    @cached_property
+    def filled_tables(self) -> frozenset[str]:
+        """Tables of the lake (`layer.name`) that ever held a row. To ask one that never did costs
+        more than to ask one that does (`stored_rows`)."""
+        counts = stored_rows(self.connection)
+        if not counts:
+            return frozenset(self.stored_columns)
+        return frozenset(name for name, count in counts.items() if count is not None)
+
     @property
     def data_as_of(self) -> datetime | None:
         """When the newest load that this snapshot holds was finished (Asia/Shanghai)."""
@@ -220,8 +235,8 @@ read as NULL. What rests on one of them counts nothing."""
 def _set_aside(connection: Connection) -> dict[str, tuple[str, ...]]:
     """Tables with quarantined records, and of which columns single ones are set aside. Earlier
     snapshots know whole records only."""
-    described = connection.execute("DESCRIBE lake.ops.quarantine").fetchall()
-    listed = "columns" if any(row[0] == "columns" for row in described) else "NULL"
+    known = stored_columns(connection)["ops.quarantine"]
+    listed = "columns" if "columns" in known else "NULL"
     found: dict[str, set[str]] = defaultdict(set)
     for name, columns in connection.execute(
         f"SELECT DISTINCT table_name, {listed} FROM lake.ops.quarantine"

@@ -218,25 +218,6 @@ def pulled_tables() -> list[Table]:
     return [t for t in all_tables() if t.layer == "core" and t.is_pulled]
 
 
-def has_table(reading: Reading, schema: str, name: str) -> bool:
-    """Whether the snapshot has a table: an edition may be older than it."""
-    return bool(
-        reading.connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? "
-            "AND table_name = ?",
-            [schema, name],
-        ).fetchone()
-    )
-
-
-def columns_of(reading: Reading, table: Table) -> set[str]:
-    """The columns that a table has at the snapshot; none where it is not there yet."""
-    if not has_table(reading, table.layer, table.name):
-        return set()
-    described = reading.connection.execute(f"DESCRIBE lake.{table.full_name}").fetchall()
-    return {row[0] for row in described}
-
-
 # ---- the standing of each record
 
 
@@ -251,13 +232,14 @@ def dated_by(table: Table) -> str | None:
 
 def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str | None:
     """Every record of a core table with its list and its state in the account of a period, as SQL:
-    source_system, resource, record_id, state. None where the snapshot lacks the table.
+    source_system, resource, record_id, state. None where the snapshot lacks the table, or it never
+    held a record.
 
     Each record has one state. What a cell counts is counted, even if it was withdrawn after the
     year; the states below that are looked at in the order of their lines.
     """
-    columns = columns_of(reading, table)
-    if not columns:
+    columns = reading.stored_columns.get(table.full_name)
+    if columns is None or table.full_name not in reading.filled_tables:
         return None
     removal = "removal" if "removal" in columns else "NULL"
     on = dated_by(table)
@@ -340,8 +322,7 @@ def _standing(
 def _way_in(reading: Reading) -> dict[tuple[str, str, str], WayIn]:
     """By source, resource and table, the sums of all loads; none for a list of which an earlier
     version loaded something without counting so."""
-    described = reading.connection.execute("DESCRIBE lake.ops.load").fetchall()
-    if not any(row[0] == "rows_new" for row in described):
+    if "rows_new" not in reading.stored_columns["ops.load"]:
         return {}
     reading.connection.execute(
         """
@@ -477,7 +458,7 @@ def account_records(
         "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field) "
         "FROM account_reject WHERE reject_status = 'open' GROUP BY ALL"
     )
-    if has_table(reading, "ops", "left_out"):
+    if "ops.left_out" in reading.stored_columns:
         selects.append(
             "SELECT source_system, resource, replace(table_name, 'core.', ''), "
             "coalesce(record_id, origin), 'not_selected', concat_ws(' ', reason, origin) "

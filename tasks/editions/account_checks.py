@@ -96,7 +96,7 @@ def _conflicts(reading: Reading) -> Checked:
 
 def _untold_conflicts(reading: Reading) -> Iterator[Checked]:
     """Lists of which the newest load counts conflicting rows, and none stands as a reject."""
-    if not _has_column(reading, "rows_conflicting"):
+    if "rows_conflicting" not in reading.stored_columns["ops.load"]:
         return
     for source, resource, rows in reading.connection.execute(
         "SELECT source_system, resource, arg_max(rows_conflicting, (started_at, load_id)) AS rows "
@@ -155,7 +155,7 @@ def _is_over(period: Period, data_as_of: datetime) -> Checked:
 
 def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> Iterator[Checked]:
     """Whether each resource was pulled after the year and its lag."""
-    lag = "max(lag_hours)" if _has_column(reading, "lag_hours") else "NULL"
+    lag = "max(lag_hours)" if "lag_hours" in reading.stored_columns["ops.load"] else "NULL"
     for source, resource, pulled_at, hours in reading.connection.execute(
         f"SELECT source_system, resource, max(started_at), {lag} FROM lake.ops.load "
         "WHERE load_status IN ('loaded', 'unchanged') "
@@ -181,17 +181,12 @@ def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> It
         )
 
 
-def _has_column(reading: Reading, name: str) -> bool:
-    """Whether the loads on record tell it: an edition may be of an earlier version's lake."""
-    described = reading.connection.execute("DESCRIBE lake.ops.load").fetchall()
-    return any(row[0] == name for row in described)
-
-
 def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Checked]:
     """Months in which last year had records as usual, and this year has none, by list."""
     for table in tables:
         on = dated_by(table)
-        if on is None or table.is_standing or table.full_name not in reading.loaded_tables:
+        looked_at = reading.loaded_tables & reading.filled_tables
+        if on is None or table.is_standing or table.full_name not in looked_at:
             continue
         rows = reading.connection.execute(
             f"""

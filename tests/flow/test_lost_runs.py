@@ -85,11 +85,11 @@ def server(home: Path, patience: int) -> Iterator[Room]:
         process.wait(30)
 
 
-def made(served: Room) -> str:
+def made(served: Room, name: str) -> str:
     """A deployment that lets one run at a time begin, as the nightly one does."""
     flow = served.ask("/flows/", {"name": "nightly"})["id"]
     body = {
-        "name": "nightly",
+        "name": name,
         "flow_id": flow,
         "concurrency_limit": 1,
         "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
@@ -103,55 +103,62 @@ def set_state(served: Room, run: str, kind: str, name: str | None = None) -> str
     return str(answer["state"]["type"])
 
 
-@pytest.mark.parametrize("states", [["Pending"], ["Submitting"], ["Pending", "Running"]])
-def test_a_run_that_nothing_is_heard_of_any_more_lets_the_next_begin(
-    states: list[str], tmp_path: Path
-) -> None:
+STATES = {"pending": ["Pending"], "submitting": ["Submitting"], "running": ["Pending", "Running"]}
+
+
+def test_a_run_that_nothing_is_heard_of_any_more_lets_the_next_begin(tmp_path: Path) -> None:
     with server(tmp_path / "home", SOON) as served:
         names = {one["name"] for one in served.ask("/automations/filter", {})}
         assert names == {entry["name"] for entry in declared()}
-        deployment = made(served)
+        deployments = {name: made(served, name) for name in STATES}
 
-        def new_run() -> str:
-            return str(served.ask(f"/deployments/{deployment}/create_flow_run", {})["id"])
+        def new_run(name: str) -> str:
+            created = served.ask(f"/deployments/{deployments[name]}/create_flow_run", {})
+            return str(created["id"])
 
-        lost = new_run()
-        for state in states:
-            kind = "RUNNING" if state == "Running" else "PENDING"
-            assert set_state(served, lost, kind, state) == kind
-        assert set_state(served, new_run(), "PENDING") == "CANCELLED"
-        wait_for("its crash", lambda: served.state(lost)["type"] == "CRASHED", SOON + 30)
-        following = new_run()
-        assert set_state(served, following, "PENDING") == "PENDING"
-        # One that ended under a name of ours is not called crashed afterwards.
-        assert set_state(served, following, "RUNNING") == "RUNNING"
-        assert set_state(served, following, "FAILED", "来源失败") == "FAILED"
+        lost = {name: new_run(name) for name in STATES}
+        for name, states in STATES.items():
+            for state in states:
+                kind = "RUNNING" if state == "Running" else "PENDING"
+                assert set_state(served, lost[name], kind, state) == kind
+            assert set_state(served, new_run(name), "PENDING") == "CANCELLED"
+        for name, run in lost.items():
+            wait_for(
+                f"the crash of {name}",
+                lambda r=run: served.state(r)["type"] == "CRASHED",
+                SOON + 30,
+            )
+        following = {name: new_run(name) for name in STATES}
+        for run in following.values():
+            assert set_state(served, run, "PENDING") == "PENDING"
+            # One that ended under a name of ours is not called crashed afterwards.
+            assert set_state(served, run, "RUNNING") == "RUNNING"
+            assert set_state(served, run, "FAILED", "来源失败") == "FAILED"
         time.sleep(SOON + 8)
-        assert served.state(following)["name"] == "来源失败"
+        assert {served.state(run)["name"] for run in following.values()} == {"来源失败"}
 
 
 def test_what_the_server_does_by_itself_is_made_once_and_changed_where_declared(
     tmp_path: Path,
 ) -> None:
-    for patience in (SOON, 3 * SOON, 3 * SOON):
+    for patience in (SOON, 3 * SOON):
         with server(tmp_path / "home", patience) as served:
             kept = served.ask("/automations/filter", {})
         assert sorted(one["name"] for one in kept) == sorted(e["name"] for e in declared())
         assert {one["trigger"]["within"] for one in kept} == {patience}
 
 
-@pytest.mark.parametrize("moment", ["PENDING", "RUNNING"])
 def test_a_killed_serve_takes_all_with_it_and_starts_again_by_the_same_command(
-    moment: str, services: dict[str, str], tmp_path: Path
+    services: dict[str, str], tmp_path: Path
 ) -> None:
+    """While a run has a process; `make soak` kills at random moments."""
     home = tmp_path / "home"
     with room(home, services) as served:
         port = served.address.rpartition(":")[2]
         lost = served.start("nightly")
-        wait_for(moment, lambda: served.state(lost)["type"] in (moment, "RUNNING", *ENDED))
+        wait_for("its beginning", lambda: served.state(lost)["type"] in ("RUNNING", *ENDED))
         assert served.state(lost)["type"] not in ENDED
-        if moment == "RUNNING":
-            wait_for("its process", lambda: process_of(lost, served.process.pid))
+        wait_for("its process", lambda: process_of(lost, served.process.pid))
         below = descendants(served.process.pid)
         os.kill(served.process.pid, signal.SIGKILL)
         served.process.wait()
