@@ -319,7 +319,7 @@ def _night(source: Source, lake: Lake, folder: Path, now: datetime) -> Iterator[
                 yield {"code": "note", "key": name, "message": note}
             if result.unread:
                 yield {"code": "unread", "key": name, "message": result.unread}
-            for found in compare_control_totals(source, due.resource, lake, now=now):
+            for found in compare_control_totals(source, due.resource, lake):
                 counts = f"{found.source_count} ≠ {found.warehouse_count}"
                 yield {"code": "control total", "key": name, "message": counts}
         except Exception as error:

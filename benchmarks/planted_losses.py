@@ -227,8 +227,8 @@ LOSSES = (
         "workbook.sheet",
         "the second sheet of a workbook is not read",
         WORKBOOK,
-        "for sheet in read_grids(content, name, rule.encoding):",
-        "for sheet in list(read_grids(content, name, rule.encoding))[:1]:",
+        "    for sheet in grids:\n",
+        "    for sheet in grids[:1]:\n",
         BOOKS_FIRST,
     ),
     Loss(

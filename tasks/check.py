@@ -17,6 +17,7 @@ from expectations.result import RuleResult
 from expectations.rules import Rule, load_rules, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
 from tasks import clock
+from warehouse.errors import LostRecords
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
 from warehouse.reading import table_as_corrected
 from warehouse.tables import all_tables, table
@@ -271,4 +272,22 @@ def _refresh_quarantine(
         f"WHERE NOT EXISTS (SELECT 1 FROM ops.quarantine AS q WHERE {same})",
         [now],
     )
+    _prove_quarantine(connection, ran, as_of, relations)
     connection.execute("DROP TABLE set_aside")
+
+
+def _prove_quarantine(
+    connection: Connection, rules: Sequence[Rule], as_of: date, relations: Mapping[str, str]
+) -> None:
+    """That each record which a rule finds is set aside by it, and no other. Raises LostRecords."""
+    for rule in rules:
+        row = connection.execute(
+            f"SELECT (SELECT count(DISTINCT (source_system, record_id)) "
+            f"FROM ({rule.bad_rows_sql(as_of, relations)})), "
+            "(SELECT count(DISTINCT (source_system, record_id)) FROM ops.quarantine "
+            "WHERE rule_code = $1 AND table_name = $2)",
+            [rule.code, rule.table],
+        ).fetchone()
+        assert row is not None
+        if row[0] != row[1]:
+            raise LostRecords(f"规则 {rule.code} 应隔离 {row[0]:,} 条记录,隔离了 {row[1]:,} 条")

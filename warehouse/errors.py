@@ -76,6 +76,14 @@ class MachineError(NianbaoError):
     concern = "machine"
 
 
+class LostRecords(RuntimeError):
+    """A defect of the program, found by its own count: records that must be somewhere are not.
+    What was being done is undone; the message says what is missing where."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(f"{found}。这是程序缺陷,未写入任何数据;请把日志交给维护人员")
+
+
 OF_THE_MACHINE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}

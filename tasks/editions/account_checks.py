@@ -43,6 +43,7 @@ def account_checks(
     the form looks at."""
     for line in account:
         yield from _equations(line)
+    yield from _uncompared(reading, period)
     yield _conflicts(reading)
     yield from _untold_conflicts(reading)
     yield _rejects(reading, period)
@@ -70,6 +71,29 @@ def _equations(line: Line) -> Iterator[Checked]:
             ),
             (),
         )
+
+
+def _uncompared(reading: Reading, period: Period) -> Iterator[Checked]:
+    """A4 for lists whose source can count them, and was not asked since the year ended."""
+    if "has_control_total" not in reading.stored_columns["ops.load"]:
+        return
+    for source, resource, compared_at in reading.connection.execute(
+        """
+        WITH declared AS (
+            SELECT source_system, resource, min(started_at) FILTER (started_at > $1) AS first_after,
+                arg_max(has_control_total, started_at) AS is_declared
+            FROM lake.ops.load WHERE load_status <> 'stopped' GROUP BY ALL
+        )
+        SELECT source_system, resource, max(compared_at) AS newest
+        FROM declared LEFT JOIN lake.ops.control_total USING (source_system, resource)
+        WHERE is_declared GROUP BY source_system, resource, first_after
+        HAVING newest IS NULL OR newest < CAST(first_after AS DATE) ORDER BY ALL
+        """,
+        [datetime.combine(period.last, time.max)],
+    ).fetchall():
+        since = f"{compared_at:%Y-%m-%d %H:%M} 后" if compared_at else "从"
+        told = f"{source}.{resource}:来源能自报条数,而{since}未核对;请重新运行夜间取数"
+        yield _told("A4", f"A4.{source}.{resource}", False, told), ()
 
 
 def rolled_up_checks(reading: Reading, tabulation: Tabulation) -> Iterator[Checked]:

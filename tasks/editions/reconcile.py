@@ -22,8 +22,8 @@ from warehouse.form import Form
 from warehouse.layout import Equation, Layout, Term
 from warehouse.numbers import number
 from warehouse.period import Period
-from warehouse.reading import Reading
-from warehouse.tables import all_tables
+from warehouse.reading import SET_ASIDE, Reading
+from warehouse.tables import all_tables, table
 
 RECORDS_KEPT = 200
 """How many records a finding lists; it counts all of them."""
@@ -337,5 +337,25 @@ def _corrections(rules: Rulebook, reading: Reading, root: Organ) -> Iterator[Fin
             done = "不计入" if column == "*" else f"由“{expected or '空'}”改为“{value or '空'}”"
             told = f"{why[0]};{why[1]}提出,{why[2]}决定"
             text, status = f"更正适用:{name} {record_id} {column} {done}({told})", "pass"
+            if not _is_applied(reading, name, source, record_id, column, value):
+                text = f"更正未生效:{name} {record_id} {column} 应{done};这是程序缺陷,请报维护人员"
+                status = "fail"
         result = CheckResult("C1", key, "fail" if status == "fail" else "pass", text)
         yield finding(rules, result, root, [reference])
+
+
+def _is_applied(
+    reading: Reading, name: str, source: str, record_id: str, column: str, value: str | None
+) -> bool:
+    """Whether the figures see a record as its correction says. What is set aside they do not see."""
+    of = f"FROM {name} WHERE source_system = $source AND record_id = $record"
+    given = {"source": source, "record": record_id}
+    if column == "*":
+        return reading.connection.execute(f"SELECT 1 {of}", given).fetchone() is None
+    kind = next(c.sql_type for c in table(name).columns if c.name == column)
+    row = reading.connection.execute(
+        f"SELECT {column} IS NOT DISTINCT FROM $value::{kind} "
+        f"OR list_contains({SET_ASIDE}, '{column}') {of}",
+        {**given, "value": value},
+    ).fetchone()
+    return row is None or bool(row[0])

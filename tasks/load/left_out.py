@@ -5,9 +5,14 @@ from __future__ import annotations
 from tasks.load.batch import Work
 from tasks.sources.landing import NOT_SELECTED, Manifest, left_out
 from tasks.sources.model import Child, Resource
+from warehouse.errors import LostRecords
 from warehouse.sql import quoted
 
 _LANDED = "temp.main.left_out_landed"
+_SAME = (
+    "l.reason = o.reason AND CASE WHEN l.record_id IS NULL OR o.record_id IS NULL"
+    " THEN l.origin = o.origin ELSE l.record_id = o.record_id END"
+)
 
 
 def keep_left_out(work: Work, rule: Resource | Child) -> None:
@@ -25,23 +30,35 @@ def keep_left_out(work: Work, rule: Resource | Child) -> None:
         return
     _read(work, files)
     of = f"source_system = {quoted(work.source.name)} AND resource = {quoted(rule.name)}"
-    same = (
-        "l.reason = o.reason AND CASE WHEN l.record_id IS NULL OR o.record_id IS NULL"
-        " THEN l.origin = o.origin ELSE l.record_id = o.record_id END"
-    )
     if held:
         work.connection.execute(
             f"""DELETE FROM ops.left_out AS o WHERE {of} AND ({_was_looked_at(work, rule, manifest)})
-            AND NOT EXISTS (SELECT 1 FROM {_LANDED} l WHERE {same})"""
+            AND NOT EXISTS (SELECT 1 FROM {_LANDED} l WHERE {_SAME})"""
         )
     work.connection.execute(
         f"""INSERT INTO ops.left_out
             (source_system, resource, table_name, record_id, reason, origin, found_at, load_id)
         SELECT {quoted(work.source.name)}, {quoted(rule.name)}, {quoted(f"core.{rule.table}")},
             record_id, reason, min(origin), {work.moment}, {quoted(work.batch.load_id)}
-        FROM {_LANDED} l WHERE NOT EXISTS (SELECT 1 FROM ops.left_out o WHERE {of} AND {same})
+        FROM {_LANDED} l WHERE NOT EXISTS (SELECT 1 FROM ops.left_out o WHERE {of} AND {_SAME})
         GROUP BY record_id, reason, CASE WHEN record_id IS NULL THEN origin END"""
     )
+
+
+def prove_left_out(work: Work, rule: Resource | Child) -> None:
+    """That each row which the landing left out is on record. Raises LostRecords, which undoes
+    the load."""
+    files = work.batch.files.get(left_out(rule.name), [])
+    if not files:
+        return
+    _read(work, files)
+    of = f"source_system = {quoted(work.source.name)} AND resource = {quoted(rule.name)}"
+    missing = work.value(
+        f"""SELECT count(*) FROM {_LANDED} l WHERE NOT EXISTS (
+            SELECT 1 FROM ops.left_out o WHERE {of} AND {_SAME})"""
+    )
+    if missing:
+        raise LostRecords(f"{work.title(rule)}:{missing:,} 行未落地的内容没有记下原因")
 
 
 def count_not_selected(work: Work, rule: Resource | Child) -> int:

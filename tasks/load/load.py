@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tasks import clock
 from tasks.load.batch import Batch, ListResult, LoadResult, Work
-from tasks.load.left_out import count_not_selected, keep_left_out
+from tasks.load.left_out import count_not_selected, keep_left_out, prove_left_out
 from tasks.load.load_record import LoadRecord
 from tasks.load.merge import Write
 from tasks.load.stage import Stage
@@ -158,10 +158,13 @@ def _loaded(work: Work, stage: Stage) -> LoadResult:
         write.find_changed(staged)
         write.merge(staged)
         write.remove_absent(staged)
-        write.prove(staged)
         write.keep_rejects(staged)
     for rule in work.rules:
         keep_left_out(work, rule)
+    for staged in stage.lists:
+        write.prove(staged)
+    for rule in work.rules:
+        prove_left_out(work, rule)
     if result.rows_written or result.rows_removed:
         result.status = "loaded"
     LoadRecord(work, stage.lists).write(result)

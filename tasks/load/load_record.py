@@ -249,6 +249,8 @@ class LoadRecord:
                     **{name: getattr(one, name) for name in COUNTED},
                     "moved_from": json.dumps(one.moved_from) if one.moved_from else None,
                     "lag_hours": self._lag_hours() if number == 0 else None,
+                    "has_control_total": number == 0
+                    and self._work.resource.control_total is not None,
                     "content_hash": None
                     if result.status == "stopped"
                     else self._work.batch.content_hash,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from tasks.load.batch import Staged, Work
 from tasks.sources.model import Child
+from warehouse.errors import LostRecords
 from warehouse.sql import named, quoted
 
 
@@ -14,6 +15,7 @@ class Write:
 
     def __init__(self, work: Work) -> None:
         self._work = work
+        self._open_rejects: dict[str, int] = {}
 
     def find_changed(self, staged: Staged) -> None:
         """Which rows are new or differ from what the core table holds."""
@@ -141,35 +143,50 @@ class Write:
             )
 
     def prove(self, staged: Staged) -> None:
-        """That the core table holds what the load counts as written and as removed, counted anew
-        in the table itself. Raises RuntimeError, which undoes the load: a defect lost a record."""
+        """That each staged row that is not at fault stands in the core table as it was staged, that
+        what the list lacks is marked, and that each reject is open or was answered: all counted
+        anew in the tables themselves. Raises LostRecords, which undoes the load."""
         work, result, absent = self._work, staged.result, staged.absent
-        of = (
-            f"source_system = {quoted(work.source.name)} AND load_id = {quoted(work.batch.load_id)}"
+        of = f"source_system = {quoted(work.source.name)}"
+        held = work.value(
+            f"""SELECT count(*) FROM (SELECT record_id, row_hash FROM {staged.core} WHERE {of})
+            JOIN (SELECT record_id, row_hash FROM {staged.table} WHERE NOT is_faulty)
+            USING (record_id, row_hash)"""
         )
-        held = removed = 0
-        if result.rows_written:
-            held = work.value(
-                f"""SELECT count(*) FROM (SELECT record_id, row_hash FROM {staged.core} WHERE {of})
-                JOIN (SELECT record_id, row_hash FROM {staged.changed}) USING (record_id, row_hash)"""
-            )
+        self._must_be(staged, "库内应有", result.rows_written + result.rows_unchanged, held)
         if absent is not None and result.rows_removed:
-            removed = work.value(
+            marked = work.value(
                 f"""SELECT count(*) FROM {staged.core} WHERE {of} AND removal = 'unseen'
+                AND load_id = {quoted(work.batch.load_id)}
                 AND record_id IN (SELECT record_id FROM {absent.gone})"""
             )
-        if (held, removed) != (result.rows_written, result.rows_removed):
-            raise RuntimeError(
-                f"{work.title(staged.rule)}:应写入 {result.rows_written:,} 条、撤回 {result.rows_removed:,} 条,"
-                f"库内只见 {held:,} 条、{removed:,} 条。这是程序缺陷,未写入任何数据;请把日志交给维护人员"
+            self._must_be(staged, "应标为不再出现", result.rows_removed, marked)
+        expected = self._open_rejects.get(staged.rule.name)
+        if expected is not None:
+            count = work.value(
+                f"SELECT count(*) FROM ops.reject WHERE {self._of(staged)} AND reject_status = 'open'"
             )
+            self._must_be(staged, "退回未答复应有", expected, count)
+
+    def _must_be(self, staged: Staged, what: str, expected: int, found: int) -> None:
+        if found != expected:
+            raise LostRecords(
+                f"{self._work.title(staged.rule)}:{what} {expected:,} 条,库内只见 {found:,} 条"
+            )
+
+    def _of(self, staged: Staged) -> str:
+        """Condition: what a table of `ops` keeps of this list."""
+        return (
+            f"source_system = {quoted(self._work.source.name)}"
+            f" AND resource = {quoted(staged.rule.name)}"
+        )
 
     def _has_faulty(self, staged: Staged) -> bool:
         return bool(staged.result.rows_rejected or staged.result.rows_conflicting)
 
     def keep_rejects(self, staged: Staged) -> None:
         """New rejects are kept, repeated ones not doubled, mended ones resolved."""
-        who = f"source_system = {quoted(self._work.source.name)} AND resource = {quoted(staged.rule.name)}"
+        who = self._of(staged)
         # A condition on a table that never held a row is dear: its statistics are looked for
         # anew each time. Most lakes never had a reject.
         has_open = self._work.connection.execute(
@@ -178,6 +195,7 @@ class Write:
             f"SELECT count(*) FROM ops.reject WHERE {who} AND reject_status = 'open'"
         )
         faulty = staged.faulty
+        resolved = 0
         if has_open:
             still = (
                 f"""SELECT 1 FROM {faulty}_reasons f WHERE f."$id" = r.record_id
@@ -185,11 +203,12 @@ class Write:
                 if self._has_faulty(staged)
                 else "SELECT 1 WHERE false"
             )
-            self._work.connection.execute(
+            resolved = self._work.value(
                 f"""UPDATE ops.reject AS r SET reject_status = 'resolved', resolved_at = {self._work.moment}
                 WHERE {who} AND reject_status = 'open'
                 AND record_id IN (SELECT record_id FROM {staged.table}) AND NOT EXISTS ({still})"""
             )
+            self._open_rejects[staged.rule.name] = has_open - resolved
         if not self._has_faulty(staged):
             return
         known = (
@@ -206,7 +225,7 @@ class Write:
                 SELECT "$at" FROM {faulty}_reasons f JOIN (SELECT * EXCLUDE ("$id") FROM {faulty})
                 USING ("$at") {known})"""
         )
-        self._work.connection.execute(
+        kept = self._work.value(
             f"""INSERT INTO ops.reject (reject_id, load_id, source_system, resource, table_name, record_id, field,
                 reason, found, expected, origin, payload, rejected_at, reject_status)
             SELECT concat({quoted(self._work.batch.load_id)}, '/', f."$at", '/', coalesce(f.field, '$id')),
@@ -215,3 +234,4 @@ class Write:
                 concat({quoted(self._work.batch.origin_prefix)}, f."$at"), {staged.typing.payload_sql()}, {self._work.moment}, 'open'
             FROM {faulty}_reasons f JOIN (SELECT * EXCLUDE ("$id") FROM {faulty}) USING ("$at") {known}"""
         )
+        self._open_rejects[staged.rule.name] = int(has_open) - resolved + kept

@@ -11,6 +11,7 @@ from tasks.load.left_out import count_not_selected
 from tasks.load.typed import KEY, NO_KEY, ListTyping, make_codes, prepare
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Child, Resource
+from warehouse.errors import LostRecords
 from warehouse.sql import named, quoted
 
 FEW = 3
@@ -83,6 +84,10 @@ class Stage:
         """Of rows with one id the newer state, else the later one, is kept. Those of the same
         content are joined to it; each other content is told as conflicting, once."""
         work = self._work
+        contents = work.value(
+            "SELECT count(DISTINCT (coalesce(record_id, bare_hash), concat(row_hash, kind)))"
+            f" FROM {staged.table}"
+        )
         work.connection.execute(
             f"""CREATE OR REPLACE TEMP TABLE {staged.doubled.removeprefix(_BARE)} AS
             SELECT place, kept_place, said IS DISTINCT FROM kept_said
@@ -104,6 +109,11 @@ class Stage:
         staged.result.rows_conflicting, staged.result.rows_joined = work.row(
             f"SELECT count(*) FILTER (is_conflicting), count(*) FILTER (NOT is_conflicting) FROM {staged.doubled}"
         )
+        told = staged.result.rows_read + staged.result.rows_conflicting
+        if contents != told:
+            raise LostRecords(
+                f"{work.title(staged.rule)}:编号或内容不同的有 {contents:,} 条,留用与冲突的合计 {told:,} 条"
+            )
 
     def _removed_sql(self, rule: Resource | Child) -> str:
         """When a withdrawn record was withdrawn: as the record says, else when it last changed."""

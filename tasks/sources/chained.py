@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from tasks.sources.errors import SourceContractError
 from tasks.sources.exchange import Request
 from tasks.sources.model.paginator import Chained
-from tasks.sources.page import Page, Pages, is_same
+from tasks.sources.page import Page, Pages, is_same, mark_of
 
 
 class ChainedList:
@@ -41,7 +41,7 @@ class ChainedList:
             if following is None:
                 yield page
                 return
-            mark = hash((following.url, tuple(following.params.items()), following.content))
+            mark = mark_of(following)
             if mark in seen:
                 raise SourceContractError(
                     f"{client.source.title}的翻页不再前进(第 {number} 页给出的下一页已读过):"

@@ -25,6 +25,7 @@ from tasks.sources.plan import Pull
 from tasks.sources.project import Projector
 from tasks.sources.select import compile_path, text
 from tasks.sources.workbook import Sheet, UnreadableWorkbook, Wanted, read_workbook
+from warehouse.errors import LostRecords
 from warehouse.tables import table
 
 
@@ -64,18 +65,22 @@ class FolderPull:
         self.versions: list[WorkbookVersion] = []
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.looked_at: set[str] = set()
 
     def take(self, entry: Entry, content: bytes) -> None:
         """Land the records of a file, unless it is as it was."""
+        self.looked_at.add(entry.name)
         digest = hashlib.sha256(content).hexdigest()
         known = self._pull.known_files.get(entry.name)
         is_read = known is None or known[0] != digest
         if is_read:
+            passed_over: list[str] = []
             try:
-                sheets = read_workbook(content, entry.name, self._rule, self._wanted)
+                sheets = read_workbook(content, entry.name, self._rule, self._wanted, passed_over)
             except UnreadableWorkbook as error:
                 self.problems.append(f"{entry.name}:{error}")
                 return
+            self.notes += [f"{entry.name}:{one},未读取" for one in passed_over]
             for sheet in sheets:
                 self._land(entry, sheet)
         if is_read or (known is not None and known[1] != entry.mark):
@@ -140,6 +145,7 @@ def pull_workbooks(
                 f"{source.title}·{resource.title or resource.name}的工作簿都未能读取。{run.problems[0]}。"
                 "请核对表头与来源文件的字段名"
             )
+        _all_looked_at(pull, entries, run)
         listed = {entry.name for entry in entries}
         moved = run.moved(listed)
         return writer.finish(
@@ -157,6 +163,14 @@ def pull_workbooks(
             listed=sorted(listed),
             moved=moved,
         )
+
+
+def _all_looked_at(pull: Pull, entries: list[Entry], run: FolderPull) -> None:
+    """That each file which the folder lists was looked at, or is as it was. Raises LostRecords."""
+    for entry in entries:
+        _, mark = pull.known_files.get(entry.name, ("", ""))
+        if entry.name not in run.looked_at and not (mark and mark == entry.mark):
+            raise LostRecords(f"{pull.source.title}的文件 {entry.name} 在目录中而未读取")
 
 
 def _gone(pull: Pull, listed: set[str], moved: list[str]) -> list[str]:

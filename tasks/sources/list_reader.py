@@ -44,11 +44,16 @@ class ListReader:
         paginator, executor = self._paginator, self._executor
         request = replace(request, declared=self._declared)
         pages = Pages(self._client, paginator, self._records)
+        read: NumberedList | ChainedList
         match paginator:
             case Numbered():
-                yield from NumberedList(pages, paginator, request, executor).read()
+                read = NumberedList(pages, paginator, request, executor)
             case Chained():
-                yield from ChainedList(pages, paginator, request, executor).read()
+                read = ChainedList(pages, paginator, request, executor)
             case _:
                 assert_never(paginator)
+        for page in read.read():
+            pages.use(page)
+            yield page
+        pages.prove()
         self._notes += pages.notes

@@ -188,6 +188,7 @@ class NumberedList:
             self._end_of_count(last, error)
             return
         if not page.records or is_same(page, last, self._pages.path):
+            self._pages.use(page)
             self._end_of_count(last, page.doubt)
             return
         yield page
@@ -238,6 +239,7 @@ class NumberedList:
             same = same + 1 if mark == seen else 0
             # Some systems give the last page again for every number beyond it.
             if same >= SAME_PAGES:
+                self._pages.use(page)
                 return
             seen = mark
             position += len(page.records)

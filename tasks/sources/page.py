@@ -17,6 +17,7 @@ from tasks.sources.errors import SourceContractError
 from tasks.sources.exchange import Answer, Request
 from tasks.sources.model.paginator import Paging
 from tasks.sources.select import Get, compile_path, simple_parts, text
+from warehouse.errors import LostRecords
 
 NO_LIST = "响应中没有记录列表"
 MOST_REPEATS = 2
@@ -49,6 +50,8 @@ class Pages:
         self._paginator = paginator
         self._select = compile_path(records)
         self._first: Answer | None = None
+        self._used: set[int] = set()
+        self._unused: dict[int, Answer] = {}
         client.visible |= paginator.parameters
 
     def first(self, request: Request) -> Page:
@@ -101,12 +104,30 @@ class Pages:
         total = self._total(answer)
         self.notes += [note for note in answer.mended if note not in self.notes]
         if isinstance(value, list) and value:
+            # One that is asked for once more only shows whether it is the same.
+            if (mark := mark_of(answer.request)) not in self._used:
+                self._unused[mark] = answer
             return Page(value, answer, total)
         if isinstance(value, dict) and value and (self.path is not None or not self._is_paged):
             return Page([value], answer, total)
         if value not in (None, "", [], {}):
             raise self._misplaced(answer)
         return Page([], answer, total, self._doubt(answer, value, total))
+
+    def use(self, page: Page) -> None:
+        """The page is made use of, or is one that was read already."""
+        mark = mark_of(page.answer.request)
+        self._used.add(mark)
+        self._unused.pop(mark, None)
+
+    def prove(self) -> None:
+        """That every page with records that came was made use of. Raises LostRecords."""
+        if self._unused:
+            answer = next(iter(self._unused.values()))
+            raise LostRecords(
+                f"{self.client.source.title}有 {len(self._unused)} 页读到而未用:"
+                f"{self.client.shown(answer.request)}"
+            )
 
     @property
     def _is_paged(self) -> bool:
@@ -186,6 +207,11 @@ class Pages:
                 f"{self.client.source.title}的页数超过上限 {most},疑为无尽翻页,已停止。"
                 "请核对 paginator 的写法;确有这么多页时调大 max_pages"
             )
+
+
+def mark_of(request: Request) -> int:
+    """Tells a request from others of the same list."""
+    return hash((request.url, tuple(request.params.items()), request.content))
 
 
 def is_same(page: Page, other: Page, records: str | None) -> bool:

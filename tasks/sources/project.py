@@ -17,12 +17,13 @@ import msgspec
 from tasks.sources.compiled import Context, Read, Row, RowCode, scalar
 from tasks.sources.declared import Declared, Shape
 from tasks.sources.errors import SourceContractError
-from tasks.sources.keys import Identify, clean_key, compile_key
+from tasks.sources.keys import IMPRECISE, Identify, clean_key, compile_key
 from tasks.sources.landing import NOT_SELECTED, left_out
 from tasks.sources.model.fields import Condition, Removed
 from tasks.sources.model.resource import Child, Resource, record_paths
 from tasks.sources.page import select_list
 from tasks.sources.select import Get, compile_path, simple_parts, text
+from warehouse.errors import LostRecords
 
 MOST_NEW_FIELDS = 200
 Parts = Callable[[str], tuple[str, ...] | None]
@@ -44,6 +45,10 @@ class _Access:
     identify: Identify
     lists: list[Get]
     """The list of each nested child."""
+    parts: Callable[[Any, Context], tuple[str | None, ...]] | None
+    """The parts of an id that has several."""
+    is_removed: Callable[[Any, Context], bool] | None
+    """Whether the source says that a record is withdrawn."""
 
 
 class Projector:
@@ -91,17 +96,43 @@ class Projector:
         self._give_left_out(sink)
         if self._lacking:
             self._note_present(rows, records)
-        if self.children:
+        if self.children or access.parts is not None or access.is_removed is not None:
             kept = (
                 [r for r in records if access.selects(r, context)] if self.rule.where else records
             )
+            self._prove(access, kept, rows, context)
             for child, select in zip(self.children, access.lists, strict=True):
+                nested_before = child.read
                 for record, row in zip(kept, rows, strict=True):
                     nested = select_list(select, record)
                     if nested:
                         inner = {**context, "$parent": record, "$parent_id": row["$id"]}
                         child.project(nested, inner, sink)
+                nested_count = sum(len(select_list(select, record)) for record in kept)
+                child.must_be("明细", nested_count, child.read - nested_before)
         sink.add(self.name, rows)
+
+    def _prove(self, access: _Access, kept: list[Any], rows: list[Row], context: Context) -> None:
+        """That records with other parts of an id have other ids, and that each withdrawal which
+        the source tells is told on. Raises LostRecords."""
+        if access.parts is not None and len(rows) > 1:
+            told = {access.parts(record, context) for record in kept}
+            whole = {
+                parts
+                for parts in told
+                if not any(part is None or part.startswith(IMPRECISE) for part in parts)
+            }
+            ids = {row["$id"] for row in rows}
+            if len(whole) > len(ids):
+                self.must_be("不同的编号", len(whole), len(ids))
+        if access.is_removed is not None:
+            said = sum(access.is_removed(record, context) for record in kept)
+            self.must_be("注明已撤回的", said, sum(bool(row.get("$removed")) for row in rows))
+
+    def must_be(self, what: str, expected: int, found: int) -> None:
+        """Raises LostRecords where there are fewer, or more, than there must be."""
+        if expected != found:
+            raise LostRecords(f"资源 {self.name}:{what}有 {expected:,} 条,读出 {found:,} 条")
 
     def selected(self, records: list[Any], context: Context, sink: RowSink) -> list[Any]:
         """The records that meet the conditions of `where`; the sink is told of the others."""
@@ -198,6 +229,7 @@ class _Compiler:
         self._after: list[str] = []
         self._where = [compile_condition(condition, self._read) for condition in rule.where]
         self._identify = compile_key(rule.key, self._read)
+        self._key_reads = [self._read(part) for part in rule.key if not part.startswith("=")]
 
     def _plain_get(self, path: str) -> Get:
         parts = self._parts_of(path)
@@ -300,7 +332,14 @@ class _Compiler:
 
     def build(self, lists: list[Get]) -> _Access:
         """How records are read."""
-        return _Access(self._code.build(self._after), self._selects, self._identify, lists)
+        rule = self._rule
+        parts = self._parts if len(rule.key) > 1 and "$index" not in rule.key else None
+        removed = compile_condition(rule.removed, self._read) if rule.removed is not None else None
+        rows = self._code.build(self._after)
+        return _Access(rows, self._selects, self._identify, lists, parts, removed)
+
+    def _parts(self, record: Any, context: Context) -> tuple[str | None, ...]:
+        return tuple(clean_key(read(record, context)) for read in self._key_reads)
 
 
 _MARKS = re.compile(r"<!--.*?-->|</?[a-zA-Z][^>]*>", re.DOTALL)

@@ -16,6 +16,7 @@ from typing import Any
 
 from tasks.sources.grids import Grid, Range, UnreadableWorkbook, column_number, plain, read_grids
 from tasks.sources.model import Workbook
+from warehouse.errors import LostRecords
 
 __all__ = [
     "SKIPPED",
@@ -176,18 +177,30 @@ class Sheet:
         return same * 2 > len(labels)
 
 
-def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> list[Sheet]:
-    """The sheets of a workbook that have the header. Raises UnreadableWorkbook."""
+def read_workbook(
+    content: bytes,
+    name: str,
+    rule: Workbook,
+    wanted: Wanted,
+    passed_over: list[str] | None = None,
+) -> list[Sheet]:
+    """The sheets of a workbook that have the header; `passed_over` is told of each other one that
+    holds anything and was not left out by the source file, and why. Raises UnreadableWorkbook."""
     found: list[Sheet] = []
     lacking: list[str] = []
-    for sheet in read_grids(content, name, rule.encoding):
+    unasked = 0
+    grids = read_grids(content, name, rule.encoding)
+    for sheet in grids:
         sheet_name, grid, merged = sheet.name, sheet.cells, sheet.merged
         if rule.sheets and not any(fnmatch(sheet_name, pattern) for pattern in rule.sheets):
+            unasked += 1
             continue
         repeated = _fill_merged(grid, merged, rule.header_within)
         header = _find_header(grid, rule, wanted, merged or [])
         if isinstance(header, str):
             lacking.append(f"工作表“{sheet_name}”{header}")
+            if passed_over is not None and any(not _is_blank(v) for row in grid for v in row):
+                passed_over.append(lacking[-1])
             continue
         first_row, labels, columns = header
         used = set(columns.values())
@@ -213,6 +226,8 @@ def read_workbook(content: bytes, name: str, rule: Workbook, wanted: Wanted) -> 
         raise UnreadableWorkbook(";".join(lacking) or "没有符合 sheets 的工作表")
     if rule.sheets and lacking:
         raise UnreadableWorkbook(";".join(lacking))
+    if len(found) + len(lacking) + unasked != len(grids):
+        raise LostRecords(f"{name} 有 {len(grids)} 个工作表,未全部读取")
     return found
 
 

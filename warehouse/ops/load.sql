@@ -37,5 +37,6 @@ CREATE TABLE IF NOT EXISTS ops.load (
     rows_rejected_again BIGINT,  -- 退回的记录中,以同样原因已经退回的
     rows_left_out BIGINT,  -- 取到而未落地的行数,重复取到的也算:未选取的记录与工作簿中不是记录的行
     moved_from VARCHAR,  -- 更新的行中此前由同一来源其他资源带来的:资源与行数,JSON
-    lag_hours DOUBLE  -- 每次往回多取的小时数;一次取全的清单为空
+    lag_hours DOUBLE,  -- 每次往回多取的小时数;一次取全的清单为空
+    has_control_total BOOLEAN  -- 来源文件是否写明了来源自己的计数(control_total)
 );
