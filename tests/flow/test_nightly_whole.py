@@ -20,7 +20,7 @@ from warehouse.lake import Lake
 from warehouse.tables import all_tables
 
 SCALE = 0.005
-KILLS = 10
+KILLS = 4
 # What says how a row came, not what it says.
 NOT_COMPARED = {"load_id", "loaded_at", "origin"}
 
@@ -77,10 +77,11 @@ def contents(home: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_killed_at_ten_random_moments_the_tables_end_the_same(
+def test_killed_at_random_moments_the_tables_end_the_same(
     services: dict[str, str], commands: Server, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """Two chains of killed runs, each on the home that the one before left behind."""
+    """Two chains of killed runs, each on the home that the one before left behind; `make soak` makes
+    a hundred."""
     expected = contents(undisturbed.installation.home)
     assert sum(map(len, expected.values())) > 5000
     moments = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "20201231"))
