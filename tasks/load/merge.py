@@ -31,7 +31,7 @@ class Write:
             self._work.connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE {staged.changed.removeprefix("temp.main.")} AS
                 SELECT s.*, known.row_hash IS NOT NULL AS is_known, known.removed_at AS known_removed_at,
-                       known.origin AS known_origin
+                       known.origin AS known_origin, known.row_hash AS known_hash
                 FROM {staged.table} s LEFT JOIN (
                     SELECT record_id, row_hash, removed_at, origin FROM {staged.core} WHERE {ours}
                 ) known USING (record_id)
@@ -75,6 +75,45 @@ class Write:
         return (
             " OR regexp_replace(known.origin, '![0-9]+$', '')"
             f" IS DISTINCT FROM regexp_replace({place}, '![0-9]+$', '')"
+        )
+
+    def _stands_elsewhere(self, staged: Staged, origin: str) -> str:
+        """Condition: that what stood at an origin stands there still, in a workbook that the folder
+        has and that this pull did not read. FALSE where records do not come in workbooks."""
+        rule, manifest = staged.rule, self._work.batch.manifest
+        if manifest is None or isinstance(rule, Child) or rule.workbook is None:
+            return "FALSE"
+        read = {book.name for book in manifest.workbooks if book.is_read}
+        begin = [f"{self._work.batch.origin_prefix}{n}#" for n in manifest.listed if n not in read]
+        listed = ", ".join(map(quoted, begin))
+        if not listed:
+            return "FALSE"
+        return (
+            f"EXISTS (SELECT 1 FROM (SELECT unnest([{listed}]) AS begin)"
+            f" WHERE starts_with({origin}, begin))"
+        )
+
+    def _keep_doubled_elsewhere(self, staged: Staged) -> int:
+        """Ids of which another workbook, as it lies in the folder, has another content: the one read
+        last is kept, as something must be, and a person is told. Returns how many."""
+        work = self._work
+        elsewhere = self._stands_elsewhere(staged, "known_origin")
+        if elsewhere == "FALSE" or not staged.has_known:
+            return 0
+        at = f"concat({quoted(work.batch.origin_prefix)}, place)"
+        return int(
+            work.value(
+                f"""INSERT INTO ops.reject (reject_id, load_id, source_system, resource, table_name,
+                    record_id, reason, found, expected, origin, payload, rejected_at, reject_status)
+                SELECT concat({quoted(work.batch.load_id)}, '/', place, '/elsewhere'),
+                    {quoted(work.batch.load_id)}, {quoted(work.source.name)},
+                    {quoted(staged.rule.name)}, {quoted(staged.core)}, record_id,
+                    'conflicting_key', '另一工作簿中的内容',
+                    concat('与 ', {at}, ' 相同的内容(编号相同,留用该处)'), known_origin,
+                    json_object('$id', record_id), {work.moment}, 'open'
+                FROM {staged.changed} WHERE is_known AND known_hash IS DISTINCT FROM row_hash
+                AND known_removed_at IS NULL AND {elsewhere}"""
+            )
         )
 
     def merge(self, staged: Staged) -> None:
@@ -203,12 +242,23 @@ class Write:
                 if self._has_faulty(staged)
                 else "SELECT 1 WHERE false"
             )
+            # A workbook that was put right, or is gone, need not bring the record again.
+            rule = staged.rule
+            is_of_workbooks = (
+                "reason = 'conflicting_key'"
+                if not isinstance(rule, Child) and rule.workbook is not None
+                else "FALSE"
+            )
             resolved = self._work.value(
                 f"""UPDATE ops.reject AS r SET reject_status = 'resolved', resolved_at = {self._work.moment}
                 WHERE {who} AND reject_status = 'open'
-                AND record_id IN (SELECT record_id FROM {staged.table}) AND NOT EXISTS ({still})"""
+                AND (record_id IN (SELECT record_id FROM {staged.table}) OR {is_of_workbooks})
+                AND NOT EXISTS ({still})
+                AND NOT (reason = 'conflicting_key' AND {self._stands_elsewhere(staged, "origin")})"""
             )
-            self._open_rejects[staged.rule.name] = has_open - resolved
+        elsewhere = self._keep_doubled_elsewhere(staged)
+        if has_open or elsewhere:
+            self._open_rejects[staged.rule.name] = int(has_open) - resolved + elsewhere
         if not self._has_faulty(staged):
             return
         known = (
@@ -234,4 +284,4 @@ class Write:
                 concat({quoted(self._work.batch.origin_prefix)}, f."$at"), {staged.typing.payload_sql()}, {self._work.moment}, 'open'
             FROM {faulty}_reasons f JOIN (SELECT * EXCLUDE ("$id") FROM {faulty}) USING ("$at") {known}"""
         )
-        self._open_rejects[staged.rule.name] = int(has_open) - resolved + kept
+        self._open_rejects[staged.rule.name] = int(has_open) - resolved + elsewhere + kept

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -27,6 +28,9 @@ from tasks.sources.select import compile_path, text
 from tasks.sources.workbook import Sheet, UnreadableWorkbook, Wanted, read_workbook
 from warehouse.errors import LostRecords
 from warehouse.tables import table
+
+LARGEST = 512 << 20
+"""Bytes of a file beyond which it is no register that people keep."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,12 @@ class FolderPull:
         self.notes: list[str] = []
         self.looked_at: set[str] = set()
 
-    def take(self, entry: Entry, content: bytes) -> None:
+    def take(self, entry: Entry, content: bytes | UnreadableWorkbook) -> None:
         """Land the records of a file, unless it is as it was."""
         self.looked_at.add(entry.name)
+        if isinstance(content, UnreadableWorkbook):
+            self.problems.append(f"{entry.name}:{content}")
+            return
         digest = hashlib.sha256(content).hexdigest()
         known = self._pull.known_files.get(entry.name)
         is_read = known is None or known[0] != digest
@@ -136,7 +143,7 @@ def pull_workbooks(
             e for e in entries if not e.mark or pull.known_files.get(e.name, ("", ""))[1] != e.mark
         ]
         executor = stack.enter_context(ThreadPoolExecutor(source.http.concurrency, "file"))
-        for entry, content in zip(due, executor.map(lambda e: e.read(), due), strict=True):
+        for entry, content in zip(due, executor.map(_content, due), strict=True):
             run.take(entry, content)
             if progress is not None:
                 progress(run.projector.read, None)
@@ -163,6 +170,16 @@ def pull_workbooks(
             listed=sorted(listed),
             moved=moved,
         )
+
+
+def _content(entry: Entry) -> bytes | UnreadableWorkbook:
+    """What a file holds, or why it cannot be read: the other files are read all the same."""
+    try:
+        return entry.read()
+    except UnreadableWorkbook as error:
+        return error
+    except OSError as error:
+        return UnreadableWorkbook(f"读不出({error.strerror or error});请核对文件的权限与所在磁盘")
 
 
 def _all_looked_at(pull: Pull, entries: list[Entry], run: FolderPull) -> None:
@@ -258,8 +275,19 @@ def _local(source: Source, folder: Path, rule: Workbook) -> Iterator[Entry]:
     is_deep = any("/" in pattern for pattern in rule.match)
     for path in sorted(folder.rglob("*") if is_deep else folder.iterdir()):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and _matches(name, rule):
-            yield Entry(name, "", {"name": name}, path.read_bytes)
+        # A link to nowhere is a file that cannot be read, not none.
+        if (path.is_file() or path.is_symlink()) and _matches(name, rule):
+            yield Entry(name, "", {"name": name}, partial(_read_local, path, folder))
+
+
+def _read_local(path: Path, folder: Path) -> bytes:
+    """A file's content. Raises UnreadableWorkbook for one that leads out of the folder, or is
+    larger than any workbook."""
+    if not path.resolve().is_relative_to(folder):
+        raise UnreadableWorkbook("是指向目录之外的链接,未读取;请把文件本身放入目录")
+    if path.stat().st_size > LARGEST:
+        raise UnreadableWorkbook(f"大于 {LARGEST >> 20} MB,未读取;请删去表格之外的内容后另存")
+    return path.read_bytes()
 
 
 def _json_listing(client: Client, request: Request, rule: Workbook) -> Iterator[Entry]:

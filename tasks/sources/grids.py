@@ -34,6 +34,8 @@ from tasks.sources.disguised import is_disguised, tables_of
 
 MEMORY = 3 << 30
 SECONDS = 300
+MOST_UNPACKED = 2 << 30
+"""Bytes of all parts of a file together; what it says of itself is held against `MEMORY` as well."""
 UNCOMPUTED = NOT_SCALAR + "formula"
 """Stands in a cell for a formula that was never computed."""
 _LENGTH = struct.Struct(">Q")
@@ -192,6 +194,10 @@ def _office_grids(content: bytes) -> Iterator[Grid]:
     sheets: dict[str, _Part] = {}
     if content.startswith(b"PK"):
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if sum(part.file_size for part in archive.infolist()) > MOST_UNPACKED:
+                raise UnreadableWorkbook(
+                    f"展开后超过 {MOST_UNPACKED >> 30} GB,未读取;请检查文件是否异常,另存后再试"
+                )
             sheets = {name: _look(archive, part) for name, part in _parts(archive)}
             if any(part.kept for part in sheets.values()):
                 content = _without_far_cells(archive, sheets.values())
@@ -362,7 +368,7 @@ def _answer(asked: _Asked) -> _Found:
 
     try:
         return _Found(list(_grids(asked)))
-    except Undecodable as error:
+    except (Undecodable, UnreadableWorkbook) as error:
         return _Found(error=str(error))
     except (MemoryError, RecursionError):
         raise

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
+import zipfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -203,3 +206,82 @@ def test_a_file_under_a_new_name_is_the_same_file(world: World) -> None:
     (books / "b.xlsx").unlink()
     assert "目录中不再有已装载过的 1 个文件(b.xlsx)" in world.night(raw).message
     assert world.in_force("application") == 17
+
+
+def _dated(number: str, day: str) -> bytes:
+    workbook = openpyxl.Workbook()
+    for row in (
+        ["登记编号", "收到日期", "类别"],
+        [number, day, "自然人"],
+        ["Z" + number, day, "自然人"],
+    ):
+        workbook.active.append(row)
+    stream = io.BytesIO()
+    workbook.save(stream)
+    return stream.getvalue()
+
+
+def test_one_id_in_two_workbooks_with_another_content_is_told_until_one_is_put_right(
+    world: World,
+) -> None:
+    """Also where only one of the two was read tonight."""
+    raw = _folder(world)
+    raw["resources"][0]["max_removed_share"] = 1
+    books = world.folder / "books"
+    conflicts = "SELECT count(*) FROM ops.reject WHERE reject_status = 'open'"
+    (books / "a.xlsx").write_bytes(_dated("A1", "2020-03-05"))
+    (books / "b.xlsx").write_bytes(_dated("B1", "2020-03-05"))
+    world.night(raw)
+    assert world.one(conflicts) == 0
+    (books / "b.xlsx").write_bytes(_dated("A1", "2020-04-06"))
+    world.night(raw)
+    assert world.one(conflicts) == 2
+    told = world.one("SELECT any_value(origin) FROM ops.reject WHERE record_id = 'A1'")
+    assert told.startswith("vendor/registers/a.xlsx#")
+    assert world.one("SELECT received_on FROM core.application WHERE record_id = 'A1'") == date(
+        2020, 4, 6
+    )
+    world.night(raw)
+    assert world.one(conflicts) == 2
+    (books / "a.xlsx").write_bytes(_dated("A1", "2020-04-06"))
+    world.night(raw)
+    assert world.one(conflicts) == 0
+    (books / "b.xlsx").write_bytes(_dated("A1", "2020-05-07"))
+    world.night(raw)
+    assert world.one(conflicts) == 2
+    (books / "a.xlsx").write_bytes(_dated("A2", "2020-04-06"))
+    world.night(raw)
+    assert world.one(conflicts) == 0
+
+
+def test_files_that_attack_the_reader_are_named_and_the_others_are_read(world: World) -> None:
+    raw = _folder(world)
+    books, outside = world.folder / "books", world.folder / "outside.xlsx"
+    _put(world, "good.xlsx", ("1月", ["A1", "A2"]))
+    whole = _book(("1月", ["S1"]))
+    outside.write_bytes(whole)
+    (books / "link.xlsx").symlink_to(outside)
+    (books / "nowhere.xlsx").symlink_to(books / "none.xlsx")
+    (books / "cut.xlsx").write_bytes(whole[: len(whole) // 2])
+    (books / "encrypted.xlsx").write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + bytes(4096))
+    (books / "huge.xlsx").touch()
+    os.truncate(books / "huge.xlsx", 4 << 30)
+    (books / "bomb.xlsx").write_bytes(_unpacks_to(3 << 30, whole))
+    result = world.night(raw)
+    assert world.in_force("application") == 2
+    named = {
+        name: next((line for line in result.unread.splitlines() if line.startswith(name)), "")
+        for name in ("link", "nowhere", "cut", "encrypted", "huge", "bomb")
+    }
+    assert all(named.values()), result.unread
+    assert "目录之外的链接" in named["link"]
+    assert "展开后超过 2 GB" in named["bomb"]
+    assert "good.xlsx" not in result.unread
+
+
+def _unpacks_to(size: int, workbook: bytes) -> bytes:
+    """A workbook whose first sheet says that it unpacks to so many bytes."""
+    with zipfile.ZipFile(io.BytesIO(workbook)) as archive:
+        name = next(n for n in archive.namelist() if "sheets/" in n).encode()
+    entry = workbook.rindex(b"PK\x01\x02", 0, workbook.rindex(name))
+    return workbook[: entry + 24] + struct.pack("<I", size) + workbook[entry + 28 :]
