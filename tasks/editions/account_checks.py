@@ -123,7 +123,7 @@ def _untold_conflicts(reading: Reading) -> Iterator[Checked]:
     if "rows_conflicting" not in reading.stored_columns["ops.load"]:
         return
     for source, resource, rows in reading.connection.execute(
-        "SELECT source_system, resource, arg_max(rows_conflicting, (started_at, load_id)) AS rows "
+        "SELECT source_system, resource, arg_max(rows_conflicting, (started_at, rowid)) AS rows "
         "FROM lake.ops.load WHERE load_status <> 'stopped' GROUP BY ALL HAVING rows > 0 "
         "AND (source_system, resource) NOT IN (SELECT (source_system, resource) "
         "FROM lake.ops.reject WHERE reject_status = 'open' AND reason = 'conflicting_key') ORDER BY ALL"

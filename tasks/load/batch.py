@@ -250,7 +250,7 @@ class Work:
         return History(
             *self.row(
                 f"""SELECT max(load_status) FILTER (load_id = {literal(batch.load_id)}),
-                    arg_max_null(content_hash, (started_at, load_id))
+                    arg_max_null(content_hash, (started_at, rowid))
                         FILTER (started_at <= {literal(max(self.now, clock.now()))})
                 FROM ops.load WHERE source_system = {literal(source)} AND resource = {literal(resource)}"""
             )
@@ -277,7 +277,7 @@ class Work:
             FROM ops.load
             WHERE source_system = {literal(self.source.name)} AND resource = {literal(result.name)}
             AND content_hash = {literal(self.batch.content_hash)}
-            ORDER BY started_at DESC, load_id DESC LIMIT 1"""
+            ORDER BY started_at DESC, rowid DESC LIMIT 1"""
         ).fetchone()
         if row is not None:
             result.rows_rejected, result.rows_read, result.rows_conflicting = row[:3]

@@ -42,7 +42,7 @@ class ResourceStatus:
 _STATUS = """
 WITH newest AS (
     SELECT * FROM ops.load
-    QUALIFY row_number() OVER (PARTITION BY source_system, resource ORDER BY started_at DESC, load_id DESC) = 1
+    QUALIFY row_number() OVER (PARTITION BY source_system, resource ORDER BY started_at DESC, rowid DESC) = 1
 ),
 done AS (
     SELECT source_system, resource, max(finished_at) AS last_pull_at FROM ops.load
