@@ -9,6 +9,7 @@ import typer
 
 from deployments.cli.figures import EditionOption, FormOption, JsonOption, Year
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 from warehouse.errors import EntryError, ExitCode
 from warehouse.form_file import ANNUAL_REPORT
 
@@ -118,6 +119,7 @@ def _print_records(records: Sequence[dict[str, Any]], as_json: bool) -> None:
         return
     for record in records:
         told = f"  {record['detail']}" if record["detail"] else ""
-        print(f"{record['source']}.{record['resource']}  {record['record_id']}{told}")
+        found = f"{record['source']}.{record['resource']}  {record['record_id']}{told}"
+        print(visible(found))
     if not records:
         print(typeset("没有这样的记录。"))

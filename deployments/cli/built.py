@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from expectations.result import SEVERITY_LABELS, STATUS_LABELS
 from tasks.editions.edition import Edition, Finding
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import as_markup
 
 RECORDS_SHOWN = 8
 
@@ -39,14 +39,14 @@ def _findings(findings: list[Finding]) -> Table:
     table.add_column("问题与所涉记录", overflow="fold")
     for f in findings:
         colour = "red" if f.blocks else "yellow"
-        text = escape(typeset(f.message))
+        text = as_markup(typeset(f.message))
         if f.equation:
-            text += f"\n[dim]{escape(f.equation)}[/dim]"
+            text += f"\n[dim]{as_markup(f.equation)}[/dim]"
         if f.records:
             # Spaces between them: a line then breaks between ids, never inside one.
             named = " ".join(r.record_id for r in f.records[:RECORDS_SHOWN])
             more = f" 等 {f.record_count} 条" if f.record_count > RECORDS_SHOWN else ""
-            text += f"\n[dim]记录：{escape(named)}{more}[/dim]"
+            text += f"\n[dim]记录：{as_markup(named)}{more}[/dim]"
         severity = SEVERITY_LABELS[f.severity]
         table.add_row(f.code, f"[{colour}]{severity}[/{colour}]", STATUS_LABELS[f.status], text)
     return table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deployments.cli.figures import JsonOption, OrganOption
+from tasks.wording.visible import visible
 
 if TYPE_CHECKING:
     from tasks.editions.differences import ChangedRecord, Differences
@@ -73,6 +74,6 @@ def _records(records: tuple[ChangedRecord, ...]) -> Iterator[str]:
             f"{name}: {was or '∅'} → {is_ or '∅'}" for name, (was, is_) in r.columns.items()
         )
         shown = f" ({values})" if r.change == "changed" and values else ""
-        yield f"    {CHANGE_LABELS[r.change]} {r.source_system}/{r.record_id}{weight}{shown}"
+        yield f"    {CHANGE_LABELS[r.change]} {r.source_system}/{visible(r.record_id + weight + shown)}"
     if len(records) > MOST_RECORDS:
         yield f"    …… {number(len(records) - MOST_RECORDS)}"

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from tasks.editions.explain import Explanation
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import as_markup
 from warehouse.numbers import number
 
 ROLES = {
@@ -78,7 +79,7 @@ def _records(e: Explanation) -> Table:
     if has_quantity:
         listed.add_column("数量", justify="right")
     for r in e.records:
-        row = [r.source_system, r.record_id, r.organ_id or "—", str(r.record_on or "—")]
+        row = [r.source_system, as_markup(r.record_id), r.organ_id or "—", str(r.record_on or "—")]
         row += [str(r.dates.get(name) or "—") for name in dates]
         listed.add_row(*row, *([number(r.quantity)] if has_quantity else []))
     return listed

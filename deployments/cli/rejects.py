@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from tasks.wording.visible import as_markup
 from warehouse.errors import ExitCode
 
 app = typer.Typer(help="查看和重试未能入库的记录。", invoke_without_command=True)
@@ -73,7 +74,7 @@ def rejects(
             one.field or "(编号)",
             REASONS.get(one.reason, one.reason),
             f"{one.records:,}",
-            one.example or "(空)",
+            as_markup(one.example or "(空)"),
             one.expected or "",
         )
     console.print(summary)
@@ -82,10 +83,10 @@ def rejects(
         detail.add_column(heading, overflow="fold")
     for reject in found:
         detail.add_row(
-            reject.record_id or "(无)",
+            as_markup(reject.record_id or "(无)"),
             reject.field or "(编号)",
-            reject.found or "(空)",
-            reject.origin or "",
+            as_markup(reject.found or "(空)"),
+            as_markup(reject.origin or ""),
             f"{reject.rejected_at:%Y-%m-%d %H:%M}",
         )
     console.print(detail)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tasks.wording.visible import as_markup
 from warehouse.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -138,13 +139,14 @@ def _show_records(console: Console, found: ListCheck) -> None:
 
     for record in found.records:
         table = Table(
-            title=f"编号 {record.record_id or '(无)'}  {record.place}", title_justify="left"
+            title=f"编号 {as_markup(record.record_id or '(无)')}  {as_markup(record.place)}",
+            title_justify="left",
         )
         for heading in ("列", "路径", "读到", "入库为"):
             table.add_column(heading, overflow="fold")
         for one in record.fields:
             typed = "✗" if one.is_faulty else one.typed or ""
-            table.add_row(one.column, one.path, one.read or "", typed)
+            table.add_row(one.column, one.path, as_markup(one.read or ""), as_markup(typed))
         console.print(table)
 
 

@@ -16,6 +16,7 @@ from expectations.balance import STATUS_LABELS, Status, number
 from tasks.audit.page import render_page
 from tasks.audit.result import AuditReport, meaning_of
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 
 _WORST_FIRST: tuple[Status, ...] = ("fail", "uncertain", "pass", "not_assessable")
 _HEADS = ("文件", "机关", "年度", "位置", "含义", "数值", "单位", "约数", "原文", "核对结果")
@@ -96,7 +97,10 @@ def _front_page(
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     ranked = sorted(
         reports,

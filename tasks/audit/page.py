@@ -16,6 +16,7 @@ from tasks.audit.document import TableGrid
 from tasks.audit.result import AuditCheck, AuditReport, Basis, meaning_of
 from tasks.audit.tables import TABLE_NAMES
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 
 _WORST_FIRST = ("fail", "uncertain", "pass", "not_assessable")
 MARK_LABELS = {
@@ -46,6 +47,7 @@ def render_page(reports: Sequence[AuditReport]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
+        finalize=lambda value: visible(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -28,6 +28,7 @@ from tasks.render.form import section_grids
 from tasks.render.overview import OverviewLine, overview_lines
 from tasks.render.words import NO_FIGURES, document_title, edition_facts, edition_name, notice
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 from warehouse.numbers import plain
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def page(edition: Edition) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=lambda value: typeset(value) if type(value) is str else value,
+        finalize=lambda value: visible(typeset(value)) if type(value) is str else value,
     )
     # What must be found again as it is: ids, keys, hashes.
-    environment.filters["exact"] = escape
+    environment.filters["exact"] = lambda value: escape(visible(str(value)))
 
     def asset(name: str) -> Markup:
         return Markup((TEMPLATES / name).read_text(encoding="utf-8"))

@@ -30,6 +30,7 @@ from tasks.render.outputs import OUTPUTS
 from tasks.render.overview import OverviewLine, overview_lines
 from tasks.render.words import NO_FIGURES, document_title, edition_facts, edition_name, notice
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 from warehouse.numbers import plain
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_[]<>|~"} | {"\n": " ", "\r"
 
 def escaped(text: object) -> str:
     """A text that Markdown shows as it is, also inside a table."""
-    return str(text).translate(_SPECIAL)
+    return visible(str(text)).translate(_SPECIAL)
 
 
 def wrapped(text: str, characters: int) -> str:

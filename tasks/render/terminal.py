@@ -12,6 +12,7 @@ from tasks.render.findings import check_text, table_label
 from tasks.render.overview import overview_lines
 from tasks.render.words import document_title, edition_name, notice
 from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 from warehouse.layout_file import Axis
 
 if TYPE_CHECKING:
@@ -162,8 +163,8 @@ def _findings(edition: Edition, organ_id: str) -> RenderableType:
         for record in finding.records[:most]:
             on = f"{record.record_on:%Y-%m-%d} " if record.record_on else ""
             told += escape(
-                f"\n  {table_label(record.table)} {record.source_system}/{record.record_id} {on}"
-                f"{typeset(record.organ_name or '')} {typeset(record.detail)}"
+                f"\n  {table_label(record.table)} {record.source_system}/{visible(record.record_id)} {on}"
+                f"{typeset(record.organ_name or '')} {visible(typeset(record.detail))}"
             )
         more = max(finding.record_count, len(finding.records)) - most
         if more > 0:

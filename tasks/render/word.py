@@ -16,6 +16,7 @@ from tasks.render.form import Box, Grid, section_grids
 from tasks.render.overview import overview_lines
 from tasks.render.words import NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, typeset
+from tasks.wording.visible import visible
 
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
@@ -162,7 +163,7 @@ def _paragraph(
 ) -> Any:
     paragraph = document.add_paragraph()
     paragraph.alignment = alignment
-    _font(paragraph.add_run(typeset(text)), font, points, color)
+    _font(paragraph.add_run(visible(typeset(text))), font, points, color)
     return paragraph
 
 
@@ -171,7 +172,7 @@ def _heading(document: Any, text: str, *, new_page: bool = False) -> None:
     from docx.shared import Pt, RGBColor
 
     paragraph = document.add_heading(level=1)
-    run = paragraph.add_run(typeset(text))
+    run = paragraph.add_run(visible(typeset(text)))
     _font(run, HEADING_FONT, TEXT_POINTS)
     # 黑体 is the emphasis; the style of headings would make it bold as well.
     run.font.bold = False
@@ -206,7 +207,7 @@ def _fill(
     paragraph = cell.paragraphs[0]
     paragraph.style = TABLE_STYLE
     paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER if center else WD_ALIGN_PARAGRAPH.LEFT
-    run = paragraph.add_run(text if is_exact else typeset(text))
+    run = paragraph.add_run(visible(text if is_exact else typeset(text)))
     _font(run, TABLE_FONT, points, bold=bold)
 
 

@@ -171,14 +171,14 @@ def _heads(
 
 def _text(sheet: Any, row: int, column: int, text: str, style: Any) -> None:
     """A text for people, in Chinese punctuation."""
-    sheet.write_string(row, column, typeset(text), style)
+    sheet.write_string(row, column, visible(typeset(text)), style)
 
 
 def _wide(
     sheet: Any, row: int, column: int, last_row: int, last_column: int, text: str, style: Any
 ) -> None:
     """A text over several cells."""
-    sheet.merge_range(row, column, last_row, last_column, typeset(text), style)
+    sheet.merge_range(row, column, last_row, last_column, visible(typeset(text)), style)
 
 
 def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value: Any) -> None:
@@ -316,7 +316,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
             if column == 7 and value:
                 sheet.write_datetime(row, column, value, formats("date"))
             elif column in EXACT_COLUMNS:
-                sheet.write_string(row, column, value, formats(style))
+                sheet.write_string(row, column, visible(value), formats(style))
             else:
                 _text(sheet, row, column, value or "", formats(style))
         needed = max(
