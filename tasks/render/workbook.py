@@ -30,6 +30,7 @@ from tasks.render.form import Grid, section_grids
 from tasks.render.overview import overview_lines
 from tasks.render.words import MISSING_NOTICE, NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, lines_needed, typeset
+from tasks.wording.visible import visible
 from warehouse.numbers import plain
 
 if TYPE_CHECKING:

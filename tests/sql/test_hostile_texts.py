@@ -9,6 +9,7 @@ from pathlib import Path
 from lxml import etree
 from rich.console import Console
 
+from deployments.cli.built import summary
 from tasks.editions.build import build_edition
 from tasks.render import render_edition
 from tasks.render.outputs import OUTPUTS
@@ -37,8 +38,6 @@ def test_every_output_shows_what_a_record_is_called(small: SmallCity, tmp_path: 
     assert "<script>己" not in page
     assert "甲␛[2J乙" in page
     printed = io.StringIO()
-    Console(file=printed, width=200, force_terminal=False).print(
-        readable(edition, tmp_path / "out")
-    )
+    Console(file=printed, width=200, force_terminal=False).print(summary(edition, tmp_path / "out"))
     assert "甲␛[2J乙" in printed.getvalue()
     assert "[bold]戊[/bold]" in printed.getvalue()
