@@ -296,7 +296,9 @@ class _Instance:
 
 _taken_over: set[tuple[Catalog, Identity]] = set()
 _Kind = tuple[str, int | None, Path, Catalog]
-_idle: dict[_Kind, list[_Instance]] = defaultdict(list)
+MOST_IDLE = 8
+"""DuckDBs that are kept for their next use. Each has threads, files and memory of its own."""
+_idle: list[tuple[_Kind, _Instance]] = []
 _idle_lock = threading.Lock()
 
 
@@ -312,11 +314,12 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
     before the next; an instance that cannot be cleaned is thrown away.
     """
     with _idle_lock:
-        idle = _idle[kind]
-        fitting = (i for i in idle if i.attached is not None and i.attached[0] == wanted)
-        instance = next(fitting, idle[-1] if idle else None)
-        if instance is not None:
-            idle.remove(instance)
+        same = [entry for entry in _idle if entry[0] == kind]
+        fitting = (e for e in same if e[1].attached is not None and e[1].attached[0] == wanted)
+        entry = next(fitting, same[-1] if same else None)
+        if entry is not None:
+            _idle.remove(entry)
+    instance = None if entry is None else entry[1]
     if instance is None:
         memory_limit, threads, temporary, catalog = kind
         config = connection_config(memory_limit, threads, spill_folder(temporary))
@@ -328,11 +331,14 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
     try:
         yield instance
     finally:
+        unused: _Instance | None = instance
         if instance.clean():
             with _idle_lock:
-                _idle[kind].append(instance)
-        else:
-            instance.connection.close()
+                _idle.append((kind, instance))
+                # The one that was not used for longest goes.
+                unused = _idle.pop(0)[1] if len(_idle) > MOST_IDLE else None
+        if unused is not None:
+            unused.connection.close()
 
 
 def _making(table: Table) -> list[str]:

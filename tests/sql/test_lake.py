@@ -125,3 +125,12 @@ def test_working_days_follow_the_holiday_notices(small: SmallCity) -> None:
     }
     assert between == (7,)
     assert NOW.year == 2021
+
+
+def test_many_homes_in_one_process_do_not_pile_up(tmp_path: Path) -> None:
+    """Each DuckDB that is kept has threads and memory of its own; a worker opened hundreds."""
+    threads = []
+    for number in range(24):
+        Lake(tmp_path / str(number), threads=2).create()
+        threads.append(len(list(Path("/proc/self/task").iterdir())))
+    assert threads[-1] <= threads[11] + 2
