@@ -68,12 +68,15 @@ def maintain(
             for id_, taken_at in held.items()
             if id_ not in pinned and id_ != newest and taken_at < keep_after
         ]
+        # First of all, as DuckLake's own CHECKPOINT does it: what lies in the catalog itself is
+        # written out while all snapshots that it belongs to are there.
+        progress("合并小文件")
+        connection.execute("CALL ducklake_flush_inlined_data('lake')")
         if expired:
             progress("清理快照")
             numbers = ", ".join(map(str, sorted(expired)))
             connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{numbers}])")
-        progress("合并小文件")
-        connection.execute("CALL ducklake_flush_inlined_data('lake')")
+        progress("改写有失效行的文件")
         connection.execute(
             f"CALL ducklake_rewrite_data_files('lake', delete_threshold => {DEAD_SHARE})"
         )
