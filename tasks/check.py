@@ -17,7 +17,7 @@ from expectations.result import RuleResult
 from expectations.rules import Rule, load_rules, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
 from tasks import clock
-from warehouse.errors import LostRecords
+from warehouse.errors import must_be
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
 from warehouse.reading import table_as_corrected
 from warehouse.tables import all_tables, table
@@ -289,5 +289,4 @@ def _prove_quarantine(
             [rule.code, rule.table],
         ).fetchone()
         assert row is not None
-        if row[0] != row[1]:
-            raise LostRecords(f"规则 {rule.code} 应隔离 {row[0]:,} 条记录,隔离了 {row[1]:,} 条")
+        must_be(f"规则 {rule.code} 隔离的记录", row[0], row[1])

@@ -84,6 +84,12 @@ class LostRecords(RuntimeError):
         super().__init__(f"{found}。这是程序缺陷,未写入任何数据;请把日志交给维护人员")
 
 
+def must_be(what: str, expected: int, found: int) -> None:
+    """Hold one count of the same records against another. Raises LostRecords where they differ."""
+    if expected != found:
+        raise LostRecords(f"{what}应有 {expected:,} 条,只见 {found:,} 条")
+
+
 OF_THE_MACHINE = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
     | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO}

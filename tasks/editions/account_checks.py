@@ -207,9 +207,9 @@ def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> It
 
 def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Checked]:
     """Months in which last year had records as usual, and this year has none, by list."""
+    looked_at = reading.loaded_tables & reading.filled_tables
     for table in tables:
         on = dated_by(table)
-        looked_at = reading.loaded_tables & reading.filled_tables
         if on is None or table.is_standing or table.full_name not in looked_at:
             continue
         rows = reading.connection.execute(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from tasks.load.batch import Staged, Work
 from tasks.sources.model import Child
-from warehouse.errors import LostRecords
+from warehouse.errors import must_be
 from warehouse.sql import named, quoted
 
 
@@ -186,32 +186,27 @@ class Write:
         what the list lacks is marked, and that each reject is open or was answered: all counted
         anew in the tables themselves. Raises LostRecords, which undoes the load."""
         work, result, absent = self._work, staged.result, staged.absent
+        title = work.title(staged.rule)
         of = f"source_system = {quoted(work.source.name)}"
         held = work.value(
             f"""SELECT count(*) FROM (SELECT record_id, row_hash FROM {staged.core} WHERE {of})
             JOIN (SELECT record_id, row_hash FROM {staged.table} WHERE NOT is_faulty)
             USING (record_id, row_hash)"""
         )
-        self._must_be(staged, "库内应有", result.rows_written + result.rows_unchanged, held)
+        must_be(f"{title}:库内", result.rows_written + result.rows_unchanged, held)
         if absent is not None and result.rows_removed:
             marked = work.value(
                 f"""SELECT count(*) FROM {staged.core} WHERE {of} AND removal = 'unseen'
                 AND load_id = {quoted(work.batch.load_id)}
                 AND record_id IN (SELECT record_id FROM {absent.gone})"""
             )
-            self._must_be(staged, "应标为不再出现", result.rows_removed, marked)
+            must_be(f"{title}:标为不再出现的", result.rows_removed, marked)
         expected = self._open_rejects.get(staged.rule.name)
         if expected is not None:
             count = work.value(
                 f"SELECT count(*) FROM ops.reject WHERE {self._of(staged)} AND reject_status = 'open'"
             )
-            self._must_be(staged, "退回未答复应有", expected, count)
-
-    def _must_be(self, staged: Staged, what: str, expected: int, found: int) -> None:
-        if found != expected:
-            raise LostRecords(
-                f"{self._work.title(staged.rule)}:{what} {expected:,} 条,库内只见 {found:,} 条"
-            )
+            must_be(f"{title}:退回未答复的", expected, count)
 
     def _of(self, staged: Staged) -> str:
         """Condition: what a table of `ops` keeps of this list."""

@@ -11,7 +11,7 @@ from tasks.load.left_out import count_not_selected
 from tasks.load.typed import KEY, NO_KEY, ListTyping, make_codes, prepare
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Child, Resource
-from warehouse.errors import LostRecords
+from warehouse.errors import must_be
 from warehouse.sql import named, quoted
 
 FEW = 3
@@ -110,10 +110,7 @@ class Stage:
             f"SELECT count(*) FILTER (is_conflicting), count(*) FILTER (NOT is_conflicting) FROM {staged.doubled}"
         )
         told = staged.result.rows_read + staged.result.rows_conflicting
-        if contents != told:
-            raise LostRecords(
-                f"{work.title(staged.rule)}:编号或内容不同的有 {contents:,} 条,留用与冲突的合计 {told:,} 条"
-            )
+        must_be(f"{work.title(staged.rule)}:编号或内容不同的", contents, told)
 
     def _removed_sql(self, rule: Resource | Child) -> str:
         """When a withdrawn record was withdrawn: as the record says, else when it last changed."""

@@ -23,7 +23,7 @@ from tasks.sources.model.fields import Condition, Removed
 from tasks.sources.model.resource import Child, Resource, record_paths
 from tasks.sources.page import select_list
 from tasks.sources.select import Get, compile_path, simple_parts, text
-from warehouse.errors import LostRecords
+from warehouse.errors import must_be
 
 MOST_NEW_FIELDS = 200
 Parts = Callable[[str], tuple[str, ...] | None]
@@ -109,7 +109,7 @@ class Projector:
                         inner = {**context, "$parent": record, "$parent_id": row["$id"]}
                         child.project(nested, inner, sink)
                 nested_count = sum(len(select_list(select, record)) for record in kept)
-                child.must_be("明细", nested_count, child.read - nested_before)
+                must_be(f"资源 {child.name}:明细", nested_count, child.read - nested_before)
         sink.add(self.name, rows)
 
     def _prove(self, access: _Access, kept: list[Any], rows: list[Row], context: Context) -> None:
@@ -124,15 +124,14 @@ class Projector:
             }
             ids = {row["$id"] for row in rows}
             if len(whole) > len(ids):
-                self.must_be("不同的编号", len(whole), len(ids))
+                must_be(f"资源 {self.name}:不同的编号", len(whole), len(ids))
         if access.is_removed is not None:
             said = sum(access.is_removed(record, context) for record in kept)
-            self.must_be("注明已撤回的", said, sum(bool(row.get("$removed")) for row in rows))
-
-    def must_be(self, what: str, expected: int, found: int) -> None:
-        """Raises LostRecords where there are fewer, or more, than there must be."""
-        if expected != found:
-            raise LostRecords(f"资源 {self.name}:{what}有 {expected:,} 条,读出 {found:,} 条")
+            must_be(
+                f"资源 {self.name}:注明已撤回的",
+                said,
+                sum(bool(row.get("$removed")) for row in rows),
+            )
 
     def selected(self, records: list[Any], context: Context, sink: RowSink) -> list[Any]:
         """The records that meet the conditions of `where`; the sink is told of the others."""
