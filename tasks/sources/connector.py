@@ -6,10 +6,12 @@ import contextlib
 import gc
 import itertools
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from typing import Any
 
 from tasks.sources import address
@@ -135,31 +137,61 @@ def few_collections() -> Iterator[None]:
                 gc.set_threshold(*_usual_threshold)
 
 
-class _Counted:
-    """Passes rows on and counts the records of one list among them, each once.
+@dataclass
+class _Came:
+    """What came of one list: `rows` with those that came twice, `doubled` how many the list itself
+    has more often than once."""
 
-    `different` is None for a list too long to be counted in memory.
+    seen: set[int] = field(default_factory=set)
+    rows: int = 0
+    doubled: int = 0
+
+    @property
+    def counted(self) -> int:
+        """How many records came, as the source counts them."""
+        return len(self.seen) + self.doubled
+
+
+class _Counted:
+    """Passes rows on and counts the records of each list among them, those that are left out too.
+
+    A record that is in the lists of two spans is counted by the source in each; within one list
+    it came twice because the list moved while it was read, or because the list has it twice.
     """
 
     def __init__(self, writer: LandingWriter, name: str) -> None:
         self._writer = writer
         self._names = (name, left_out(name))
-        self._seen: set[int] | None = set()
-        self.rows = 0
+        self.lists: dict[int, _Came] = defaultdict(_Came)
+        self.current = 0
+        self._rows = 0
+
+    @property
+    def knows(self) -> bool:
+        """Whether records are told apart: too many are not counted in memory."""
+        return self._rows <= MOST_COUNTED
 
     def add(self, name: str, rows: list[Row]) -> None:
         if name in self._names:
-            self.rows += len(rows)
-            if self._seen is not None:
-                self._seen.update([hash(row["$id"] or tuple(row.values())) for row in rows])
-                if len(self._seen) > MOST_COUNTED:
-                    self._seen = None
+            self._rows += len(rows)
+            if self.knows:
+                came = self.lists[self.current]
+                came.rows += len(rows)
+                came.seen.update([hash(row["$id"] or tuple(row.values())) for row in rows])
+            else:
+                self.lists.clear()
         self._writer.add(name, rows)
 
     @property
-    def different(self) -> int | None:
-        """How many different records came, those among them that are left out."""
-        return None if self._seen is None else len(self._seen)
+    def counted(self) -> int | None:
+        """How many records came, as the source counts them."""
+        return sum(came.counted for came in self.lists.values()) if self.knows else None
+
+    @property
+    def doubled(self) -> int:
+        """How many of them came before, from this list or another."""
+        different = len(set().union(*(came.seen for came in self.lists.values())))
+        return (self.counted or different) - different
 
 
 class ApiPull:
@@ -186,7 +218,6 @@ class ApiPull:
             else None
         )
         self.expected_rows: int | None = None
-        self.doubled = 0
         self.notes: list[str] = []
         self._totals: dict[int, int] = {}
 
@@ -194,6 +225,11 @@ class ApiPull:
     def counts(self) -> dict[str, ListCounts]:
         """What came of each list so far."""
         return {p.name: ListCounts(p.read) for p in self.projectors}
+
+    @property
+    def doubled(self) -> int:
+        """How many of the records that the source counts are one that it counts already."""
+        return self._writer.doubled
 
     @property
     def projectors(self) -> list[Projector]:
@@ -206,14 +242,10 @@ class ApiPull:
         concurrency = self._client.source.http.concurrency
         with few_collections(), ThreadPoolExecutor(concurrency, "fetch") as executor:
             try:
-                pages = (
-                    self._one_by_one(listed, executor)
-                    if len(listed) == 1 or concurrency == 1
-                    else self._side_by_side(listed, concurrency)
-                )
-                for stream, page in pages:
+                for stream, page in self._pages(listed, executor):
                     if page.total is not None:
                         self._totals[stream] = page.total
+                    self._writer.current = stream
                     self._land(page, listed[stream][1], executor)
             finally:
                 executor.shutdown(wait=True, cancel_futures=True)
@@ -244,55 +276,55 @@ class ApiPull:
         return next(itertools.islice(pages, 1, None), None)
 
     def _note_shortage(self) -> None:
-        different, expected = self._writer.different, self.expected_rows
-        if expected is None or different is None:
-            return
-        came = different + self.doubled
-        if came < expected:
+        came, expected = self._writer.counted, self.expected_rows
+        if expected is not None and came is not None and came < expected:
             self.notes.append(
                 f"来源自报 {expected:,} 条,反复读取只得 {came:,} 条;少的记录可能未对本账号开放,或翻页有误"
             )
 
-    def _one_by_one(
+    def _pages(
         self, listed: list[tuple[Request, Context]], executor: Executor
     ) -> Iterator[tuple[int, Page]]:
+        """The pages of every list, each with the number of its list; what slipped a second time."""
+        concurrency = self._client.source.http.concurrency
+        if len(listed) == 1 or concurrency == 1:
+            for stream, (request, _) in enumerate(listed):
+                yield from zip(repeat(stream), self._lister(executor).pages(request), strict=False)
+        else:
+            lists = [partial(self._lister(None).pages, request) for request, _ in listed]
+            yield from SideBySide(lists, concurrency).pages()
         for stream, (request, _) in enumerate(listed):
-            reader = self._lister(executor)
-            for page in reader.pages(request):
-                yield stream, page
-        if len(listed) == 1:
-            for _ in range(MOST_PASSES - 1):
-                before, rows = self._writer.different, self._writer.rows
-                if before is None or not self._has_slipped():
-                    return
-                # One page after the other this time, so that less can move in between.
-                for page in self._lister(None).pages(listed[0][0]):
-                    yield 0, page
-                if self._writer.different == before:
-                    # Read twice alike: the list itself has records twice, or it came short.
-                    total = self._totals.get(0, 0)
-                    self.doubled = max(min(self._writer.rows - rows, total) - before, 0)
-                    return
+            yield from self._again(stream, request)
 
-    def _has_slipped(self) -> bool:
+    def _again(self, stream: int, request: Request) -> Iterator[tuple[int, Page]]:
+        """A list that moved while it was read, once more."""
+        for _ in range(MOST_PASSES - 1):
+            if not self._has_slipped(stream):
+                return
+            came = self._writer.lists[stream]
+            different, rows = len(came.seen), came.rows
+            # One page after the other this time, so that less can move in between.
+            for page in self._lister(None).pages(request):
+                yield stream, page
+            if self._writer.knows and len(came.seen) == different:
+                # Read twice alike: the list itself has records twice, or it came short.
+                came.doubled = max(min(came.rows - rows, self._totals[stream]) - different, 0)
+                return
+
+    def _has_slipped(self, stream: int) -> bool:
         """Whether records came twice while others did not come at all.
 
         That is how a list looks that grew and shrank between two pages: its totals agree. A
         chain of pages has been cut where fewer records came than it says it has.
         """
-        different, total = self._writer.different, self._totals.get(0)
-        if different is None or total is None:
+        total = self._totals.get(stream)
+        if not self._writer.knows or total is None:
             return False
+        came = self._writer.lists[stream]
         is_chain = isinstance(self._resource.paginator, Chained)
-        if self._writer.rows == different and not is_chain:
+        if came.rows == len(came.seen) and not is_chain:
             return False
-        return different < total
-
-    def _side_by_side(
-        self, listed: list[tuple[Request, Context]], concurrency: int
-    ) -> Iterator[tuple[int, Page]]:
-        lists = [partial(self._lister(None).pages, request) for request, _ in listed]
-        yield from SideBySide(lists, concurrency).pages()
+        return len(came.seen) < total
 
     def _lister(self, executor: Executor | None) -> ListReader:
         """A reader of the resource's own list."""

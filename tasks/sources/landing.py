@@ -74,9 +74,10 @@ class Manifest:
     `lists` names the files of the resource and of each child, `counts` what came of them;
     `expected_rows` is the source's own count of the list, where it gives one; `window_*` is what
     was asked for; `is_full` says that the list should be complete, `is_cut` that it is known not
-    to be, `is_everything` that all spans were asked for, the first to the last; `problems` are files that could not be read, `notes` what a person should be told;
-    `doubled` counts
-    the records that the source's own list, and so its count, holds twice; `listed` the workbooks that the folder has, `moved` those whose content now has another name.
+    to be, `is_everything` that all spans were asked for, the first to the last; `problems` are
+    files that could not be read, `notes` what a person should be told; `doubled` counts the
+    records that the source's own lists, and so its counts, hold more often than once; `listed`
+    are the workbooks that the folder has, `moved` those whose content now has another name.
     """
 
     load_id: str

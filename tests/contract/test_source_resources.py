@@ -115,6 +115,49 @@ def test_the_same_list_for_several_values(tmp_path: Path, vendor: Vendor) -> Non
     }
 
 
+def test_a_record_in_two_of_the_lists_is_no_shortage(
+    tmp_path: Path, vendor: Vendor, lake: Lake
+) -> None:
+    """An article in two channels: the source counts it in both, and nothing is missing."""
+    for number, record in enumerate(vendor.records):
+        record["site"] = number % 2
+    vendor.records += [r | {"site": 1} for r in vendor.records if r["id"] in ("R00000", "R00002")]
+    raw = files.raw_source(vendor, for_each={"site": [0, 1]}, params={"site": "{site}"})
+    source = files.written(tmp_path, raw | {"name": "two_channels"})
+    result = _run(tmp_path, source, lake)[0]
+    assert (result.rows_read, result.lists[0].rows_joined) == (40, 2)
+    assert not result.notes
+    compared = "SELECT count(*) FROM ops.control_total WHERE source_system = 'two_channels'"
+    assert _query(lake, compared) == [(0,)]
+    del vendor.records[4]
+    # Whole by its own counts, so one pull is enough to say that a record is gone.
+    assert _run(tmp_path, source, lake, full=True)[0].rows_removed == 1
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_one_of_several_lists_that_moves_while_it_is_read(
+    tmp_path: Path, vendor: Vendor, concurrency: int
+) -> None:
+    for number, record in enumerate(vendor.records):
+        record["site"] = number % 2
+    moved = iter([1])
+
+    def shift(number: int) -> None:
+        with vendor.lock:
+            if number == 2 and next(moved, None):
+                # One more at the head and one less at the end: the total stays, a page slips.
+                last = next(r for r in reversed(vendor.records) if r["site"] == 0)
+                vendor.records.remove(last)
+                vendor.records.insert(0, files.records(1, 900)[0] | {"site": 0})
+
+    vendor.before_page = shift
+    raw = files.raw_source(vendor, for_each={"site": [0, 1]}, params={"site": "{site}"})
+    raw["http"]["concurrency"] = concurrency
+    landed = files.pulled(tmp_path, files.written(tmp_path, raw))
+    assert set(files.ids(landed)) >= {r["id"] for r in vendor.records}
+    assert not landed.manifest.notes
+
+
 @pytest.mark.parametrize("split", ["none", "day", "week", "month", "year"])
 def test_windows_are_split_and_fetched_side_by_side(
     tmp_path: Path, vendor: Vendor, lake: Lake, split: str
