@@ -19,11 +19,11 @@ from typing import Any, Self
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from tasks import clock
 from tasks.sources import address
 from tasks.sources.auth import sign_in
+from tasks.sources.bounded import BoundedAdapter, Watch
 from tasks.sources.decode import Undecodable
 from tasks.sources.errors import (
     Passing,
@@ -78,7 +78,7 @@ class Client:
         # or a .netrc that happens to lie on the machine.
         self._http.trust_env = False
         self._http.headers.update({"User-Agent": "nianbao", **source.http.headers})
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=source.http.concurrency + 2)
+        adapter = BoundedAdapter(pool_connections=4, pool_maxsize=source.http.concurrency + 2)
         self._http.mount("http://", adapter)
         self._http.mount("https://", adapter)
         if source.http.ca_file:
@@ -264,8 +264,21 @@ class Client:
         if self._on_request is not None:
             self._on_request(prepared.headers)
         self._pace.wait()
+        longest = self.source.http.longest_answer_seconds
+        watch = Watch(longest)
+        try:
+            with watch:
+                answer = self._answer(prepared, request)
+        finally:
+            # A connection that was cut may look broken, or like an answer that was whole.
+            if watch.is_over:
+                raise Passing(f"{longest:g} 秒内没有传完")
+        self._look_at_clock(answer.headers.get("Date"))
+        return answer
+
+    def _answer(self, prepared: requests.PreparedRequest, request: Request) -> Answer:
+        """What comes back. Raises Passing and SourceContractError."""
         http = self.source.http
-        until = time.monotonic() + http.longest_answer_seconds
         try:
             with self._http.send(
                 prepared,
@@ -275,7 +288,7 @@ class Client:
                 verify=self._http.verify,
                 proxies=self._http.proxies,
             ) as response:
-                content = self._read(response, request, until)
+                content = self._read(response, request)
         except requests.exceptions.SSLError:
             # The text of these errors carries whole addresses, so they are told by kind.
             raise SourceUnavailable(
@@ -294,7 +307,6 @@ class Client:
             raise Passing("响应中断") from None
         except requests.exceptions.RequestException as error:
             raise Passing(f"请求失败({type(error).__name__})") from None
-        self._look_at_clock(response.headers.get("Date"))
         return Answer(request, response.url, response.status_code, response.headers, content)
 
     def _look_at_clock(self, said: str | None) -> None:
@@ -307,15 +319,12 @@ class Client:
             ahead = (ours - theirs).total_seconds()
             self.clock_ahead = ahead if abs(ahead) >= CLOCK_TOLERANCE else 0.0
 
-    def _read(self, response: requests.Response, request: Request, until: float) -> bytes:
-        """The body, whose size and time are bounded. Raises Passing and SourceContractError."""
+    def _read(self, response: requests.Response, request: Request) -> bytes:
+        """The body, whose size is bounded. Raises SourceContractError."""
         most = self.source.http.max_response_megabytes << 20
         chunks, size = [], 0
-        # What has come, not a full chunk: each wait is short where a byte comes now and then.
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             size += len(chunk)
-            if time.monotonic() > until:
-                raise Passing(f"{self.source.http.longest_answer_seconds:g} 秒内没有传完")
             if size > most:
                 raise SourceContractError(
                     f"{self.source.title}的一个响应超过 {most >> 20} MB:{self.shown(request)}。"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ MANIFEST = "manifest.json"
 ROWS_A_FILE = 25_000
 COMPRESSION_LEVEL = 1
 NOT_SELECTED = "not_selected"
+REPLACED = "\ufffd".encode()
 _ENCODER = msgspec.json.Encoder()
+# U+0000 as JSON writes it, not a backslash before the text u0000.
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
 def left_out(name: str) -> str:
@@ -161,7 +165,9 @@ class LandingWriter:
         """Close the files; which there are."""
         return {name: writer.finish() for name, writer in self._lists.items()}
 
-    def finish(self, clock_ahead: float | None = None, **rest: Any) -> Landed:
+    def finish(
+        self, clock_ahead: float | None = None, notes: list[str] | None = None, **rest: Any
+    ) -> Landed:
         """Close the files and write the manifest, which makes the landing count.
 
         Where the source's clock says that ours is ahead by so many seconds, the pull counts as
@@ -176,6 +182,7 @@ class LandingWriter:
             resource=resource,
             started_at=(self.started_at - ahead).isoformat(timespec="seconds"),
             lists=lists,
+            notes=[*(notes or []), *self._notes()],
             **rest,
         )
         temporary = self.folder / f"{MANIFEST}.part"
@@ -185,6 +192,10 @@ class LandingWriter:
             os.fsync(stream.fileno())
         temporary.rename(self.folder / MANIFEST)
         return Landed(self.folder, manifest)
+
+    def _notes(self) -> list[str]:
+        replaced = sum(writer.replaced for writer in self._lists.values())
+        return [f"{replaced:,} 处空字符(U+0000)无法保存,以 � 代替"] if replaced else []
 
 
 class _ListWriter:
@@ -197,6 +208,7 @@ class _ListWriter:
         self._digest = hashlib.sha256()
         self._rows = 0
         self._part = ""
+        self.replaced = 0
 
     def add(self, rows: list[Row]) -> None:
         while rows:
@@ -207,10 +219,18 @@ class _ListWriter:
             for number, row in enumerate(block, self._rows + 1):
                 if "$at" not in row:
                     row["$at"] = f"{self._part}:{number}"
-            self._write(self._compressor.compress(_ENCODER.encode_lines(block)))
+            self._write(self._compressor.compress(self._storable(_ENCODER.encode_lines(block))))
             self._rows += len(block)
             if self._rows >= ROWS_A_FILE:
                 self.close()
+
+    def _storable(self, lines: bytes) -> bytes:
+        """The lines without U+0000, which no catalog can hold or be asked for."""
+        if b"\\u0000" not in lines:
+            return lines
+        lines, found = _NUL.subn(rb"\1" + REPLACED, lines)
+        self.replaced += found
+        return lines
 
     def _open(self) -> None:
         self._part = f"{self._name}-{len(self._files) + 1:04d}"

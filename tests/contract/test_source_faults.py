@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import io
+import random
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.sources import client
-from tasks.sources.errors import SourceError
+from tasks.sources.errors import SourceError, SourceUnavailable
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
 from tests.contract.vendor.faults import EMPTY, FAULTS, ONE_RECORD, Fault
@@ -125,3 +131,52 @@ def test_all_records_once_or_a_reason(tmp_path: Path, paging: str, place: str) -
     assert {n: o for n, o in taken.items() if n not in excused and o != "told"} == {}
     if place != "always":
         assert {n: found[n] for n in PASSES if n in found and found[n] != "complete"} == {}
+
+
+def _drip(head: bytes, drops: bytes) -> Callable[[Any], bool]:
+    """A head at once, then a byte every now and then, each sooner than a socket's timeout."""
+
+    def fault(handler: Any) -> bool:
+        handler.close_connection = True
+        with contextlib.suppress(OSError):
+            handler.wfile.write(head)
+            for number in range(len(drops)):
+                handler.wfile.flush()
+                time.sleep(0.05)
+                handler.wfile.write(drops[number : number + 1])
+        # Nobody listens any more.
+        handler.wfile = io.BytesIO()
+        return True
+
+    return fault
+
+
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+_PACKED = gzip.compress(random.Random(1).randbytes(400))
+TRICKLES = {
+    "status line": _drip(b"", b"H" * 400),
+    "head": _drip(_ANSWER, b"X-A: " + b"a" * 400),
+    "many heads": _drip(_ANSWER, b"X-A: b\r\n" * 60),
+    "body": _drip(_ANSWER + b"Content-Length: 400\r\n\r\n", b" " * 400),
+    "body without a length": _drip(_ANSWER + b"Connection: close\r\n\r\n", b" " * 400),
+    "chunks": _drip(_ANSWER + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 70),
+    "a compressed block": _drip(
+        _ANSWER + b"Content-Encoding: gzip\r\nContent-Length: 400\r\n\r\n", _PACKED
+    ),
+    "between answers": _drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 20),
+}
+
+
+@pytest.mark.parametrize("trickle", TRICKLES)
+def test_an_answer_that_trickles_has_an_end(tmp_path: Path, trickle: str) -> None:
+    vendor = Vendor(files.records(SERVED), paging="single", stays=True)
+    vendor.faults = [TRICKLES[trickle]]
+    with vendor.serving():
+        raw = files.raw_source(vendor, "single")
+        raw["http"] = {"retries": 1, "timeout_seconds": 5, "total_seconds": 0.4}
+        source = files.written(tmp_path, raw)
+        with pytest.raises(SourceUnavailable, match=r"0\.4 秒内没有传完"):
+            files.pulled(tmp_path, source)
+        # The next answer comes over a connection that nothing cuts any more.
+        vendor.faults = []
+        assert len(files.ids(files.pulled(tmp_path, source))) == SERVED
