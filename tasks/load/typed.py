@@ -37,7 +37,12 @@ _TYPES = {
     "DATE": "date",
     "TIMESTAMP": "timestamp",
 }
-FOUND = {"object": "(对象)", "list": "(列表)", "formula": "(公式没有计算结果,请打开后保存)"}
+FOUND = {
+    "object": "(对象)",
+    "list": "(列表)",
+    "formula": "(公式没有计算结果,请打开后保存)",
+    "error": "公式出错:",
+}
 """What stands in a message for a value that is none."""
 EXPECTED = {
     "text": "文字",

@@ -38,6 +38,10 @@ MOST_UNPACKED = 2 << 30
 """Bytes of all parts of a file together; what it says of itself is held against `MEMORY` as well."""
 UNCOMPUTED = NOT_SCALAR + "formula"
 """Stands in a cell for a formula that was never computed."""
+FAILED = NOT_SCALAR + "error"
+"""Stands before what a formula says that went wrong, as #REF!; such a cell has no value."""
+MISSING = "#N/A"
+"""What a formula says on purpose where there is nothing."""
 _LENGTH = struct.Struct(">Q")
 _ROOT = Path(__file__).parents[2]
 Range = tuple[tuple[int, int], tuple[int, int]]
@@ -329,7 +333,7 @@ def _patch(attributes: bytes, inner: bytes) -> str | None:
     value = _VALUE.search(inner)
     said = value[1].decode(errors="replace") if value else ""
     if b't="e"' in attributes:
-        return said or "#ERROR!"
+        return said if said == MISSING else FAILED + said
     if b"<f" in inner and not said and b't="str"' not in attributes:
         return UNCOMPUTED
     return None

@@ -13,7 +13,9 @@ IMPRECISE = NOT_SCALAR + "number "
 """How the id of a number begins that cannot be told from its neighbours."""
 LARGEST_PRECISE = 10**15
 """Spreadsheets, and floating point, keep fifteen digits; of a longer number the last are made up."""
-_FULL_WIDTH_DIGITS = str.maketrans("０１２３４５６７８９", "0123456789")
+_IN_NUMBERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-./_"
+# As Chinese input methods write them; brackets stay, official numbers are written with wide ones.
+_FULL_WIDTH = {ord(mark) + 0xFEE0: mark for mark in _IN_NUMBERS}
 # What `str.strip` takes for a blank is not all: marks of byte order and of zero width.
 _BLANKS = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff"
 _BLANKS += "".join(map(chr, range(0x2000, 0x200E)))
@@ -22,10 +24,11 @@ Identify = Callable[[Any, Context, int], Identity]
 
 
 def clean_key(value: Any) -> str | None:
-    """A value as an id: no blanks around it, digits in half width; None when there is none."""
+    """A value as an id: no blanks around it, letters and digits in half width; None when there is
+    none."""
     if isinstance(value, float) and (not math.isfinite(value) or abs(value) >= LARGEST_PRECISE):
         return f"{IMPRECISE}{value:.0f}"
-    cleaned = text(value).strip(_BLANKS).translate(_FULL_WIDTH_DIGITS)
+    cleaned = text(value).strip(_BLANKS).translate(_FULL_WIDTH)
     return None if not cleaned or cleaned.startswith(NOT_SCALAR) else cleaned
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -112,6 +113,25 @@ def test_run_again_with_nothing_changed_writes_nothing(undisturbed: Undisturbed)
     before = contents(installation.home)
     assert "写入 0 行" in installation.run("nightly")
     assert contents(installation.home) == before
+
+
+def test_the_page_of_a_night_tells_where_every_record_went(
+    services: dict[str, str], undisturbed: Undisturbed
+) -> None:
+    """One paragraph a list, each number equal to what the command prints of the same lake."""
+    answer = requests.get(f"{services['PREFECT_API_URL']}/artifacts/account/latest", timeout=60)
+    answer.raise_for_status()
+    page = str(answer.json()["data"])
+    installation = undisturbed.installation
+    year = str(answer.json()["description"])[:4]
+    printed = json.loads(installation.run("account", year, "--json"))
+    assert printed["balanced"]
+    assert "账目不符" not in page
+    for line in printed["resources"]:
+        assert f"## {line['source']}.{line['resource']}" in page.replace("\\", "")
+        assert f"取到 {line['fetched']:,} = " in page
+        assert f"在用 {line['in_force']:,} = " in page
+    assert page.count("\n## ") == len(printed["resources"]) >= 20
 
 
 def without_required_field(city: Path) -> Path:

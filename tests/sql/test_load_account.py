@@ -160,12 +160,14 @@ def test_a_conflict_is_named_and_a_retry_does_not_decide_it(lake: Lake, tmp_path
         (["1", 1], 1, 1),
         (["1", " 1 ", "1\u3000", "\u00a01", "\ufeff1"], 1, 0),
         (["２０２０-1", "2020-1"], 1, 0),
+        (["ＹＳＱ２０２０－００１", "YSQ2020-001"], 1, 0),
+        (["（2020）1号", "(2020)1号"], 2, 0),
         ([1, 1.0], 2, 0),
         ([True, "true"], 1, 1),
     ],
 )
 def test_ids_of_one_look(lake: Lake, tmp_path: Path, ids: list[Any], read: int, told: int) -> None:
-    """Blanks and full-width digits are the writing; another type is told."""
+    """Blanks and full-width letters and digits are the writing; another type is told."""
     base = files.records(1)[0]
     vendor = Vendor([base | {"id": one} for one in ids], paging="single")
     name = f"ids{next(names)}"

@@ -11,6 +11,7 @@ from typing import Any
 import openpyxl
 import pytest
 
+from tasks.sources.compiled import NOT_SCALAR
 from tasks.sources.model import Workbook
 from tasks.sources.workbook import UnreadableWorkbook, Wanted, match_labels, normal, read_workbook
 
@@ -224,6 +225,28 @@ def test_csv_in_the_encodings_offices_use(encoding: str) -> None:
 def test_a_broken_file_says_what_to_do() -> None:
     with pytest.raises(UnreadableWorkbook, match="加密或损坏"):
         records(b"not a workbook", "a.xlsx")
+
+
+@pytest.mark.parametrize("said", ["#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!"])
+def test_what_a_formula_says_that_went_wrong_is_no_text(said: str) -> None:
+    workbook = openpyxl.Workbook()
+    for row in (
+        ["登记编号", "收到日期", "备注"],
+        ["A1", "2020-03-05", "x"],
+        ["A2", "2020-03-06", "y"],
+    ):
+        workbook.active.append(row)
+    for place in ("A2", "C3"):
+        workbook.active[place] = said
+        workbook.active[place].data_type = "e"
+    workbook.active["C2"] = "#N/A"
+    workbook.active["C2"].data_type = "e"
+    stream = io.BytesIO()
+    workbook.save(stream)
+    wanted = Wanted(labels=("登记编号", "收到日期", "备注"), needed=(("登记编号",),))
+    (_, _, first), (_, _, second) = records(stream.getvalue(), wanted=wanted)
+    assert first["登记编号"] == second["备注"] == f"{NOT_SCALAR}error{said}"
+    assert first["备注"] == "#N/A"
 
 
 def test_labels_are_compared_without_blanks_width_and_brackets() -> None:
