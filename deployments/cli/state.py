@@ -113,23 +113,26 @@ def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
 
 
 def doctor() -> None:
-    """检查本机与配置是否齐备,并说明如何补齐;不改动任何东西。"""
+    """检查本机与配置是否齐备,并说明如何补齐;不改动任何东西。
+
+    配置有误时退出码为 2,本机有故障(目录不可写、内存、时钟、服务)时为 4。
+    """
     from rich.console import Console
     from rich.text import Text
 
     from tasks.clock import now
     from tasks.settings import Settings
-    from tasks.watch.doctor import examine
+    from tasks.watch.doctor import examine, exit_code
 
     console = Console()
     marks = {"good": ("正常", "green"), "doubtful": ("留意", "yellow"), "bad": ("有误", "red")}
-    is_bad = False
+    examined = []
     for one in examine(Settings(), now=now()):
+        examined.append(one)
         word, colour = marks[one.verdict]
         line = Text.assemble((word, colour), typeset(f"  {one.name}:{one.found}"))
         console.print(line)
         if one.remedy:
             console.print(Text(typeset(f"      {one.remedy}"), style="dim"))
-        is_bad = is_bad or one.verdict == "bad"
-    if is_bad:
-        raise typer.Exit(ExitCode.WRONG_USE)
+    if code := exit_code(examined):
+        raise typer.Exit(code)

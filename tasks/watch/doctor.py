@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -13,18 +13,31 @@ from typing import Literal
 from tasks.settings import Settings, check_home
 from warehouse.beijing import to_beijing
 from warehouse.catalog import extension_file
+from warehouse.errors import ExitCode, NianbaoError
+from warehouse.lake_errors import unwritable
 
 CLOCK_MAY_DIFFER = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Examined:
-    """One thing looked at. `remedy` says what to do when it is not good."""
+    """One thing looked at. `remedy` says what to do when it is not good, `fault` whose it is when
+    it is bad: the configuration's, or this machine's."""
 
     name: str
     verdict: Literal["good", "doubtful", "bad"]
     found: str
     remedy: str = ""
+    fault: ExitCode = ExitCode.WRONG_USE
+
+
+def exit_code(found: Iterable[Examined]) -> ExitCode:
+    """What `nianbao doctor` ends with. A fault of the machine comes first: nothing else can be put
+    right before it."""
+    faults = {one.fault for one in found if one.verdict == "bad"}
+    if ExitCode.MACHINE_FAILED in faults:
+        return ExitCode.MACHINE_FAILED
+    return ExitCode.WRONG_USE if faults else ExitCode.DONE
 
 
 def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
@@ -42,6 +55,11 @@ def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
     for name, look in looks:
         try:
             yield look(settings, now)
+        except NianbaoError as error:
+            yield Examined(name, "bad", str(error), fault=error.exit_code)
+        except OSError as error:
+            told = unwritable(error.filename or settings.home, error)
+            yield Examined(name, "bad", str(told), fault=told.exit_code)
         except Exception as error:
             yield Examined(name, "bad", str(error))
 
@@ -128,5 +146,6 @@ def _lake(settings: Settings, now: datetime) -> Examined:
             "bad",
             f"最近一次写入是 {written_at:%Y-%m-%d %H:%M},而本机时钟是 {now:%Y-%m-%d %H:%M}",
             "请校准本机时钟(timedatectl);在此之前的运行会记错时间",
+            ExitCode.MACHINE_FAILED,
         )
     return Examined("湖", "good", f"{lake.catalog.shown},最新快照 {lake.snapshot()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
@@ -217,6 +218,23 @@ def test_a_recount_without_the_projects_code_comes_to_every_cell(
     full_city: FullCity, pulled_again: dict[str, list[recount.Record]], year: int
 ) -> None:
     assert not recount_differs(full_city, pulled_again, year)
+
+
+@pytest.mark.parametrize("year", [2019, 2020, 2021])
+def test_the_account_has_every_record_once(
+    full_city: FullCity, pulled_again: dict[str, list[recount.Record]], year: int
+) -> None:
+    printed = json.loads(full_city.installation.run("account", str(year), "--json"))
+    assert printed["balanced"]
+    lines = {line["resource"]: line for line in printed["resources"] if line["source"] == "ledger"}
+    for line in printed["resources"]:
+        assert line["balanced"]
+        stands = line["counted"] + line["set_aside"] + sum(line["not_counted"].values())
+        assert stands + line["withdrawn"] + line["unseen"] == line["loaded"]
+    # Beside a pull that the project had no part in.
+    compared = [(name, len(records)) for name, records in pulled_again.items() if name in lines]
+    assert len(compared) >= 5
+    assert compared == [(name, lines[name]["loaded"]) for name, _ in compared]
 
 
 def test_the_recount_misses_a_single_application(

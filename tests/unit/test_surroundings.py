@@ -90,6 +90,23 @@ def test_a_limit_that_is_too_low_is_told(small: SmallCity, limits: str) -> None:
     _is_one_sentence(told, ExitCode.MACHINE_FAILED, limits[: len("ulimit -n")], "请至少设为")
 
 
+def test_doctor_tells_a_fault_of_the_machine_from_one_of_the_configuration(
+    small: SmallCity, tmp_path: Path
+) -> None:
+    """With both, the machine's comes first: nothing else can be put right before it."""
+    good = {"NIANBAO_CITY": str(small.folder)}
+    (small.folder / "sources").mkdir()
+    assert _runs(small.lake.home, "doctor", **good)[0] in (ExitCode.DONE, ExitCode.WRONG_USE)
+    wrong = {"NIANBAO_CITY": str(tmp_path / "no city")}
+    assert _runs(small.lake.home, "doctor", **wrong)[0] == ExitCode.WRONG_USE
+    (small.lake.home / "lake" / "catalog.sqlite").write_bytes(b"no catalog" * 500)
+    code, out, err = _runs(small.lake.home, "doctor", **wrong)
+    assert (code, err) == (ExitCode.MACHINE_FAILED, "")
+    assert "Traceback" not in out
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    assert _runs(tmp_path / "file", "doctor", **good)[0] == ExitCode.MACHINE_FAILED
+
+
 @pytest.mark.parametrize(
     ("environment", "encoding"),
     [
