@@ -16,6 +16,7 @@ import requests
 
 from tests.city import Installation
 from tests.prefect_server import prefect_server
+from tests.soak.beside import beside
 from tests.warm import Server, warm
 from warehouse.lake import Lake
 from warehouse.tables import all_tables
@@ -132,6 +133,18 @@ def test_the_page_of_a_night_tells_where_every_record_went(
         assert f"取到 {line['fetched']:,} = " in page
         assert f"在用 {line['in_force']:,} = " in page
     assert page.count("\n## ") == len(printed["resources"]) >= 20
+
+
+def test_commands_beside_each_other_notice_nothing(
+    services: dict[str, str], commands: Server, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    """A quarter of a minute of them; `make soak` lets them run for ten."""
+    shutil.copytree(undisturbed.installation.home, tmp_path / "home")
+    made = Installation.at(tmp_path / "home", services, commands)
+    made.run("year-end", "2020", expect=1)
+    told = beside(made, 0.25, seed=3, say=lambda *_: None)
+    assert told.faults == []
+    assert sum(told.commands.values()) >= 4
 
 
 def without_required_field(city: Path) -> Path:

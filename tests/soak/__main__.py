@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from deployments.demo_city.service import running
+from tests.city import Installation
 from tests.prefect_server import prefect_server
+from tests.soak.beside import beside
 from tests.soak.chart import charts
 from tests.soak.kills import Killing, Trial
 from tests.soak.nights import nights
@@ -27,6 +29,7 @@ from tests.warm import warm
 
 KINDS = {"nightly": 100, "year_end": 50, "publish": 50, "maintenance": 25, "serve": 25}
 NIGHTS = 400
+MINUTES = 10
 RESULTS = Path(__file__).parents[2] / "docs" / "pictures" / "reliability"
 
 
@@ -39,6 +42,7 @@ def main() -> int:
     for kind, count in KINDS.items():
         parser.add_argument(f"--{kind.replace('_', '-')}", type=int, default=count, metavar="KILLS")
     parser.add_argument("--nights", type=int, default=NIGHTS)
+    parser.add_argument("--beside", type=float, default=MINUTES, metavar="MINUTES")
     parser.add_argument("--scale", type=float, default=0.005, help="of the demo city")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -63,6 +67,10 @@ def main() -> int:
         ):
             trials = _killed(folder, {**city, **server}, commands, given)
             told["kills"] = [asdict(trial) for trial in trials]
+            if given.beside:
+                made = Installation.at(folder / "whole-year-end", {**city, **server}, commands)
+                side = beside(made, given.beside, given.seed, say)
+                told["beside"] = asdict(side)
             if given.nights:
                 home = Path(folder / "whole-nightly")
                 told["nights"] = nights(home, given.nights, say)
@@ -74,6 +82,7 @@ def main() -> int:
     if given.nights:
         charts(told["nights"], given.results / "nights.svg")
     faults = [fault for trial in trials for fault in trial.faults]
+    faults += told.get("beside", {}).get("faults", [])
     for fault in faults:
         say("FAULT", fault)
     say(f"{sum(t.kills for t in trials)} kills, {len(faults)} faults, {given.nights} nights")
