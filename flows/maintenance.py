@@ -1,6 +1,7 @@
 """Maintenance, every night: small files merged, snapshots that no edition pins expired.
 
-The forms are brought up to the day as well. The history of runs is vacuumed by the server itself (`NIANBAO_KEEP_RUN_DAYS`).
+The forms are brought up to the day as well, and long logs put aside. The history of runs is
+vacuumed by the server itself (`NIANBAO_KEEP_RUN_DAYS`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from flows.forms import done, ended, refused
 from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.clock import now
+from tasks.publish.logs import put_aside_long_logs
 from tasks.settings import Settings
 from tasks.steps import maintain_step
 from warehouse.errors import NianbaoError
@@ -36,6 +38,7 @@ def maintenance() -> State[None]:
     except NianbaoError as error:
         return refused(error)
     refresh_forms()
+    put_aside_long_logs(settings.home / "logs")
     publish_maintenance(tidied)
     if tidied.changed_editions:
         names = "、".join(sorted(tidied.changed_editions))

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from tasks.load.reasons import REASONS
 from tasks.wording.visible import as_markup
-from warehouse.errors import ExitCode
+from warehouse.errors import EntryError, ExitCode
 
 app = typer.Typer(help="查看和重试未能入库的记录。", invoke_without_command=True)
 
@@ -17,7 +18,7 @@ ReasonOption = Annotated[
     str | None,
     typer.Option(
         "--reason",
-        help="只看这个原因:missing_key、missing_required、wrong_type、unknown_code、not_scalar",
+        help=f"只看这个原因:{'、'.join(REASONS)}",
     ),
 ]
 
@@ -39,6 +40,7 @@ def rejects(
     from tasks.load.rejects import count_rejects, list_rejects
 
     _, lake = open_lake()
+    reason = _known_reason(reason)
     found = list_rejects(
         lake,
         source=source,
@@ -65,8 +67,6 @@ def rejects(
     summary = Table(title="未能入库的记录(按原因)")
     for heading in ("来源", "资源", "字段", "原因", "记录数", "读到(例)", "应为"):
         summary.add_column(heading, overflow="fold")
-    from tasks.load.rejects import REASONS
-
     for one in counts:
         summary.add_row(
             one.source,
@@ -117,7 +117,7 @@ def retry_rejects(
         settings.landing,
         source=source,
         resource=resource,
-        reason=reason,
+        reason=_known_reason(reason),
         pull_again=pull,
     )
     if not results:
@@ -130,3 +130,14 @@ def retry_rejects(
         )
     if any(one.still_open for one in results):
         raise typer.Exit(ExitCode.BLOCKED)
+
+
+def _known_reason(reason: str | None) -> str | None:
+    """A reason by its key or as it is printed. Raises EntryError for any other."""
+    if reason is None or reason in REASONS:
+        return reason
+    by_label = {label: name for name, label in REASONS.items()}
+    if reason not in by_label:
+        listed = "、".join(f"{name}({label})" for name, label in REASONS.items())
+        raise EntryError(f"没有原因“{reason}”。可选:{listed}")
+    return by_label[reason]

@@ -18,16 +18,6 @@ from tasks.sources.plan import plan
 from tasks.sources.pull import pull
 from warehouse.lake import Lake
 
-REASONS = {
-    "missing_key": "没有编号",
-    "missing_required": "缺少必填字段",
-    "wrong_type": "写法不符",
-    "unknown_code": "未列出的代码",
-    "not_scalar": "不是单个的值",
-    "imprecise_key": "编号的数字过长,已失真",
-    "conflicting_key": "编号相同而内容不同",
-}
-
 
 @dataclass(frozen=True)
 class Reject:

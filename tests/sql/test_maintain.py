@@ -17,6 +17,7 @@ import pytest
 from tasks.editions.build import build_edition
 from tasks.publish import maintain as maintenance
 from tasks.publish.files import finish_all, publishing
+from tasks.publish.logs import put_aside_long_logs
 from tasks.publish.maintain import maintain
 from tasks.publish.publish import Request, publish
 from tasks.render import render_edition
@@ -282,3 +283,22 @@ def test_a_publication_that_is_going_on_is_left_alone(approved: SmallCity, tmp_p
     with publishing(settings):
         finish_all(city.lake, settings)
         assert (settings.editions / ".publishing-2020-1").exists()
+
+
+def test_logs_of_processes_that_run_for_months_stay_bounded(tmp_path: Path) -> None:
+    log = tmp_path / "runs.log"
+    (tmp_path / "short.log").write_text("kept\n", encoding="utf-8")
+    written = 0
+    # As a server that is never started again has its log open.
+    with log.open("ab", buffering=0) as server:
+        for _ in range(5):
+            for _ in range(2000):
+                server.write(f"{written:08d} 运行\n".encode())
+                written += 1
+            put_aside_long_logs(tmp_path, longest=20_000)
+            assert sum(p.stat().st_size for p in tmp_path.iterdir()) < 60_000
+        server.write("末行\n".encode())
+    assert log.read_text(encoding="utf-8").splitlines()[-1] == "末行"
+    aside = (tmp_path / "runs.log.1").read_text(encoding="utf-8").splitlines()
+    assert [int(line[:8]) for line in aside] == list(range(written - len(aside), written))
+    assert (tmp_path / "short.log").read_text(encoding="utf-8") == "kept\n"

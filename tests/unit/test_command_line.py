@@ -12,6 +12,7 @@ import typer
 from deployments.cli import build
 from deployments.cli.chinese import in_chinese, wrong_usage
 from tasks.wording.typeset import display_width, wrapped
+from warehouse.errors import EntryError
 
 # What the library says itself; names of options, commands and settings stay as they are.
 ENGLISH = re.compile(
@@ -78,3 +79,8 @@ def test_chinese_is_broken_between_characters_but_not_before_a_comma() -> None:
         "一节",
     ]
     assert wrapped("", 10) == [""]
+
+
+def test_a_reason_that_there_is_not_is_refused_with_those_there_are() -> None:
+    with pytest.raises(EntryError, match=r"没有原因“nosuch”.*wrong_type\(写法不符\)"):
+        COMMANDS["nianbao"].main(["rejects", "--reason", "nosuch"], standalone_mode=False)
