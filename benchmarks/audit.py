@@ -118,10 +118,7 @@ def write_trial(balanced: Trial, altered: Trial) -> None:
     _put(
         "checks",
         heads,
-        [
-            ((c, c), *_scored(altered.found[c], altered.false[c], altered.missed[c]))
-            for c in codes
-        ],
+        [((c, c), *_scored(altered.found[c], altered.false[c], altered.missed[c])) for c in codes],
     )
     heads = (
         ("file", "balanced", "wrong", "one change", "wrong", ""),
@@ -179,8 +176,12 @@ def main() -> int:
     altered = run_altered(asked.altered, asked.seed + 10**6)
     print(f"{asked.balanced} balanced: {len(balanced.wrong)} wrong")
     print(f"{asked.altered} with one change: {len(altered.wrong)} wrong")
-    print(f"  fails found {dict(altered.found)}, false {dict(altered.false)}, missed {dict(altered.missed)}")
-    print(f"  doubted {dict(altered.doubted)}, {altered.unseen} changes break nothing that is checked")
+    print(
+        f"  fails found {dict(altered.found)}, false {dict(altered.false)}, missed {dict(altered.missed)}"
+    )
+    print(
+        f"  doubted {dict(altered.doubted)}, {altered.unseen} changes break nothing that is checked"
+    )
     outcomes, passed = run_mutants(asked.mutants, asked.seed)
     print(f"mutants of real texts: {dict(outcomes)}, {time.process_time() - began:.0f} s of CPU")
     for line in (*balanced.wrong[:20], *altered.wrong[:20], *passed[:20]):

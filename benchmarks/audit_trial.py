@@ -34,6 +34,7 @@ OTHER_SENTENCES = {
 }
 """What the prose quotes of table 二, cell by cell."""
 
+
 @dataclass
 class Trial:
     """What came out: by check and by kind of file, and what was wrong."""

@@ -180,7 +180,9 @@ def as_rtf(layout: Layout, figures: Figures) -> bytes:
 
 def as_ofd(layout: Layout, figures: Figures) -> bytes:
     """An OFD file, a line of text a text object, the figures of a row set apart."""
-    lines = [text[at : at + 60] for text in paragraphs(layout, figures) for at in range(0, len(text), 60)]
+    lines = [
+        text[at : at + 60] for text in paragraphs(layout, figures) for at in range(0, len(text), 60)
+    ]
     for title, rows in tables(layout, figures):
         lines.append(title)
         for row in rows:

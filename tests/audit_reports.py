@@ -15,7 +15,6 @@ from warehouse.layout import Layout
 from warehouse.layout_file import Axis, Table
 
 
-
 class Figures(dict[str, int]):
     """Cell keys with their figures; `prose` is what the text of the report says beside them."""
 
@@ -87,9 +86,7 @@ STYLES = [
 
 def told(layout: Layout, figures: Figures) -> dict[str, int]:
     """The totals that prose quotes from tables 三 and 四."""
-    return {
-        name: sum(figures[key] for key in keys) for name, keys in quoted_cells(figures).items()
-    }
+    return {name: sum(figures[key] for key in keys) for name, keys in quoted_cells(figures).items()}
 
 
 def quoted_cells(figures: Figures) -> dict[str, list[str]]:
@@ -97,9 +94,7 @@ def quoted_cells(figures: Figures) -> dict[str, list[str]]:
     rows = ("new_received", "carried_in", "granted", "partially_granted", "results_total", "carried_out")  # fmt: skip
     cells = {row: [f"t3.{row}.total"] for row in rows}
     for group in GROUPS:
-        cells[group] = [
-            k for k in figures if k.startswith(f"t3.{group}") and k.endswith(".total")
-        ]
+        cells[group] = [k for k in figures if k.startswith(f"t3.{group}") and k.endswith(".total")]
     cells["natural"] = ["t3.new_received.natural_person"]
     cells["legal"] = [f"t3.new_received.{c}" for c in APPLICANTS[1:]]
     cells["review"] = ["t4.reconsideration.total"]
@@ -220,7 +215,8 @@ def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
         return f"<td colspan={wide} rowspan={high} valign=top><!--[if gte mso 9]><xml></xml><![endif]-->{junk}</td>"
 
     body = "".join(
-        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in paragraphs(layout, figures)
+        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>"
+        for p in paragraphs(layout, figures)
     )
     for title, rows in tables(layout, figures):
         body += f"<p><b><span>{title}</span></b></p><div><table class=MsoTableGrid border=1>"

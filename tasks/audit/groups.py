@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tasks.audit.meanings import Meaning, pattern
+from tasks.audit.meanings import Meaning, meaning_of_role, pattern
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import compatible
 from tasks.audit.recognise import bracket_depth
@@ -76,16 +76,18 @@ def with_parts(narrative: Narrative) -> Narrative:
 
     解读32篇,其中视频解读8篇: the 8 are no account of all, to be compared with tables or editions.
     """
-    parts = {
-        id(part)
-        for group in groups(narrative)
-        for part in group.parts
-        if part.meaning and part.label in {w.label for held in group.wholes for w in held}
-    }
-    figures = [
-        replace(f, meaning=Meaning(f"其中{f.label}")) if id(f) in parts else f
-        for f in narrative.figures
-    ]
+    changed: dict[int, Meaning] = {}
+    for group in groups(narrative):
+        for part in group.parts:
+            same = [w for held in group.wholes for w in held if w.label == part.label]
+            if not part.meaning or not same:
+                continue
+            if part.role == "closed" and "办理" in same[0].before:
+                # 共办理160件,其中作出答复151件: what was handled, and of it what was closed.
+                changed[id(same[0])] = meaning_of_role("handled")
+            else:
+                changed[id(part)] = Meaning(f"其中{part.label}")
+    figures = [replace(f, meaning=changed.get(id(f), f.meaning)) for f in narrative.figures]
     return replace(narrative, figures=figures)
 
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor
 
 from expectations.balance import number
 from tasks.audit.agreement import CellValues, cell_sum, named
 from tasks.audit.groups import STOPS, Group
-from tasks.audit.meanings import phrases
+from tasks.audit.meanings import pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
 from tasks.audit.recognise import bracket_depth
@@ -309,10 +310,47 @@ def _wholes(
             evidence = tuple(Basis(f.value, figure=f) for f in held)
             yield label, sum((f.value for f in held), Decimal(0)), evidence
         return
+    row = _with_shares(narrative, of)
     for before in reversed(narrative.figures):
         is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"
-        if is_ahead and compatible(before.unit, of.unit) and before.value >= of.value:
+        if before in row or not is_ahead or not compatible(before.unit, of.unit):
+            continue
+        if before.value >= of.value:
             yield before.label or "前述数", before.value, (Basis(before.value, figure=before),)
+    if len(row) > 1:
+        added = sum((f.value for f in row), Decimal(0))
+        yield "所列各项之和", added, tuple(Basis(f.value, figure=f) for f in row)
+    yield from _total_behind(narrative, of)
+
+
+def _with_shares(narrative: Narrative, of: Figure) -> list[Figure]:
+    """The amounts of a part's sentence that each have a share right behind them, as it has."""
+    figures = narrative.figures
+    return [
+        f
+        for f, share in pairwise(figures)
+        if f.kind == "amount"
+        and share.kind == "share"
+        and share.is_subject_free
+        and f.block == of.block == share.block
+        and compatible(f.unit, of.unit)
+        and not STOPS.search(
+            narrative.between(*sorted((f, of), key=lambda figure: figure.start)) if f != of else ""
+        )
+    ]
+
+
+def _total_behind(
+    narrative: Narrative, of: Figure
+) -> Iterable[tuple[str, Decimal, tuple[Basis, ...]]]:
+    """A total that the sentence names behind its parts: A 94件,占94%,B 6件,占6%,共100件."""
+    for figure in narrative.figures:
+        is_behind = figure.block == of.block and figure.start >= of.end
+        if not is_behind or STOPS.search(narrative.between(of, figure)):
+            continue
+        is_total = re.match(rf"(?:以上)?(?:共|{pattern('totals').pattern})", figure.before)
+        if is_total and figure.kind == "amount" and compatible(figure.unit, of.unit):
+            yield figure.label or "合计", figure.value, (Basis(figure.value, figure=figure),)
 
 
 def _change(

@@ -18,6 +18,7 @@ from tests.audit_reports import FORMATS, FULL_WIDTH, STYLES, Figures, balanced, 
 from warehouse.form import load_layout
 from warehouse.layout import Layout
 
+
 def audited(
     layout: Layout, figures: Figures, prose: str, *, full_width: bool = False
 ) -> AuditReport:
@@ -210,7 +211,7 @@ SENTENCES: list[tuple[str, dict[str, str]]] = [
     ),
     (
         "收到政府信息公开申请85件(其中:自然人80件、商业企业5件),较2021年增加20件,增幅30.77%。",
-        {"change": "pass"},
+        {"change": "pass", "applicants": "pass"},
     ),
     (
         "收到政府信息公开申请58件,比2021年的45件增加13件,增长28.9%。",
