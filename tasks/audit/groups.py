@@ -205,7 +205,9 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure
 
 def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     """Whether an amount begins another matter: a total, a new verb, another unit behind ;."""
-    if "其中" in words or pattern("not_in_list").match(figure.before):
+    # 其中新增8623条,包括:职能类136条: a list within the list.
+    is_inner = re.match(r"[,:]?(?:主要)?(?:包括|包含)", words) is not None
+    if "其中" in words or is_inner or pattern("not_in_list").match(figure.before):
         return True
     if figure.role in _NEVER_WHOLE:
         return True

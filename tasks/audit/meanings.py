@@ -258,6 +258,8 @@ def words_of(number: Number) -> str:
         return filler.sub("", tail.sub("", re.sub(r"[\d.]+[^\s\d]?$", "", text))).strip(" “”\"'、")
 
     own = bare(number.before)
+    if len(own) == 1 and "(" in number.own:
+        own = number.own.strip("、,;和及与 ")  # 县(市、区)
     behind = re.sub(r"^[的余多]+", "", number.after).strip(" “”\"'")
     if behind and re.match(r"[一-龥《]", behind) and len(own) < 2:
         return behind[:24]

@@ -140,11 +140,22 @@ def _agreeing(group: Group) -> AuditCheck | None:
     return None
 
 
-def _differing(group: Group, *, is_complete: bool) -> AuditCheck:
+def _each_has_its_own(group: Group) -> bool:
+    """建议132件、提案245件,其中省级建议8件、省级提案11件: no sum, and no part above its own."""
+    wholes = {held[0].label: held[0] for held in group.wholes if len(held) == 1}
+    own = [wholes.get(p.label.removeprefix("其中")) for p in group.parts]
+    return len({id(w) for w in own}) == len(own) > 1 and all(
+        w is not None and p.value <= w.value for p, w in zip(group.parts, own, strict=True)
+    )
+
+
+def _differing(group: Group, *, is_complete: bool) -> AuditCheck | None:
     """Parts that do not add up: a fail only where the list must be complete."""
     whole, parts = group.whole, group.parts
     total = _sum(parts)
     gap = total - whole.value
+    if _each_has_its_own(group):
+        return None
     note = "所列各项可能有重复或不都属于这一整体,不能判定"
     if is_complete:
         note = (

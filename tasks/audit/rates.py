@@ -68,7 +68,7 @@ def _ways(
     """The figures that the rate may divide, each side one amount or several added."""
     near = _near(narrative, figure)
     parts = [f for f in near if f.role in entry["parts"]]
-    if not parts:
+    if not parts or (near[-1] not in parts and ";" in narrative.between(parts[-1], near[-1])):
         return
     wholes: list[_Term]
     passage = next((p for p in passages if parts[-1].passage == p.number), None)
@@ -92,10 +92,15 @@ def _check(
     told = [
         (part, whole, exact) for part, whole in ways if (exact := _exact(part, whole)) is not None
     ]
+    # A whole that the part exceeds is none, where there is another.
+    told = [way for way in told if way[2] <= 100] or told
     for part, whole, exact in told:
         if how := manner(exact, figure.value, figure.decimals):
+            is_short = figure.value == 100 and exact != 100
+            text = f"“{figure.quote}”:由文中两数算得,{how}"
             return AuditCheck(
-                "B10", key, "pass", f"“{figure.quote}”:由文中两数算得,{how}",
+                "B10", key, "uncertain" if is_short else "pass",
+                text + (f";但 {number(_sum(part))} 不等于 {number(_sum(whole))},并非全部" if is_short else ""),
                 _equation(part, whole, exact), None, _evidence(part, whole, figure),
             )  # fmt: skip
     if not told:

@@ -422,7 +422,7 @@ def _base(
     if not printed:
         return None, "", False
     base = printed[-1]
-    is_same = base.label == of.label or base.meaning is None
+    is_same = base.label == of.label or (base.meaning is None and _is_like(base, of))
     # 由 1128 条增加到 1887 条,另 514 条,总计 2401 条: another amount may be the base's counterpart.
     rivals = [
         f
@@ -446,7 +446,29 @@ def _printed_bases(narrative: Narrative, of: Figure) -> list[Figure]:
         and f.step == 1
         and (f.meaning is None or of.meaning is None or f.meaning.role == of.meaning.role)
         and len(STOPS.findall(narrative.between(f, of))) < 2
+        and not _is_taken(narrative, f)
     ]
+
+
+def _is_like(base: Figure, of: Figure) -> bool:
+    """Whether the words of two figures, where no meaning is known, may say the same."""
+    one, other = re.sub("年度?", "", base.words), re.sub("年度?", "", of.words)
+    return not one or not other or one[-2:] == other[-2:] or one in other or other in one
+
+
+def _is_taken(narrative: Narrative, base: Figure) -> bool:
+    """Whether a figure of another year is what an amount before it is compared with.
+
+    发布4623条,较2021年的4210条增长9.8%,其中动态1865条: 4210 is no base of what follows.
+    """
+    return re.search("[较比与]", base.before) is not None and any(
+        f.kind == "amount"
+        and f.block == base.block
+        and f.end <= base.start
+        and f.unit == base.unit
+        and not STOPS.search(narrative.between(f, base))
+        for f in narrative.figures
+    )
 
 
 def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Basis, ...]) -> AuditCheck:
