@@ -401,9 +401,12 @@ def _closing(passage: Passage) -> AuditCheck | None:
     if whole is None or done is None or done is whole:
         return None
     if carried_in is not None and carried_out is None:
-        left_open = whole.value + carried_in.value - done.value
+        is_within = passage.includes_carry_in(whole)
+        added = Decimal(0) if is_within else carried_in.value
+        left_open = whole.value + added - done.value
         text = f"结转下年度的件数没有写明;按所写各数应为 {number(left_open)}"
-        equation = f"{number(whole.value)} + {number(carried_in.value)} - {number(done.value)} = {number(left_open)}"
+        sides = number(whole.value) if is_within else f"{number(whole.value)} + {number(added)}"
+        equation = f"{sides} - {number(done.value)} = {number(left_open)}"
         status: Status = "not_assessable" if left_open >= 0 else "uncertain"
         return AuditCheck(
             "B10",
