@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tasks.audit.meanings import Meaning, meaning_of_role, pattern
+from tasks.audit.meanings import Meaning, meaning_of_role, pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import compatible
 from tasks.audit.recognise import bracket_depth
@@ -99,11 +99,15 @@ def same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
     return one.block == other.block and not STOPS.search(narrative.between(one, other))
 
 
+def _is_accounted(figure: Figure) -> bool:
+    """Whether an account of applications adds the figure up."""
+    return bool(figure.passage and figure.role) and figure.role not in _OWN_WHOLES
+
+
 def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     """How a list begins at an amount: "word", "bracket", or "" where none does."""
     first = amounts[at]
-    is_accounted = first.passage and first.role and first.role not in _OWN_WHOLES
-    if is_accounted or first.role in _ENDINGS_OF_REVIEWS:
+    if _is_accounted(first) or first.role in _ENDINGS_OF_REVIEWS:
         return ""
     inner = depth(narrative, first)
     before = next((a for a in reversed(amounts[:at]) if depth(narrative, a) <= inner), None)
@@ -209,7 +213,8 @@ def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     is_inner = re.match(r"[,:]?(?:主要)?(?:包括|包含)", words) is not None
     if "其中" in words or is_inner or pattern("not_in_list").match(figure.before):
         return True
-    if figure.role in _NEVER_WHOLE:
+    is_outcome = figure.role == "leaf" or figure.role in phrases()["outcomes"]
+    if figure.role in _NEVER_WHOLE or (is_outcome and not _is_accounted(found[0])):
         return True
     return ";" in words and figure.unit not in {f.unit for f in found} and len(found) == 1
 

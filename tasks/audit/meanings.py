@@ -245,9 +245,17 @@ def _is_of_other_year(number: Number, year: int | None) -> bool:
         return False
     # 由上年的80件增加到100件: the year belongs to the first of the two.
     own = f"{number.own}§{number.unit}{number.after}"
-    other = re.search(rf"((?:19|20)\d{{2}})年度?(?!{phrases()['documents_of_a_year']})", number.own)
+    other = re.search(
+        rf"((?:19|20)\d{{2}})年度?(?!{phrases()['documents_of_a_year']})", _year_words(number)
+    )
     is_earlier = bool(other and year and int(other[1]) < year and "截至" not in number.own)
     return is_earlier or pattern("prior_year").search(own) is not None
+
+
+def _year_words(number: Number) -> str:
+    """The words that may name a figure's year: its own, or those that 分别 gives it."""
+    has_year = re.match(r"(?:19|20)\d\d年", number.before) is not None
+    return number.before if has_year else number.own
 
 
 def words_of(number: Number) -> str:

@@ -30,23 +30,38 @@ def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[Audit
             continue
         named = (e for e in phrases()["rates"] if re.search(e["name"], figure.before))
         entry = next(named, None)
-        ways = list(
-            _ways(narrative, passages, figure, entry) if entry else _own_ways(narrative, figure)
-        )
-        checks += [_check(narrative, figure, ways, is_named=entry is not None)] if ways else []
+        ways = list(_ways(narrative, passages, figure, entry)) if entry else []
+        is_named = bool(ways)
+        ways = ways or list(_own_ways(narrative, figure))
+        checks += [_check(narrative, figure, ways, is_named=is_named)] if ways else []
     return checks
 
 
 def _own_ways(narrative: Narrative, figure: Figure) -> Iterator[tuple[_Term, _Term]]:
     """征集意见127条,采纳103条,采纳率81%: the part has the rate's own word, the whole stands before."""
-    name = re.search(r"([\u4e00-\u9fa5]{2})率[^§,]{0,6}$", figure.before)
-    near = [f for f in _near(narrative, figure) if name and f.unit]
-    parts = [f for f in near if name and re.search(f"(?<!不){name[1]}(?:了|的)?$", f.before)]
-    if not parts:
+    near = [f for f in _near(narrative, figure) if f.unit]
+    part = _own_part(narrative, near, figure)
+    if part is None or (near[-1] is not part and ";" in narrative.between(part, near[-1])):
         return
-    part = parts[-1]
     wholes = [f for f in near if f.end <= part.start and f.unit == part.unit]
-    yield from ((((part,)), (whole,)) for whole in wholes[-1:] if whole.value >= part.value)
+    yield from (((part,), (whole,)) for whole in wholes[-1:] if whole.value >= part.value)
+
+
+def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figure | None:
+    """The amount whose words end as a rate's name does, the longest such end first."""
+    named = re.search(r"([\u4e00-\u9fa5]{2,6})率[^§,]{0,6}$", figure.before)
+    if named is None or not near:
+        return None
+    for name in (named[1][at:] for at in range(len(named[1]) - 1)):
+        word = f"(?<!不)(?<!不予)(?<!依申请){name}"
+        parts = [f for f in near if re.search(f"{word}(?:了|的)?$", f.before)]
+        if parts:
+            return parts[-1]
+        # 审议议题186个,其中主动公开议题142个,公开率76.3%
+        last = near[-1]
+        if figure.value < 100 and re.match(rf"其中[^,]*{word}", last.before):
+            return last if _is_beside(narrative, last, figure) else None
+    return None
 
 
 def _near(narrative: Narrative, figure: Figure) -> list[Figure]:
@@ -73,7 +88,8 @@ def _ways(
     wholes: list[_Term]
     passage = next((p for p in passages if parts[-1].passage == p.number), None)
     if passage is None or parts[-1].role.startswith("case"):
-        wholes = [(f,) for f in near if f.role in entry["wholes"] and f.end <= parts[-1].start]
+        before = [f for f in near if f.role in entry["wholes"] and f.end <= parts[-1].start]
+        wholes = [(f,) for f in before[-1:]]
     else:
         given = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
         carried = passage.figures.get("carried_in")

@@ -191,8 +191,10 @@ def _named_in_order(text: str, at: int, first: int, before: str) -> str:
     return f"{names[place]}{words}" if place < len(names) else before
 
 
+_NAME = r"(?:(?:19|20)\d\d年度?|[^\d,:、])"
 _IN_ORDER = re.compile(
-    r"(?:^|[,:])(?P<names>[^\d,:]{1,12}(?:[、,][^\d,:、]{1,12})*(?:(?:、|以及|[和及与])[^\d,:、]{1,12}?)?)分别(?P<given>[^\d,、]{0,12}(?:\d[\d,.]*\D{1,4}[、,和及与])*)$"
+    rf"(?:^|[,:])(?P<names>{_NAME}{{1,12}}(?:[、,]{_NAME}{{1,12}})*(?:(?:、|以及|[和及与]){_NAME}{{1,12}}?)?)分别"
+    r"(?P<given>[^\d,、]{0,14}(?:\d[\d,.]*\D{1,4}[、,和及与])*)$"
 )
 
 
