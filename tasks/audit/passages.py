@@ -63,7 +63,13 @@ class Passage:
     def includes_carry_in(self, whole: Figure) -> bool:
         """Whether the text says so: 102件(含上年结转5件)."""
         carried = self.figures.get("carried_in")
-        if carried is None or not re.match("其中|含|包括|包含", carried.before):
+        new = self.figures.get("new_received")
+        if carried is None:
+            return False
+        # 共收到68件,其中本年新收65件,上年结转3件.
+        both = [f for f in (carried, new) if f is not None and f is not whole]
+        parts = [f for f in both if re.match("其中|含|包括|包含", f.before)]
+        if not parts:
             return False
         ahead = [
             f
@@ -71,6 +77,7 @@ class Passage:
             if (f := self.figures.get(role))
             and f.block == carried.block
             and f.start < carried.start
+            and not (f is new and f in parts)
         ]
         return bool(ahead) and max(ahead, key=lambda f: f.start) is whole
 

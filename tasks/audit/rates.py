@@ -33,7 +33,12 @@ def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[Audit
         ways = list(_ways(narrative, passages, figure, entry)) if entry else []
         is_named = bool(ways)
         ways = ways or list(_own_ways(narrative, figure))
-        checks += [_check(narrative, figure, ways, is_named=is_named)] if ways else []
+        check = _check(narrative, figure, ways, is_named=is_named) if ways else None
+        # By its own word only, a rate is worth a doubt right behind its part.
+        is_heard = check and (
+            is_named or check.status == "pass" or _is_beside(narrative, ways[0][0][-1], figure)
+        )
+        checks += [check] if check and is_heard else []
     return checks
 
 
@@ -43,8 +48,9 @@ def _own_ways(narrative: Narrative, figure: Figure) -> Iterator[tuple[_Term, _Te
     part = _own_part(narrative, near, figure)
     if part is None or (near[-1] is not part and ";" in narrative.between(part, near[-1])):
         return
-    wholes = [f for f in near if f.end <= part.start and f.unit == part.unit]
-    yield from (((part,), (whole,)) for whole in wholes[-1:] if whole.value >= part.value)
+    before = near[: near.index(part)]
+    if before and before[-1].unit == part.unit and before[-1].value >= part.value:
+        yield (part,), (before[-1],)
 
 
 def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figure | None:

@@ -422,7 +422,7 @@ def _base(
     if not printed:
         return None, "", False
     base = printed[-1]
-    is_same = base.label == of.label or (base.meaning is None and _is_like(base, of))
+    is_same = base.label == of.label or _is_like(base, of)
     # 由 1128 条增加到 1887 条,另 514 条,总计 2401 条: another amount may be the base's counterpart.
     rivals = [
         f
@@ -452,8 +452,10 @@ def _printed_bases(narrative: Narrative, of: Figure) -> list[Figure]:
 
 def _is_like(base: Figure, of: Figure) -> bool:
     """Whether the words of two figures, where no meaning is known, may say the same."""
+    if base.meaning is not None or of.meaning is not None:
+        return False
     one, other = re.sub("年度?", "", base.words), re.sub("年度?", "", of.words)
-    return not one or not other or one[-2:] == other[-2:] or one in other or other in one
+    return one in other or other in one
 
 
 def _is_taken(narrative: Narrative, base: Figure) -> bool:
@@ -461,7 +463,8 @@ def _is_taken(narrative: Narrative, base: Figure) -> bool:
 
     发布4623条,较2021年的4210条增长9.8%,其中动态1865条: 4210 is no base of what follows.
     """
-    return re.search("[较比与]", base.before) is not None and any(
+    is_in_bracket = bracket_depth(narrative.texts[base.block], base.start) > 0
+    return (is_in_bracket or re.search("[较比与]", base.before) is not None) and any(
         f.kind == "amount"
         and f.block == base.block
         and f.end <= base.start
