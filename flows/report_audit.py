@@ -6,6 +6,7 @@ the run's artifact, and on request in a page beside the report.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,14 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 
 from flows.forms import answers_entries, done, ended, field
+from tasks.audit.batch import write_batch
 from tasks.audit.document import UnreadableDocument
 from tasks.audit.markdown import as_markdown
 from tasks.audit.page import render_page
 from tasks.audit.result import AuditReport
 from tasks.audit.run import audit_files, report_files
 from tasks.clock import now
+from tasks.render.markdown import code
 from tasks.settings import Settings
 
 
@@ -31,6 +34,16 @@ def audit_step(paths: list[Path], year: int | None) -> tuple[list[AuditReport], 
     """
     unread: list[str] = []
     return audit_files(paths, year, unread=unread), unread
+
+
+def batch_step(reports: list[AuditReport], unread: list[str]) -> str:
+    """A folder of its own with the front page of several reports; where it lies, as Markdown."""
+    folder = Settings().home / "audits" / f"{now():%Y%m%d-%H%M%S-%f}"
+    try:
+        front = write_batch(folder, reports, unread)
+    except OSError as error:
+        return f"汇总页写不了({error.strerror}),请检查数据目录是否已满、能否写入\n\n"
+    return f"汇总页(谁有不符,从多到少,另有全部数的 CSV 和 Excel):{code(str(front))}\n\n"
 
 
 @flow(
@@ -45,7 +58,7 @@ def report_audit(
         str,
         field(
             "报告文件或文件夹",
-            "网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
+            "网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包,几个的用分号或换行隔开;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。几份报告的另写汇总页。",
         ),
     ] = "",
     report_year: Annotated[
@@ -64,13 +77,18 @@ def report_audit(
     ] = "",
 ) -> State[None]:
     """核对年度报告。"""
-    folder = Path(path) if path else Settings().home / "reports"
+    given = [part.strip() for part in re.split("[;\uff1b\\n]", path) if part.strip()]
+    places = [Path(part) for part in given] or [Settings().home / "reports"]
     try:
-        reports, unread = audit_step(report_files(folder), report_year or None)
+        files = [file for place in places for file in report_files(place)]
+        reports, unread = audit_step(files, report_year or None)
     except UnreadableDocument as error:
         return ended("读不了", str(error))
+    front = batch_step(reports, unread) if len(reports) + len(unread) > 1 else ""
     create_markdown_artifact(
-        key="report-audit", markdown=as_markdown(reports, unread), description="年度报告核对结果"
+        key="report-audit",
+        markdown=front + as_markdown(reports, unread),
+        description="年度报告核对结果",
     )
     if page:
         try:

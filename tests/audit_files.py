@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from xml.sax.saxutils import escape
 
-from tests.audit_reports import Figures, Span, paragraphs, tables
+from tests.audit_reports import Figures, Span, as_html, paragraphs, tables
 from warehouse.layout import Layout
 
 Render = Callable[[Layout, Figures], bytes]
@@ -36,7 +36,7 @@ def as_xlsx(layout: Layout, figures: Figures) -> bytes:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.title = "正文"
-    for text in paragraphs(layout):
+    for text in paragraphs(layout, figures):
         sheet.append([text])
     for title, rows in tables(layout, figures):
         sheet = book.create_sheet(title[:20])
@@ -87,10 +87,52 @@ def _odf(kind: str, body: str, mimetype: str) -> bytes:
 
 def as_odt(layout: Layout, figures: Figures) -> bytes:
     """An OpenDocument text."""
-    body = "".join(f"<text:p>{escape(p)}</text:p>" for p in paragraphs(layout))
+    body = "".join(f"<text:p>{escape(p)}</text:p>" for p in paragraphs(layout, figures))
     for title, rows in tables(layout, figures):
         body += f"<text:p>{escape(title)}</text:p>" + _odf_table(rows)
     return _odf("text", body, "text")
+
+
+def as_ods(layout: Layout, figures: Figures) -> bytes:
+    """An OpenDocument spreadsheet: the text on its first sheet, the tables on the next."""
+    rows = [[(text, 1, 1)] for text in paragraphs(layout, figures)]
+    sheets = [_odf_table(rows)]
+    for title, table in tables(layout, figures):
+        sheets.append(_odf_table([[(title, 1, 1)], *_padded(table)]))
+    named = (s.replace('"t"', f'"表{n}"', 1) for n, s in enumerate(sheets, 1))
+    return _odf("spreadsheet", "".join(named), "spreadsheet")
+
+
+def _padded(rows: list[list[Span]]) -> list[list[Span]]:
+    """Rows with an empty cell wherever a merged one covers the grid, as spreadsheets keep them."""
+    padded: list[list[Span]] = []
+    for row in _laid(rows):
+        cells: list[Span] = []
+        for c, text, wide, high in row:
+            cells += [("", 1, 1)] * (c - len(cells))
+            cells += [(text, wide, high), *[("", 1, 1)] * (wide - 1)]
+        padded.append(cells)
+    return padded
+
+
+def as_mht(layout: Layout, figures: Figures) -> bytes:
+    """A page saved with all that belongs to it in one file."""
+    from email.mime.image import MIMEImage
+    from email.mime.multipart import MIMEMultipart
+    from email.mime.text import MIMEText
+
+    whole = MIMEMultipart("related")
+    whole.attach(MIMEText(as_html(layout, figures).decode(), "html", "utf-8"))
+    whole.attach(MIMEImage(b"\x89PNG\r\n", "png"))
+    return whole.as_bytes()
+
+
+def as_zip(layout: Layout, figures: Figures) -> bytes:
+    """A bundle with one report in it."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("2023/年度报告.html", as_html(layout, figures))
+    return stream.getvalue()
 
 
 def as_rtf(layout: Layout, figures: Figures) -> bytes:
@@ -103,7 +145,7 @@ def as_rtf(layout: Layout, figures: Figures) -> bytes:
         return "".join(c if 32 <= ord(c) < 127 else "".join(f"\\'{b:02x}" for b in c.encode("gb18030")) for c in text)  # fmt: skip
 
     rtf = "{\\rtf1\\ansi\\ansicpg936\\uc1{\\fonttbl{\\f0 SimSun;}}"
-    for text in paragraphs(layout):
+    for text in paragraphs(layout, figures):
         rtf += byte_coded(text) + "\\par\n"
     for title, rows in tables(layout, figures):
         rtf += coded(title) + "\\par\n"
@@ -138,7 +180,9 @@ def as_rtf(layout: Layout, figures: Figures) -> bytes:
 
 def as_ofd(layout: Layout, figures: Figures) -> bytes:
     """An OFD file, a line of text a text object, the figures of a row set apart."""
-    lines = [text[at : at + 60] for text in paragraphs(layout) for at in range(0, len(text), 60)]
+    lines = [
+        text[at : at + 60] for text in paragraphs(layout, figures) for at in range(0, len(text), 60)
+    ]
     for title, rows in tables(layout, figures):
         lines.append(title)
         for row in rows:
@@ -175,7 +219,7 @@ def as_ofd(layout: Layout, figures: Figures) -> bytes:
 
 def as_doc(layout: Layout, figures: Figures) -> bytes:
     """A Word 97 file: text in one Unicode piece, row ends marked in its paragraph properties."""
-    text = "".join(p + "\r" for p in paragraphs(layout))
+    text = "".join(p + "\r" for p in paragraphs(layout, figures))
     ends: list[int] = []
     for title, rows in tables(layout, figures):
         text += title + "\r"
@@ -303,4 +347,8 @@ OTHER_FORMATS: dict[str, tuple[str, Render]] = {
     "rtf": (".rtf", as_rtf),
     "ofd": (".ofd", as_ofd),
     "doc": (".doc", as_doc),
+    "wps": (".wps", as_doc),
+    "ods": (".ods", as_ods),
+    "mht": (".mht", as_mht),
+    "zip": (".zip", as_zip),
 }

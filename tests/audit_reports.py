@@ -14,7 +14,13 @@ from warehouse.form import load_layout
 from warehouse.layout import Layout
 from warehouse.layout_file import Axis, Table
 
-Figures = dict[str, int]
+
+class Figures(dict[str, int]):
+    """Cell keys with their figures; `prose` is what the text of the report says beside them."""
+
+    prose: tuple[str, ...] = ()
+
+
 APPLICANTS = [
     "natural_person",
     "commercial_enterprise",
@@ -28,7 +34,7 @@ ENDINGS = ["upheld", "corrected", "other", "pending"]
 
 def balanced(layout: Layout, draw: random.Random, largest: int = 2000) -> Figures:
     """Figures for every printed cell of a layout; all checks of the form hold on them."""
-    figures: Figures = {}
+    figures = Figures()
     for cell in layout.printed("t2"):
         figures[cell.key] = draw.randint(-9, 9) if cell.signed else draw.randint(0, largest)
     if layout.name == "2019":
@@ -61,6 +67,39 @@ def reports(draw: st.DrawFn) -> tuple[Layout, Figures]:
     """A layout with balanced figures."""
     layout = load_layout(draw(st.sampled_from(["2019", "2021"])))
     return layout, balanced(layout, random.Random(draw(st.integers(0, 10**6))))
+
+
+GROUPS = ("denied", "unavailable", "unprocessed", "other")
+STYLES = [
+    "{year}年,全市共收到政府信息公开申请{new_received}件,其中自然人申请{natural}件,法人或其他组织申请{legal}件;上年结转{carried_in}件。"
+    "办结{results_total}件,其中予以公开{granted}件,部分公开{partially_granted}件,不予公开{denied}件,无法提供{unavailable}件,不予处理{unprocessed}件,其他处理{other}件。"
+    "结转下年度继续办理{carried_out}件。因政府信息公开被申请行政复议{review}件,被提起行政诉讼{litigation}件。",
+    "本年新收政府信息公开申请{new_received}件、上年结转{carried_in}件。申请人中,自然人{natural}件,法人和其他组织{legal}件。"
+    "共办理答复政府信息公开申请{results_total}件:予以公开的{granted}件、部分公开的{partially_granted}件、不予公开的{denied}件、无法提供的{unavailable}件、"
+    "不予处理的{unprocessed}件、其他情形{other}件;转结下年{carried_out}件。",
+    "全市受理依申请公开{new_received}件(自然人{natural}件,法人或者其他组织{legal}件),结转上一年度申请{carried_in}件。所有申请均依法办理,"
+    "同意公开{granted}件,部分公开{partially_granted}件,不予公开{denied}件,无法提供{unavailable}件,不予处理{unprocessed}件,其他{other}件,结转至下一年度{carried_out}件。"
+    "涉及政府信息公开的行政复议{review}件、行政诉讼{litigation}件。",
+]
+"""How the prose tells of applications; the names are those of `told`."""
+
+
+def told(layout: Layout, figures: Figures) -> dict[str, int]:
+    """The totals that prose quotes from tables 三 and 四."""
+    return {name: sum(figures[key] for key in keys) for name, keys in quoted_cells(figures).items()}
+
+
+def quoted_cells(figures: Figures) -> dict[str, list[str]]:
+    """For each figure that prose quotes, the cells that it is the sum of."""
+    rows = ("new_received", "carried_in", "granted", "partially_granted", "results_total", "carried_out")  # fmt: skip
+    cells = {row: [f"t3.{row}.total"] for row in rows}
+    for group in GROUPS:
+        cells[group] = [k for k in figures if k.startswith(f"t3.{group}") and k.endswith(".total")]
+    cells["natural"] = ["t3.new_received.natural_person"]
+    cells["legal"] = [f"t3.new_received.{c}" for c in APPLICANTS[1:]]
+    cells["review"] = ["t4.reconsideration.total"]
+    cells["litigation"] = ["t4.litigation_direct.total", "t4.litigation_after_reconsideration.total"]  # fmt: skip
+    return cells
 
 
 # As printed Chinese has it, and as figures are sometimes typed.
@@ -156,12 +195,13 @@ def tables(layout: Layout, figures: Figures) -> list[tuple[str, list[list[Span]]
     ]
 
 
-def paragraphs(layout: Layout) -> list[str]:
+def paragraphs(layout: Layout, figures: Figures) -> list[str]:
     year = layout.years.first + 1
     return [
         f"测试市人民政府{year}年政府信息公开工作年度报告",
         "一、总体情况",
         f"{year}年,全市认真做好政府信息公开工作,公开及时、准确。",
+        *getattr(figures, "prose", ()),
     ]
 
 
@@ -175,7 +215,8 @@ def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
         return f"<td colspan={wide} rowspan={high} valign=top><!--[if gte mso 9]><xml></xml><![endif]-->{junk}</td>"
 
     body = "".join(
-        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>" for p in paragraphs(layout)
+        f"<p style='text-indent:2em'>&nbsp;&nbsp;<span>{p}</span></p>"
+        for p in paragraphs(layout, figures)
     )
     for title, rows in tables(layout, figures):
         body += f"<p><b><span>{title}</span></b></p><div><table class=MsoTableGrid border=1>"
@@ -193,7 +234,7 @@ def as_html(layout: Layout, figures: Figures, encoding: str = "utf-8") -> bytes:
 
 def as_text(layout: Layout, figures: Figures) -> bytes:
     """Cells divided by |, merged ones once: what copying from a page leaves."""
-    lines = paragraphs(layout)
+    lines = paragraphs(layout, figures)
     for title, rows in tables(layout, figures):
         lines.append(title)
         lines += [" | ".join(text.replace("\n", " ") for text, _, _ in row) + " |" for row in rows]
@@ -202,7 +243,7 @@ def as_text(layout: Layout, figures: Figures) -> bytes:
 
 def as_lines(layout: Layout, figures: Figures) -> bytes:
     """One line a cell."""
-    lines = paragraphs(layout)
+    lines = paragraphs(layout, figures)
     for title, rows in tables(layout, figures):
         lines.append(title)
         lines += [text.replace("\n", "") for row in rows for text, _, _ in row]
@@ -223,7 +264,7 @@ def as_docx(layout: Layout, figures: Figures) -> bytes:
         return f'<w:tc><w:tcPr><w:gridSpan w:val="{wide}"/>{merge}</w:tcPr>{lines}</w:tc>'
 
     document = docx.Document()
-    for paragraph in paragraphs(layout):
+    for paragraph in paragraphs(layout, figures):
         document.add_paragraph(paragraph)
     for title, rows in tables(layout, figures):
         document.add_paragraph(title)
@@ -317,7 +358,7 @@ def as_pdf(
         widths = [90, 90, 120] + [60] * (width - 3) if width == 10 else [720 / width] * width
         return PdfTable(data, colWidths=widths, style=commands)
 
-    story: list[object] = [Paragraph(p, style) for p in paragraphs(layout)]
+    story: list[object] = [Paragraph(p, style) for p in paragraphs(layout, figures)]
     for title, rows in tables(layout, figures):
         story.append(Paragraph(title, style))
         if cut_at is not None and cut_at < len(rows) - 1:

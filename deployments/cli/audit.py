@@ -120,7 +120,7 @@ def audit(
     else:
         _print(reports, html, everything)
     for message in unread:
-        typer.echo(message, err=True)
+        typer.echo(_typeset(message), err=True)
     code = _exit_code(reports, unread)
     if code:
         raise typer.Exit(code)
@@ -137,10 +137,14 @@ def _exit_code(reports: list[AuditReport], unread: list[str]) -> ExitCode:
     return ExitCode.DONE
 
 
-def _stop(message: str) -> NoReturn:
+def _typeset(message: str) -> str:
     from tasks.wording.typeset import typeset
 
-    typer.echo(typeset(message), err=True)
+    return typeset(message)
+
+
+def _stop(message: str) -> NoReturn:
+    typer.echo(_typeset(message), err=True)
     raise typer.Exit(2)
 
 

@@ -143,6 +143,14 @@ class _Around:
     matched: set[str]
     organ: str
 
+    def shares_cells(self, figure: Figure) -> bool:
+        """Whether another figure of the account is told under the same row of the form."""
+        return any(
+            f.passage == figure.passage and f.role == "leaf" and f.meaning and figure.meaning
+            and f.meaning.cells == figure.meaning.cells and f is not figure
+            for f in self.narrative.figures
+        )  # fmt: skip
+
 
 def _main_passage(told: list[Figure], agreeing: set[int]) -> int:
     """The passage that speaks of the same applications as the table: where most agrees."""
@@ -229,6 +237,8 @@ def _certainty(figure: Figure, around: _Around) -> tuple[Status, str]:
         return (
             ("fail", "") if "公开" in own else ("uncertain", "正文可能包括与政府信息公开无关的案件")
         )
+    if meaning.role == "leaf" and around.shares_cells(figure):
+        return "uncertain", "正文把表中一行分成了几项"
     if meaning.role:
         if figure.passage != around.main:
             return "uncertain", "正文可能另有所指"

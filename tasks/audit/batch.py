@@ -15,8 +15,8 @@ from typing import TypeVar
 from expectations.balance import STATUS_LABELS, Status, number
 from tasks.audit.page import render_page
 from tasks.audit.result import AuditReport, meaning_of
+from tasks.audit.templates import rendered
 from tasks.wording.typeset import typeset
-from tasks.wording.visible import visible
 
 _WORST_FIRST: tuple[Status, ...] = ("fail", "uncertain", "pass", "not_assessable")
 _HEADS = ("文件", "机关", "年度", "位置", "含义", "数值", "单位", "约数", "原文", "核对结果")
@@ -94,22 +94,14 @@ def _names(reports: Sequence[AuditReport]) -> Iterator[str]:
 def _front_page(
     reports: Sequence[AuditReport], pages: dict[int, str], unread: Sequence[str]
 ) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-    )
     ranked = sorted(
         reports,
         key=lambda r: (
             -r.count("fail"), -r.count("uncertain"), -len(r.not_read), r.is_judged, r.title,
         ),
     )  # fmt: skip
-    return environment.get_template("batch.html.j2").render(
-        typeset=typeset,
+    return rendered(
+        "batch.html.j2",
         unread=[typeset(text) for text in unread],
         totals={s: sum(r.count(s) for r in reports) for s in _WORST_FIRST},
         labels=STATUS_LABELS,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tasks.audit.meanings import Meaning, pattern
+from tasks.audit.meanings import Meaning, meaning_of_role, pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import compatible
 from tasks.audit.recognise import bracket_depth
@@ -76,16 +76,18 @@ def with_parts(narrative: Narrative) -> Narrative:
 
     解读32篇,其中视频解读8篇: the 8 are no account of all, to be compared with tables or editions.
     """
-    parts = {
-        id(part)
-        for group in groups(narrative)
-        for part in group.parts
-        if part.meaning and part.label in {w.label for held in group.wholes for w in held}
-    }
-    figures = [
-        replace(f, meaning=Meaning(f"其中{f.label}")) if id(f) in parts else f
-        for f in narrative.figures
-    ]
+    changed: dict[int, Meaning] = {}
+    for group in groups(narrative):
+        for part in group.parts:
+            same = [w for held in group.wholes for w in held if w.label == part.label]
+            if not part.meaning or not same:
+                continue
+            if part.role == "closed" and "办理" in same[0].before:
+                # 共办理160件,其中作出答复151件: what was handled, and of it what was closed.
+                changed[id(same[0])] = meaning_of_role("handled")
+            else:
+                changed[id(part)] = Meaning(f"其中{part.label}")
+    figures = [replace(f, meaning=changed.get(id(f), f.meaning)) for f in narrative.figures]
     return replace(narrative, figures=figures)
 
 
@@ -97,11 +99,15 @@ def same_sentence(narrative: Narrative, one: Figure, other: Figure) -> bool:
     return one.block == other.block and not STOPS.search(narrative.between(one, other))
 
 
+def _is_accounted(figure: Figure) -> bool:
+    """Whether an account of applications adds the figure up."""
+    return bool(figure.passage and figure.role) and figure.role not in _OWN_WHOLES
+
+
 def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     """How a list begins at an amount: "word", "bracket", or "" where none does."""
     first = amounts[at]
-    is_accounted = first.passage and first.role and first.role not in _OWN_WHOLES
-    if is_accounted or first.role in _ENDINGS_OF_REVIEWS:
+    if _is_accounted(first) or first.role in _ENDINGS_OF_REVIEWS:
         return ""
     inner = depth(narrative, first)
     before = next((a for a in reversed(amounts[:at]) if depth(narrative, a) <= inner), None)
@@ -203,9 +209,12 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure
 
 def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     """Whether an amount begins another matter: a total, a new verb, another unit behind ;."""
-    if "其中" in words or pattern("not_in_list").match(figure.before):
+    # 其中新增8623条,包括:职能类136条: a list within the list.
+    is_inner = re.match(r"[,:]?(?:主要)?(?:包括|包含)", words) is not None
+    if "其中" in words or is_inner or pattern("not_in_list").match(figure.before):
         return True
-    if figure.role in _NEVER_WHOLE:
+    is_outcome = figure.role == "leaf" or figure.role in phrases()["outcomes"]
+    if figure.role in _NEVER_WHOLE or (is_outcome and not _is_accounted(found[0])):
         return True
     return ";" in words and figure.unit not in {f.unit for f in found} and len(found) == 1
 

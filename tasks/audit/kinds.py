@@ -33,6 +33,8 @@ _ARCHIVES: dict[str, tuple[str, ReadBytes]] = {
     "xl/": ("xlsx", read_sheets),
     "OFD.xml": ("ofd", read_ofd),
 }
+_LARGEST_BUNDLE = 1_000_000_000
+"""Bytes of all files of a bundle together."""
 _REPORTS_IN_ARCHIVES = 200
 """Files; an archive with more is no bundle of reports."""
 
@@ -69,11 +71,14 @@ def _read(raw: bytes, name: str, shown: str) -> Document:
     return replace(document, format=kind, blocks=blocks)
 
 
-def read_documents(path: Path) -> list[Document]:
+def read_documents(path: Path, unread: list[str] | None = None) -> list[Document]:
     """The reports in a file: one, or those of a .zip of several.
 
+    What is wrong with single files of a bundle goes into `unread`, if that is given.
+
     Raises:
-        UnreadableDocument: missing, empty, or of a kind that cannot be read.
+        UnreadableDocument: missing, empty, or of a kind that cannot be read; of a bundle, one
+            of its files without `unread`, or all of them.
     """
     try:
         raw = path.read_bytes()
@@ -81,20 +86,39 @@ def read_documents(path: Path) -> list[Document]:
         raise UnreadableDocument(f"{path}:打不开文件({error.strerror})") from error
     if not raw.startswith(b"PK\x03\x04") or _archive_kind(raw) is not None:
         return [read_document(path)]
-    return list(_bundled(raw, path))
+    wrong: list[str] = []
+    found = list(_bundled(raw, path, wrong))
+    if wrong and (unread is None or not found):
+        raise UnreadableDocument("\n".join(wrong))
+    if unread is not None:
+        unread += wrong
+    return found
 
 
-def _bundled(raw: bytes, path: Path) -> Iterator[Document]:
-    """The reports of a bundle, in the order of their names."""
+def _bundled(raw: bytes, path: Path, wrong: list[str]) -> Iterator[Document]:
+    """The reports of a bundle, in the order of their names; `wrong` takes what is unreadable."""
     archive = zipfile.ZipFile(io.BytesIO(raw))
     entries = [e for e in archive.infolist() if not e.is_dir() and not _is_clutter(e.filename)]
     if len(entries) > _REPORTS_IN_ARCHIVES:
         raise UnreadableDocument(
             f"{path}:压缩包里文件太多({len(entries)} 个):请先解压,再给出报告文件"
         )
+    if sum(entry.file_size for entry in entries) > _LARGEST_BUNDLE:
+        raise UnreadableDocument(f"{path}:压缩包解开后太大,不像是几份报告:请先解压,再给出报告文件")
     for entry in sorted(entries, key=lambda e: _entry_name(e)):
         name = _entry_name(entry)
-        yield _read(archive.read(entry), name.rsplit("/", 1)[-1], f"{path} 里的 {name}")
+        try:
+            yield _read(_unpacked(archive, entry), name.rsplit("/", 1)[-1], f"{path} 里的 {name}")
+        except UnreadableDocument as error:
+            wrong.append(str(error))
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """The bytes of one file of a bundle; empty where it is damaged or locked."""
+    try:
+        return archive.read(entry)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError):
+        return b""
 
 
 def _entry_name(entry: zipfile.ZipInfo) -> str:

@@ -130,7 +130,7 @@ def _rule(entry: dict[str, Any]) -> Rule:
         return re.compile(entry[name]) if name in entry else None
 
     names = ("label", "role", "row", "overview", "pending", "all_closed", "strict", "generic")
-    cells = (f"t3.{entry['row']}.total",) if "row" in entry else tuple(entry.get("cells", ()))
+    cells = tuple(entry.get("cells") or [f"t3.{row}.total" for row in [entry.get("row")] if row])
     return Rule(
         meaning=Meaning(cells=cells, **{n: entry[n] for n in names if n in entry}),
         wanted=re.compile(entry["pattern"]),
@@ -156,6 +156,9 @@ def others() -> dict[str, Meaning]:
 
 def _medium(number: Number) -> str:
     """The medium that the sentence names last before the figure, names in quotes left out."""
+    if re.search(r"分别[^,;。]*$", number.ahead) and not pattern("media").search(number.before):
+        # 网站、微信…,粉丝数分别为: of which medium, its place in the row says.
+        return ""
     beside = [
         re.sub("(?<=.)公众号$", "", medium)
         for medium in pattern("media").findall(_QUOTED.sub("", number.own))
@@ -175,6 +178,8 @@ def meaning_of_role(role: str) -> Meaning:
 
 def worded_meaning(number: Number, around: Around) -> Meaning | None:
     """The first meaning whose words and surroundings fit."""
+    if is_by_openness(number):
+        return None
     meaning = next((rule.meaning for rule in rules() if rule.fits(number, around)), None)
     if meaning and meaning.role == "granted" and _with_partial(number):
         return meaning_of_role("granted_or_partially")
@@ -187,6 +192,12 @@ def _with_partial(number: Number) -> bool:
         pattern("with_partial_behind").match(number.text, number.end)
         or pattern("with_partial_before").search(number.ahead)
     )
+
+
+def is_by_openness(number: Number) -> bool:
+    """Whether documents are counted by how they are open: 印发公文312件,其中依申请公开178件."""
+    is_class = pattern("openness").match(number.before) is not None
+    return is_class and pattern("documents_made").search(number.sentence) is not None
 
 
 def is_other_matter(number: Number) -> bool:
@@ -234,9 +245,17 @@ def _is_of_other_year(number: Number, year: int | None) -> bool:
         return False
     # 由上年的80件增加到100件: the year belongs to the first of the two.
     own = f"{number.own}§{number.unit}{number.after}"
-    other = re.search(r"((?:19|20)\d{2})年", number.own)
+    other = re.search(
+        rf"((?:19|20)\d{{2}})年度?(?!{phrases()['documents_of_a_year']})", _year_words(number)
+    )
     is_earlier = bool(other and year and int(other[1]) < year and "截至" not in number.own)
     return is_earlier or pattern("prior_year").search(own) is not None
+
+
+def _year_words(number: Number) -> str:
+    """The words that may name a figure's year: its own, or those that 分别 gives it."""
+    has_year = re.match(r"(?:19|20)\d\d年", number.before) is not None
+    return number.before if has_year else number.own
 
 
 def words_of(number: Number) -> str:
@@ -247,6 +266,8 @@ def words_of(number: Number) -> str:
         return filler.sub("", tail.sub("", re.sub(r"[\d.]+[^\s\d]?$", "", text))).strip(" “”\"'、")
 
     own = bare(number.before)
+    if len(own) == 1 and "(" in number.own:
+        own = number.own.strip("、,;和及与 ")  # 县(市、区)
     behind = re.sub(r"^[的余多]+", "", number.after).strip(" “”\"'")
     if behind and re.match(r"[一-龥《]", behind) and len(own) < 2:
         return behind[:24]

@@ -130,7 +130,7 @@ def _with_lost_units(narrative: Narrative) -> list[Figure]:
     amounts = [f for f in narrative.figures if f.kind == "amount"]
     units: dict[int, str] = {}
     for before, figure, after in zip(amounts, amounts[1:], amounts[2:], strict=False):
-        if figure.unit or not before.unit or before.unit != after.unit:
+        if figure.unit or figure.about or not before.unit or before.unit != after.unit:
             continue
         joints = narrative.between(before, figure), narrative.between(figure, after)
         if before.block == figure.block == after.block and not any(
@@ -159,9 +159,14 @@ class _Account:
             self.number += 1
             self.roles = set()
 
-    def follow(self, block: int, role: str) -> None:
-        """Open, keep or close the account by an amount's role."""
-        if role in OPENING:
+    def follow(self, block: int, role: str, *, is_part: bool = False) -> None:
+        """Open, keep or close the account by an amount's role; a part of another opens none."""
+        if role == "carried_in" and not is_part and block > self._open_until:
+            # 上年结转4件,本年新收156件: what was carried in may be told first.
+            self.number += 1
+            self.roles = set()
+            self._open_until = block + 1
+        elif role in OPENING:
             if block > self._open_until or role in self.roles:
                 self.number += 1
                 self.roles = set()
@@ -253,7 +258,11 @@ class _Prose:
                 meaning = others()[self._enumerated]
             elif not self._is_outcome(block, number):
                 return None
-        if meaning is None or meaning.role not in self._account.roles or not around.in_account:
+        if meaning is None or not around.in_account:
+            return meaning
+        # What is new may be a part of what was handled, and is still what is new.
+        earlier = {meaning.role} if meaning.role == "new_received" else {*OPENING, meaning.role}
+        if not self._account.roles & earlier:
             return meaning
         ahead = number.sentence[: len(number.sentence) - (number.start - number.first)]
         if meaning.role in OPENING and pattern("parts").search(ahead + number.before[:2]):
@@ -300,7 +309,8 @@ class _Prose:
                 if meaning.role == kind or meaning.role in phrases().get(kind, ())
             )
             self._enumerated = next(counted, "")
-        self._account.follow(block, meaning.role)
+        is_part = pattern("parts").match(figure.before) is not None or number.depth > 0
+        self._account.follow(block, meaning.role, is_part=is_part)
 
 
 def _quote(original: str, first: int, number: Number) -> str:

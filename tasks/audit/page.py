@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from expectations.balance import STATUS_LABELS, number
 from tasks.audit.document import TableGrid
 from tasks.audit.result import AuditCheck, AuditReport, Basis, meaning_of
 from tasks.audit.tables import TABLE_NAMES
+from tasks.audit.templates import rendered
 from tasks.wording.typeset import typeset
-from tasks.wording.visible import visible
 
 _WORST_FIRST = ("fail", "uncertain", "pass", "not_assessable")
 MARK_LABELS = {
@@ -42,18 +41,8 @@ class _Mark:
 
 def render_page(reports: Sequence[AuditReport]) -> str:
     """One page for one or several reports, without anything from outside."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        finalize=lambda value: visible(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("page.html.j2")
-    return template.render(
-        typeset=typeset,
+    return rendered(
+        "page.html.j2",
         table_names=TABLE_NAMES,
         reports=[_view(report, at) for at, report in enumerate(reports)],
         statuses=[(s, STATUS_LABELS[s]) for s in ("fail", "uncertain", "pass", "not_assessable")],

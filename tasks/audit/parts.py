@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import number
@@ -19,6 +20,7 @@ from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
+_REVIEWED = ("review_received", "litigation_received", "litigation_direct", "litigation_after_reconsideration")  # fmt: skip
 _REVIEW_ENDINGS = ("review_upheld", "review_corrected", "review_other", "review_pending")
 
 
@@ -37,7 +39,7 @@ def part_checks(narrative: Narrative, found: Sequence[Group]) -> list[AuditCheck
         checks.extend(_totalled(narrative, amounts, at))
         if figure.role == "case_received":
             checks.extend(_closed(narrative, amounts, at))
-        if figure.role in ("review_received", "litigation_received"):
+        if figure.role in _REVIEWED:
             checks.extend(_reviewed(narrative, amounts, at))
     return [coarse(check) for check in checks]
 
@@ -60,12 +62,24 @@ def _divided(group: Group, *, is_complete: bool) -> AuditCheck | None:
     In an interleaved list (1 件,420 元;2 件,290 元) one series that adds up shows that nothing
     is left out, so the other must too.
     """
+    group = _exact_part(group)
     figures = (*group.parts, *group.others, *(w for held in group.wholes for w in held))
     if not all(f.step for f in figures):
         return _approximate(group)
     if len(group.parts) == 1:
         return _one_part(group)
     return _agreeing(group) or _differing(group, is_complete=is_complete or group.is_complete)
+
+
+def _exact_part(group: Group) -> Group:
+    """The list as far as its first approximate figure, where a stronger mark stands before that.
+
+    其中党务210条、村务386条;通过其他平台约1200条: the last is no part of the list.
+    """
+    about = next((at for at, p in enumerate(group.parts) if not p.step), None)
+    if about is None or about not in group.ends or about < 2:
+        return group
+    return replace(group, parts=group.parts[:about], ends=())
 
 
 def _key(whole: Figure) -> str:
@@ -126,11 +140,22 @@ def _agreeing(group: Group) -> AuditCheck | None:
     return None
 
 
-def _differing(group: Group, *, is_complete: bool) -> AuditCheck:
+def _each_has_its_own(group: Group) -> bool:
+    """建议132件、提案245件,其中省级建议8件、省级提案11件: no sum, and no part above its own."""
+    wholes = {held[0].label: held[0] for held in group.wholes if len(held) == 1}
+    own = [wholes.get(p.label.removeprefix("其中")) for p in group.parts]
+    return len({id(w) for w in own}) == len(own) > 1 and all(
+        w is not None and p.value <= w.value for p, w in zip(group.parts, own, strict=True)
+    )
+
+
+def _differing(group: Group, *, is_complete: bool) -> AuditCheck | None:
     """Parts that do not add up: a fail only where the list must be complete."""
     whole, parts = group.whole, group.parts
     total = _sum(parts)
     gap = total - whole.value
+    if _each_has_its_own(group):
+        return None
     note = "所列各项可能有重复或不都属于这一整体,不能判定"
     if is_complete:
         note = (
@@ -162,7 +187,8 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     total = amounts[at]
     is_weak = pattern("weak_totals").match(f"{total.before}§") is not None
     if not is_weak and not re.match(
-        f"(?:以上|全[国省市州县区])?(?:{pattern('totals').pattern})", total.before
+        f"(?:以上|全[国省市州县区]|前?[两三四五六七八九十]+[者项类家个位])?(?:{pattern('totals').pattern})",
+        total.before,
     ):
         return
     parts: list[Figure] = []
@@ -187,9 +213,15 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     if len(parts) > 1 and (not is_weak or added < 2 * total.value < 4 * added):
         gap = added - total.value
         roles = {p.role for p in parts}
-        is_intake = len(parts) == 2 and roles in (
-            {"received", "carried_in"},
-            {"new_received", "carried_in"},
+        # 其他 at the end leaves nothing out.
+        is_whole = not is_weak and re.match("(?:通过)?其[他它]", parts[-1].before) is not None
+        is_intake = is_whole or (
+            len(parts) == 2
+            and roles
+            in (
+                {"received", "carried_in"},
+                {"new_received", "carried_in"},
+            )
         )
         text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
         text += "" if is_intake else "(所列是否都计入合计不能判定)"
@@ -240,7 +272,7 @@ def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     whole = amounts[at]
     parts: list[Figure] = []
     for figure in amounts[at + 1 :]:
-        if not same_sentence(narrative, whole, figure) or figure.role.endswith("_received"):
+        if not same_sentence(narrative, whole, figure) or figure.role in _REVIEWED:
             break
         if figure.role in _REVIEW_ENDINGS:
             parts.append(figure)

@@ -36,8 +36,14 @@ def passage_checks(passage: Passage, cells: CellValues | None = None) -> list[Au
         _channels(passage),
         _outcomes(passage, cells or {}),
         _closing(passage),
+        *_divisions(passage),
     ]
     return [coarse(check) for check in checks if check is not None]
+
+
+def scopes(figure: Figure) -> set[str]:
+    """The words by which a figure is one of some organs only: 市本级, 各县."""
+    return set(pattern("scopes").findall(figure.before))
 
 
 def _plus(figures: list[Figure]) -> str:
@@ -81,10 +87,15 @@ def _intake(passage: Passage) -> AuditCheck | None:
 
 
 def _applicants(passage: Passage) -> AuditCheck | None:
+    """Natural persons and legal persons, or the kinds of these that the text names."""
     parts = [passage.figures[r] for r in phrases()["applicants"] if r in passage.figures]
+    is_all = len(parts) > 1
+    if "natural_person" in passage.figures and not is_all:
+        parts += passage.organizations()
     whole = passage.whole()
     if len(parts) < 2 or whole is None:
         return None
+    names = "自然人与法人或其他组织" if is_all else "所列各类申请人"
     total = sum((f.value for f in parts), Decimal(0))
     carried = passage.figures.get("carried_in")
     readings = [("收到的申请", whole.value, number(whole.value))]
@@ -117,16 +128,21 @@ def _applicants(passage: Passage) -> AuditCheck | None:
                 "B10",
                 key,
                 "pass",
-                f"自然人与法人或其他组织之和等于{name}",
+                f"{names}之和等于{name}",
                 f"{left} = {written}",
                 Decimal(0),
                 evidence,
             )
     gap = total - whole.value
     status: Status = (
-        "uncertain" if passage.doubles & {"natural_person", "legal_person", "received"} else "fail"
+        "uncertain"
+        if passage.doubles & {"natural_person", "legal_person", "received"}
+        or not (is_all or gap > 0)
+        else "fail"
     )
-    text = f"自然人与法人或其他组织之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
+    text = (
+        f"{names}之和为 {number(total)},与收到的申请 {number(whole.value)} 相差 {number(abs(gap))}"
+    )
     made = tuple(
         Interpretation(name, f"{left} = {number(total)} ≠ {written}", total - value)
         for name, value, written in readings
@@ -140,8 +156,33 @@ def _applicants(passage: Passage) -> AuditCheck | None:
         gap,
         evidence,
         made,
-        slips([*parts, whole], [1, 1, -1], gap),
+        slips([*parts, whole], [1] * len(parts) + [-1], gap),
     )
+
+
+def _divisions(passage: Passage) -> Iterator[AuditCheck]:
+    """A group of outcomes or applicants against what stands right behind it as its parts.
+
+    不予处理2件(重复申请1件、信访类1件). Parts above their group are a contradiction; parts that
+    do not reach it need not be all.
+    """
+    for whole, parts in passage.divided():
+        gap = sum((p.value for p in parts), Decimal(0)) - whole.value
+        if passage.doubles or (gap < 0 and len(parts) < 2) or (gap == 0 and len(parts) < 2):
+            continue
+        held = f"“{whole.quote}”"
+        text = f"{held}等于所列 {len(parts)} 项之和"
+        if gap:
+            note = ";所列各项可能不是全部" if gap < 0 else ""
+            text = f"{held}与所列 {len(parts)} 项之和相差 {number(abs(gap))}{note}"
+        status: Status = "fail" if gap > 0 else "uncertain" if gap else "pass"
+        left = f"{_plus(parts)} = {number(whole.value + gap)}" if len(parts) > 1 else _plus(parts)
+        yield AuditCheck(
+            "B10", f"B10.division.{whole.block}.{whole.start}", status, text,
+            f"{left} ≠ {number(whole.value)}" if gap else left, gap,
+            _evidence(whole, *parts), (),
+            slips([whole, *parts], [-1] + [1] * len(parts), gap) if gap else (),
+        )  # fmt: skip
 
 
 def _channels(passage: Passage) -> AuditCheck | None:
@@ -251,7 +292,11 @@ def _outcomes_differ(
     is_complete = passage.is_complete()
     if not is_complete and len(parts) < _FEW and least < 0 and not _is_listed(parts, wholes):
         return None
-    why = _why_uncertain(passage, wholes, best, is_complete=is_complete, least=least)
+    first = min(parts, key=lambda f: (f.block, f.start))
+    leading = next((w for w in wholes if _leads(w, first)), None)
+    why = _why_uncertain(
+        passage, wholes, best, is_complete=is_complete, least=least, leading=leading, first=first
+    )
     text = f"各项办理结果之和为 {number(total)}"
     if carried_out:
         left = number(total + carried_out.value)
@@ -268,13 +313,17 @@ def _outcomes_differ(
 
 def _why_uncertain(
     passage: Passage, wholes: list[Figure], best: Interpretation, *, is_complete: bool,
-    least: Decimal,
+    least: Decimal, leading: Figure | None, first: Figure,
 ) -> str:  # fmt: skip
     """Why outcomes that do not add up need not be wrong, in Chinese; empty where they must be."""
     # What was closed is the sum of its outcomes, whatever was carried over.
     is_closed = is_complete and any(w.role in ("closed", "handled") for w in wholes)
     if passage.doubles:
         return "同一事项写了两个数"
+    if leading is None and not scopes(first) <= set().union(*map(scopes, wholes)):
+        return "可能只指一部分机关"
+    if best.gap > 0 and leading is not None and leading.role in ("closed", "handled"):
+        return ""
     if "carried_out" not in passage.figures and best.gap < 0 and not is_closed:
         return "结转下年度的件数没有写明"
     if "carried_in" not in passage.figures and best.gap > 0 and not is_closed:
@@ -300,6 +349,9 @@ def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -
     results = sum((f.value for f in parts), Decimal(0))
     first = min(parts, key=lambda f: (f.block, f.start))
     leading = next((w for w in wholes if _leads(w, first)), None)
+    closed = passage.figures.get("closed")
+    # 办结29件 says what the outcomes must come to, whatever else would fit.
+    is_told = closed is not None and "按" not in closed.before and closed.value != results
 
     def way(text: str, extra: Figure | None, *held: Figure, is_doubtful: bool = False) -> _Way:
         left = results + (extra.value if extra else Decimal(0))
@@ -324,17 +376,17 @@ def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -
         if carried_in is None or not passage.excludes_carry_in(whole):
             text = f"{name} 已含上年结转" if carried_in else name
             is_doubtful = is_apart and carried_in is not None and carried_in.value > 0
-            yield way(text, carried_out, whole, is_doubtful=is_doubtful)
+            yield way(text, carried_out, whole, is_doubtful=is_doubtful or is_told)
         if carried_in is not None and is_apart:
             both = whole.value + carried_in.value
             text = f"{name} 不含上年结转(合计应为 {number(both)})"
-            yield way(text, carried_out, whole, carried_in)
+            yield way(text, carried_out, whole, carried_in, is_doubtful=is_told)
 
 
 def _leads(whole: Figure, first: Figure) -> bool:
     """Whether 其中 leads from this whole to the first outcome, with no other figure between."""
     is_next = whole.block == first.block and first.start - len(first.lead) == whole.end
-    return is_next and pattern("parts").search(first.lead) is not None
+    return is_next and re.search(rf"^\(|{pattern('parts').pattern}", first.lead) is not None
 
 
 def _closing(passage: Passage) -> AuditCheck | None:
@@ -349,9 +401,12 @@ def _closing(passage: Passage) -> AuditCheck | None:
     if whole is None or done is None or done is whole:
         return None
     if carried_in is not None and carried_out is None:
-        left_open = whole.value + carried_in.value - done.value
+        is_within = passage.includes_carry_in(whole)
+        added = Decimal(0) if is_within else carried_in.value
+        left_open = whole.value + added - done.value
         text = f"结转下年度的件数没有写明;按所写各数应为 {number(left_open)}"
-        equation = f"{number(whole.value)} + {number(carried_in.value)} - {number(done.value)} = {number(left_open)}"
+        sides = number(whole.value) if is_within else f"{number(whole.value)} + {number(added)}"
+        equation = f"{sides} - {number(done.value)} = {number(left_open)}"
         status: Status = "not_assessable" if left_open >= 0 else "uncertain"
         return AuditCheck(
             "B10",
@@ -398,6 +453,7 @@ def _closing(passage: Passage) -> AuditCheck | None:
         and "按" not in done.before
         and (carried_in is not None or left < whole.value)
         and not passage.doubles
+        and scopes(done) <= scopes(whole)
     )
     text = f"办结与结转下年度之和为 {number(left)};" + ";".join(
         f"与{r.text}相差 {number(abs(r.gap))}" for r in made

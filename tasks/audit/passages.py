@@ -17,6 +17,7 @@ from tasks.audit.result import Basis
 
 APPLICATION_WHOLES = ("received", "new_received", "handled", "closed")
 _PARENTS = {
+    "granted": "granted_",
     "denied": "denied_",
     "unavailable": "unavailable_",
     "unprocessed": "unprocessed_",
@@ -62,7 +63,13 @@ class Passage:
     def includes_carry_in(self, whole: Figure) -> bool:
         """Whether the text says so: 102件(含上年结转5件)."""
         carried = self.figures.get("carried_in")
-        if carried is None or not re.match("其中|含|包括|包含", carried.before):
+        new = self.figures.get("new_received")
+        if carried is None:
+            return False
+        # 共收到68件,其中本年新收65件,上年结转3件.
+        both = [f for f in (carried, new) if f is not None and f is not whole]
+        parts = [f for f in both if re.match("其中|含|包括|包含", f.before)]
+        if not parts:
             return False
         ahead = [
             f
@@ -70,6 +77,7 @@ class Passage:
             if (f := self.figures.get(role))
             and f.block == carried.block
             and f.start < carried.start
+            and not (f is new and f in parts)
         ]
         return bool(ahead) and max(ahead, key=lambda f: f.start) is whole
 
@@ -79,6 +87,27 @@ class Passage:
         if "granted_or_partially" in given:
             given |= {"granted", "partially_granted"}
         return set(phrases()["outcomes"]) - {"granted_or_partially"} <= given
+
+    def organizations(self) -> list[Figure]:
+        """The kinds of legal persons and other organizations that the text names."""
+        roles = [*phrases()["organizations"], "other_organization"]
+        return [self.figures[r] for r in roles if r in self.figures]
+
+    def divided(self) -> Iterator[tuple[Figure, list[Figure]]]:
+        """Groups of the form with what a bracket or 其中 right behind them divides them into."""
+        members: list[tuple[str, list[Figure]]] = [
+            (role, [f for row, f in self.leaves.items() if row.startswith(prefix)])
+            for role, prefix in _PARENTS.items()
+        ]
+        members.append(("legal_person", self.organizations()))
+        for role, figures in members:
+            whole = self.figures.get(role)
+            if whole is None:
+                continue
+            behind = [f for f in figures if f.block == whole.block and f.start > whole.start]
+            behind.sort(key=lambda f: f.start)
+            if behind and _divides(whole, behind[0]):
+                yield whole, behind
 
     def nearest_whole(self, part: Figure) -> Figure | None:
         """What was received or handled, as said last before a part, else as the passage says first."""
@@ -132,6 +161,12 @@ class Passage:
                 sum((f.value for f in outcomes), Decimal(0)),
                 tuple(Basis(f.value, figure=f) for f in outcomes),
             )
+
+
+def _divides(whole: Figure, first: Figure) -> bool:
+    """Whether a bracket, 其中 or a colon leads from a group right to its first part."""
+    is_next = first.start - len(first.lead) == whole.end
+    return is_next and re.match(r"[^,;。()]{0,4}(?:\(|:|,?其中|,?包括)", first.lead) is not None
 
 
 def passages(narrative: Narrative) -> list[Passage]:

@@ -28,19 +28,51 @@ def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[Audit
     for figure in narrative.figures:
         if figure.kind != "rate" or figure.about or figure.unit != "%":
             continue
-        for entry in phrases()["rates"]:
-            if re.search(entry["name"], figure.before):
-                ways = list(_ways(narrative, passages, figure, entry))
-                checks += [_check(narrative, figure, ways)] if ways else []
-                break
+        named = (e for e in phrases()["rates"] if re.search(e["name"], figure.before))
+        entry = next(named, None)
+        ways = list(_ways(narrative, passages, figure, entry)) if entry else []
+        is_named = bool(ways)
+        ways = ways or list(_own_ways(narrative, figure))
+        check = _check(narrative, figure, ways, is_named=is_named) if ways else None
+        # By its own word only, a rate is worth a doubt right behind its part.
+        is_heard = check and (
+            is_named or check.status == "pass" or _is_beside(narrative, ways[0][0][-1], figure)
+        )
+        checks += [check] if check and is_heard else []
     return checks
 
 
-def _ways(
-    narrative: Narrative, passages: Sequence[Passage], figure: Figure, entry: dict[str, list[str]]
-) -> Iterator[tuple[_Term, _Term]]:
-    """The figures that the rate may divide, each side one amount or several added."""
-    near = [
+def _own_ways(narrative: Narrative, figure: Figure) -> Iterator[tuple[_Term, _Term]]:
+    """征集意见127条,采纳103条,采纳率81%: the part has the rate's own word, the whole stands before."""
+    near = [f for f in _near(narrative, figure) if f.unit]
+    part = _own_part(narrative, near, figure)
+    if part is None or (near[-1] is not part and ";" in narrative.between(part, near[-1])):
+        return
+    before = near[: near.index(part)]
+    if before and before[-1].unit == part.unit and before[-1].value >= part.value:
+        yield (part,), (before[-1],)
+
+
+def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figure | None:
+    """The amount whose words end as a rate's name does, the longest such end first."""
+    named = re.search(r"([\u4e00-\u9fa5]{2,6})率[^§,]{0,6}$", figure.before)
+    if named is None or not near:
+        return None
+    for name in (named[1][at:] for at in range(len(named[1]) - 1)):
+        word = f"(?<!不)(?<!不予)(?<!依申请){name}"
+        parts = [f for f in near if re.search(f"{word}(?:了|的)?$", f.before)]
+        if parts:
+            return parts[-1]
+        # 审议议题186个,其中主动公开议题142个,公开率76.3%
+        last = near[-1]
+        if figure.value < 100 and re.match(rf"其中[^,]*{word}", last.before):
+            return last if _is_beside(narrative, last, figure) else None
+    return None
+
+
+def _near(narrative: Narrative, figure: Figure) -> list[Figure]:
+    """The exact amounts before a rate in its sentence."""
+    return [
         f
         for f in narrative.figures
         if f.block == figure.block
@@ -49,13 +81,21 @@ def _ways(
         and f.step
         and not STOPS.search(narrative.between(f, figure))
     ]
+
+
+def _ways(
+    narrative: Narrative, passages: Sequence[Passage], figure: Figure, entry: dict[str, list[str]]
+) -> Iterator[tuple[_Term, _Term]]:
+    """The figures that the rate may divide, each side one amount or several added."""
+    near = _near(narrative, figure)
     parts = [f for f in near if f.role in entry["parts"]]
-    if not parts:
+    if not parts or (near[-1] not in parts and ";" in narrative.between(parts[-1], near[-1])):
         return
     wholes: list[_Term]
     passage = next((p for p in passages if parts[-1].passage == p.number), None)
     if passage is None or parts[-1].role.startswith("case"):
-        wholes = [(f,) for f in near if f.role in entry["wholes"] and f.end <= parts[-1].start]
+        before = [f for f in near if f.role in entry["wholes"] and f.end <= parts[-1].start]
+        wholes = [(f,) for f in before[-1:]]
     else:
         given = [passage.figures[r] for r in APPLICATION_WHOLES if r in passage.figures]
         carried = passage.figures.get("carried_in")
@@ -67,15 +107,22 @@ def _ways(
             yield added, whole
 
 
-def _check(narrative: Narrative, figure: Figure, ways: list[tuple[_Term, _Term]]) -> AuditCheck:
+def _check(
+    narrative: Narrative, figure: Figure, ways: list[tuple[_Term, _Term]], *, is_named: bool
+) -> AuditCheck:
     key = f"B10.rate.{figure.block}.{figure.start}"
     told = [
         (part, whole, exact) for part, whole in ways if (exact := _exact(part, whole)) is not None
     ]
+    # A whole that the part exceeds is none, where there is another.
+    told = [way for way in told if way[2] <= 100] or told
     for part, whole, exact in told:
         if how := manner(exact, figure.value, figure.decimals):
+            is_short = figure.value == 100 and exact != 100
+            text = f"“{figure.quote}”:由文中两数算得,{how}"
             return AuditCheck(
-                "B10", key, "pass", f"“{figure.quote}”:由文中两数算得,{how}",
+                "B10", key, "uncertain" if is_short else "pass",
+                text + (f";但 {number(_sum(part))} 不等于 {number(_sum(whole))},并非全部" if is_short else ""),
                 _equation(part, whole, exact), None, _evidence(part, whole, figure),
             )  # fmt: skip
     if not told:
@@ -86,7 +133,10 @@ def _check(narrative: Narrative, figure: Figure, ways: list[tuple[_Term, _Term]]
     text = f"“{figure.quote}”:{number(_sum(part))} 与 {number(_sum(whole))} 之比应为 {percent(exact)},文中为 {figure.value}%"
     # 按时办结率 leaves out what was late; other words between make the two figures less sure.
     is_sure = (
-        "按" not in figure.before and len(told) == 1 and _is_beside(narrative, part[-1], figure)
+        is_named
+        and "按" not in figure.before
+        and len(told) == 1
+        and _is_beside(narrative, part[-1], figure)
     )
     return AuditCheck(
         "B10", key, "fail" if is_sure else "uncertain",

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil, floor
 
 from expectations.balance import number
 from tasks.audit.agreement import CellValues, cell_sum, named
 from tasks.audit.groups import STOPS, Group
-from tasks.audit.meanings import phrases
+from tasks.audit.meanings import pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
 from tasks.audit.recognise import bracket_depth
@@ -309,10 +310,47 @@ def _wholes(
             evidence = tuple(Basis(f.value, figure=f) for f in held)
             yield label, sum((f.value for f in held), Decimal(0)), evidence
         return
+    row = _with_shares(narrative, of)
     for before in reversed(narrative.figures):
         is_ahead = before.block == of.block and before.end <= of.start and before.kind == "amount"
-        if is_ahead and compatible(before.unit, of.unit) and before.value >= of.value:
+        if before in row or not is_ahead or not compatible(before.unit, of.unit):
+            continue
+        if before.value >= of.value:
             yield before.label or "前述数", before.value, (Basis(before.value, figure=before),)
+    if len(row) > 1:
+        added = sum((f.value for f in row), Decimal(0))
+        yield "所列各项之和", added, tuple(Basis(f.value, figure=f) for f in row)
+    yield from _total_behind(narrative, of)
+
+
+def _with_shares(narrative: Narrative, of: Figure) -> list[Figure]:
+    """The amounts of a part's sentence that each have a share right behind them, as it has."""
+    figures = narrative.figures
+    return [
+        f
+        for f, share in pairwise(figures)
+        if f.kind == "amount"
+        and share.kind == "share"
+        and share.is_subject_free
+        and f.block == of.block == share.block
+        and compatible(f.unit, of.unit)
+        and not STOPS.search(
+            narrative.between(*sorted((f, of), key=lambda figure: figure.start)) if f != of else ""
+        )
+    ]
+
+
+def _total_behind(
+    narrative: Narrative, of: Figure
+) -> Iterable[tuple[str, Decimal, tuple[Basis, ...]]]:
+    """A total that the sentence names behind its parts: A 94件,占94%,B 6件,占6%,共100件."""
+    for figure in narrative.figures:
+        is_behind = figure.block == of.block and figure.start >= of.end
+        if not is_behind or STOPS.search(narrative.between(of, figure)):
+            continue
+        is_total = re.match(rf"(?:以上)?(?:共|{pattern('totals').pattern})", figure.before)
+        if is_total and figure.kind == "amount" and compatible(figure.unit, of.unit):
+            yield figure.label or "合计", figure.value, (Basis(figure.value, figure=figure),)
 
 
 def _change(
@@ -384,7 +422,7 @@ def _base(
     if not printed:
         return None, "", False
     base = printed[-1]
-    is_same = base.label == of.label or base.meaning is None
+    is_same = base.label == of.label or _is_like(base, of)
     # 由 1128 条增加到 1887 条,另 514 条,总计 2401 条: another amount may be the base's counterpart.
     rivals = [
         f
@@ -408,7 +446,32 @@ def _printed_bases(narrative: Narrative, of: Figure) -> list[Figure]:
         and f.step == 1
         and (f.meaning is None or of.meaning is None or f.meaning.role == of.meaning.role)
         and len(STOPS.findall(narrative.between(f, of))) < 2
+        and not _is_taken(narrative, f)
     ]
+
+
+def _is_like(base: Figure, of: Figure) -> bool:
+    """Whether the words of two figures, where no meaning is known, may say the same."""
+    if base.meaning is not None or of.meaning is not None:
+        return False
+    one, other = re.sub("年度?", "", base.words), re.sub("年度?", "", of.words)
+    return one in other or other in one
+
+
+def _is_taken(narrative: Narrative, base: Figure) -> bool:
+    """Whether a figure of another year is what an amount before it is compared with.
+
+    发布4623条,较2021年的4210条增长9.8%,其中动态1865条: 4210 is no base of what follows.
+    """
+    is_in_bracket = bracket_depth(narrative.texts[base.block], base.start) > 0
+    return (is_in_bracket or re.search("[较比与]", base.before) is not None) and any(
+        f.kind == "amount"
+        and f.block == base.block
+        and f.end <= base.start
+        and f.unit == base.unit
+        and not STOPS.search(narrative.between(f, base))
+        for f in narrative.figures
+    )
 
 
 def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Basis, ...]) -> AuditCheck:

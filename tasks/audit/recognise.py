@@ -139,6 +139,7 @@ def _is_number(match: re.Match[str]) -> bool:
 
 def _number(text: str, match: re.Match[str], previous: int, following: int) -> Number:
     first, before = _before(text, match.start(), previous)
+    before = _named_in_order(text, match.start(), first, before)
     times = _TIMES.get(match["times"] or "", 1)
     fraction = match["fraction"] or ""
     decimals = max(len(fraction) - 1, 0)
@@ -169,6 +170,32 @@ def _number(text: str, match: re.Match[str], previous: int, following: int) -> N
 def bracket_depth(text: str, at: int) -> int:
     """How many brackets are open at a position."""
     return text.count("(", 0, at) - text.count(")", 0, at)
+
+
+def _named_in_order(text: str, at: int, first: int, before: str) -> str:
+    """The words of one of several figures behind 分别, with the name that is its own.
+
+    网站、微博、微信分别发布信息100条、50条、30条: 微博发布信息 for the second.
+    """
+    clause = re.split(r"[;。!?\n]", text[:at])[-1]
+    named = _IN_ORDER.search(clause)
+    if named is None:
+        return before
+    names = [name for name in re.split(r"[、,]|以及|[和及与]", named["names"]) if name]
+    place = len(re.findall(r"\d[\d,.]*", named["given"]))
+    verb = re.match(r"[^\d]*", named["given"])
+    words = re.sub("(?:为|是|达到?|有|约)+$", "", verb[0] if verb else "")
+    if len(names) == 1:
+        # 粉丝数分别为3万、2万: whose they are was told before.
+        return f"{names[0]}{words}" if place else before
+    return f"{names[place]}{words}" if place < len(names) else before
+
+
+_NAME = r"(?:(?:19|20)\d\d年度?|[^\d,:、])"
+_IN_ORDER = re.compile(
+    rf"(?:^|[,:])(?P<names>{_NAME}{{1,12}}(?:[、,]{_NAME}{{1,12}})*(?:(?:、|以及|[和及与]){_NAME}{{1,12}}?)?)分别"
+    r"(?P<given>[^\d,、]{0,14}(?:\d[\d,.]*\D{1,4}[、,和及与])*)$"
+)
 
 
 def _masked(kept: str, text: str) -> str:

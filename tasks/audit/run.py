@@ -52,15 +52,19 @@ def report_files(path: Path) -> list[Path]:
     return found
 
 
-def read_reports(path: Path, year: int | None = None) -> list[AuditReport]:
+def read_reports(
+    path: Path, year: int | None = None, unread: list[str] | None = None
+) -> list[AuditReport]:
     """The figures of a file's reports, not yet checked; `year` overrides what a report says.
+
+    `unread`, if given, takes what is wrong with single files of a bundle.
 
     Raises:
         UnreadableDocument: the file cannot be read.
     """
     return [
         of_document(part, year)
-        for document in read_documents(path)
+        for document in read_documents(path, unread)
         for part in split_reports(document)
     ]
 
@@ -127,7 +131,7 @@ def audit_files(
     reports: list[AuditReport] = []
     for path in paths:
         try:
-            reports += read_reports(path, year)
+            reports += read_reports(path, year, unread)
         except UnreadableDocument as error:
             if unread is None or len(paths) == 1:
                 raise

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 
+from tasks.audit.characters import plain
 from tasks.audit.document import Block, Document, Place, RowCell
 from tasks.audit.labels import Label, match, squeeze, wording, written
 from tasks.audit.text_tables import text_rows
@@ -257,7 +258,9 @@ class _TableRows:
             matched = None
         if matched is None:
             written_ = "、".join(v.text.strip() or "空" for v in values)
-            if len(values) > 1 or not self._is_text:
+            # 规章000: the figures of a row run together.
+            runs_together = len(plain(values[0].text).strip()) >= len(columns) > 1
+            if len(values) > 1 or runs_together or not self._is_text:
                 self.reading.problems.append(
                     (
                         f"{TABLE_NAMES[table]} {_row_label(table, key)}:{len(values)} 个数对不上 {len(columns)} 列({written_})",

@@ -121,6 +121,10 @@ class Score:
     missed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
+def name_of(entry: dict[str, Any]) -> str:
+    return str(entry.get("source", entry["text"][:40]))
+
+
 def kind_of(check: AuditCheck) -> str:
     return check.key.split(".")[1] if check.code == "B10" else check.code
 
@@ -181,9 +185,8 @@ def _is(figure: Figure, number: str, unit: str) -> bool:
     )
 
 
-def verdicts_score(at: int, score: Score) -> None:
-    """Every pass and fail of an entry against the equations written by hand."""
-    entry, report = corpus()[at], audited(at)
+def verdicts_score(entry: dict[str, Any], report: AuditReport, score: Score) -> None:
+    """Every pass and fail of an entry's report against the equations written by hand."""
     holds = [str(e) for e in entry.get("holds", [])]
     broken = [str(e) for e in entry.get("broken", [])]
     found: set[str] = set()
@@ -199,11 +202,11 @@ def verdicts_score(at: int, score: Score) -> None:
         if fitting:
             score.right[kind_of(check)] += 1
         elif check.code != "B9" and any(held):
-            name = f"{entry['source']}: {check.status} {check.message} {check.equation}"
+            name = f"{name_of(entry)}: {check.status} {check.message} {check.equation}"
             score.wrong[kind_of(check)].append(name)
     for equation in [*holds, *broken]:
         if equation not in found:
-            score.missed["verdict"].append(f"{entry['source']}: {equation}")
+            score.missed["verdict"].append(f"{name_of(entry)}: {equation}")
 
 
 @cache
@@ -211,7 +214,7 @@ def scored() -> Score:
     score = Score()
     for at in range(len(corpus())):
         figures_score(at, score)
-        verdicts_score(at, score)
+        verdicts_score(corpus()[at], audited(at), score)
     return score
 
 
