@@ -27,6 +27,7 @@ from warehouse.lake import Connection, Lake, in_memory
 from warehouse.layout import Layout
 from warehouse.numbers import json_number, number
 from warehouse.reading import Reading, reading
+from warehouse.spreadsheet import safe_text
 from warehouse.sql import named, quoted
 from warehouse.tables import table
 
@@ -379,7 +380,8 @@ def write_records_csv(found: Differences, path: Path) -> None:
 def _line(r: ChangedRecord) -> list[str]:
     weight = "" if r.weight is None else number(r.weight)
     columns = json.dumps(r.columns, ensure_ascii=False) if r.columns else ""
-    return [r.source_system, r.table, r.record_id, r.change, weight, columns]
+    id_ = safe_text(r.record_id)
+    return [safe_text(r.source_system), r.table, id_, r.change, weight, safe_text(columns)]
 
 
 def differences_json(found: Differences) -> dict[str, Any]:

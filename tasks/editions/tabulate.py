@@ -12,6 +12,7 @@ from tasks.editions.edition import CellValue, Organ, Scope
 from warehouse.cells import OrganFilter, is_loaded, own_figures
 from warehouse.errors import ConfigurationError
 from warehouse.layout import Cell, Layout
+from warehouse.organ_names import shown_names
 from warehouse.period import Period
 from warehouse.reading import Reading, organs_of
 
@@ -96,9 +97,10 @@ def read_tree(reading: Reading, period: Period) -> Tree:
             new = successors[new]
         if new != old and new in known:
             stands_for[old] = new
+    shown = shown_names((row[0], row[1], row[3]) for row in rows)
     organs = tuple(
-        Organ(i, name, kind, parent if parent in known else None, has_system)
-        for i, name, kind, parent, has_system in rows
+        Organ(i, shown[i], kind, parent if parent in known else None, has_system)
+        for i, _, kind, parent, has_system in rows
     )
     return Tree(organs, stands_for)
 

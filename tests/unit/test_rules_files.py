@@ -79,7 +79,11 @@ def test_yearly_rules_describe_every_check_of_the_form() -> None:
 
 def test_depends_on_all_tables_read() -> None:
     rules = {rule.code: rule for rule in load_rules()}
-    assert rules["APP-17"].depends_on == ("core.application", "core.calendar_day")
+    assert rules["APP-17"].depends_on == (
+        "core.application",
+        "core.application_event",
+        "core.calendar_day",
+    )
     assert rules["AEV-07"].depends_on == (
         "core.application",
         "core.application_event",
