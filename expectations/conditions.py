@@ -166,10 +166,7 @@ class Subject:
 
     def label(self, column: str) -> str:
         """What a column is called in Chinese: the beginning of its comment."""
-        meaning = self.column(column).meaning
-        for mark in ";:(":
-            meaning = meaning.split(mark)[0]
-        return meaning or column
+        return self.column(column).label
 
 
 def both(*conditions: str | None) -> str:

@@ -51,6 +51,33 @@ class Tree:
         answers = self.stands_for.get(organ_id, organ_id) if organ_id else None
         return answers if answers in self.ids else self.root.id
 
+    def above(self, organ_id: str) -> frozenset[str]:
+        """An organ and all above it."""
+        parents = self._parents
+        found = []
+        organ: str | None = organ_id
+        while organ is not None and organ not in found:
+            found.append(organ)
+            organ = parents.get(organ)
+        return frozenset(found)
+
+    def name(self, organ_id: str) -> str:
+        """What an organ is called; its id where the tree does not have it."""
+        return self._names.get(organ_id, organ_id)
+
+    def parent_name(self, organ_id: str) -> str:
+        """What the organ above is called; empty above the root."""
+        parent = self._parents.get(organ_id)
+        return self.name(parent) if parent else ""
+
+    @cached_property
+    def _parents(self) -> Mapping[str, str | None]:
+        return {organ.id: organ.parent_id for organ in self.organs}
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return {organ.id: organ.name for organ in self.organs}
+
     @cached_property
     def ids(self) -> frozenset[str]:
         return frozenset(organ.id for organ in self.organs)
@@ -85,8 +112,10 @@ def read_tree(reading: Reading, period: Period) -> Tree:
         )
     successors = dict(
         reading.connection.execute(
-            "SELECT organ_id, max_by(successor_organ_id, valid_from) FROM core.organ "
-            "WHERE successor_organ_id IS NOT NULL GROUP BY organ_id"
+            "SELECT organ_id, successor FROM ("
+            "SELECT organ_id, arg_max_null(successor_organ_id, valid_from) AS successor "
+            "FROM core.organ WHERE valid_from <= ? GROUP BY organ_id) WHERE successor IS NOT NULL",
+            [period.last],
         ).fetchall()
     )
     stands_for = {}
@@ -119,15 +148,21 @@ class Tabulation:
 
 
 def tabulate(
-    reading: Reading, layout: Layout, period: Period, last_year: Tabulation | None = None
+    reading: Reading,
+    layout: Layout,
+    period: Period,
+    last_year: Tabulation | None = None,
+    *,
+    tree: Tree | None = None,
 ) -> Tabulation:
     """Build all cells of a period.
 
     `last_year`, under the same layout, supplies year-on-year figures; without it they are
-    missing. A record of an organ that is not in the tree counts at its successor, else at
+    missing. `tree` are other organs than the period's own: last year is read through this year's,
+    so that an organ is compared with what it answers for now. A record of an organ that is not in the tree counts at its successor, else at
     the root, so the city's totals lose nothing (the rules name such records).
     """
-    tree = read_tree(reading, period)
+    tree = tree or read_tree(reading, period)
     own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
     for organ_id, values in own_figures(reading, layout.cells.values(), period).items():
         target = own[tree.answers_for(organ_id)]

@@ -7,7 +7,8 @@ from tasks.editions.store.read import (
     kept_approval,
     load_edition,
     newest_edition,
-    published_figures,
+    SignedEdition,
+    signed_edition,
     with_all_records,
 )
 from tasks.editions.store.rows import (
@@ -38,6 +39,7 @@ __all__ = [
     "newest_edition",
     "pinned_snapshots",
     "published_edition",
-    "published_figures",
+    "SignedEdition",
+    "signed_edition",
     "with_all_records",
 ]
