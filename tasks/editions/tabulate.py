@@ -17,6 +17,7 @@ from warehouse.period import Period
 from warehouse.reading import Reading, organs_of
 
 Figures = dict[str, CellValue]
+SIX_PLACES = Decimal("0.000001")
 
 
 class TabulationError(ConfigurationError):
@@ -205,7 +206,8 @@ def _complete(
             known = [p for p in parts if p is not None]
             return CellValue(sum(known, Decimal(0)) if len(known) == len(parts) else None)
         if cell.ratio:
-            return _percent(figure(cell.ratio[0]).value, figure(cell.ratio[1]).value)
+            above, below = (figure(key).value for key in cell.ratio)
+            return _average(above, below) if cell.is_average else _percent(above, below)
         if cell.last_year:
             return before.get(cell.last_year, CellValue(None))
         assert cell.change_on_year is not None
@@ -225,5 +227,12 @@ def _percent(numerator: Decimal | None, denominator: Decimal | None) -> CellValu
     """A rate in percent, to six decimals; missing when it has no denominator."""
     if numerator is None or not denominator:
         return CellValue(None, numerator, denominator)
-    rate = (numerator * 100 / denominator).quantize(Decimal("0.000001"))
+    rate = (numerator * 100 / denominator).quantize(SIX_PLACES)
     return CellValue(rate, numerator, denominator)
+
+
+def _average(numerator: Decimal | None, denominator: Decimal | None) -> CellValue:
+    """An average, to six decimals; missing when there is nothing to share among."""
+    if numerator is None or not denominator:
+        return CellValue(None, numerator, denominator)
+    return CellValue((numerator / denominator).quantize(SIX_PLACES), numerator, denominator)

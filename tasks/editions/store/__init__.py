@@ -2,12 +2,12 @@
 
 from tasks.editions.store.read import (
     NoEdition,
+    SignedEdition,
     changed_rows,
     figures_besides_tables,
     kept_approval,
     load_edition,
     newest_edition,
-    SignedEdition,
     signed_edition,
     with_all_records,
 )
@@ -25,6 +25,7 @@ from tasks.editions.store.write import copy_rows, keep, keep_approval
 __all__ = [
     "EditionRow",
     "NoEdition",
+    "SignedEdition",
     "changed_rows",
     "copy_rows",
     "earlier_editions",
@@ -39,7 +40,6 @@ __all__ = [
     "newest_edition",
     "pinned_snapshots",
     "published_edition",
-    "SignedEdition",
     "signed_edition",
     "with_all_records",
 ]
