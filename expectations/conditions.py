@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from warehouse.answer_time import EXTENSION_WORKING_DAYS, IS_LAPSED, Tables, answer_times_sql
 from warehouse.sql import quoted
 from warehouse.tables import Column, Table
 
@@ -88,6 +89,18 @@ class WorkingDays(Declared):
     at_most: str
 
 
+class AnswerTime(Declared):
+    """`answer_time`: an application is answered, or extended, in the time that the law gives.
+
+    `late` says what is looked at: `answer` those that are closed, on the day they were; `open`
+    those that are not, on the data date; `extension` the day of the extension, against the time
+    before it; `registered` the last day that the source has registered, against the lawful one.
+    How the time runs is `warehouse.answer_time`.
+    """
+
+    late: Literal["answer", "open", "extension", "registered"]
+
+
 class Volume(Declared):
     """`volume`: the number of records in a month stays in proportion to last year's same month.
 
@@ -153,10 +166,7 @@ class Subject:
 
     def label(self, column: str) -> str:
         """What a column is called in Chinese: the beginning of its comment."""
-        meaning = self.column(column).meaning
-        for mark in ";:(":
-            meaning = meaning.split(mark)[0]
-        return meaning or column
+        return self.column(column).label
 
 
 def both(*conditions: str | None) -> str:
@@ -321,6 +331,44 @@ def working_days(subject: Subject, form: WorkingDays, when: str | None) -> Query
     return QueryTest(f"{rows} WHERE days_passed > days_allowed")
 
 
+_ANSWER_TABLES = Tables("{table}", "{core.application_event}", "{core.calendar_day}")
+_PASSED = (
+    "concat('自 ', started_on, ' 至 ', judged_on, ' 共 ', days_passed, ' 个工作日,期限 ', "
+    "{allowed}, ' 个工作日')"
+)
+_ANSWERS_LATE = {
+    "answer": (
+        "a.closed_on",
+        f"closed_on IS NOT NULL AND NOT {IS_LAPSED} AND waits_for IS NULL "
+        "AND days_passed > days_allowed",
+        _PASSED.format(allowed="days_allowed"),
+    ),
+    "open": (
+        "{as_of}",
+        "closed_on IS NULL AND outcome IS NULL AND waits_for IS NULL AND days_passed > days_allowed",
+        _PASSED.format(allowed="days_allowed"),
+    ),
+    "extension": (
+        "a.extended_on",
+        f"extended_on IS NOT NULL AND waits_for IS NULL "
+        f"AND days_passed > days_allowed - {EXTENSION_WORKING_DAYS}",
+        _PASSED.format(allowed=f"days_allowed - {EXTENSION_WORKING_DAYS}"),
+    ),
+    "registered": (
+        "coalesce(a.closed_on, {as_of})",
+        "due_on IS NOT NULL AND registered_due_on > due_on",
+        "concat('登记的答复期限 ', registered_due_on, ',法定期限 ', due_on)",
+    ),
+}
+"""For each kind: the day judged by, the condition of a bad row, and what is wrong with it."""
+
+
+def answer_time(subject: Subject, form: AnswerTime, when: str | None) -> QueryTest:
+    judged_on, late, detail = _ANSWERS_LATE[form.late]
+    rows = subject.rows(detail, source=f"({answer_times_sql(judged_on, _ANSWER_TABLES)})")
+    return QueryTest(f"{rows} WHERE {both(when, late)}")
+
+
 def volume(subject: Subject, form: Volume) -> QueryTest:
     counts = (
         f"SELECT source_system, CAST(date_trunc('month', {form.column}) AS DATE) AS month_on, "
@@ -364,6 +412,7 @@ FORMS: dict[str, Builder] = {
     "reference": reference,
     "organ": organ,
     "working_days": working_days,
+    "answer_time": answer_time,
     "volume": lambda subject, value, when: volume(subject, value),
 }
 """How each form of a rule file becomes SQL; `condition` and `query` are SQL already."""

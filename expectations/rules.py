@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from expectations.conditions import (
     FORMS,
+    AnswerTime,
     Codes,
     Declared,
     NotFuture,
@@ -79,6 +80,7 @@ class RuleEntry(Declared):
     reference: Reference | None = None
     organ: OrganTest | None = None
     working_days: WorkingDays | None = None
+    answer_time: AnswerTime | None = None
     volume: Volume | None = None
     condition: str | None = None
     query: str | None = None

@@ -18,7 +18,7 @@ import duckdb
 
 from warehouse.layout import Cell, Equation, Layout, LayoutError
 from warehouse.period import Period
-from warehouse.reading import ORGAN_OF_YEAR, Reading
+from warehouse.reading import BESIDE_MEASURES, Reading
 from warehouse.sql import quoted
 
 
@@ -126,10 +126,13 @@ def _name_the_cell(reading: Reading, table: str, cells: Iterable[Cell]) -> None:
 
 
 def is_loaded(reading: Reading, cell: Cell) -> bool:
-    """Whether the table behind a record-based cell was ever loaded."""
-    return (
-        cell.measure is not None and reading.measures[cell.measure].table in reading.loaded_tables
-    )
+    """Whether the table behind a record-based cell was ever loaded, with what the cell needs."""
+    if cell.measure is None:
+        return False
+    table = reading.measures[cell.measure].table
+    if table not in reading.loaded_tables:
+        return False
+    return cell.needs is None or reading.provides(table, cell.needs)
 
 
 def weights_sql(cells: Iterable[Cell]) -> list[str]:
@@ -269,24 +272,24 @@ def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) 
     """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB: at the
     reading's snapshot, with what is corrected and what is set aside."""
     measure = reading.measures[_measure(cell)]
-    parts = [measure.sql]
-    if "organ_of_year" in measure.sql:
-        parts.insert(
-            0, f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()};\n"
-        )
+    beside = [name for name in BESIDE_MEASURES if re.search(rf"\b{name}\b", measure.sql)]
+    parts = [
+        *(f"{BESIDE_MEASURES[name]};\n" for name in beside),
+        measure.sql,
+    ]
     names = sorted({name for part in parts for name in _CORE_TABLE.findall(part)})
     views = "".join(
         f"CREATE OR REPLACE TEMP VIEW {name}_as_counted AS\n"
         f"{reading.as_figures_see_it(f'core.{name}')};\n"
         for name in names
     )
-    *organ_table, sql = (_CORE_TABLE.sub(r"\1_as_counted", part) for part in parts)
+    *made, sql = (_CORE_TABLE.sub(r"\1_as_counted", part) for part in parts)
     indented = sql.replace("\n", "\n    ")
     value = f"coalesce({_aggregate(cell)}, 0)" if cell.quantity else _aggregate(cell)
     return (
         f"SET VARIABLE year_start = DATE '{period.first}';\n"
         f"SET VARIABLE year_end = DATE '{period.last}';\n"
-        f"{views}{''.join(organ_table)}"
+        f"{views}{''.join(made)}"
         f"WITH {measure.name} AS (\n    {indented}\n)\n"
         f"SELECT {value} AS value\nFROM {measure.name}\nWHERE ({cell.where}){organs.literal()};"
     )

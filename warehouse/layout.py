@@ -71,6 +71,8 @@ class Cell:
     only_root: bool = False
     parts: tuple[str, ...] = ()
     ratio: tuple[str, str] | None = None
+    is_average: bool = False
+    needs: str | None = None
     change_on_year: str | None = None
     last_year: str | None = None
 
@@ -313,6 +315,7 @@ def _figure_cell(figure: Figure, path: str) -> Cell:
             f"{path}: overview.{figure.key} 须恰有 measure、sum_of、ratio、change_on_year、"
             f"last_year 之一,现有:{'、'.join(given) or '无'}"
         )
+    is_rate = bool(figure.change_on_year or (figure.ratio and figure.ratio.percent))
     return Cell(
         key=f"{OVERVIEW}.{figure.key}",
         table=OVERVIEW,
@@ -323,7 +326,7 @@ def _figure_cell(figure: Figure, path: str) -> Cell:
         where=figure.where or "TRUE",
         conditions=(figure.where,) if figure.where else (),
         quantity=figure.sum,
-        unit=figure.unit or ("%" if figure.ratio or figure.change_on_year else ""),
+        unit=figure.unit or ("%" if is_rate else ""),
         decimals=2 if figure.ratio or figure.change_on_year else figure.decimals or 0,
         signed=bool(figure.change_on_year),
         article=figure.article or "",
@@ -332,6 +335,8 @@ def _figure_cell(figure: Figure, path: str) -> Cell:
         only_root=figure.only_root,
         parts=tuple(figure.sum_of),
         ratio=(figure.ratio.numerator, figure.ratio.denominator) if figure.ratio else None,
+        is_average=figure.ratio is not None and not figure.ratio.percent,
+        needs=figure.needs,
         change_on_year=figure.change_on_year,
         last_year=figure.last_year,
     )

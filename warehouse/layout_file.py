@@ -103,23 +103,27 @@ class ReportYears(Declared):
 
 
 class Ratio(Declared):
-    """A rate in percent. Both sides are figures of their own, so both are always shown."""
+    """A rate in percent, or with `percent: false` an average such as days a case. Both sides are
+    figures of their own, so both are always shown."""
 
     numerator: str
     denominator: str
+    percent: bool = True
 
 
 class Figure(Selection):
     """A figure of the narrative (`overview.<key>`), for each city's own file.
 
     Exactly one of `measure`, `sum_of`, `ratio`, `change_on_year`, `last_year` says where it
-    comes from.
+    comes from. `needs` is a condition over the core table of the measure: where no record at all
+    meets it no source provides what the figure counts, and the figure is blank, not zero.
     """
 
     key: str
     label: str
     source: str = ""
     only_root: bool = False
+    needs: str | None = None
     sum_of: list[str] = Field(default_factory=list)
     ratio: Ratio | None = None
     change_on_year: str | None = None

@@ -15,12 +15,15 @@ from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
 
+from warehouse.answer_time import IS_LAPSED, answer_times_sql
 from warehouse.disk import UnreadableFile, text_of
 from warehouse.errors import ConfigurationError
 from warehouse.lake import Connection, Lake, current_snapshot, stored_columns, stored_rows
 from warehouse.period import Period
 from warehouse.tables import Table, all_tables
 
+CITYS_OWN = "core.organ"
+"""A table that is filled from the city's own file: it is always there."""
 MEASURES = Path(__file__).parent / "measures"
 
 
@@ -102,6 +105,7 @@ class Reading:
     is_as_stored: bool = False
     _materialised: set[str] = field(default_factory=set)
     _period: Period | None = None
+    _provided: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     def set_period(self, period: Period) -> None:
         """Point the measures at the period that is reported."""
@@ -110,7 +114,8 @@ class Reading:
         self._period = period
         self.connection.execute(f"SET VARIABLE year_start = DATE '{period.first}'")
         self.connection.execute(f"SET VARIABLE year_end = DATE '{period.last}'")
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE organ_of_year AS {ORGAN_OF_YEAR}")
+        for sql in BESIDE_MEASURES.values():
+            self.connection.execute(sql)
 
     def measure(self, name: str, period: Period) -> str:
         """The name of the table that holds a measure's records of a period, made when first
@@ -157,13 +162,24 @@ class Reading:
         row = self.connection.execute("SELECT max(finished_at) FROM lake.ops.load").fetchone()
         return row[0] if row else None
 
+    def provides(self, table: str, condition: str) -> bool:
+        """Whether any record of a core table, in force or not, meets a condition: what no source
+        has is missing, not zero."""
+        key = (table, condition)
+        if key not in self._provided:
+            row = self.connection.execute(
+                f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {condition} LIMIT 1)"
+            ).fetchone()
+            self._provided[key] = bool(row and row[0])
+        return self._provided[key]
+
     @cached_property
     def loaded_tables(self) -> frozenset[str]:
         """Core tables that a load has filled; a figure from any other is missing, not zero."""
         rows = self.connection.execute(
             "SELECT DISTINCT table_name FROM lake.ops.load WHERE load_status IN ('loaded', 'unchanged')"
         ).fetchall()
-        return frozenset("core." + name.removeprefix("core.") for (name,) in rows)
+        return frozenset("core." + name.removeprefix("core.") for (name,) in rows) | {CITYS_OWN}
 
 
 # An organ that moves within the year counts where it stood last; one that ended before the
@@ -174,6 +190,19 @@ FROM core.organ
 WHERE valid_from <= getvariable('year_end') AND (valid_to IS NULL OR valid_to >= getvariable('year_start'))
 QUALIFY row_number() OVER (PARTITION BY organ_id ORDER BY valid_from DESC) = 1
 """
+
+
+# When each application was answered, by the one clock of `warehouse.answer_time`.
+ANSWER_TIME = f"""
+SELECT source_system, record_id, {IS_LAPSED} AS is_lapsed,
+    waits_for IS NOT NULL OR days_passed <= days_allowed AS is_on_time
+FROM ({answer_times_sql("a.closed_on")}) AS t
+"""
+BESIDE_MEASURES = {
+    "organ_of_year": f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()}",
+    "answer_time": f"CREATE OR REPLACE TEMP VIEW answer_time AS\n{ANSWER_TIME.strip()}",
+}
+"""What measures may ask besides the core tables: by name, how it is made."""
 
 
 @contextmanager
@@ -202,7 +231,7 @@ def reading(
             "SELECT DISTINCT table_name, column_name FROM lake.ops.correction"
         ).fetchall():
             corrected[name].append(column)
-        stored = stored_rows(connection)
+        stored, described = stored_rows(connection), stored_columns(connection)
         for table in all_tables():
             if table.layer != "core":
                 continue
@@ -217,6 +246,7 @@ def reading(
             selected = table_as_figures_see_it(
                 table, corrected.get(table.full_name, []), aside.get(table.full_name)
             )
+            selected = _with_columns(selected, table, described.get(table.full_name))
             kind = "TABLE" if copy_up_to and rows <= copy_up_to else "VIEW"
             connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
         yield Reading(
@@ -228,6 +258,17 @@ def reading(
 
 
 SET_ASIDE = "set_aside_columns"
+
+
+def _with_columns(selected: str, table: Table, stored: frozenset[str] | None) -> str:
+    """A table as it was at a snapshot, with the columns that it only got later: empty."""
+    missing = [c for c in table.columns if stored and c.name not in stored]
+    if not missing:
+        return selected
+    added = ", ".join(f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in missing)
+    return f"SELECT *, {added} FROM ({selected})"
+
+
 """A column of each core table as measures see it: names of its columns that are set aside, and
 read as NULL. What rests on one of them counts nothing."""
 

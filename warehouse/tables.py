@@ -37,6 +37,11 @@ class Column:
     is_required: bool
     meaning: str
 
+    @property
+    def label(self) -> str:
+        """What it is called in Chinese: the beginning of its meaning."""
+        return re.split("[;:(]", self.meaning, maxsplit=1)[0] or self.name
+
 
 @dataclass(frozen=True)
 class Table:

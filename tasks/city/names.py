@@ -18,22 +18,23 @@ from tasks.wording.typeset import typeset
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.errors import ConfigurationError
 from warehouse.form import forms
+from warehouse.organ_names import shown_names
 
 
 def organ_choices(city: Path) -> dict[str, str]:
     """Organs as shown in forms → organ id, in the order of `organs.csv`.
 
-    Shown by name; by name and id where two organs share a name.
+    Where two organs share a name they are shown with the organ above (`shown_names`).
     """
     try:
         rows = read_organs(city / "organs.csv")
     except CityFileError:
         return {}
-    names = {row[0]: row[1] for row in rows}
-    shared = [name for name in names.values() if list(names.values()).count(name) > 1]
-    return {
-        typeset(f"{name}({id_})" if name in shared else name): id_ for id_, name in names.items()
-    }
+    # The newest row of an organ says what it is called and what stands above it.
+    newest = {row[0]: (row[0], row[1], row[3]) for row in sorted(rows, key=lambda r: r[4])}
+    order = dict.fromkeys(row[0] for row in rows)
+    names = shown_names(newest[id_] for id_ in order)
+    return {typeset(name): id_ for id_, name in names.items()}
 
 
 def form_choices(city: Path) -> dict[str, str]:

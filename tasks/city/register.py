@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import version
@@ -27,6 +27,7 @@ from warehouse.tables import table
 ORGAN_COLUMNS = tuple(c.name for c in table("core.organ").columns)
 CITY = "city"
 """The name under which the city's own files are kept in ops.resource_file."""
+SATURDAY = 5
 CALENDAR_FROM = 2004
 """The first year the calendar package knows."""
 
@@ -146,14 +147,16 @@ def _text(path: Path) -> str:
 def read_calendar(until: int) -> list[tuple[Any, ...]]:
     """Days from 2004 to the end of `until`, with the State Council's holidays and make-up days.
 
-    A year whose holiday notice the calendar package does not know yet is filled by weekday
-    and marked `is_official` false.
+    A year whose holiday notice the calendar package does not know yet is filled by weekday and
+    by the holidays that the law itself sets (全国年节及纪念日放假办法), with the days off that stand
+    for those on a weekend; its make-up days are not known. It is marked `is_official` false.
     """
     import chinese_calendar
 
     rows = []
     working_days = 0
     day = date(CALENDAR_FROM, 1, 1)
+    by_law: Mapping[date, str] = {}
     while day.year <= until:
         name: str | None = None
         try:
@@ -161,11 +164,34 @@ def read_calendar(until: int) -> list[tuple[Any, ...]]:
             _, name = chinese_calendar.get_holiday_detail(day)
             is_official = True
         except NotImplementedError:
-            is_working, is_official = day.weekday() < 5, False
+            by_law = by_law or _holidays_by_law(day.year, until)
+            name = by_law.get(day)
+            is_working, is_official = day.weekday() < SATURDAY and name is None, False
         working_days += is_working
         rows.append((day, is_working, name, is_official, working_days))
         day += timedelta(days=1)
     return rows
+
+
+def last_official_year(until: int) -> int:
+    """The last year, up to `until`, whose holiday notice the calendar package knows."""
+    import chinese_calendar
+
+    for year in range(until, CALENDAR_FROM, -1):
+        try:
+            chinese_calendar.is_workday(date(year, 12, 31))
+        except NotImplementedError:
+            continue
+        return year
+    return CALENDAR_FROM
+
+
+def _holidays_by_law(first: int, last: int) -> dict[date, str]:
+    """The statutory holidays of years for which no notice is known."""
+    import holidays
+
+    found = holidays.country_holidays("CN", years=range(first, last + 1), language="zh_CN")
+    return {day: str(name) for day, name in found.items()}
 
 
 def read_corrections(path: Path) -> list[tuple[Any, ...]]:
@@ -217,11 +243,13 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
 
     Raises CityFileError before anything is written when a file is bad.
     """
-    until = now.year + 1
+    # An application of December that is extended, or paused, is due well into the next year.
+    until = now.year + 2
     organs, corrections = city / "organs.csv", city / "corrections.yaml"
     fingerprints = {
         "core.organ": _fingerprint(organs),
-        "core.calendar_day": f"chinesecalendar {version('chinesecalendar')} {until}",
+        "core.calendar_day": f"chinesecalendar {version('chinesecalendar')} "
+        f"holidays {version('holidays')} {until}",
         "ops.correction": _fingerprint(corrections),
     }
     with lake.read() as connection:

@@ -17,9 +17,10 @@ from tasks.editions.account_checks import account_checks, rolled_up_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
+from tasks.editions.last_year import read_last_year
 from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
-from tasks.editions.store import keep, published_figures
-from tasks.editions.tabulate import Tabulation, tabulate
+from tasks.editions.store import keep
+from tasks.editions.tabulate import Tabulation, read_tree, tabulate
 from warehouse.disk import yaml_of
 from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake
@@ -97,12 +98,13 @@ def compute(
     with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
         data_as_of = opened.data_as_of or now
         progress("编制上年数")
-        before = tabulate(opened, layout, period.year_before)
+        tree = read_tree(opened, period)
+        before = tabulate(opened, layout, period.year_before, tree=tree)
         progress("编制各机关数字")
         tabulation = tabulate(opened, layout, period, before)
         root = tabulation.tree.root
         progress("核对勾稽关系")
-        signed_for = published_figures(opened.connection, form.key, period.year_before, root.id)
+        signed = read_last_year(lake, opened, form, layout, before, period)
         findings = list(
             reconcile(
                 opened,
@@ -111,7 +113,7 @@ def compute(
                 form=form,
                 rules=definitions.rules,
                 published=definitions.published,
-                published_last_year=signed_for,
+                before=signed,
             )
         )
         account: tuple[Line, ...] = ()
@@ -147,7 +149,7 @@ def compute(
         organs=tabulation.tree.organs,
         cells=tabulation.cells,
         findings=in_order(findings, tabulation.tree.organs),
-        last_year={**before.root_figures(), **signed_for},
+        last_year={**before.root_figures(), **signed.root},
         series=series,
         account=account,
         is_synthetic=definitions.is_synthetic,

@@ -12,6 +12,7 @@ from tasks.editions.edition import CellValue, Edition, Scope
 from tasks.editions.figures import number as printed
 from warehouse.layout import Cell
 from warehouse.numbers import number
+from warehouse.spreadsheet import safe_text
 
 SCOPE_LABELS: dict[Scope, str] = {"own": "本机关", "rolled_up": "含所属"}
 COLUMNS = (
@@ -119,4 +120,5 @@ def write_csv(differences: Sequence[CellDifference], path: Path) -> None:
         for d in differences:
             values = (d.before, d.after, d.difference)
             figures = ["" if value is None else number(value) for value in values]
-            writer.writerow([d.organ_id, d.organ_name, d.scope, d.cell, d.label, *figures, d.note])
+            organ = safe_text(d.organ_id), safe_text(d.organ_name)
+            writer.writerow([*organ, d.scope, d.cell, d.label, *figures, d.note])

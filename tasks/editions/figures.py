@@ -56,7 +56,7 @@ class Rate:
 
 def is_percentage(cell: Cell) -> bool:
     """Whether the cell is a rate or a change on the year."""
-    return cell.ratio is not None or cell.change_on_year is not None
+    return (cell.ratio is not None and not cell.is_average) or cell.change_on_year is not None
 
 
 def rate(cell: Cell, value: CellValue | None) -> Rate | None:
@@ -99,11 +99,16 @@ def text(cell: Cell, value: CellValue | None) -> str:
         return f"{sign}{percentage.truncated:.2f}%"
     if value is None or value.value is None:
         return ""
-    return plain(value.value)
+    return f"{value.value:.2f}" if cell.is_average else plain(value.value)
 
 
 def sides(cell: Cell, value: CellValue | None) -> str:
-    """A percentage's numerator, denominator and way of rounding in words; else empty."""
+    """A percentage's numerator, denominator and way of rounding in words, an average's sides; else
+    empty."""
+    if cell.is_average:
+        both = (value.numerator, value.denominator) if value else (None, None)
+        above, below = ("缺" if side is None else plain(side) for side in both)
+        return f"{above} ÷ {below}，保留两位小数"
     if not is_percentage(cell):
         return ""
     numerator = value.numerator if value else None
@@ -136,7 +141,7 @@ def definition(layout: Layout, cell: Cell) -> str:
     """The cell's definition in words, without the article."""
     if cell.ratio:
         above, below = (layout.cells[key].full_label for key in cell.ratio)
-        made = f"“{above}”除以“{below}”，以百分数表示"
+        made = f"“{above}”除以“{below}”" + ("" if cell.is_average else "，以百分数表示")
     elif cell.change_on_year:
         base = layout.cells[cell.change_on_year].full_label
         made = f"本年“{base}”减去上年同一数字，再除以上年数字，以百分数表示"
@@ -150,6 +155,8 @@ def definition(layout: Layout, cell: Cell) -> str:
         made = f"列入“{cell.label}”行、“{cell.column_label}”列"
     else:
         made = "" if cell.meaning else cell.label
+    if cell.needs:
+        made = f"{made}，来源没有这一内容时空白" if made else "来源没有这一内容时空白"
     return "，".join(part for part in (cell.meaning, made) if part)
 
 

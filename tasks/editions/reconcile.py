@@ -16,6 +16,7 @@ from expectations.result import CheckResult, Status
 from expectations.rules import Rulebook
 from tasks.city.published import read_published
 from tasks.editions.edition import CellValue, Finding, Organ, RecordReference, record_order
+from tasks.editions.last_year import Changed, LastYear
 from tasks.editions.tabulate import Figures, Tabulation, Tree
 from warehouse.cells import ALL_ORGANS, Record, differing_records
 from warehouse.form import Form
@@ -37,16 +38,19 @@ def reconcile(
     form: Form,
     rules: Rulebook,
     published: str | None = None,
-    published_last_year: Mapping[str, CellValue] | None = None,
+    before: LastYear | None = None,
 ) -> Iterator[Finding]:
     """All checks of all organs' tables of a year.
 
-    `published_last_year` are the root's figures of last year's published edition; where
-    they exist they stand for last year, because that is what was signed for. `published`
+    `last_year` are last year's figures through this year's organs; what was signed for
+    (`before`) stands in their place where there is a published edition. `published`
     is the text of the city's file of figures published elsewhere; `rules` say how grave
     each check is.
     """
-    yield from _equations(rules, reading, now, last_year, published_last_year or {})
+    before = before or LastYear()
+    yield from _equations(rules, reading, now, last_year, before)
+    yield from _transfers(rules, now, before)
+    yield from _rewritten(rules, now, before)
     for organ in now.tree.organs:
         yield _values(rules, now, organ)
     yield from _organ_tree(rules, reading, form, now)
@@ -85,14 +89,15 @@ def _equations(
     reading: Reading,
     now: Tabulation,
     last_year: Tabulation,
-    signed_for: Mapping[str, CellValue],
+    signed: LastYear,
 ) -> Iterator[Finding]:
     tree = now.tree
     names = {organ.id: organ.name for organ in tree.organs}
     inside = {organ.id: set(tree.subtree(organ.id)) for organ in tree.organs}
     figures = {o.id: _values_of(now.cells[(o.id, "rolled_up")]) for o in tree.organs}
     before = {o.id: _values_of(last_year.cells.get((o.id, "rolled_up"), {})) for o in tree.organs}
-    before[tree.root.id].update(_values_of(signed_for))
+    for organ_id, values in signed.signed_for.items():
+        before[organ_id].update(values)
     for equation in now.layout.equations:
         results = {o.id: evaluate(equation, figures[o.id], before[o.id]) for o in tree.organs}
         references: list[RecordReference] = []
@@ -108,7 +113,58 @@ def _equations(
                 if result.status == "fail"
                 else []
             )
+            if result.status == "fail" and equation.crosses_years:
+                behind += _changed(signed, equation, organ)
             yield finding(rules, result, organ, behind)
+
+
+def _changed(signed: LastYear, equation: Equation, organ: Organ) -> list[RecordReference]:
+    """The records that count otherwise now than in the published edition of last year."""
+    cells = {term.cell for term in (*equation.left, *equation.right) if term.years_back}
+    return [
+        replace(c.reference, detail=f"{_counted(c, organ)}:{c.reference.detail}".rstrip(":"))
+        for c in signed.changed
+        if c.cell in cells and c.touches(organ.id)
+    ]
+
+
+def _counted(changed: Changed, organ: Organ) -> str:
+    was = organ.id in changed.were and changed.before
+    is_ = organ.id in changed.are and changed.now
+    if was and is_:
+        return "上年报表与现在计入的数不同"
+    return "已计入上年报表,现不计入" if was else "未计入上年报表,现计入"
+
+
+def _transfers(rules: Rulebook, now: Tabulation, signed: LastYear) -> Iterator[Finding]:
+    """T1: what went to other organs because the organs changed, with its records."""
+    if "T1" not in rules.yearly:
+        return
+    organs = {organ.id: organ for organ in now.tree.organs}
+    for transfer in signed.transfers:
+        text = f"{transfer.words}:上年报表中的 {len(transfer.records)} 条记录随之转入"
+        result = CheckResult("T1", f"T1.{transfer.organ_id}.{transfer.to_id}", "pass", text)
+        yield finding(rules, result, organs[transfer.to_id], transfer.records)
+
+
+def _rewritten(rules: Rulebook, now: Tabulation, signed: LastYear) -> Iterator[Finding]:
+    """L1: the published tables of last year against what the records would give by now."""
+    if "L1" not in rules.yearly or not signed.edition_id:
+        return
+    root = now.tree.root
+    told = [
+        f"{now.layout.cells[key].full_label} 已发布 {number(was)},现有记录 {number(is_)}"
+        for key, (was, is_) in signed.rewritten.items()
+    ]
+    text = ";".join(told[:10]) or f"{signed.edition_id} 已发布的数字与现有记录一致"
+    records = {
+        c.reference: f"{_counted(c, root)}:{c.reference.detail}".rstrip(":")
+        for c in signed.changed
+        if c.cell in signed.rewritten and c.touches(root.id)
+    }
+    behind = [replace(reference, detail=detail) for reference, detail in records.items()]
+    result = CheckResult("L1", f"L1.{signed.edition_id}", "fail" if told else "pass", text)
+    yield finding(rules, result, root, behind)
 
 
 def _reference(

@@ -12,10 +12,12 @@ from tasks.editions.edition import CellValue, Organ, Scope
 from warehouse.cells import OrganFilter, is_loaded, own_figures
 from warehouse.errors import ConfigurationError
 from warehouse.layout import Cell, Layout
+from warehouse.organ_names import shown_names
 from warehouse.period import Period
 from warehouse.reading import Reading, organs_of
 
 Figures = dict[str, CellValue]
+SIX_PLACES = Decimal("0.000001")
 
 
 class TabulationError(ConfigurationError):
@@ -49,6 +51,33 @@ class Tree:
         """The organ that answers for the records of an organ; the root for unknown ones."""
         answers = self.stands_for.get(organ_id, organ_id) if organ_id else None
         return answers if answers in self.ids else self.root.id
+
+    def above(self, organ_id: str) -> frozenset[str]:
+        """An organ and all above it."""
+        parents = self._parents
+        found = []
+        organ: str | None = organ_id
+        while organ is not None and organ not in found:
+            found.append(organ)
+            organ = parents.get(organ)
+        return frozenset(found)
+
+    def name(self, organ_id: str) -> str:
+        """What an organ is called; its id where the tree does not have it."""
+        return self._names.get(organ_id, organ_id)
+
+    def parent_name(self, organ_id: str) -> str:
+        """What the organ above is called; empty above the root."""
+        parent = self._parents.get(organ_id)
+        return self.name(parent) if parent else ""
+
+    @cached_property
+    def _parents(self) -> Mapping[str, str | None]:
+        return {organ.id: organ.parent_id for organ in self.organs}
+
+    @cached_property
+    def _names(self) -> Mapping[str, str]:
+        return {organ.id: organ.name for organ in self.organs}
 
     @cached_property
     def ids(self) -> frozenset[str]:
@@ -84,8 +113,10 @@ def read_tree(reading: Reading, period: Period) -> Tree:
         )
     successors = dict(
         reading.connection.execute(
-            "SELECT organ_id, max_by(successor_organ_id, valid_from) FROM core.organ "
-            "WHERE successor_organ_id IS NOT NULL GROUP BY organ_id"
+            "SELECT organ_id, successor FROM ("
+            "SELECT organ_id, arg_max_null(successor_organ_id, valid_from) AS successor "
+            "FROM core.organ WHERE valid_from <= ? GROUP BY organ_id) WHERE successor IS NOT NULL",
+            [period.last],
         ).fetchall()
     )
     stands_for = {}
@@ -96,9 +127,10 @@ def read_tree(reading: Reading, period: Period) -> Tree:
             new = successors[new]
         if new != old and new in known:
             stands_for[old] = new
+    shown = shown_names((row[0], row[1], row[3]) for row in rows)
     organs = tuple(
-        Organ(i, name, kind, parent if parent in known else None, has_system)
-        for i, name, kind, parent, has_system in rows
+        Organ(i, shown[i], kind, parent if parent in known else None, has_system)
+        for i, _, kind, parent, has_system in rows
     )
     return Tree(organs, stands_for)
 
@@ -117,15 +149,21 @@ class Tabulation:
 
 
 def tabulate(
-    reading: Reading, layout: Layout, period: Period, last_year: Tabulation | None = None
+    reading: Reading,
+    layout: Layout,
+    period: Period,
+    last_year: Tabulation | None = None,
+    *,
+    tree: Tree | None = None,
 ) -> Tabulation:
     """Build all cells of a period.
 
     `last_year`, under the same layout, supplies year-on-year figures; without it they are
-    missing. A record of an organ that is not in the tree counts at its successor, else at
+    missing. `tree` are other organs than the period's own: last year is read through this year's,
+    so that an organ is compared with what it answers for now. A record of an organ that is not in the tree counts at its successor, else at
     the root, so the city's totals lose nothing (the rules name such records).
     """
-    tree = read_tree(reading, period)
+    tree = tree or read_tree(reading, period)
     own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
     for organ_id, values in own_figures(reading, layout.cells.values(), period).items():
         target = own[tree.answers_for(organ_id)]
@@ -168,7 +206,8 @@ def _complete(
             known = [p for p in parts if p is not None]
             return CellValue(sum(known, Decimal(0)) if len(known) == len(parts) else None)
         if cell.ratio:
-            return _percent(figure(cell.ratio[0]).value, figure(cell.ratio[1]).value)
+            above, below = (figure(key).value for key in cell.ratio)
+            return _average(above, below) if cell.is_average else _percent(above, below)
         if cell.last_year:
             return before.get(cell.last_year, CellValue(None))
         assert cell.change_on_year is not None
@@ -188,5 +227,12 @@ def _percent(numerator: Decimal | None, denominator: Decimal | None) -> CellValu
     """A rate in percent, to six decimals; missing when it has no denominator."""
     if numerator is None or not denominator:
         return CellValue(None, numerator, denominator)
-    rate = (numerator * 100 / denominator).quantize(Decimal("0.000001"))
+    rate = (numerator * 100 / denominator).quantize(SIX_PLACES)
     return CellValue(rate, numerator, denominator)
+
+
+def _average(numerator: Decimal | None, denominator: Decimal | None) -> CellValue:
+    """An average, to six decimals; missing when there is nothing to share among."""
+    if numerator is None or not denominator:
+        return CellValue(None, numerator, denominator)
+    return CellValue((numerator / denominator).quantize(SIX_PLACES), numerator, denominator)

@@ -11,6 +11,7 @@ from tasks.editions import figures as written
 from tasks.render.findings import code_order
 from warehouse.layout import OVERVIEW
 from warehouse.numbers import json_number, plain
+from warehouse.spreadsheet import safe_text as safe_text
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition, Finding, RecordReference
@@ -61,12 +62,6 @@ RECORD_COLUMNS = (
     "record_on",
     "detail",
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe_text(value: str) -> str:
-    """A text that no spreadsheet takes for a formula when it opens the CSV file."""
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
 
 
 def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

@@ -19,7 +19,7 @@ from tasks.render.findings import code_order, rule_title, summary, table_label
 from tasks.render.markdown import code, escaped, organ_tables, page, table
 from tasks.render.outputs import OUTPUTS
 from tasks.render.words import document_title, edition_name, notice
-from tasks.watch.deadlines import OpenApplication, Silent, by_organ
+from tasks.watch.deadlines import OpenApplication, Silent, by_organ, calendar_told
 from warehouse.numbers import number, plain
 
 if TYPE_CHECKING:
@@ -206,8 +206,8 @@ def deadlines(found: Deadlines) -> str:
         ("网站栏目,超期未更新", len(found.channels)),
     ]
     parts = [f"# {found.on} 期限\n"]
-    if not found.calendar_is_official:
-        parts.append("**这一年的节假日安排还没有收录,工作日仅按周末推算。**\n")
+    if found.calendar_ends_soon:
+        parts.append(f"**{calendar_told(found)}**\n")
     parts.append(table(["事项", "件数"], [[name, f"{n:,}"] for name, n in counted], numbers=1))
     parts.append(_filings(found))
     parts.append(_applications(found.applications))
@@ -237,17 +237,17 @@ def _applications(applications: Sequence[OpenApplication]) -> str:
         return "## 依申请公开\n\n没有在办的申请。\n"
     parts = [
         "## 依申请公开\n",
-        f"在办 {len(applications):,} 件。期限为收到申请(要求补正的,收到补正)之日起 20 个工作日;"
-        "经批准延长的加 20 个工作日;征求意见的时间不计。\n",
+        f"在办 {len(applications):,} 件。期限为收到申请(要求补正的,收到补正;收费的,缴费)之日起 20 个工作日;"
+        "经批准延长的加 20 个工作日;征求意见、等候补正和缴费的时间不计。\n",
     ]
-    for organ, of in by_organ(applications).items():
-        parts.append(f"### {escaped(organ)}({len(of)} 件)\n")
+    for of in by_organ(applications).values():
+        parts.append(f"### {escaped(of[0].organ_name)}({len(of)} 件)\n")
         rows = [
             [
-                _left(a.working_days_left),
+                _left(a),
                 code(f"{a.source_system}/{a.record_id}"),
                 f"{a.started_on}",
-                f"{a.due_on or '—'}",
+                f"{a.due_on or '—'}{'(暂定)' if a.is_provisional else ''}",
                 "是" if a.is_extended else "",
                 str(a.excluded_days or ""),
             ]
@@ -258,9 +258,10 @@ def _applications(applications: Sequence[OpenApplication]) -> str:
     return "\n".join(parts)
 
 
-def _left(days: int | None) -> str:
+def _left(application: OpenApplication) -> str:
+    days = application.working_days_left
     if days is None:
-        return "待补正"
+        return "待缴费" if application.waits_for == "payment" else "待补正"
     return f"**逾期 {-days}**" if days < 0 else str(days)
 
 

@@ -1,9 +1,8 @@
 """Deadlines: what is due, near, or overdue on a day.
 
-Applications by the 20 working days of 条例第三十三条: the calendar's holidays and make-up days
-count as the State Council set them, a correction starts the clock again (第三十条), an
-extension adds its days, days of consultation do not count. Records are named by their ids;
-no personal data is read.
+Applications by the 20 working days of 条例第三十三条 as `warehouse.answer_time` reckons them, for the
+rules as for this. Days beyond the last year whose holidays are published are provisional. Records
+are named by their ids; no personal data is read.
 """
 
 from __future__ import annotations
@@ -16,13 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from tasks.editions.store import edition_rows
+from warehouse.answer_time import answer_times_sql
 from warehouse.disk import yaml_of
 from warehouse.form import Form, forms
 from warehouse.lake import Connection, Lake
+from warehouse.organ_names import shown_names
 from warehouse.period import Period
 from warehouse.reading import reading
 
 LIMITS = Path(__file__).with_suffix(".yaml")
+DECEMBER = 12
 MOST_NAMED = 200
 """How many records of a kind are listed; all are counted."""
 
@@ -30,22 +32,27 @@ MOST_NAMED = 200
 @dataclass(frozen=True)
 class OpenApplication:
     """An application without an answer. `working_days_left` is negative when overdue, None
-    while the applicant is asked for a correction."""
+    while the applicant is waited for (`waits_for`: `correction` or `payment`). `is_provisional`
+    says that the day due lies where no holidays are published yet: it may move."""
 
+    organ_id: str
     organ_name: str
     source_system: str
     record_id: str
     started_on: date
     due_on: date | None
     working_days_left: int | None
+    waits_for: str | None
     is_extended: bool
     excluded_days: int
+    is_provisional: bool = False
 
 
 @dataclass(frozen=True)
 class DueWorkOrder:
     """A work order that is not closed; `hours_left` is negative when overdue."""
 
+    organ_id: str
     organ_name: str
     source_system: str
     record_id: str
@@ -87,7 +94,21 @@ class Deadlines:
     accounts: tuple[Silent, ...]
     channels: tuple[Silent, ...]
     filings: tuple[Filing, ...]
-    calendar_is_official: bool
+    calendar_until: date | None
+
+    @property
+    def calendar_is_official(self) -> bool:
+        """Whether the holidays of the day's year are published."""
+        return self.calendar_until is not None and self.on <= self.calendar_until
+
+    @property
+    def calendar_ends_soon(self) -> bool:
+        """Whether days due are provisional already: from December on where the holidays of the
+        next year are not known, and wherever an application's day lies beyond them."""
+        if self.calendar_until is None or self.on > self.calendar_until:
+            return True
+        ends = self.calendar_until.year <= self.on.year and self.on.month == DECEMBER
+        return ends or any(a.is_provisional for a in self.applications)
 
     @property
     def overdue(self) -> list[OpenApplication]:
@@ -111,64 +132,26 @@ def limits() -> dict[str, Any]:
 
 
 _ORGANS = """
-SELECT organ_id, arg_max(organ_name, valid_from) AS organ_name,
-    max(coalesce(valid_to, DATE '9999-12-31')) AS valid_to
-FROM core.organ GROUP BY organ_id
+SELECT o.organ_id, n.organ_name, max(coalesce(o.valid_to, DATE '9999-12-31')) AS valid_to
+FROM core.organ AS o JOIN organ_shown AS n USING (organ_id) GROUP BY ALL
 """
 
-# A day that is no working day has the number of the working day before it, so the clock that
-# starts on it starts at the same place.
 _APPLICATIONS = f"""
-WITH organs AS ({_ORGANS}),
-last_event AS (
-    SELECT source_system, application_id,
-        max(event_on) FILTER (event_kind = 'correction_requested') AS correction_requested_on,
-        max(event_on) FILTER (event_kind = 'corrected') AS corrected_on,
-        max(event_on) FILTER (event_kind = 'consulted') AS consulted_on,
-        max(event_on) FILTER (event_kind = 'consultation_answered') AS answered_on
-    FROM core.application_event WHERE removed_at IS NULL AND event_on <= $on GROUP BY ALL
-),
-open_ AS (
-    SELECT a.*, coalesce(a.corrected_on, e.corrected_on, a.received_on) AS started_on,
-        e.correction_requested_on IS NOT NULL
-            AND e.correction_requested_on > coalesce(a.corrected_on, e.corrected_on, DATE '1900-01-01')
-            AS is_waiting,
-        CASE WHEN e.consulted_on > coalesce(e.answered_on, DATE '1900-01-01') THEN e.consulted_on END
-            AS consulting_since
-    FROM core.application AS a
-    LEFT JOIN last_event AS e
-        ON e.source_system = a.source_system AND e.application_id = a.record_id
-    WHERE a.removed_at IS NULL AND a.received_on <= $on
-        AND (a.closed_on IS NULL OR a.closed_on > $on)
-),
-counted AS (
-    SELECT o.*,
-        coalesce(o.consultation_working_days, 0)
-            + coalesce(today.working_day_number - since.working_day_number, 0) AS excluded_days,
-        started.working_day_number + $answer
-            + CASE WHEN o.extended_on IS NULL THEN 0 ELSE $extension END
-            + coalesce(o.consultation_working_days, 0)
-            + coalesce(today.working_day_number - since.working_day_number, 0) AS due_number,
-        today.working_day_number AS today_number
-    FROM open_ AS o
-    JOIN core.calendar_day AS today ON today.day_on = $on
-    JOIN core.calendar_day AS started ON started.day_on = o.started_on
-    LEFT JOIN core.calendar_day AS since ON since.day_on = o.consulting_since
-)
-SELECT coalesce(g.organ_name, c.organ_id, '未标明机关'), c.source_system, c.record_id, c.started_on,
-    CASE WHEN c.is_waiting THEN NULL ELSE due.day_on END,
-    CASE WHEN c.is_waiting THEN NULL ELSE c.due_number - c.today_number END,
-    c.extended_on IS NOT NULL, c.excluded_days
-FROM counted AS c
-LEFT JOIN organs AS g ON g.organ_id = c.organ_id
-LEFT JOIN core.calendar_day AS due
-    ON due.working_day_number = c.due_number AND due.is_working_day
-ORDER BY 6 NULLS LAST, 1, c.record_id
+WITH organs AS ({_ORGANS})
+SELECT coalesce(t.organ_id, ''), coalesce(g.organ_name, t.organ_id, '未标明机关'), t.source_system,
+    t.record_id, t.started_on, t.due_on,
+    CASE WHEN t.waits_for IS NULL THEN t.days_allowed - t.days_passed END, t.waits_for,
+    t.extended_on IS NOT NULL, t.excluded_days, t.waits_for IS NULL AND NOT t.is_due_official
+FROM ({answer_times_sql("$on")}) AS t
+LEFT JOIN organs AS g ON g.organ_id = t.organ_id
+WHERE t.closed_on IS NULL OR t.closed_on > $on
+ORDER BY 7 NULLS LAST, 2, t.record_id
 """
 
 _OPEN_WORK_ORDERS = f"""
 WITH organs AS ({_ORGANS})
-SELECT coalesce(g.organ_name, w.organ_id, '未标明机关') AS organ_name, w.source_system, w.record_id,
+SELECT coalesce(w.organ_id, '') AS organ_id,
+    coalesce(g.organ_name, w.organ_id, '未标明机关') AS organ_name, w.source_system, w.record_id,
     w.due_at, CAST(floor(epoch(w.due_at - $at) / 3600) AS BIGINT) AS hours_left
 FROM core.work_order AS w
 LEFT JOIN organs AS g ON g.organ_id = w.organ_id
@@ -234,16 +217,10 @@ def find_deadlines(
     limit = limits()
     with reading(lake) as opened:
         connection = opened.connection
+        _name_organs(connection)
         applications = tuple(
             OpenApplication(*row)
-            for row in connection.execute(
-                _APPLICATIONS,
-                {
-                    "on": on,
-                    "answer": limit["application"]["answer_working_days"],
-                    "extension": limit["application"]["extension_working_days"],
-                },
-            ).fetchall()
+            for row in connection.execute(_APPLICATIONS, {"on": on}).fetchall()
         )
         soon = {"at": at, "soon": at + timedelta(hours=limit["work_order"]["soon_hours"])}
         work_orders = tuple(
@@ -254,8 +231,9 @@ def find_deadlines(
         )
         counts = tuple(
             connection.execute(
-                "SELECT organ_name, count(*) FILTER (hours_left < 0), count(*) FILTER (hours_left >= 0) "
-                f"FROM ({_OPEN_WORK_ORDERS}) GROUP BY ALL ORDER BY 2 DESC, 3 DESC, 1",
+                "SELECT any_value(organ_name), count(*) FILTER (hours_left < 0), "
+                "count(*) FILTER (hours_left >= 0) "
+                f"FROM ({_OPEN_WORK_ORDERS}) GROUP BY organ_id ORDER BY 2 DESC, 3 DESC, 1",
                 soon,
             ).fetchall()
         )
@@ -276,7 +254,7 @@ def find_deadlines(
             if days is not None and days >= allowed
         )
         official = connection.execute(
-            "SELECT is_official FROM core.calendar_day WHERE day_on = ?", [on]
+            "SELECT max(day_on) FROM core.calendar_day WHERE is_official"
         ).fetchone()
         filings = _filings(connection, on, forms(city).values())
     return Deadlines(
@@ -287,8 +265,19 @@ def find_deadlines(
         accounts=accounts,
         channels=channels,
         filings=filings,
-        calendar_is_official=bool(official and official[0]),
+        calendar_until=official[0] if official else None,
     )
+
+
+def _name_organs(connection: Connection) -> None:
+    """What every organ is called today, no two alike, as the table organ_shown."""
+    organs = connection.execute(
+        "SELECT organ_id, arg_max(organ_name, valid_from), arg_max_null(parent_organ_id, valid_from) "
+        "FROM core.organ GROUP BY organ_id ORDER BY organ_id"
+    ).fetchall()
+    connection.execute("CREATE TEMP TABLE organ_shown (organ_id VARCHAR, organ_name VARCHAR)")
+    if names := list(shown_names(organs).items()):
+        connection.executemany("INSERT INTO organ_shown VALUES (?, ?)", names)
 
 
 def _filings(connection: Connection, on: date, forms: Iterable[Form]) -> tuple[Filing, ...]:
@@ -305,6 +294,19 @@ def _filings(connection: Connection, on: date, forms: Iterable[Form]) -> tuple[F
     return tuple(sorted(found, key=lambda filing: filing.on))
 
 
+def calendar_told(found: Deadlines) -> str:
+    """What is not sure about the working calendar, and what to do."""
+    if found.calendar_until is None:
+        return "工作日历是空的,期限无从核算。请运行 nianbao nightly。"
+    provisional = sum(a.is_provisional for a in found.applications)
+    named = f",其中在办申请 {provisional} 件" if provisional else ""
+    return (
+        f"放假安排收录到 {found.calendar_until.year} 年,{found.calendar_until.year + 1} 年及以后的"
+        f"到期日只按周末和法定节日推算,是暂定的{named}。"
+        "国务院办公厅公布放假安排后,请升级 chinesecalendar 再运行一次 nianbao nightly。"
+    )
+
+
 def is_working_day(lake: Lake, on: date) -> bool:
     """Whether a day is a working day, make-up days included. Raises LakeError without a lake."""
     with lake.read() as connection:
@@ -315,8 +317,8 @@ def is_working_day(lake: Lake, on: date) -> bool:
 
 
 def by_organ(applications: Sequence[OpenApplication]) -> dict[str, list[OpenApplication]]:
-    """Applications by organ, the organ with the most urgent first."""
+    """Applications by the id of their organ, the organ with the most urgent first."""
     found: dict[str, list[OpenApplication]] = {}
     for application in applications:
-        found.setdefault(application.organ_name, []).append(application)
+        found.setdefault(application.organ_id, []).append(application)
     return found

@@ -17,7 +17,7 @@ from hashlib import sha256
 from tasks.city.names import Names
 from tasks.editions.edition import Edition
 from tasks.settings import Settings
-from tasks.watch.deadlines import Deadlines, limits
+from tasks.watch.deadlines import Deadlines, by_organ, calendar_told, limits
 from tasks.watch.runs import Run
 from tasks.watch.status import ResourceStatus
 from tasks.wording.typeset import typeset
@@ -137,15 +137,13 @@ def deadline_messages(found: Deadlines) -> list[Message]:
     messages = []
     overdue, soon = found.overdue, found.soon
     if overdue or soon:
-        organs: dict[str, list[int]] = {}
-        for a in [*overdue, *soon]:
-            counted = organs.setdefault(a.organ_name, [0, 0])
-            counted[0 if (a.working_days_left or 0) < 0 else 1] += 1
+        counted = [
+            (sum((a.working_days_left or 0) < 0 for a in of), len(of), of[0].organ_name)
+            for of in by_organ([*overdue, *soon]).values()
+        ]
         lines = [
-            f"{organ}:逾期 {late} 件,将到期 {near} 件"
-            for organ, (late, near) in sorted(
-                organs.items(), key=lambda item: (-item[1][0], -item[1][1], item[0])
-            )
+            f"{organ}:逾期 {late} 件,将到期 {count - late} 件"
+            for late, count, organ in sorted(counted, key=lambda c: (-c[0], c[0] - c[1], c[2]))
         ]
         messages.append(
             Message(
@@ -155,6 +153,10 @@ def deadline_messages(found: Deadlines) -> list[Message]:
                 _lines(lines),
                 about=_records(f"{a.source_system}/{a.record_id}" for a in [*overdue, *soon]),
             )
+        )
+    if found.calendar_ends_soon:
+        messages.append(
+            Message("deadlines/calendar", "工作日历将用尽,到期日暂定", calendar_told(found))
         )
     if found.work_order_counts:
         late = sum(c[1] for c in found.work_order_counts)

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from expectations.rules import load_rules
+from expectations.runner import run_rules
+from tasks.city.register import last_official_year, register_city
+from tasks.render.operator import deadlines as deadlines_page
 from tasks.settings import Settings
-from tasks.watch.deadlines import find_deadlines, is_working_day
+from tasks.watch.deadlines import by_organ, find_deadlines, is_working_day
 from tasks.watch.notify import Message, deadline_messages, lost_run_message, notify, run_messages
 from tasks.watch.runs import FailedResource, Run
 from tests.small_city import SmallCity
@@ -34,6 +38,21 @@ NOW = datetime(2020, 9, 28, 7, 30)
         ("2020-09-14", {}, [("consulted", "2020-09-24")], "2020-10-21"),
         # While the applicant is asked for a correction there is no date.
         ("2020-09-14", {}, [("correction_requested", "2020-09-16")], None),
+        # Nor while a fee is asked for; once it is paid the time runs anew.
+        ("2020-08-03", {}, [("fee_notified", "2020-09-07")], None),
+        (
+            "2020-08-03",
+            {},
+            [("fee_notified", "2020-09-07"), ("fee_paid", "2020-09-14")],
+            "2020-10-16",
+        ),
+        # A consultation that is over, of which only the events tell (14 to 17 September).
+        (
+            "2020-09-14",
+            {},
+            [("consulted", "2020-09-14"), ("consultation_answered", "2020-09-17")],
+            "2020-10-21",
+        ),
     ],
 )
 def test_due_dates(
@@ -51,6 +70,110 @@ def test_due_dates(
         )
     (found,) = find_deadlines(small.lake, date(2020, 9, 28)).applications
     assert found.due_on == (date.fromisoformat(due) if due else None)
+
+
+@pytest.mark.parametrize(
+    ("received", "closed", "outcome", "events"),
+    [
+        # Answered on the twentieth working day and on the one after.
+        ("2020-09-14", "2020-10-16", "granted", []),
+        ("2020-09-14", "2020-10-19", "granted", []),
+        ("2020-09-14", "2020-12-01", "other_correction_overdue", []),
+        ("2020-09-14", "2020-12-01", "other_fee_overdue", [("fee_notified", "2020-09-20")]),
+        (
+            "2020-08-03",
+            "2020-10-16",
+            "granted",
+            [("fee_notified", "2020-08-20"), ("fee_paid", "2020-09-14")],
+        ),
+        (
+            "2020-08-03",
+            "2020-10-19",
+            "granted",
+            [("fee_notified", "2020-08-20"), ("fee_paid", "2020-09-14")],
+        ),
+        ("2020-09-14", "2020-12-01", "other_misc", [("correction_requested", "2020-09-17")]),
+    ],
+)
+def test_the_rules_and_the_watch_reckon_alike(
+    small: SmallCity, received: str, closed: str, outcome: str, events: list[tuple[str, str]]
+) -> None:
+    """What the watch, the day before it was closed, would call overdue on that day is what the
+    rule calls late."""
+    record = small.application(received, closed, outcome=outcome)
+    for kind, on in events:
+        small.add(
+            "application_event",
+            {"application_id": record, "event_kind": kind, "event_on": date.fromisoformat(on)},
+        )
+    on = date.fromisoformat(closed)
+    with small.lake.read() as connection:
+        (late,) = run_rules(
+            connection, [r for r in load_rules() if r.code == "APP-17"], as_of=date(2021, 1, 20)
+        )
+    with small.lake.write() as connection:
+        connection.execute("UPDATE core.application SET closed_on = NULL")
+    (found,) = find_deadlines(small.lake, on).applications
+    is_overdue = found.working_days_left is not None and found.working_days_left < 0
+    is_lapsed = outcome.endswith("overdue")
+    assert (late.status == "fail") is (is_overdue and not is_lapsed)
+
+
+def test_two_organs_of_one_name_are_two(small: SmallCity) -> None:
+    organs = small.folder / "organs.csv"
+    organs.write_text(
+        organs.read_text(encoding="utf-8")
+        + "C,乙县人民政府,county,R,2000-01-01,,,true\n"
+        + "A3,城关镇人民政府,township,A,2000-01-01,,,true\n"
+        + "C1,城关镇人民政府,township,C,2000-01-01,,,true\n",
+        encoding="utf-8",
+    )
+    small.register()
+    for organ in ("A3", "C1"):
+        small.application("2020-08-03", organ_id=organ)
+        small.add(
+            "work_order",
+            {
+                "organ_id": organ,
+                "dispatched_at": datetime(2020, 9, 1),
+                "due_at": datetime(2020, 9, 27),
+            },
+        )
+    found = find_deadlines(small.lake, date(2020, 9, 28))
+    assert {key: len(of) for key, of in by_organ(found.applications).items()} == {"A3": 1, "C1": 1}
+    names = {"甲县城关镇人民政府", "乙县城关镇人民政府"}
+    assert {a.organ_name for a in found.applications} == names
+    assert {(name, late) for name, late, _ in found.work_order_counts} == {(n, 1) for n in names}
+    for message in deadline_messages(found)[:2]:
+        assert all(f"{name}:逾期 1 件" in message.body for name in names)
+    page = deadlines_page(found)
+    assert all(page.count(f"### {name}") == 1 for name in names)
+
+
+def test_days_beyond_the_published_holidays_are_provisional(small: SmallCity) -> None:
+    known = last_official_year(2100)
+    register_city(small.lake, small.folder, now=datetime(known, 12, 1))
+    with small.lake.read() as connection:
+        days = dict(
+            connection.execute(
+                "SELECT day_on, is_working_day FROM core.calendar_day WHERE NOT is_official"
+            ).fetchall()
+        )
+    # Holidays that the law itself sets are known without the notice.
+    assert not days[date(known + 1, 1, 1)]
+    assert not any(days[date(known + 1, 10, day)] for day in (1, 2, 3))
+    small.application(f"{known}-12-15")
+    small.application(f"{known}-11-02")
+    found = find_deadlines(small.lake, date(known, 12, 20))
+    assert {a.started_on.month: a.is_provisional for a in found.applications} == {
+        11: False,
+        12: True,
+    }
+    (told,) = [m for m in deadline_messages(found) if m.matter == "deadlines/calendar"]
+    assert f"放假安排收录到 {known} 年" in told.body
+    assert "在办申请 1 件" in told.body
+    assert "（暂定）" in deadlines_page(found)
+    assert not find_deadlines(small.lake, date(known, 11, 20)).calendar_ends_soon
 
 
 def test_overdue_ones_come_first_and_closed_ones_not_at_all(small: SmallCity) -> None:

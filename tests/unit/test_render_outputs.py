@@ -185,6 +185,16 @@ def test_no_text_becomes_a_formula() -> None:
     assert safe_text("甲=1") == "甲=1"
 
 
+@pytest.mark.parametrize("id_", ["441500000000000001", "441500123456", "0012", "12E5", "1.10"])
+def test_no_id_becomes_a_number_that_a_spreadsheet_changes(id_: str) -> None:
+    assert safe_text(id_) == f"'{id_}"
+
+
+@pytest.mark.parametrize("text", ["441500", "44150000001", "YSQ2020-00001", "0", "12", "(一)"])
+def test_what_a_spreadsheet_leaves_alone_stays(text: str) -> None:
+    assert safe_text(text) == text
+
+
 @pytest.mark.parametrize("make", [edition_2020, edition_2025])
 def test_html_is_whole_and_opens_offline(make: Any) -> None:
     edition = make()

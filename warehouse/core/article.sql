@@ -17,6 +17,7 @@ CREATE TABLE IF NOT EXISTS core.article (
     key_field VARCHAR,  -- 重点领域代码;空为非重点领域
     validity VARCHAR,  -- 效力:valid 有效, abolished 废止;非文件类为空
     interprets_article_id VARCHAR,  -- 所解读文件的文章编号
+    interpretation_form VARCHAR,  -- 解读形式:text 文字, graphic 图解, question_answer 问答, video 音视频, interview 访谈, other 其他;非解读为空
     created_at TIMESTAMP,  -- 创建时间(北京时间)
     published_at TIMESTAMP,  -- 发布时间(北京时间);空为未发布
     url VARCHAR,  -- 地址

@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS core.channel (
     channel_kind VARCHAR,  -- 栏目性质的代码,由部署的来源文件映射(例:disclosure_directory 政府信息公开目录, government_news 政务动态, overview 概况, interpretation 政策解读, one_thing …)
     is_disclosure BOOLEAN,  -- 栏目内的文章是否计入主动公开政府信息
     organ_id VARCHAR,  -- 机关编号(core.organ)
+    opened_on DATE,  -- 开设日期
+    closed_on DATE,  -- 关停日期;空为在用
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

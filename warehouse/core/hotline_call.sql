@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS core.hotline_call (
     disposition VARCHAR,  -- 处理方式:answered_directly 直接答复, work_order 转派工单, abandoned 未接通
     work_order_id VARCHAR,  -- 转派的工单编号(core.work_order.record_id)
     category VARCHAR,  -- 诉求类别代码
+    request_kind VARCHAR,  -- 诉求性质:consultation 咨询, complaint 投诉, report 举报, help 求助, suggestion 建议, praise 表扬, other 其他
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS core.new_media_post (
     posted_at TIMESTAMP,  -- 发布时间(北京时间)
     read_count BIGINT,  -- 阅读量(次)
     interaction_count BIGINT,  -- 互动量(次)
+    is_original BOOLEAN,  -- 是否原创;否为转发
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

@@ -14,6 +14,7 @@ CREATE TABLE IF NOT EXISTS core.regulatory_document (
     title VARCHAR,  -- 标题
     issued_on DATE,  -- 制发日期
     disclosed_on DATE,  -- 首次公开日期
+    amended_on DATE,  -- 最近一次修改(修订、修正)日期
     abolished_on DATE,  -- 废止或失效日期;空为现行有效
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效

@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS core.work_order (
     call_id VARCHAR,  -- 来电编号(core.hotline_call.record_id)
     organ_id VARCHAR,  -- 机关编号(core.organ)
     category VARCHAR,  -- 诉求类别代码
+    request_kind VARCHAR,  -- 诉求性质:consultation 咨询, complaint 投诉, report 举报, help 求助, suggestion 建议, praise 表扬, other 其他
     work_order_status VARCHAR,  -- 状态:pending 待受理, dispatched 已派遣, in_progress 待处置, handled 已处置, awaiting_callback 待回访, closed 已结案
     dispatched_at TIMESTAMP,  -- 转派时间(北京时间)
     due_at TIMESTAMP,  -- 办理期限(北京时间)

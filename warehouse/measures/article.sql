@@ -11,6 +11,13 @@ SELECT
     coalesce(c.is_disclosure, FALSE) AS is_disclosure,
     a.key_field,
     a.genre,
+    a.interpretation_form,
+    EXISTS (
+        SELECT 1 FROM core.article AS i
+        WHERE
+            i.source_system = a.source_system AND i.interprets_article_id = a.record_id
+            AND i.published_at IS NOT NULL AND i.removed_at IS NULL
+    ) AS is_interpreted,
     TRUE AS is_published_in_year
 FROM core.article AS a
 LEFT JOIN core.channel AS c ON a.source_system = c.source_system AND a.channel_id = c.record_id

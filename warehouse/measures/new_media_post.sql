@@ -8,6 +8,7 @@ SELECT
     p.posted_at::DATE AS record_on,
     a.platform,
     a.account_name,
+    p.is_original,
     TRUE AS is_posted_in_year
 FROM core.new_media_post AS p
 LEFT JOIN core.new_media_account AS a ON p.source_system = a.source_system AND p.account_id = a.record_id

@@ -15,6 +15,7 @@ SELECT
     d.issued_on BETWEEN getvariable('year_start') AND getvariable('year_end') AS is_issued_in_year,
     coalesce(d.disclosed_on BETWEEN getvariable('year_start') AND getvariable('year_end'), FALSE) AS is_disclosed_in_year,
     coalesce(d.abolished_on BETWEEN getvariable('year_start') AND getvariable('year_end'), FALSE) AS is_abolished_in_year,
+    coalesce(d.amended_on BETWEEN getvariable('year_start') AND getvariable('year_end'), FALSE) AS is_amended_in_year,
     (d.abolished_on IS NULL OR d.abolished_on > getvariable('year_end'))
     AND NOT list_contains(d.set_aside_columns, 'abolished_on') AS is_in_force_at_year_end,
     d.issued_on < getvariable('year_start')

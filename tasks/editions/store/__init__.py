@@ -2,12 +2,13 @@
 
 from tasks.editions.store.read import (
     NoEdition,
+    SignedEdition,
     changed_rows,
     figures_besides_tables,
     kept_approval,
     load_edition,
     newest_edition,
-    published_figures,
+    signed_edition,
     with_all_records,
 )
 from tasks.editions.store.rows import (
@@ -24,6 +25,7 @@ from tasks.editions.store.write import copy_rows, keep, keep_approval
 __all__ = [
     "EditionRow",
     "NoEdition",
+    "SignedEdition",
     "changed_rows",
     "copy_rows",
     "earlier_editions",
@@ -38,6 +40,6 @@ __all__ = [
     "newest_edition",
     "pinned_snapshots",
     "published_edition",
-    "published_figures",
+    "signed_edition",
     "with_all_records",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -227,14 +227,41 @@ def kept_approval(lake: Lake, edition_id: str) -> Approval | None:
     )
 
 
-def published_figures(
-    connection: Connection, form: str, period: Period, organ_id: str
-) -> dict[str, CellValue]:
-    """One organ's rolled-up figures in the published edition of a report; empty when none is."""
+@dataclass(frozen=True)
+class SignedEdition:
+    """What was published of a report: the edition's id, the snapshot it stands on, its
+    definitions and the figures of every organ with those below it, by organ id."""
+
+    edition_id: str
+    snapshot: int
+    definitions: Definitions
+    root_id: str
+    figures: Mapping[str, Mapping[str, CellValue]]
+
+    @property
+    def root_figures(self) -> Mapping[str, CellValue]:
+        return self.figures.get(self.root_id, {})
+
+
+def signed_edition(connection: Connection, form: str, period: Period) -> SignedEdition | None:
+    """The published edition of a report as a snapshot of the lake has it; None when none is."""
     row = next((r for r in editions_of(connection, form, period) if r.is_published), None)
     if row is None:
-        return {}
-    return _read_cells(connection, row.edition_id, organ_id).get((organ_id, "rolled_up"), {})
+        return None
+    text = connection.execute(
+        "SELECT definitions FROM lake.yearly.edition WHERE edition_id = ?", [row.edition_id]
+    ).fetchone()
+    assert text is not None
+    kept = json.loads(text[0])
+    cells = _read_cells(connection, row.edition_id, None)
+    figures = {organ: values for (organ, scope), values in cells.items() if scope == "rolled_up"}
+    return SignedEdition(
+        row.edition_id,
+        row.lake_snapshot,
+        Definitions.from_data(kept),
+        str(kept["organs"][0]["id"]),
+        figures,
+    )
 
 
 def changed_rows(lake: Lake, edition_id: str) -> list[str]:
@@ -260,7 +287,5 @@ def figures_besides_tables(connection: Connection, edition: Edition) -> dict[str
     """What decides an edition besides core tables, corrections and quarantine: which tables
     were ever loaded, and what was published for the year before."""
     loaded = Reading(connection, 0).loaded_tables
-    before = published_figures(
-        connection, edition.form.key, edition.period.year_before, edition.root.id
-    )
-    return {"ops.load": loaded, "yearly.edition": before}
+    before = signed_edition(connection, edition.form.key, edition.period.year_before)
+    return {"ops.load": loaded, "yearly.edition": before and (before.edition_id, before.figures)}
