@@ -235,9 +235,7 @@ def differing_records(
             if not cell.measure:
                 return 0, []
             table = reading.measures[cell.measure].table
-            source = reading.measure(
-                cell.measure, period.year_before if term.years_back else period
-            )
+            source = reading.measure(cell.measure, period.before if term.years_back else period)
             organ_filter, given = organs.condition()
             weight = f"{side * term.sign} * ({cell.quantity or 1})"
             selects.append(

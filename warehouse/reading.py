@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Literal
 
 from warehouse.answer_time import IS_LAPSED, answer_times_sql
 from warehouse.disk import UnreadableFile, text_of
@@ -31,15 +32,32 @@ class MeasureError(ConfigurationError):
     """A measure's file that cannot be used; the message names file and remedy."""
 
 
+Run = Literal["at start", "at end", "summed", "not summed"]
+RUNS: tuple[Run, ...] = ("at start", "at end", "summed", "not summed")
+
+
 @dataclass(frozen=True)
 class Measure:
-    """The records that cells count: `table` is the core table they come from."""
+    """The records that cells count: `table` is the core table they come from.
+
+    `runs` says how what a cell counts in a span follows from the parts of the span: by what its
+    condition holds, first match first (`*` is any condition). `at start` it is the first part's,
+    `at end` the last's, `not summed` neither; what nothing is said of is the sum.
+    """
 
     name: str
     table: str
     meaning: str
     rule: str
     sql: str
+    runs: tuple[tuple[Run, str], ...] = ()
+
+    def run_of(self, condition: str) -> Run:
+        """How a cell of that condition follows from the parts of a span."""
+        for run, mark in self.runs:
+            if mark == "*" or re.search(rf"(?<!\w){re.escape(mark)}(?!\w)", condition):
+                return run
+        return "summed"
 
 
 @cache
@@ -85,6 +103,9 @@ def parse_measures(texts: Mapping[str, str]) -> dict[str, Measure]:
             table=head["records"],
             meaning=head["is"],
             rule=head.get("rule", ""),
+            runs=tuple(
+                (run, mark.strip()) for run in RUNS for mark in head.get(run, "").split(",") if mark
+            ),
             sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
         )
     return found
@@ -120,7 +141,7 @@ class Reading:
     def measure(self, name: str, period: Period) -> str:
         """The name of the table that holds a measure's records of a period, made when first
         asked."""
-        table = f"measure_{name}_{period.key}"
+        table = f"measure_{name}_{re.sub('[^0-9A-Za-z]', '_', period.key)}"
         if table not in self._materialised:
             self.set_period(period)
             self.connection.execute(f"CREATE TEMP TABLE {table} AS {self.measures[name].sql}")

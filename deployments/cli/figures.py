@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from warehouse.form_file import ANNUAL_REPORT
 
+PeriodText = Annotated[
+    str,
+    typer.Argument(
+        metavar="时段",
+        help="2020、2020H1(上半年)、2020Q1(第一季度)、2020-03 或 2020-01-01..2020-06-30",
+    ),
+]
 Year = Annotated[int, typer.Argument(metavar="年度", help="报告年度,如 2020", min=2019, max=2100)]
 OrganOption = Annotated[
     str | None, typer.Option("--organ", metavar="编号", help="机关编号;默认全市")
@@ -23,16 +31,30 @@ EditionOption = Annotated[
 
 
 def tables(
-    year: Year,
+    when: PeriodText,
     organ: OrganOption = None,
     as_json: JsonOption = False,
     edition: EditionOption = None,
     form: FormOption = ANNUAL_REPORT,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", metavar="分列", help="按月、季、半年分列:month、quarter、half"),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="与上期(环比)、上年同期(同比)并列")
+    ] = False,
+    csv_file: Annotated[
+        Path | None, typer.Option("--csv", metavar="文件", help="分列或并列的数字另存为 CSV")
+    ] = None,
 ) -> None:
-    """显示某年度的法定表格、总体情况数字和核对结果。
+    """显示某一时段的法定表格、总体情况数字和核对结果。
 
-    尚未编制版次的年度,按当前数据即时计算,标为“预览”。
+    时段可以是年度、半年、季度、月或任意起止日期。尚未编制版次的时段,按当前数据即时计算,
+    标为“预览”;年度以外的时段中,“上年结转”为期初在办,“结转下年度”为期末在办。
     """
+    if by or compare:
+        _spans(when, organ, by, form, as_json=as_json, csv_file=csv_file)
+        return
     from deployments.cli import open_lake
     from tasks.clock import now
     from tasks.editions.build import preview
@@ -41,8 +63,8 @@ def tables(
     from warehouse.form import form_of
     from warehouse.period import Period
 
+    period = Period.parse(when)
     settings, lake = open_lake()
-    period = Period.of_year(year)
     if edition:
         shown = load_edition(lake, edition, organ_id=organ)
     else:
@@ -66,8 +88,51 @@ def tables(
     Console().print(readable(shown, organ))
 
 
+def _spans(
+    when: str,
+    organ: str | None,
+    by: str | None,
+    form: str,
+    *,
+    as_json: bool,
+    csv_file: Path | None,
+) -> None:
+    """The figures of a span by its parts, or beside other spans; ends with 1 where the parts and
+    the whole do not agree."""
+    from deployments.cli import open_lake
+    from tasks.editions.spans import KINDS, NoParts, beside_others, by_parts, spans_json, write_csv
+    from warehouse.errors import ExitCode
+    from warehouse.period import Period
+
+    period = Period.parse(when)
+    if by and by not in KINDS:
+        raise NoParts(f"--by {by}:只能是 {'、'.join(KINDS)}")
+    settings, lake = open_lake()
+    if by:
+        found = by_parts(lake, settings.city, period, KINDS[by], form=form, organ_id=organ)
+    else:
+        found = beside_others(lake, settings.city, period, form=form, organ_id=organ)
+    if csv_file:
+        write_csv(found, csv_file)
+    if as_json:
+        import json
+
+        print(json.dumps(spans_json(found), ensure_ascii=False, indent=1))
+    else:
+        from rich.console import Console
+
+        from tasks.render.spans import readable
+
+        console = Console()
+        # Figures are not broken over lines: a narrow terminal is better served by --csv.
+        console.width = max(console.width, 40 + 12 * (len(found.columns) + 2))
+        console.print(readable(found))
+    if found.disagreements:
+        raise typer.Exit(ExitCode.BLOCKED)
+
+
 def explain(
-    year: Year,
+    when: PeriodText,
     cell: Annotated[
         str,
         typer.Argument(
@@ -95,7 +160,7 @@ def explain(
     explanation = explained(
         lake,
         settings.city,
-        Period.of_year(year),
+        Period.parse(when),
         cell,
         form=form,
         organ_id=organ,

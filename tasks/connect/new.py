@@ -65,6 +65,7 @@ http: {{timeout_seconds: 30, retries: 5, concurrency: 4}}
     records: data.list            # 响应体中记录列表的路径
     key: id                       # 记录编号的路径
     # cursor: {{field: updatedAt, param: updated_since, format: "%Y-%m-%dT%H:%M:%S", lag: 2d}}
+    # removed 是登记作废(误登、重登);申请人撤回的照计,在 outcome 代码表中对照为 other_misc
     # removed: {{path: status, equals: deleted, at: deletedAt}}
     # control_total: {{path: {answers.path}/count, total: count}}
 """

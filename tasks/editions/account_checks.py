@@ -50,7 +50,8 @@ def account_checks(
     yield _is_over(period, data_as_of)
     names = [table.full_name for table in tables]
     yield from _pulled_after(reading, period, names)
-    yield from _months(reading, period.year, tables)
+    if period.is_year:
+        yield from _months(reading, period.year, tables)
 
 
 def _equations(line: Line) -> Iterator[Checked]:

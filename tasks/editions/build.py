@@ -99,9 +99,13 @@ def compute(
         data_as_of = opened.data_as_of or now
         progress("编制上年数")
         tree = read_tree(opened, period)
-        before = tabulate(opened, layout, period.year_before, tree=tree)
+        before = tabulate(opened, layout, period.before, tree=tree)
+        # The same span a year ago, which of a year is the year before.
+        year_ago = before
+        if period.before != period.year_before:
+            year_ago = tabulate(opened, layout, period.year_before, tree=tree)
         progress("编制各机关数字")
-        tabulation = tabulate(opened, layout, period, before)
+        tabulation = tabulate(opened, layout, period, year_ago)
         root = tabulation.tree.root
         progress("核对勾稽关系")
         signed = read_last_year(lake, opened, form, layout, before, period)
@@ -149,7 +153,7 @@ def compute(
         organs=tabulation.tree.organs,
         cells=tabulation.cells,
         findings=in_order(findings, tabulation.tree.organs),
-        last_year={**before.root_figures(), **signed.root},
+        last_year={**year_ago.root_figures(), **signed.root},
         series=series,
         account=account,
         is_synthetic=definitions.is_synthetic,
@@ -257,7 +261,8 @@ def read_series(
         has_last = any(last.values())
         by = declared["by"]
         if by == "month":
-            labels: list[tuple[Any, str]] = [(month, f"{month}月") for month in range(1, 13)]
+            months = range(period.first.month, period.last.month + 1)
+            labels: list[tuple[Any, str]] = [(month, f"{month}月") for month in months]
         elif by == "organ":
             ranked = sorted((k for k in this if k in names), key=lambda k: (-this[k], k))
             labels = [(key, names[key]) for key in ranked[:20]]

@@ -59,6 +59,14 @@ def is_percentage(cell: Cell) -> bool:
     return (cell.ratio is not None and not cell.is_average) or cell.change_on_year is not None
 
 
+NOT_PROVIDED = "来源没有这一内容"
+
+
+def is_not_provided(cell: Cell, value: CellValue | None) -> bool:
+    """Whether a figure is blank because no source has what it takes."""
+    return cell.needs is not None and (value is None or value.value is None)
+
+
 def rate(cell: Cell, value: CellValue | None) -> Rate | None:
     """The cell's percentage; None when it is not one or cannot be computed.
 
@@ -86,6 +94,8 @@ def number(cell: Cell, value: CellValue | None) -> Decimal | None:
     if is_percentage(cell):
         percentage = rate(cell, value)
         return None if percentage is None else percentage.truncated
+    if cell.is_average and value.value is not None:
+        return value.value.quantize(TWO_PLACES, rounding=ROUND_HALF_UP)
     return value.value
 
 
@@ -99,12 +109,14 @@ def text(cell: Cell, value: CellValue | None) -> str:
         return f"{sign}{percentage.truncated:.2f}%"
     if value is None or value.value is None:
         return ""
-    return f"{value.value:.2f}" if cell.is_average else plain(value.value)
+    return f"{number(cell, value)}" if cell.is_average else plain(value.value)
 
 
 def sides(cell: Cell, value: CellValue | None) -> str:
     """A percentage's numerator, denominator and way of rounding in words, an average's sides; else
-    empty."""
+    empty. A figure that no source provides says so."""
+    if is_not_provided(cell, value):
+        return NOT_PROVIDED
     if cell.is_average:
         both = (value.numerator, value.denominator) if value else (None, None)
         above, below = ("缺" if side is None else plain(side) for side in both)

@@ -111,7 +111,7 @@ def read_last_year(
     organs. The published edition's own snapshot and measures are asked; where the snapshot is gone
     its stored figures stand alone, through the organs of then.
     """
-    tree, of = before.tree, period.year_before
+    tree, of = before.tree, period.before
     crossing = crossing_cells(layout)
     published = signed_edition(opened.connection, form.key, of)
     rewritten = _rewritten(published, layout, before) if published else {}

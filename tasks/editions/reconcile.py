@@ -54,7 +54,8 @@ def reconcile(
     for organ in now.tree.organs:
         yield _values(rules, now, organ)
     yield from _organ_tree(rules, reading, form, now)
-    yield from _filed(rules, reading, form, now)
+    if now.period.is_year:
+        yield from _filed(rules, reading, form, now)
     if published is not None:
         yield from _published(rules, now, published)
     yield from _corrections(rules, reading, now.tree.root)
@@ -240,7 +241,8 @@ def _organ_tree(
     rules: Rulebook, reading: Reading, form: Form, now: Tabulation
 ) -> Iterator[Finding]:
     """B8: a parent is its own and its direct children, in the tables built and in those filed."""
-    filed = _filed_figures(reading, form, now.period)
+    # Organs file a year's tables, no other span's.
+    filed = _filed_figures(reading, form, now.period) if now.period.is_year else {}
     tree, cells = now.tree, now.cells
     additive = [c for c in now.layout.cells.values() if c.measure]
     for parent in tree.organs:

@@ -348,3 +348,4 @@ def test_what_no_source_provides_is_blank_with_its_reason(small: SmallCity) -> N
     for cell in needing:
         assert figures[cell.key].value is None, cell.key
         assert "来源没有这一内容时空白" in definition(layout(), cell)
+        assert sides(cell, figures[cell.key]) == "来源没有这一内容"

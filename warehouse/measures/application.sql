@@ -2,6 +2,8 @@
 -- records:    core.application
 -- is:         applications that count in the report year: new, carried in, closed, carried out
 -- rule:       an application is new in the year it was received, a result in the year it was closed, and carried out of every year at whose end it was open (表三勾稽关系;条例第三十一条、第三十三条)
+-- at start:   is_carried_in
+-- at end:     is_carried_out
 SELECT
     a.source_system,
     a.record_id,

@@ -2,6 +2,7 @@
 -- records:    core.article
 -- is:         articles published on the websites in the report year and not withdrawn by its end
 -- rule:       条例第二十三条;年末已撤回的不计
+-- not summed: *
 SELECT
     a.source_system,
     a.record_id,

@@ -2,6 +2,7 @@
 -- records:    core.channel
 -- is:         channels of the websites with their standing in and at the end of the report year
 -- rule:       国办函〔2018〕12号;年末未关停的为维护中
+-- at end:     is_kept_at_year_end
 SELECT
     source_system,
     record_id,

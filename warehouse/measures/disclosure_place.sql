@@ -2,6 +2,7 @@
 -- records:    core.disclosure_place
 -- is:         places for government information with their standing at the end of the report year
 -- rule:       条例第二十五条
+-- at end:     is_kept_at_year_end
 SELECT
     source_system,
     record_id,

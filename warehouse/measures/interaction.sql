@@ -1,6 +1,7 @@
 -- measure:    interaction
 -- records:    core.interaction
 -- is:         leader messages, online inquiries, interviews, consultations and press conferences received or held in the report year
+-- not summed: is_closed_by_year_end, is_answered_in_public
 SELECT
     source_system,
     record_id,

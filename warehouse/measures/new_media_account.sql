@@ -2,6 +2,7 @@
 -- records:    core.new_media_account
 -- is:         new-media accounts with their standing in and at the end of the report year
 -- rule:       国办秘函〔2019〕19号;期末前两周没有发布的在用账号为超期未更新
+-- at end:     is_active_at_year_end, is_silent_at_year_end
 SELECT
     a.source_system,
     a.record_id,

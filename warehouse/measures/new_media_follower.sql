@@ -1,6 +1,7 @@
 -- measure:    new_media_follower
 -- records:    core.new_media_follower_snapshot
 -- is:         each account's last follower snapshot of the report year
+-- at end:     *
 SELECT
     s.source_system,
     s.record_id,

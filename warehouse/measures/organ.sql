@@ -2,6 +2,7 @@
 -- records:    core.organ
 -- is:         organs in force at the end of the report year
 -- rule:       条例第四十九条
+-- at end:     *
 SELECT
     'organs.csv' AS source_system,
     organ_id AS record_id,

@@ -2,6 +2,8 @@
 -- records:    core.power_item
 -- is:         items of the lists of powers, services and fees with their standing before and at the end of the report year
 -- rule:       条例第二十条第(五)(六)(八)项;上一年项目数量为上一年末有效的事项,本年增/减为年末与上一年末之差;取消当日起无效
+-- at start:   is_in_force_before_year
+-- at end:     is_in_force_at_year_end
 SELECT
     source_system,
     record_id,

@@ -2,6 +2,8 @@
 -- records:    core.regulatory_document
 -- is:         regulations and normative documents with their standing in and at the end of the report year
 -- rule:       条例第二十条第(一)项;废止当日起不再有效
+-- at start:   is_in_force_before_year
+-- at end:     is_in_force_at_year_end, is_disclosed_at_year_end
 SELECT
     d.source_system,
     d.record_id,

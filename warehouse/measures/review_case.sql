@@ -2,6 +2,9 @@
 -- records:    core.review_case
 -- is:         reconsideration and litigation cases that were open in the report year, with their standing at its end
 -- rule:       表四:本年审结的计其结果,年末尚未审结的计“尚未审结”
+-- at end:     outcome = 'pending'
+-- summed:     outcome =
+-- not summed: *
 SELECT
     source_system,
     record_id,

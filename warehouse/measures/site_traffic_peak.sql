@@ -2,6 +2,7 @@
 -- records:    core.site_traffic
 -- is:         the visits of the portals on the day of the report year that had most
 -- rule:       国办函〔2018〕12号
+-- not summed: *
 SELECT
     source_system,
     record_id,

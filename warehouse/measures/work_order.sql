@@ -2,6 +2,7 @@
 -- records:    core.work_order
 -- is:         hotline work orders dispatched, due, closed or called back in the report year, or open at its end
 -- rule:       GB/T 33358-2016;按时办结以办理期限在本年的工单为分母,满意以本年回访成功的工单为分母
+-- at end:     is_open_at_year_end
 SELECT
     source_system,
     record_id,

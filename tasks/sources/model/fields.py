@@ -182,7 +182,8 @@ class Condition(Part):
 
 
 class Removed(Condition):
-    """How a record says that it was withdrawn or deleted."""
+    """How a record says that it is void: typed in twice, by mistake, deleted at the source. What an
+    applicant withdraws is not: it counts, with an outcome of its own (docs/counting.md)."""
 
     at: Annotated[
         str | None,
