@@ -18,6 +18,7 @@ from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
 from tasks.editions.last_year import read_last_year
+from tasks.editions.narrative.of_edition import Wording, word_findings
 from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep
 from tasks.editions.tabulate import Tabulation, read_tree, tabulate
@@ -133,6 +134,9 @@ def compute(
         findings += rule_findings(opened, rules, tabulation, data_as_of.date())
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))
         snapshot = opened.snapshot
+    last_year = {**before.root_figures(), **signed.root}
+    wording = Wording.of_tabulation(definitions, tabulation, last_year)
+    findings += word_findings(definitions.rules, wording)
     return Edition(
         id="",
         number=0,
@@ -149,7 +153,7 @@ def compute(
         organs=tabulation.tree.organs,
         cells=tabulation.cells,
         findings=in_order(findings, tabulation.tree.organs),
-        last_year={**before.root_figures(), **signed.root},
+        last_year=last_year,
         series=series,
         account=account,
         is_synthetic=definitions.is_synthetic,

@@ -208,9 +208,7 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     built again, not kept, and its figures are compared.
     """
     present = Definitions.now(form_of(edition.form.key, city), city, edition.period)
-    if edition.definitions and edition.definitions.form is None:
-        # It was built before forms were folders, and keeps none.
-        present = replace(present, form=None)
+    present = present.as_kept(edition.definitions)
     definitions: list[str] = []
     if present.fingerprint != edition.definition_hash:
         kept = edition.definitions
