@@ -18,10 +18,10 @@ from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
 from tasks.editions.last_year import read_last_year
-from tasks.editions.narrative.of_edition import Wording, word_findings
 from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep
 from tasks.editions.tabulate import Tabulation, read_tree, tabulate
+from tasks.editions.wording import Wording, word_findings
 from warehouse.disk import yaml_of
 from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake

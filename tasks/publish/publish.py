@@ -36,6 +36,7 @@ from tasks.publish.files import (
     staging_folder,
     write_files,
 )
+from tasks.publish.words import check_words
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.errors import EntryError, FindingsError
@@ -273,6 +274,7 @@ def _publish(
             f"{edition.report_name}已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
         )
     check_year_is_over(edition)
+    check_words(edition)
     answers = answered(edition, request.answers or {})
     progress("核对指纹")
     if changed := changed_rows(lake, edition_id):

@@ -36,9 +36,15 @@ OUTPUTS = (
     ),
     Output(
         "report.docx",
-        "{report}（Word，可续写文字部分）",
+        "{report}（Word，文字已起草，可续写）",
         word.write,
-        use=("Word 报告", "可续写文字部分"),
+        use=("Word 报告", "文字已起草，填好黄色处即可"),
+    ),
+    Output(
+        "annex.docx",
+        "{report}编制情况（Word，内部使用，不随报告公布）",
+        word.write_annex,
+        use=("编制情况", "不符之处、待填处、可引用的数字，内部使用"),
     ),
     Output(
         "report.html",

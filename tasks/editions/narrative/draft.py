@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, Protocol
 
-from tasks.editions.edition import CellValue
 from tasks.editions.narrative import manners
 from tasks.editions.narrative.manners import NOTHING, Said
 from tasks.editions.narrative.narrative import (
@@ -123,6 +122,17 @@ class Draft:
         return not self.unfilled and not self.missing
 
 
+class Figure(Protocol):
+    """A figure of an edition, with both sides where it is a percentage."""
+
+    @property
+    def value(self) -> Decimal | None: ...
+    @property
+    def numerator(self) -> Decimal | None: ...
+    @property
+    def denominator(self) -> Decimal | None: ...
+
+
 @dataclass(frozen=True)
 class Facts:
     """What sentences may ask of an organ: its figures (with those of `cells` that only words
@@ -133,8 +143,8 @@ class Facts:
     kind: str
     words: Mapping[str, str]
     cells: Mapping[str, Cell]
-    figures: Mapping[str, CellValue]
-    before: Mapping[str, CellValue] = field(default_factory=dict)
+    figures: Mapping[str, Figure]
+    before: Mapping[str, Figure] = field(default_factory=dict)
     is_root: bool = True
     has_last_year: bool = True
     filled: Mapping[str, str] = field(default_factory=dict)
@@ -274,7 +284,7 @@ class _Writer:
         noted."""
         state = self.facts.state(key)
         if state == "undeclared":
-            self._note("left_out", f"没有声明 {key}", key)
+            self._note("left_out", f"overview.yaml 没有声明 {key.removeprefix('overview.')}", key)
         return state in ("there", "missing")
 
     def _clause(self, clause: Clause) -> list[Span]:

@@ -161,7 +161,11 @@ def read_narrative(text: str, place: str) -> NarrativeFile:
 def line_of(text: str, sentence: str, needle: str = "") -> int:
     """The line (from 1) of a sentence in a file's text, or of what is looked for in it."""
     lines = text.splitlines()
-    starts = [at for at, line in enumerate(lines) if re.search(rf"\bid: *{sentence}\b", line)]
+    starts = [
+        at
+        for at, line in enumerate(lines)
+        if re.search(rf"\bid: *{sentence}\b", line) and not line.lstrip().startswith("#")
+    ]
     for start in starts:
         for at in range(start, len(lines)):
             if at > start and re.search(r"\bid: *[A-Z]", lines[at]):
