@@ -151,6 +151,19 @@ class Form:
         except UnreadableFile as error:
             raise FormError(str(error)) from error
 
+    def upload_text(self, city: Path | None) -> str | None:
+        """The columns of the form that is uploaded: the city's file, else the form's, if any.
+        Raises FormError."""
+        paths = [city / f"{self.prefix}upload.yaml"] if city else []
+        paths += [self.folder / "upload.yaml"] if self.folder else []
+        for path in paths:
+            if path.exists():
+                try:
+                    return text_of(path)
+                except UnreadableFile as error:
+                    raise FormError(str(error)) from error
+        return None
+
     def layout(self, name: str, overview: Path | None = None) -> Layout:
         """A layout by name, with a city's narrative figures and local rows if `overview` is
         given. Raises LayoutError, and FormError when the sections do not fit its tables."""

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from expectations.rules import Rulebook, rulebook
+from tasks.city.fields import SourceField, source_fields
 from tasks.city.published import published_text
 from tasks.city.texts import kept_texts
 from tasks.editions.narrative.narrative import Narrative, parse_narrative
+from tasks.editions.upload import upload_of
 from warehouse.disk import text_of, yaml_of
 from warehouse.form import Form, form_of, parse_form
 from warehouse.layout import Layout, LayoutError, parse_layout
@@ -35,7 +37,13 @@ LABELS = {
     "is_synthetic": "数据性质",
     "form": "报表样式",
     "narrative": "报告文字",
+    "sources": "来源字段",
+    "upload": "上报表",
 }
+
+
+LATER = ("form", "narrative", "sources", "upload")
+"""What editions of earlier versions do not keep, and can do without."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +54,8 @@ class Definitions:
 
     An edition from before forms were folders keeps no form: it is the annual report's, and its
     layout is read as it was read then. `narrative` are the texts of the report's words, those of
-    the form and the city with what was filled in; an edition from before keeps none. `not_kept` names the parts that an edition of an earlier
+    the form and the city with what was filled in; an edition from before keeps none. `sources` are the fields of the city's systems as rows of
+    `SourceField`, `upload` the columns of a province's form. `not_kept` names the parts that an edition of an earlier
     version did not keep, and that were taken from this version instead.
     """
 
@@ -59,6 +68,8 @@ class Definitions:
     is_synthetic: bool
     form: str | None = None
     narrative: Mapping[str, str] | None = None
+    sources: tuple[tuple[str, ...], ...] | None = None
+    upload: str | None = None
     not_kept: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -79,13 +90,17 @@ class Definitions:
             is_synthetic=is_synthetic_city(city),
             form=form.text,
             narrative=_narrative_now(form, city, period),
+            sources=tuple(astuple(field_) for field_ in source_fields(city)),
+            upload=form.upload_text(city),
         )
         found.check(form.place)
         return found
 
     def check(self, place: str) -> None:
-        """Raises LayoutError where a layout names a measure or a check that does not exist."""
+        """Raises LayoutError where a layout names a measure or a check that does not exist, and
+        UploadError where an upload form names a cell that does not."""
         layout = self.parsed_layout
+        upload_of(self.upload, layout)
         for cell in layout.cells.values():
             if cell.measure and cell.measure not in self.measures:
                 raise LayoutError(
@@ -111,6 +126,8 @@ class Definitions:
             "charts": form_of().charts,
         }
         found = {name: kept[name] for name in LABELS if name in kept}
+        if found.get("sources") is not None:
+            found["sources"] = tuple(map(tuple, found["sources"]))
         if "rules" in found:
             found["rules"] = Rulebook.from_data(found["rules"])
         missing = tuple(name for name in present if name not in found)
@@ -119,7 +136,7 @@ class Definitions:
     def as_data(self) -> dict[str, Any]:
         """As JSON values; `from_data` reads them back."""
         data = {name: getattr(self, name) for name in LABELS}
-        for name in ("form", "narrative"):
+        for name in LATER:
             if data[name] is None:
                 del data[name]
         return {**data, "measures": dict(self.measures), "rules": self.rules.as_data()}
@@ -157,11 +174,16 @@ class Definitions:
             return None
         return parse_narrative(self.narrative["form"], self.narrative.get("city"))
 
+    @cached_property
+    def parsed_sources(self) -> list[SourceField]:
+        """The fields of the city's systems; none where they were not kept."""
+        return [SourceField(*row) for row in self.sources or ()]
+
     def as_kept(self, earlier: Definitions | None) -> Definitions:
         """These without what an edition of before did not keep, to be compared with its own."""
         if earlier is None:
             return self
-        absent = {n: None for n in ("form", "narrative") if getattr(earlier, n) is None}
+        absent = {n: None for n in LATER if getattr(earlier, n) is None}
         return replace(self, **absent)  # type: ignore[arg-type]
 
     @cached_property

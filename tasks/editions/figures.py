@@ -80,13 +80,16 @@ def rate(cell: Cell, value: CellValue | None) -> Rate | None:
 
 
 def number(cell: Cell, value: CellValue | None) -> Decimal | None:
-    """The figure as it is printed: percentages cut to two decimals, the rest as it is."""
+    """The figure as it is printed: percentages cut to two decimals, amounts rounded half up to
+    the decimals that the layout prints, the rest as it is."""
     if value is None:
         return None
     if is_percentage(cell):
         percentage = rate(cell, value)
         return None if percentage is None else percentage.truncated
-    return value.value
+    if value.value is None or cell.printed_decimals is None:
+        return value.value
+    return value.value.quantize(Decimal(1).scaleb(-cell.printed_decimals), ROUND_HALF_UP)
 
 
 def text(cell: Cell, value: CellValue | None) -> str:
@@ -97,9 +100,14 @@ def text(cell: Cell, value: CellValue | None) -> str:
             return ""
         sign = "+" if cell.change_on_year and percentage.truncated > 0 else ""
         return f"{sign}{percentage.truncated:.2f}%"
-    if value is None or value.value is None:
+    shown = number(cell, value)
+    if shown is None:
         return ""
-    return f"{value.value:.2f}" if cell.is_average else plain(value.value)
+    if cell.is_average:
+        return f"{shown:.2f}"
+    # An amount keeps its decimals, a whole one has none.
+    whole = cell.printed_decimals is None or shown == shown.to_integral_value()
+    return plain(shown) if whole else f"{shown:f}"
 
 
 def sides(cell: Cell, value: CellValue | None) -> str:

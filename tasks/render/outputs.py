@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.editions.edition import Edition
-from tasks.render import account, data_files, html, word, workbook
+from tasks.render import (
+    account,
+    data_files,
+    data_package,
+    dictionary,
+    html,
+    upload,
+    word,
+    workbook,
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,18 @@ OUTPUTS = (
         html.write,
         use=("网页报告", "可离线打开，可逐数查看口径与记录"),
     ),
+    Output(
+        "upload.xlsx",
+        "各机关汇总表（Excel，一个机关一行，供上报平台导入）",
+        upload.write,
+        use=("各机关汇总表", "一个机关一行，供上报平台导入"),
+    ),
+    Output(
+        "dictionary.html",
+        "数据字典（网页，每个数字由哪些表、哪些系统的字段得来）",
+        dictionary.write,
+        use=("数据字典", "每个数字由哪些系统的哪些字段得来"),
+    ),
     Output("cells.csv", "全部单元格（CSV）", data_files.write_cells_csv),
     Output("cells.parquet", "全部单元格（Parquet）", data_files.write_cells_parquet),
     Output("cells.json", "全部单元格（JSON）", data_files.write_cells_json),
@@ -59,4 +80,6 @@ OUTPUTS = (
     Output("finding_records.csv", "核对所涉记录（CSV）", data_files.write_finding_records_csv),
     Output("account.csv", "记录去向（CSV）", account.write_csv),
     Output("findings.json", "核对结果及所涉记录（JSON）", data_files.write_findings_json),
+    # Last: it describes those before it.
+    Output(data_package.NAME, "数据包说明（Frictionless Data Package）", data_package.write),
 )

@@ -78,6 +78,8 @@ class Formats:
 
     def __init__(self, book: Any) -> None:
         self.book = book
+        # Where each figure is explained, by its key; see `_explained`.
+        self.links: dict[str, str] = {}
         self.made: dict[tuple[str, str], Any] = {}
 
     def __call__(self, name: str, number_format: str = "") -> Any:
@@ -92,6 +94,8 @@ class Formats:
     def number(self, cell: Cell, value: Decimal) -> Any:
         """Percentages with two decimals, other figures with as many as they have."""
         places = 2 if written.is_percentage(cell) else _decimals(value)
+        if cell.printed_decimals and places:
+            places = cell.printed_decimals
         return self("number", "0." + "0" * places if places else "0")
 
 
@@ -119,6 +123,7 @@ def write(edition: Edition, path: Path) -> None:
         }
     )
     formats = Formats(book)
+    formats.links = _explained(edition)
     work = by_who_must_act(edition)
     for section, tables in section_grids(edition):
         if section.figures:
@@ -185,8 +190,14 @@ def wide_in(
 
 
 def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value: Any) -> None:
-    """A figure in its box: a number, an exact text where it is too long, or a blank."""
+    """A figure in its box: a number, an exact text where it is too long, or a blank; a click
+    leads to its explanation."""
     number = written.number(cell, value)
+    if cell.key in formats.links and number is not None:
+        # The link first: what is written after it is what the cell holds.
+        sheet.write_url(
+            row, column, formats.links[cell.key], formats("number"), "", "看这个数字的定义"
+        )
     if number is None:
         sheet.write_blank(row, column, None, formats("number"))
     elif abs(number) >= LARGEST_NUMBER:
@@ -451,6 +462,27 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     sheet.repeat_rows(top)
     sheet.print_area(0, 0, row, last)
+
+
+def _explained(edition: Edition) -> dict[str, str]:
+    """Where the notes explain each figure: links within the workbook, by cell key."""
+    codes = [code for code in open_codes(edition) if rule_title(edition, code)]
+    row = _first_definition(len(edition_facts(edition)), len(codes))
+    places = {}
+    for at, line in enumerate(written.definitions_by_line(edition.layout), row):
+        places[line.key] = f"internal:'{NOTES_SHEET}'!A{at + 1}"
+    found = {}
+    for cell in edition.layout.cells.values():
+        place = places.get(cell.key) or places.get(f"{cell.table}.{cell.row}.*")
+        if place:
+            found[cell.key] = place
+    return found
+
+
+def _first_definition(facts: int, rules: int) -> int:
+    """The row (from 0) of the first definition in the notes: behind the title, the facts, the
+    rules with their heading, and two headings of its own."""
+    return 1 + facts + 1 + (rules + 1 if rules else 0) + 3
 
 
 def _rules(

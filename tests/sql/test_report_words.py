@@ -18,7 +18,7 @@ from tasks.editions.wording import Wording
 from tasks.publish.publish import Published, PublishRefused, Request, publish
 from tasks.publish.rebuild import rebuild
 from tasks.publish.words import WordsUnfinished, words_told
-from tasks.render import render_edition, word
+from tasks.render import word
 from tasks.render.filled_words import NoDraft, read_filled
 from tasks.render.manifest import read_manifest
 from tasks.render.sets import INDEX, OWN, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
@@ -54,7 +54,10 @@ def settings_of(city: SmallCity) -> Settings:
 
 def built(city: SmallCity, period: Period = YEAR, now: datetime = NOW, **more: Any) -> Edition:
     edition = build_edition(city.lake, city.folder, period, now=now, **more).edition
-    render_edition(edition, settings_of(city).editions / edition.id, lake=city.lake)
+    # The Word file alone: publishing writes the others.
+    path = report_of(city, edition)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    word.write(edition, path)
     return edition
 
 
