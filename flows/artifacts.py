@@ -20,6 +20,7 @@ from tasks.publish.publish import Published
 from tasks.render import account, markdown, operator
 from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
+from tasks.render.sets import INDEX, SUFFIX, sets_folder
 from tasks.settings import Settings
 from tasks.watch.deadlines import Deadlines
 from tasks.watch.runs import Run
@@ -86,6 +87,9 @@ def publish_edition(
     if chosen:
         texts.insert(1, ("organs", operator.chosen_organs(edition, chosen), "所选机关的表格"))
     pages = {}
+    if (sets_folder(folder) / INDEX).exists():
+        place = f"{base_url}{SUFFIX}/{INDEX}" if base_url else ""
+        pages["各机关成套文件"] = place
     for key, text, title in texts:
         made = create_markdown_artifact(
             key=f"{key}-{edition.reference}",

@@ -84,12 +84,16 @@ class Progresses:
         artifact = made if isinstance(made, UUID) else None
         return Meter(self._bar, self._bar.add_task(title, total=None), title, artifact)
 
-    def step(self, title: str) -> None:
-        """Say on the terminal, or in the run's log, what goes on now."""
+    def told(self, title: str) -> None:
+        """Say on the terminal, or in the run's log, how far a step has come."""
         if self._bar.console.is_terminal:
             self._bar.console.print(f"[dim]·[/dim] {title}")
         else:
             get_run_logger().info("%s", title)
+
+    def step(self, title: str) -> None:
+        """Say on the terminal, or in the run's log, what goes on now."""
+        self.told(title)
         if self._artifact is not None:
             self._done += 1
             percent = min(99.0, round(100 * (self._done - 1) / self._steps, 1))

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.utilities.annotations import quote
 from pydantic import BaseModel
 
 from flows.artifacts import publish_publication
@@ -18,8 +19,9 @@ from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.clock import now
 from tasks.publish.publish import Request
+from tasks.render.sets import sets_folder
 from tasks.settings import Settings
-from tasks.steps import notify_step, prepare_lake_step, publish_step
+from tasks.steps import notify_step, prepare_lake_step, publish_step, sets_step
 from tasks.watch.notify import edition_messages
 from warehouse.errors import NianbaoError
 
@@ -81,6 +83,11 @@ def publish(
             published = publish_step(lake, settings, request, now=now(), progress=progresses.step)
     except NianbaoError as error:
         return refused(error)
+    if sets_folder(published.folder).exists():
+        # What organs were given says 待发布; they get it as it was published.
+        place = sets_folder(published.folder)
+        told = progresses.told
+        sets_step(quote(published.edition), place, lake, progress=told)  # type: ignore[call-overload]
     publish_publication(published, settings)
     reference = published.edition.reference
     notify_step(

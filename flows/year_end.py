@@ -36,8 +36,9 @@ from tasks.clock import now
 from tasks.editions.differences import compare_with_earlier
 from tasks.editions.store import published_edition
 from tasks.publish.approve import check_builder
+from tasks.render.sets import sets_folder
 from tasks.settings import Settings
-from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step
+from tasks.steps import build_edition_step, notify_step, prepare_lake_step, render_step, sets_step
 from tasks.watch.notify import edition_messages
 from tasks.watch.runs import keep_run
 from tasks.wording.typeset import typeset
@@ -81,6 +82,13 @@ def year_end(
         str, field("编制理由", "已发布过的年度再编新版时必填:为什么要改已发布的数。")
     ] = "",
     built_by: Annotated[str, field("编制人", "本单位要求编制与批准由两人分别进行时必填。")] = "",
+    sets: Annotated[
+        bool,
+        field(
+            "各机关成套文件",
+            "另为每个机关生成自己的 Word、Excel 与网页(有下级的另有本级),一个机关一个文件夹。",
+        ),
+    ] = False,
 ) -> State[str]:
     """年终编制。"""
     settings = Settings()
@@ -130,6 +138,9 @@ def year_end(
         folder = settings.editions / edition.id
         # Quoted: Prefect would look through every figure for results of other tasks.
         render_step(quote(edition), folder, lake)  # type: ignore[call-overload]
+        if sets:
+            place = sets_folder(folder)
+            sets_step(quote(edition), place, lake, progress=progresses.told)  # type: ignore[call-overload]
     keep_run(lake, run, now=now())
     publish_edition(edition, folder, settings, compare_with_earlier(lake, edition), chosen)
     notify_step(

@@ -26,6 +26,7 @@ from tasks.load.load import LoadResult, load
 from tasks.publish.maintain import Maintained, maintain
 from tasks.publish.publish import Published, Request, publish
 from tasks.render import render_edition
+from tasks.render.sets import SetOf, write_sets
 from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
 from tasks.sources.landing import Landed
@@ -124,6 +125,18 @@ def build_edition_step(
 def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
     """Write the edition's workbook, documents and data files."""
     return render_edition(edition, folder, lake=lake)
+
+
+@task(
+    name="sets 各机关成套文件",
+    task_run_name="sets {edition.id} 各机关成套文件",
+    cache_policy=NO_CACHE,
+)
+def sets_step(
+    edition: Edition, folder: Path, lake: Lake, *, progress: Callable[[str], None]
+) -> list[SetOf]:
+    """Write every organ's own set of documents."""
+    return write_sets(edition, folder, lake=lake, progress=progress)
 
 
 @task(

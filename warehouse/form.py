@@ -137,6 +137,33 @@ class Form:
         path = city / self.declared.overview
         return path if path.exists() else None
 
+    def narrative_texts(self, city: Path | None) -> dict[str, tuple[str, str]]:
+        """The files of its words by `form` and `city`, each with its place and text; empty for a
+        form without. Raises FormError."""
+        name = self.declared.narrative
+        if name is None:
+            return {}
+        paths = {"form": self._folder / name, **({"city": city / name} if city else {})}
+        if not paths["form"].exists():
+            raise FormError(f"{self.place}: narrative: 没有 {paths['form']}")
+        try:
+            return {key: (str(p), text_of(p)) for key, p in paths.items() if p.exists()}
+        except UnreadableFile as error:
+            raise FormError(str(error)) from error
+
+    def upload_text(self, city: Path | None) -> str | None:
+        """The columns of the form that is uploaded: the city's file, else the form's, if any.
+        Raises FormError."""
+        paths = [city / f"{self.prefix}upload.yaml"] if city else []
+        paths += [self.folder / "upload.yaml"] if self.folder else []
+        for path in paths:
+            if path.exists():
+                try:
+                    return text_of(path)
+                except UnreadableFile as error:
+                    raise FormError(str(error)) from error
+        return None
+
     def layout(self, name: str, overview: Path | None = None) -> Layout:
         """A layout by name, with a city's narrative figures and local rows if `overview` is
         given. Raises LayoutError, and FormError when the sections do not fit its tables."""

@@ -25,11 +25,12 @@ class Deadline(Declared):
 
 
 class Section(Declared):
-    """A section in print: the figures of the narrative, tables of the layout, or words to be
-    written, which `prompt` asks for."""
+    """A section in print: the figures of the narrative, tables of the layout, or words: a part
+    (`words`) of the form's narrative file, or what `prompt` asks to be written."""
 
     heading: str
     figures: bool = False
+    words: Literal["", "general", "problems", "others"] = ""
     tables: tuple[str, ...] = ()
     prompt: str = ""
 
@@ -49,6 +50,7 @@ class FormFile(Declared):
     """A form. `edition_prefix` begins the ids of its editions, by default its key.
 
     `overview` names the city's file of narrative figures and local rows, if the form has any;
+    `narrative` the file of its words, in its folder and in the city's;
     `filed` the tables whose cells organs file themselves; `records` the core tables whose
     rules bear on it, by default all of them; `checks` its own checks.
     """
@@ -59,6 +61,7 @@ class FormFile(Declared):
     edition_prefix: str | None = Field(default=None, pattern=r"^([a-z][a-z0-9-]*-)?$")
     deadlines: tuple[Deadline, ...] = ()
     overview: str | None = Field(default=None, pattern=r"^[\w-]+\.yaml$")
+    narrative: str | None = Field(default=None, pattern=r"^[\w-]+\.yaml$")
     filed: tuple[str, ...] = ()
     records: tuple[str, ...] | None = None
     checks: tuple[Check, ...] = ()

@@ -47,7 +47,8 @@ class Cell:
 
     A cell counts or adds up records (`measure`, `where`, `quantity`), or is made of other
     cells: `parts` are added, `ratio` is numerator over denominator in percent,
-    `change_on_year` compares a cell with last year's, `last_year` repeats it. `where` is all
+    `change_on_year` compares a cell with last year's, `last_year` repeats it. With
+    `printed_decimals` it is printed rounded half up, as offices print amounts. `where` is all
     of its `conditions` together.
     """
 
@@ -63,6 +64,7 @@ class Cell:
     quantity: str | None = None
     unit: str = ""
     decimals: int = 0
+    printed_decimals: int | None = None
     signed: bool = False
     derived: bool = False
     article: str = ""
@@ -204,7 +206,16 @@ def _walk(axes: list[Axis], outer: _Line | None = None) -> Iterator[_Line]:
         conditions = (*inherited, axis.where) if axis.where else inherited
         given = {
             name: getattr(outer.axis, name)
-            for name in ("measure", "sum", "unit", "decimals", "signed", "article", "meaning")
+            for name in (
+                "measure",
+                "sum",
+                "unit",
+                "decimals",
+                "printed_decimals",
+                "signed",
+                "article",
+                "meaning",
+            )
             if outer is not None and getattr(axis, name) is None
         }
         line = _Line(axis.model_copy(update=given), conditions)
@@ -253,6 +264,7 @@ def _cell(table: Table, block: Block, row: _Line, column: _Line, grammar: _Gramm
         quantity=pick("sum"),
         unit=pick("unit") or "",
         decimals=pick("decimals") or 0,
+        printed_decimals=pick("printed_decimals"),
         signed=bool(pick("signed")),
         derived=row.is_derived or column.is_derived,
         article=_first(row.axis.article, block.article, table.article) or "",
@@ -404,6 +416,8 @@ def parse_layout(
         for cell in found:
             if cell.key in cells:
                 raise LayoutError(f"{place}: 单元格 {cell.key} 声明了两次")
+            if local.money_decimals is not None and cell.printed_decimals is not None:
+                cell = replace(cell, printed_decimals=local.money_decimals)
             cells[cell.key] = cell
     for cell in cells.values():
         for key in cell.made_of:

@@ -24,6 +24,7 @@ class Selection(Declared):
     sum: str | None = None
     unit: str | None = None
     decimals: int | None = None
+    printed_decimals: int | None = None
     signed: bool | None = None
     article: str | None = None
     meaning: str | None = None
@@ -156,5 +157,6 @@ class LayoutFile(Declared):
 
 class OverviewFile(Declared):
     title: str = "一、总体情况"
+    money_decimals: int | None = Field(default=None, ge=0, le=6)
     figures: list[Figure] = Field(default_factory=list)
     added_rows: list[AddedRow] = Field(default_factory=list)

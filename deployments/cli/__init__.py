@@ -25,6 +25,7 @@ COMMANDS = (
     ("nightly", "deployments.cli.runs", "nightly"),
     ("backfill", "deployments.cli.runs", "backfill"),
     ("year-end", "deployments.cli.runs", "year_end"),
+    ("text", "deployments.cli.text", "text"),
     ("publish", "deployments.cli.runs", "publish"),
     ("rebuild", "deployments.cli.rebuild", "rebuild"),
     ("tables", "deployments.cli.figures", "tables"),

@@ -186,6 +186,10 @@ def year_end(
     ] = "",
     reason: Annotated[str, typer.Option("--reason", help="已发布过的年度再编新版的理由")] = "",
     built_by: Annotated[str, typer.Option("--built-by", help="编制人")] = "",
+    sets: Annotated[
+        bool,
+        typer.Option("--sets", help="另为每个机关生成自己的 Word、Excel 与网页,一个机关一个文件夹"),
+    ] = False,
     demo: DemoOption = False,
 ) -> None:
     """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
@@ -204,6 +208,7 @@ def year_end(
             as_of=as_of,
             reason=reason,
             built_by=built_by,
+            sets=sets,
             return_state=True,
         )
     _tell_refusal(state)
@@ -222,6 +227,10 @@ def year_end(
     from deployments.cli.built import summary
 
     Console().print(summary(edition, settings.editions / edition.id))
+    if sets:
+        from tasks.render.sets import INDEX, sets_folder
+
+        print(f"各机关成套文件:{sets_folder(settings.editions / edition.id) / INDEX}")
     print(state.message)
     if edition.blocking_findings:
         raise typer.Exit(ExitCode.BLOCKED)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from expectations.balance import number
+from tasks.audit.narrative import Figure
 from tasks.audit.result import AuditCheck, AuditReport, Basis
 from tasks.render.data_files import definitions_json
 from warehouse.form import layout_names, load_layout
@@ -42,6 +43,7 @@ def _pairs(
 ) -> Iterator[tuple[str, Decimal, Decimal, Basis]]:
     """Key, the report's figure, the edition's as exact as the report's, and where it stands."""
     cells = {
+        **_decimals(edition.get("derived", {})),
         **_decimals(edition.get("cells", {})),
         **_decimals(edition.get("overview", {}), "overview."),
     }
@@ -52,11 +54,37 @@ def _pairs(
     for figure in report.narrative.figures:
         if figure.meaning is None or figure.kind not in ("amount", "rate"):
             continue
-        key = f"overview.{figure.meaning.overview}"
-        value = cells.get(key) if figure.meaning.overview else None
-        if value is not None:
-            value = value.quantize(Decimal(1).scaleb(-figure.decimals))
-            yield key, figure.value, value, Basis(figure.value, figure=figure)
+        alike = _alike(figure, cells)
+        if alike:
+            # What the figure may mean by its words; the one that it is, else the nearest.
+            key, value = min(alike, key=lambda one: abs(_printed(figure, one[1]) - figure.value))
+            yield key, figure.value, _printed(figure, value), Basis(figure.value, figure=figure)
+
+
+def _alike(figure: Figure, cells: Mapping[str, Decimal]) -> list[tuple[str, Decimal]]:
+    """The edition's figures that count what this one says: new received with new received,
+    documents in force with documents in force. A total that the city counts otherwise than the
+    form (received, with what was carried in) is one reading beside the form's."""
+    meaning = figure.meaning
+    assert meaning is not None
+    found = {}
+    for expression in (
+        *meaning.cells,
+        *([f"overview.{meaning.overview}"] if meaning.overview else ()),
+    ):
+        keys = [key.strip() for key in expression.split("+")]
+        if all(key in cells for key in keys):
+            found[expression] = sum((cells[key] for key in keys), Decimal(0))
+    if meaning.role == "new_received" and "t3.new_received.total" in found:
+        return [("t3.new_received.total", found["t3.new_received.total"])]
+    return list(found.items())
+
+
+def _printed(figure: Figure, value: Decimal) -> Decimal:
+    """The edition's figure as exact as the printed one; 664.58万 stands for all that is cut to it."""
+    shown = value.quantize(Decimal(1).scaleb(-figure.decimals))
+    least, most = figure.bounds
+    return figure.value if least != most and least <= shown <= most else shown
 
 
 def _compared(

@@ -21,6 +21,7 @@ from tasks.editions.last_year import read_last_year
 from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep
 from tasks.editions.tabulate import Tabulation, read_tree, tabulate
+from tasks.editions.wording import Wording, word_findings
 from warehouse.disk import yaml_of
 from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake
@@ -137,6 +138,9 @@ def compute(
         findings += rule_findings(opened, rules, tabulation, data_as_of.date())
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))
         snapshot = opened.snapshot
+    last_year = {**year_ago.root_figures(), **signed.root}
+    wording = Wording.of_tabulation(definitions, tabulation, last_year)
+    findings += word_findings(definitions.rules, wording)
     return Edition(
         id="",
         number=0,
@@ -153,7 +157,7 @@ def compute(
         organs=tabulation.tree.organs,
         cells=tabulation.cells,
         findings=in_order(findings, tabulation.tree.organs),
-        last_year={**year_ago.root_figures(), **signed.root},
+        last_year=last_year,
         series=series,
         account=account,
         is_synthetic=definitions.is_synthetic,

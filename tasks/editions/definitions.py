@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from expectations.rules import Rulebook, rulebook
+from tasks.city.fields import SourceField, source_fields
 from tasks.city.published import published_text
+from tasks.city.texts import kept_texts
+from tasks.editions.narrative.narrative import Narrative, parse_narrative
+from tasks.editions.upload import upload_of
 from warehouse.disk import text_of, yaml_of
 from warehouse.form import Form, form_of, parse_form
 from warehouse.layout import Layout, LayoutError, parse_layout
@@ -32,7 +36,14 @@ LABELS = {
     "charts": "图表",
     "is_synthetic": "数据性质",
     "form": "报表样式",
+    "narrative": "报告文字",
+    "sources": "来源字段",
+    "upload": "上报表",
 }
+
+
+LATER = ("form", "narrative", "sources", "upload")
+"""What editions of earlier versions do not keep, and can do without."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,9 @@ class Definitions:
     printed and compared; `rules` are complete with their SQL.
 
     An edition from before forms were folders keeps no form: it is the annual report's, and its
-    layout is read as it was read then. `not_kept` names the parts that an edition of an earlier
+    layout is read as it was read then. `narrative` are the texts of the report's words, those of
+    the form and the city with what was filled in; an edition from before keeps none. `sources` are the fields of the city's systems as rows of
+    `SourceField`, `upload` the columns of a province's form. `not_kept` names the parts that an edition of an earlier
     version did not keep, and that were taken from this version instead.
     """
 
@@ -54,6 +67,9 @@ class Definitions:
     charts: str
     is_synthetic: bool
     form: str | None = None
+    narrative: Mapping[str, str] | None = None
+    sources: tuple[tuple[str, ...], ...] | None = None
+    upload: str | None = None
     not_kept: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -73,13 +89,18 @@ class Definitions:
             charts=form.charts,
             is_synthetic=is_synthetic_city(city),
             form=form.text,
+            narrative=_narrative_now(form, city, period),
+            sources=tuple(astuple(field_) for field_ in source_fields(city)),
+            upload=form.upload_text(city),
         )
         found.check(form.place)
         return found
 
     def check(self, place: str) -> None:
-        """Raises LayoutError where a layout names a measure or a check that does not exist."""
+        """Raises LayoutError where a layout names a measure or a check that does not exist, and
+        UploadError where an upload form names a cell that does not."""
         layout = self.parsed_layout
+        upload_of(self.upload, layout)
         for cell in layout.cells.values():
             if cell.measure and cell.measure not in self.measures:
                 raise LayoutError(
@@ -105,6 +126,8 @@ class Definitions:
             "charts": form_of().charts,
         }
         found = {name: kept[name] for name in LABELS if name in kept}
+        if found.get("sources") is not None:
+            found["sources"] = tuple(map(tuple, found["sources"]))
         if "rules" in found:
             found["rules"] = Rulebook.from_data(found["rules"])
         missing = tuple(name for name in present if name not in found)
@@ -113,8 +136,9 @@ class Definitions:
     def as_data(self) -> dict[str, Any]:
         """As JSON values; `from_data` reads them back."""
         data = {name: getattr(self, name) for name in LABELS}
-        if self.form is None:
-            del data["form"]
+        for name in LATER:
+            if data[name] is None:
+                del data[name]
         return {**data, "measures": dict(self.measures), "rules": self.rules.as_data()}
 
     @cached_property
@@ -144,9 +168,43 @@ class Definitions:
         )
 
     @cached_property
+    def parsed_narrative(self) -> Narrative | None:
+        """The words, as this version reads them; None where none are kept."""
+        if self.narrative is None:
+            return None
+        return parse_narrative(self.narrative["form"], self.narrative.get("city"))
+
+    @cached_property
+    def parsed_sources(self) -> list[SourceField]:
+        """The fields of the city's systems; none where they were not kept."""
+        return [SourceField(*row) for row in self.sources or ()]
+
+    def as_kept(self, earlier: Definitions | None) -> Definitions:
+        """These without what an edition of before did not keep, to be compared with its own."""
+        if earlier is None:
+            return self
+        absent = {n: None for n in LATER if getattr(earlier, n) is None}
+        return replace(self, **absent)  # type: ignore[arg-type]
+
+    @cached_property
     def parsed_measures(self) -> Mapping[str, Measure]:
         """The measures by name."""
         return parse_measures(self.measures)
+
+
+def _narrative_now(form: Form, city: Path, period: Period) -> dict[str, str] | None:
+    """The texts of a form's words now, and what organs filled in, this year and before."""
+    files = form.narrative_texts(city)
+    if not files:
+        return None
+    found = {name: text for name, (_, text) in files.items()}
+    place, text = files["form"]
+    local_place, local = files.get("city", ("", None))
+    # Checked where it was read, so that a mistake is told with its file and line.
+    narrative = parse_narrative(text, local, place, local_place)
+    name = form.layout_of(period).name
+    narrative.check(form.layout(name, form.overview_path(city)))
+    return found | kept_texts(city, form, period)
 
 
 def is_synthetic_city(city: Path) -> bool:

@@ -106,7 +106,8 @@ class Edition:
 
     `cells` holds every organ's figures by (organ id, scope), then cell key; `last_year` the
     root's rolled-up figures of the year before, empty when there is none. `definitions` are
-    those it was built by, `software` the version that built it.
+    those it was built by, `software` the version that built it. `is_part` marks what one of its
+    organs files (`tasks.editions.part`): `root` is then that organ.
     """
 
     id: str
@@ -131,6 +132,7 @@ class Edition:
     reason: str = ""
     software: str = ""
     definitions: Definitions | None = None
+    is_part: bool = False
 
     @property
     def report_year(self) -> int:

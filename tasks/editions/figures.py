@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from warehouse.layout import Cell, Layout
 
 TWO_PLACES = Decimal("0.01")
+AVERAGE_PLACES = 2
 HUNDRED = Decimal(100)
 SMALLEST_MOVE = Decimal(10)
 
@@ -88,15 +89,17 @@ def rate(cell: Cell, value: CellValue | None) -> Rate | None:
 
 
 def number(cell: Cell, value: CellValue | None) -> Decimal | None:
-    """The figure as it is printed: percentages cut to two decimals, the rest as it is."""
+    """The figure as it is printed: percentages cut to two decimals, averages rounded half up to
+    two, amounts to the decimals that the layout prints, the rest as it is."""
     if value is None:
         return None
     if is_percentage(cell):
         percentage = rate(cell, value)
         return None if percentage is None else percentage.truncated
-    if cell.is_average and value.value is not None:
-        return value.value.quantize(TWO_PLACES, rounding=ROUND_HALF_UP)
-    return value.value
+    places = AVERAGE_PLACES if cell.is_average else cell.printed_decimals
+    if value.value is None or places is None:
+        return value.value
+    return value.value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def text(cell: Cell, value: CellValue | None) -> str:
@@ -107,9 +110,13 @@ def text(cell: Cell, value: CellValue | None) -> str:
             return ""
         sign = "+" if cell.change_on_year and percentage.truncated > 0 else ""
         return f"{sign}{percentage.truncated:.2f}%"
-    if value is None or value.value is None:
+    shown = number(cell, value)
+    if shown is None:
         return ""
-    return f"{number(cell, value)}" if cell.is_average else plain(value.value)
+    # An amount and an average keep their decimals, a whole amount has none.
+    if cell.is_average or (cell.printed_decimals is not None and shown % 1):
+        return f"{shown:f}"
+    return plain(shown)
 
 
 def sides(cell: Cell, value: CellValue | None) -> str:

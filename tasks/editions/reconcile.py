@@ -217,7 +217,7 @@ def _values(rules: Rulebook, now: Tabulation, organ: Organ) -> Finding:
     return finding(rules, CheckResult("B9", "B9", "fail" if bad else "pass", message), organ)
 
 
-def _filed_figures(
+def filed_figures(
     reading: Reading, form: Form, period: Period
 ) -> dict[str, dict[str, tuple[Decimal | None, str, str]]]:
     """What organs filed of a form's tables: organ → cell → (value, source system, record id)."""
@@ -242,7 +242,7 @@ def _organ_tree(
 ) -> Iterator[Finding]:
     """B8: a parent is its own and its direct children, in the tables built and in those filed."""
     # Organs file a year's tables, no other span's.
-    filed = _filed_figures(reading, form, now.period) if now.period.is_year else {}
+    filed = filed_figures(reading, form, now.period) if now.period.is_year else {}
     tree, cells = now.tree, now.cells
     additive = [c for c in now.layout.cells.values() if c.measure]
     for parent in tree.organs:
@@ -304,7 +304,7 @@ def _filed(rules: Rulebook, reading: Reading, form: Form, now: Tabulation) -> It
     For organs without subordinates; a parent's filing is held against its children's by B8,
     else one wrong filing would be told again at every level above it.
     """
-    filed = _filed_figures(reading, form, now.period)
+    filed = filed_figures(reading, form, now.period)
     for organ in now.tree.organs:
         if organ.id not in filed or now.tree.children(organ.id):
             continue

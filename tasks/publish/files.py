@@ -14,6 +14,7 @@ from tasks.editions.compare import write_csv
 from tasks.editions.differences import Comparison, write_records_csv
 from tasks.editions.edition import Approval, Edition
 from tasks.editions.store import changed_rows, copy_rows, edition_rows, find_row
+from tasks.publish.words import told_of_words
 from tasks.render import render_edition
 from tasks.render.manifest import (
     MANIFEST,
@@ -80,6 +81,7 @@ def write_files(
             names.append(DIFFERENCE_RECORDS)
     told = read_manifest(folder)
     told["approval"] = approval.as_data()
+    told["words"] = told_of_words(edition, folder)
     told["files"] += listed(folder, {name: TITLES[name] for name in names})
     save_manifest(folder, told)
     return sha256_of(folder / MANIFEST)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tasks.publish.maintain import Maintained
 from tasks.publish.publish import Published
+from tasks.publish.words import words_told
+from tasks.render.manifest import read_manifest
 from tasks.render.markdown import code, escaped, page, table
 from tasks.render.operator import told_against_earlier
 from tasks.render.words import document_title
@@ -23,6 +25,8 @@ def publication(published: Published, base_url: str) -> str:
         ["单元格指纹", code(edition.cell_hash)],
         ["文件清单指纹", code(published.manifest_hash)],
     ]
+    told = words_told(read_manifest(published.folder))
+    rows += [[name, escaped(text)] for name, text in told]
     if published.replaced:
         rows.insert(2, ["替代", f"版次 {escaped(published.replaced)}:{escaped(edition.reason)}"])
     parts = ["# 已发布\n", table(["项目", "内容"], rows)]

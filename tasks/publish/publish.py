@@ -36,6 +36,7 @@ from tasks.publish.files import (
     staging_folder,
     write_files,
 )
+from tasks.publish.words import check_words
 from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.errors import EntryError, FindingsError
@@ -208,9 +209,7 @@ def staleness(lake: Lake, city: Path, edition: Edition, *, now: datetime) -> Sta
     built again, not kept, and its figures are compared.
     """
     present = Definitions.now(form_of(edition.form.key, city), city, edition.period)
-    if edition.definitions and edition.definitions.form is None:
-        # It was built before forms were folders, and keeps none.
-        present = replace(present, form=None)
+    present = present.as_kept(edition.definitions)
     definitions: list[str] = []
     if present.fingerprint != edition.definition_hash:
         kept = edition.definitions
@@ -275,6 +274,7 @@ def _publish(
             f"{edition.report_name}已发布版次 {replaced}。另发新版须写明理由:请重新编制并填写“编制理由”"
         )
     check_year_is_over(edition)
+    check_words(edition)
     answers = answered(edition, request.answers or {})
     progress("核对指纹")
     if changed := changed_rows(lake, edition_id):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tasks.editions.edition import Edition
 
 TITLE = "记录去向"
+NUMBERS = {**LABELS, **NOT_COUNTED}
+"""Every number of a list by its key, with its heading."""
+CSV_COLUMNS = ("edition_id", "source", "resource", "table", *NUMBERS, "balanced")
 EXPLAINED = (
     "来源有的记录,或者计入本年,或者因所列的原因不计入。撤回指来源系统已撤回或删除;"
     "不再出现指完整清单中不再有;隔离指规则认为有误、改正前不计。—为来源或以往版本没有计数。"
@@ -61,10 +64,10 @@ def open_equations(edition: Edition) -> list[str]:
 
 def write_csv(edition: Edition, path: Path) -> None:
     """`account.csv`: one row a list, every number under its key; what is not known is empty."""
-    names = [*LABELS, *NOT_COUNTED]
+    names = list(NUMBERS)
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["edition_id", "source", "resource", "table", *names, "balanced"])
+        writer.writerow(CSV_COLUMNS)
         for line in edition.account:
             numbers: list[Any] = [_number(line, name) for name in names]
             row = [edition.id, line.source, line.resource, line.table, *numbers]

@@ -158,7 +158,8 @@ def _exact(value: Any) -> str:
     return value if isinstance(value, str) else plain(value)
 
 
-def _write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON values, indented, in the order they come."""
     import msgspec
 
     path.write_bytes(msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n")
@@ -300,7 +301,7 @@ def write_cells_json(edition: Edition, path: Path) -> None:
                 **scopes,
             }
         )
-    _write_json(
+    write_json(
         path,
         {
             "report_year": edition.report_year,
@@ -368,7 +369,7 @@ def write_findings_json(edition: Edition, path: Path) -> None:
     for finding in edition.findings:
         by_status = counts.setdefault(finding.code, {})
         by_status[finding.status] = by_status.get(finding.status, 0) + 1
-    _write_json(
+    write_json(
         path,
         {
             "report_year": edition.report_year,

@@ -7,7 +7,7 @@ by organ as arrays in the order of the cells.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,10 +49,11 @@ def write(edition: Edition, path: Path) -> None:
     path.write_text(page(edition), encoding="utf-8")
 
 
-def page(edition: Edition) -> str:
-    """The whole page as text."""
+@cache
+def _template() -> Any:
+    """The page's template, compiled once for all organs of an edition."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup, escape
+    from markupsafe import escape
 
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -64,12 +65,18 @@ def page(edition: Edition) -> str:
     )
     # What must be found again as it is: ids, keys, hashes.
     environment.filters["exact"] = lambda value: escape(visible(str(value)))
+    return environment.get_template("report.html.j2")
+
+
+def page(edition: Edition) -> str:
+    """The whole page as text."""
+    from markupsafe import Markup
 
     def asset(name: str) -> Markup:
         return Markup((TEMPLATES / name).read_text(encoding="utf-8"))
 
     work = by_who_must_act(edition)
-    return environment.get_template("report.html.j2").render(
+    text: str = _template().render(
         edition=edition,
         title=document_title(edition),
         facts=edition_facts(edition),
@@ -104,6 +111,7 @@ def page(edition: Edition) -> str:
         script=asset("report.js"),
         data=Markup(embedded(edition)),
     )
+    return text
 
 
 def overview_groups(edition: Edition) -> list[tuple[str, list[OverviewLine]]]:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.editions.edition import Edition
-from tasks.render import account, data_files, html, word, workbook
+from tasks.render import (
+    account,
+    data_files,
+    data_package,
+    dictionary,
+    html,
+    upload,
+    word,
+    workbook,
+)
 
 
 @dataclass(frozen=True)
@@ -36,15 +45,33 @@ OUTPUTS = (
     ),
     Output(
         "report.docx",
-        "{report}（Word，可续写文字部分）",
+        "{report}（Word，文字已起草，可续写）",
         word.write,
-        use=("Word 报告", "可续写文字部分"),
+        use=("Word 报告", "文字已起草，填好黄色处即可"),
+    ),
+    Output(
+        "annex.docx",
+        "{report}编制情况（Word，内部使用，不随报告公布）",
+        word.write_annex,
+        use=("编制情况", "不符之处、待填处、可引用的数字，内部使用"),
     ),
     Output(
         "report.html",
         "报表与核对说明（网页，离线打开，可逐数查看口径）",
         html.write,
         use=("网页报告", "可离线打开，可逐数查看口径与记录"),
+    ),
+    Output(
+        "upload.xlsx",
+        "各机关汇总表（Excel，一个机关一行，供上报平台导入）",
+        upload.write,
+        use=("各机关汇总表", "一个机关一行，供上报平台导入"),
+    ),
+    Output(
+        "dictionary.html",
+        "数据字典（网页，每个数字由哪些表、哪些系统的字段得来）",
+        dictionary.write,
+        use=("数据字典", "每个数字由哪些系统的哪些字段得来"),
     ),
     Output("cells.csv", "全部单元格（CSV）", data_files.write_cells_csv),
     Output("cells.parquet", "全部单元格（Parquet）", data_files.write_cells_parquet),
@@ -53,4 +80,6 @@ OUTPUTS = (
     Output("finding_records.csv", "核对所涉记录（CSV）", data_files.write_finding_records_csv),
     Output("account.csv", "记录去向（CSV）", account.write_csv),
     Output("findings.json", "核对结果及所涉记录（JSON）", data_files.write_findings_json),
+    # Last: it describes those before it.
+    Output(data_package.NAME, "数据包说明（Frictionless Data Package）", data_package.write),
 )

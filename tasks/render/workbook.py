@@ -78,6 +78,8 @@ class Formats:
 
     def __init__(self, book: Any) -> None:
         self.book = book
+        # Where each figure is explained, by its key; see `_explained`.
+        self.links: dict[str, str] = {}
         self.made: dict[tuple[str, str], Any] = {}
 
     def __call__(self, name: str, number_format: str = "") -> Any:
@@ -92,6 +94,8 @@ class Formats:
     def number(self, cell: Cell, value: Decimal) -> Any:
         """Percentages with two decimals, other figures with as many as they have."""
         places = 2 if written.is_percentage(cell) else _decimals(value)
+        if cell.printed_decimals and places:
+            places = cell.printed_decimals
         return self("number", "0." + "0" * places if places else "0")
 
 
@@ -119,6 +123,7 @@ def write(edition: Edition, path: Path) -> None:
         }
     )
     formats = Formats(book)
+    formats.links = _explained(edition)
     work = by_who_must_act(edition)
     for section, tables in section_grids(edition):
         if section.figures:
@@ -155,27 +160,29 @@ def _heads(
     sheet: Any, formats: Formats, edition: Edition, title: str, last: int, unit: str = ""
 ) -> int:
     """Title lines over the table; gives the row at which the table begins."""
-    _wide(sheet, 0, 0, 0, last, title, formats("title"))
+    wide_in(sheet, 0, 0, 0, last, title, formats("title"))
     sheet.set_row(0, 34)
-    _wide(sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.period.label}", formats("subtitle"))
+    wide_in(
+        sheet, 1, 0, 1, last, f"{edition.root.name}  {edition.period.label}", formats("subtitle")
+    )
     sheet.set_row(1, 20)
     row = 2
     if notice(edition):
-        _wide(sheet, row, 0, row, last, notice(edition), formats("notice"))
+        wide_in(sheet, row, 0, row, last, notice(edition), formats("notice"))
         sheet.set_row(row, 18)
         row += 1
     if unit:
-        _wide(sheet, row, 0, row, last, f"单位：{unit}", formats("unit"))
+        wide_in(sheet, row, 0, row, last, f"单位：{unit}", formats("unit"))
         row += 1
     return row
 
 
-def _text(sheet: Any, row: int, column: int, text: str, style: Any) -> None:
+def text_in(sheet: Any, row: int, column: int, text: str, style: Any) -> None:
     """A text for people, in Chinese punctuation."""
     sheet.write_string(row, column, visible(typeset(text)), style)
 
 
-def _wide(
+def wide_in(
     sheet: Any, row: int, column: int, last_row: int, last_column: int, text: str, style: Any
 ) -> None:
     """A text over several cells."""
@@ -183,8 +190,14 @@ def _wide(
 
 
 def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value: Any) -> None:
-    """A figure in its box: a number, an exact text where it is too long, or a blank."""
+    """A figure in its box: a number, an exact text where it is too long, or a blank; a click
+    leads to its explanation."""
     number = written.number(cell, value)
+    if cell.key in formats.links and number is not None:
+        # The link first: what is written after it is what the cell holds.
+        sheet.write_url(
+            row, column, formats.links[cell.key], formats("number"), "", "看这个数字的定义"
+        )
     if number is None:
         sheet.write_blank(row, column, None, formats("number"))
     elif abs(number) >= LARGEST_NUMBER:
@@ -209,14 +222,14 @@ def _table(book: Any, formats: Formats, edition: Edition, grid: Grid) -> None:
         row, column = top + box.row, box.column
         if box.rows * box.columns > 1:
             end = (row + box.rows - 1, column + box.columns - 1)
-            _wide(sheet, row, column, *end, "", formats(name))
+            wide_in(sheet, row, column, *end, "", formats(name))
         if box.cell is not None:
             _put(sheet, formats, row, column, box.cell, box.value)
         else:
             text = box.text
             if box.kind == "header":
                 text = balanced(text, grid.width_of(box) - 1)
-            _text(sheet, row, column, text, formats(name))
+            text_in(sheet, row, column, text, formats(name))
     if grid.header_rows:
         sheet.repeat_rows(top, top + grid.header_rows - 1)
         sheet.freeze_panes(top + grid.header_rows, grid.label_columns)
@@ -238,7 +251,7 @@ def _notes_under(
         notes.append(f"本表有 {open_here} 项核对未通过，详见“{FINDINGS_SHEET}”")
     width = sum(grid.widths)
     for note in notes:
-        _wide(sheet, row, 0, row, last, f"注：{note}。", formats("note"))
+        wide_in(sheet, row, 0, row, last, f"注：{note}。", formats("note"))
         sheet.set_row(row, LINE_POINTS * lines_needed(note, width - 8) + 6)
         row += 1
     return row
@@ -252,23 +265,23 @@ def _overview(book: Any, formats: Formats, edition: Edition, heading: str) -> No
         sheet.set_column(at, at, width)
     top = _heads(sheet, formats, edition, f"{heading}（主要数字）", len(columns) - 1)
     for at, name in enumerate(columns):
-        _text(sheet, top, at, name, formats("column"))
+        text_in(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 24)
     lines = overview_lines(edition)
     for at, line in enumerate(lines, 1):
         row = top + at
         sheet.write_number(row, 0, at, formats("number"))
-        _text(sheet, row, 1, line.cell.label, formats("text"))
+        text_in(sheet, row, 1, line.cell.label, formats("text"))
         _put(sheet, formats, row, 2, line.cell, line.value)
-        _text(sheet, row, 3, line.cell.unit, formats("center"))
+        text_in(sheet, row, 3, line.cell.unit, formats("center"))
         _put(sheet, formats, row, 4, line.cell, line.before)
-        _text(sheet, row, 5, line.change_text, formats("center"))
+        text_in(sheet, row, 5, line.change_text, formats("center"))
         for column, side in ((6, line.numerator), (7, line.denominator)):
             if side is None:
                 sheet.write_blank(row, column, None, formats("center"))
             else:
                 sheet.write_number(row, column, float(side), formats("number"))
-        _text(sheet, row, 8, line.origin, formats("text"))
+        text_in(sheet, row, 8, line.origin, formats("text"))
         needed = max(
             lines_needed(line.origin, widths[8] - 1),
             lines_needed(line.cell.label, widths[1] - 1),
@@ -276,13 +289,13 @@ def _overview(book: Any, formats: Formats, edition: Edition, heading: str) -> No
         sheet.set_row(row, max(20.0, LINE_POINTS * needed + 6))
     row = top + len(lines) + 1
     if not lines:
-        _wide(sheet, row, 0, row, len(columns) - 1, NO_FIGURES, formats("note"))
+        wide_in(sheet, row, 0, row, len(columns) - 1, NO_FIGURES, formats("note"))
         row += 1
     for note in (
         "百分数一律截取两位小数；与四舍五入不同的，在“来源与口径”中注明",
         MISSING_NOTICE,
     ):
-        _wide(sheet, row, 0, row, len(columns) - 1, f"注：{note}。", formats("note"))
+        wide_in(sheet, row, 0, row, len(columns) - 1, f"注：{note}。", formats("note"))
         sheet.set_row(row, LINE_POINTS + 4)
         row += 1
     sheet.repeat_rows(top)
@@ -298,17 +311,17 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
-    _wide(sheet, 0, 0, 0, last, FINDINGS_SHEET, formats("title"))
+    wide_in(sheet, 0, 0, 0, last, FINDINGS_SHEET, formats("title"))
     sheet.set_row(0, 34)
     told = summary(edition)
-    _wide(sheet, 1, 0, 1, last, told, formats("subtitle"))
+    wide_in(sheet, 1, 0, 1, last, told, formats("subtitle"))
     sheet.set_row(1, 20)
     top = 2
     if notice(edition):
-        _wide(sheet, 2, 0, 2, last, notice(edition), formats("notice"))
+        wide_in(sheet, 2, 0, 2, last, notice(edition), formats("notice"))
         top = 3
     for at, name in enumerate(columns):
-        _text(sheet, top, at, name, formats("column"))
+        text_in(sheet, top, at, name, formats("column"))
     sheet.set_row(top, 22)
     row = top + 1
     for line in findings_lines(edition, work):
@@ -319,7 +332,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
             elif column in EXACT_COLUMNS:
                 sheet.write_string(row, column, visible(value), formats(style))
             else:
-                _text(sheet, row, column, value or "", formats(style))
+                text_in(sheet, row, column, value or "", formats(style))
         needed = max(
             lines_needed(str(value), widths[column] - 1)
             for column, value in enumerate(line)
@@ -328,7 +341,7 @@ def _findings(book: Any, formats: Formats, edition: Edition, work: list[OrganWor
         sheet.set_row(row, min(400.0, max(20.0, LINE_POINTS * needed + 6)))
         row += 1
     if row == top + 1:
-        _wide(sheet, row, 0, row, last, "没有需要处理的问题。", formats("note"))
+        wide_in(sheet, row, 0, row, last, "没有需要处理的问题。", formats("note"))
         row += 1
     else:
         sheet.autofilter(top, 0, row - 1, last)
@@ -394,19 +407,19 @@ def _account(book: Any, formats: Formats, edition: Edition) -> None:
     last = len(heads)
     sheet.set_column(0, 0, 40)
     sheet.set_column(1, last, 11)
-    _wide(sheet, 0, 0, 0, last, account.TITLE, formats("title"))
+    wide_in(sheet, 0, 0, 0, last, account.TITLE, formats("title"))
     sheet.set_row(0, 34)
-    _wide(sheet, 1, 0, 1, last, account.EXPLAINED, formats("text"))
+    wide_in(sheet, 1, 0, 1, last, account.EXPLAINED, formats("text"))
     sheet.set_row(1, 36)
     for at, name in enumerate(["来源、资源与记录", *(label for _, label in heads)]):
-        _text(sheet, 2, at, name, formats("column"))
+        text_in(sheet, 2, at, name, formats("column"))
     row = 2
     for name, numbers, is_balanced in account.lines(edition):
         row += 1
-        _text(sheet, row, 0, name if is_balanced else f"{name}(账目不符)", formats("text"))
+        text_in(sheet, row, 0, name if is_balanced else f"{name}(账目不符)", formats("text"))
         for at, number_ in enumerate(numbers, start=1):
             if number_ is None:
-                _text(sheet, row, at, "—", formats("text"))
+                text_in(sheet, row, at, "—", formats("text"))
             else:
                 sheet.write_number(row, at, number_, formats("number", "#,##0"))
         sheet.set_row(row, 19.0)
@@ -422,33 +435,54 @@ def _notes(book: Any, formats: Formats, edition: Edition) -> None:
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)
     last = len(columns) - 1
-    _wide(sheet, 0, 0, 0, last, NOTES_SHEET, formats("title"))
+    wide_in(sheet, 0, 0, 0, last, NOTES_SHEET, formats("title"))
     sheet.set_row(0, 34)
     row = 1
     for name, value in edition_facts(edition):
-        _text(sheet, row, 0, name, formats("text"))
-        _wide(sheet, row, 1, row, last, value, formats("text"))
+        text_in(sheet, row, 0, name, formats("text"))
+        wide_in(sheet, row, 1, row, last, value, formats("text"))
         needed = lines_needed(value, sum(widths[1:]) - 2)
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
         row += 1
     row = _rules(sheet, formats, edition, row + 1, widths)
     row += 1
-    _wide(sheet, row, 0, row, last, "各数字的定义", formats("heading"))
+    wide_in(sheet, row, 0, row, last, "各数字的定义", formats("heading"))
     row += 1
     top = row
     for at, name in enumerate(columns):
-        _text(sheet, row, at, name, formats("column"))
+        text_in(sheet, row, at, name, formats("column"))
     for line in written.definitions_by_line(edition.layout):
         row += 1
         values = [line.label, line.columns, line.words, line.article, line.unit, line.key]
         for at, value in enumerate(values):
             # The last is the key, printed as it is.
-            put = sheet.write_string if at == last else partial(_text, sheet)
+            put = sheet.write_string if at == last else partial(text_in, sheet)
             put(row, at, value, formats("text"))
         needed = max(lines_needed(v, w - 1) for v, w in zip(values, widths, strict=True))
         sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
     sheet.repeat_rows(top)
     sheet.print_area(0, 0, row, last)
+
+
+def _explained(edition: Edition) -> dict[str, str]:
+    """Where the notes explain each figure: links within the workbook, by cell key."""
+    codes = [code for code in open_codes(edition) if rule_title(edition, code)]
+    row = _first_definition(len(edition_facts(edition)), len(codes))
+    places = {}
+    for at, line in enumerate(written.definitions_by_line(edition.layout), row):
+        places[line.key] = f"internal:'{NOTES_SHEET}'!A{at + 1}"
+    found = {}
+    for cell in edition.layout.cells.values():
+        place = places.get(cell.key) or places.get(f"{cell.table}.{cell.row}.*")
+        if place:
+            found[cell.key] = place
+    return found
+
+
+def _first_definition(facts: int, rules: int) -> int:
+    """The row (from 0) of the first definition in the notes: behind the title, the facts, the
+    rules with their heading, and two headings of its own."""
+    return 1 + facts + 1 + (rules + 1 if rules else 0) + 3
 
 
 def _rules(
@@ -459,12 +493,12 @@ def _rules(
     if not codes:
         return row
     last = len(widths) - 1
-    _wide(sheet, row, 0, row, last, "未通过的规则和处理办法", formats("heading"))
+    wide_in(sheet, row, 0, row, last, "未通过的规则和处理办法", formats("heading"))
     for code in codes:
         row += 1
         told = what_to_do(edition, code)
-        _text(sheet, row, 0, f"{code} {rule_title(edition, code)}", formats("text"))
-        _wide(sheet, row, 1, row, last, told, formats("text"))
+        text_in(sheet, row, 0, f"{code} {rule_title(edition, code)}", formats("text"))
+        wide_in(sheet, row, 1, row, last, told, formats("text"))
         needed = max(
             lines_needed(told, sum(widths[1:]) - 2),
             lines_needed(f"{code} {rule_title(edition, code)}", widths[0] - 1),

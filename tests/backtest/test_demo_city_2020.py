@@ -376,3 +376,20 @@ def test_help_answers_at_once_without_heavy_imports(full_city: FullCity) -> None
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_drafted_words_state_every_published_figure_as_it_was_published(
+    full_city: FullCity, tmp_path: Path
+) -> None:
+    """Section 一 as drafted: each published figure in its manner, 16193 and 126.47%."""
+    from tasks.audit.run import read_reports
+
+    folder = full_city.installation.home / "editions" / "2020-1"
+    (report,) = read_reports(folder / "report.docx")
+    text = "".join(
+        report.document.text.split("一、总体情况", 1)[1].split("二、主动公开", 1)[0].split()
+    )
+    for figure in PUBLISHED:
+        value = Decimal(str(figure["value"]))
+        shown = f"{value:.2f}%" if figure.get("decimals") else f"{value:f}"
+        assert shown in text, figure["key"]

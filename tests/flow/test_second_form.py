@@ -104,7 +104,7 @@ def test_every_output_has_its_figures_and_its_words(city: SmallCity, settings: S
 
     document = Document(str(folder / "report.docx"))
     headings = [p.text for p in document.paragraphs if p.style.name == "Heading 1"]
-    assert headings == ["信息发布", "信息发布总数", "需要说明的情况", "附：编制情况（发布前删去）"]
+    assert headings == ["信息发布", "信息发布总数", "需要说明的情况"]
     assert "".join(p.text for p in document.paragraphs[:2]).replace("\n", "").startswith(title)
     assert [cell.text for cell in document.tables[0].rows[-1].cells] == ["4", "2", "2"]
 

@@ -1,0 +1,1 @@
+"""The words of a report: sentences that are data, filled with an edition's figures."""
