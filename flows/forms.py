@@ -9,13 +9,11 @@ deployments/prefect.yaml): the flow answers within seconds and in words that say
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import quote
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
@@ -24,7 +22,6 @@ from prefect.states import Completed, Failed
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from tasks.render.markdown import escaped
-from tasks.settings import Settings
 from tasks.wording.entries import instead
 from tasks.wording.typeset import typeset
 from warehouse.errors import Concern, EntryError, NianbaoError
@@ -34,8 +31,6 @@ from warehouse.period import Period
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")
 ALL = "全部"
-UNCHOSEN = "请选择"
-"""What a form shows before one of a list is chosen."""
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
 REFUSED: Mapping[Concern, str] = {
@@ -191,22 +186,3 @@ def read_moment(text: str, what: str) -> datetime | None:
             continue
         return datetime.combine(moment, time.max) if pattern == "%Y-%m-%d" else moment
     raise WrongInput(f"{what}“{text}”看不懂:请写作 2021-01-20 18:00(北京时间),或留空")
-
-
-def form_link(settings: Settings, deployment: str, parameters: Mapping[str, Any]) -> str:
-    """The address of a deployment's form with fields filled in; empty where no page is served.
-
-    `deployment` is the name of flow and deployment, which are the same here.
-    """
-    if not settings.page_url:
-        return ""
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
-
-    try:
-        with get_client(sync_client=True) as client:
-            id_ = client.read_deployment_by_name(f"{deployment}/{deployment}").id
-    except ObjectNotFound:
-        return ""
-    filled = quote(json.dumps(parameters, ensure_ascii=False), safe="")
-    return f"{settings.page_url}/deployments/deployment/{id_}/run?parameters={filled}"

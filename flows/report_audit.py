@@ -1,19 +1,22 @@
 """Report audit: does a published report, or a folder of them, add up?
 
 Runs on demand. It reads files only and changes nothing in the lake; what it finds stands in
-the run's artifact, and on request in a page beside the report.
+the run's artifact, and on request in a page of its own. What it reads and writes lies in the home's
+folder of reports.
 """
 
 from __future__ import annotations
 
+import errno
+import itertools
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 
-from flows.forms import answers_entries, done, ended, field
+from flows.forms import answers_entries, done, ended, field, refused
 from tasks.audit.document import UnreadableDocument
 from tasks.audit.markdown import as_markdown
 from tasks.audit.page import render_page
@@ -21,6 +24,55 @@ from tasks.audit.result import AuditReport
 from tasks.audit.run import audit_files, report_files
 from tasks.clock import now
 from tasks.settings import Settings
+from tasks.wording.typeset import typeset
+from warehouse.disk import reason_of
+from warehouse.errors import EntryError, NianbaoError
+
+AUDITED = "audited"
+"""Where pages are written: new files only, and nowhere else."""
+
+
+class NotAReport(EntryError):
+    """What was named does not lie in the folder of reports; the message says what to enter."""
+
+
+def chosen_reports(folder: Path, name: str) -> list[Path]:
+    """The reports that are meant, all of them below `folder`, links looked through.
+
+    Raises NotAReport for a place elsewhere, UnreadableDocument where there is nothing.
+    """
+    outside = NotAReport(
+        f"“{name[:100]}”不在 reports 文件夹中:请把报告放入数据目录下的 reports 文件夹,再填它的名称,或留空"
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        within = folder.resolve()
+        asked = (folder / name.strip()).resolve()
+    except (OSError, ValueError) as error:
+        raise outside from error
+    if not asked.is_relative_to(within):
+        raise outside
+    found = [p for p in report_files(asked) if p.resolve().is_relative_to(within)]
+    found = [p for p in found if within / AUDITED not in p.resolve().parents]
+    if not found:
+        raise UnreadableDocument(f"{folder}:文件夹里没有报告")
+    return found
+
+
+def write_new(folder: Path, text: str) -> Path:
+    """Write a page as a new file of a folder, whatever lies there. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "a link")
+    for count in itertools.count():
+        path = folder / f"{now():%Y-%m-%d-%H%M%S}{f'-{count}' if count else ''}.html"
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError
 
 
 @task(name="核对报告")
@@ -44,8 +96,8 @@ def report_audit(
     path: Annotated[
         str,
         field(
-            "报告文件或文件夹",
-            "网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。",
+            "报告",
+            "数据目录下 reports 文件夹中的文件或子文件夹的名称;不填为其中全部。网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;同一机关相邻两年的互相核对。",
         ),
     ] = "",
     report_year: Annotated[
@@ -56,27 +108,34 @@ def report_audit(
         ),
     ] = 0,
     page: Annotated[
-        str,
+        bool,
         field(
             "网页输出",
-            "可选:写出标明每个数核对结果的网页,填文件路径。",
+            "勾选则另写一个标明每个数核对结果的网页,放在 reports 文件夹下的 audited 中,每次一个新文件。",
         ),
-    ] = "",
+    ] = False,
 ) -> State[None]:
     """核对年度报告。"""
-    folder = Path(path) if path else Settings().home / "reports"
+    folder = Settings().home / "reports"
     try:
-        reports, unread = audit_step(report_files(folder), report_year or None)
+        found = chosen_reports(folder, path)
+        reports, unread = audit_step(found, report_year or None)
     except UnreadableDocument as error:
         return ended("读不了", str(error))
+    except NianbaoError as error:
+        return refused(error)
     create_markdown_artifact(
         key="report-audit", markdown=as_markdown(reports, unread), description="年度报告核对结果"
     )
     if page:
         try:
-            Path(page).write_text(render_page(reports), encoding="utf-8")
-        except OSError:
-            return ended("写不了", f"网页写不到 {page}:请改填已有文件夹中可以写入的文件")
+            written = write_new(folder / AUDITED, render_page(reports))
+        except OSError as error:
+            return ended(
+                "写不了",
+                f"网页写不到 {folder / AUDITED}({reason_of(error)}):请检查该文件夹能否写入",
+            )
+        get_run_logger().info("%s", typeset(f"网页:{written}"))
     failed = sum(len(report.fails) for report in reports)
     if failed:
         return ended("有不符", f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果")

@@ -24,7 +24,7 @@ from tasks.editions.edition import Edition
 from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load
 from tasks.publish.maintain import Maintained, maintain
-from tasks.publish.publish import Published, Request, publish
+from tasks.publish.publish import Published, publish
 from tasks.render import render_edition
 from tasks.settings import Settings
 from tasks.sources.errors import SourceDenied, SourceUnavailable
@@ -128,19 +128,19 @@ def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
 
 @task(
     name="publish 发布版次",
-    task_run_name="publish {request.edition_id} 发布版次",
+    task_run_name="publish 批准 {approval} 发布版次",
     cache_policy=NO_CACHE,
 )
 def publish_step(
     lake: Lake,
     settings: Settings,
-    request: Request,
+    approval: str,
     *,
     now: datetime,
     progress: Callable[[str], None],
 ) -> Published:
-    """Approve and freeze a pending edition."""
-    return publish(lake, settings, request, now=now, progress=progress)
+    """Freeze and sign the edition that was approved under a number."""
+    return publish(lake, settings, approval, now=now, progress=progress)
 
 
 @task(name="deadlines 查看期限", task_run_name="deadlines {on} 查看期限", cache_policy=NO_CACHE)

@@ -27,6 +27,7 @@ COMMANDS = (
     ("year-end", "deployments.cli.runs", "year_end"),
     ("publish", "deployments.cli.runs", "publish"),
     ("rebuild", "deployments.cli.rebuild", "rebuild"),
+    ("verify", "deployments.cli.verify", "verify"),
     ("tables", "deployments.cli.figures", "tables"),
     ("explain", "deployments.cli.figures", "explain"),
     ("diff", "deployments.cli.differences", "diff"),
@@ -41,6 +42,7 @@ COMMANDS = (
 GROUPS = (
     ("source", "deployments.cli.source", "app"),
     ("rejects", "deployments.cli.rejects", "app"),
+    ("user", "deployments.cli.user", "app"),
 )
 
 

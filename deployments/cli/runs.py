@@ -247,27 +247,30 @@ def publish(
     ] = "",
 ) -> None:
     """发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。"""
-    given = [_answer(text) for text in answers or []]
-    _ready_to_run()
+    from deployments.cli import open_lake
+    from tasks.clock import now
+    from tasks.publish.approvals import Request, approve
+
+    given = dict(_answer(text) for text in answers or [])
     code = code or _asked_code(approver.strip())
-    from flows.publish import Answer
+    # Judged here and now: what starts next takes a while, and takes the approval's number only.
+    entered_at = now()
+    settings, lake = open_lake()
+    approval = approve(
+        lake,
+        settings,
+        Request(edition, approver, statement, code, given, stale_reason),
+        by=f"{approver.strip()}(命令行)",
+        now=entered_at,
+    )
+    print(typeset(f"已批准,批准编号 {approval.number}。正在发布……"), flush=True)
+    _ready_to_run()
     from flows.publish import publish as flow
 
-    state: Any = flow(
-        edition=edition,
-        approver=approver,
-        statement=statement,
-        code=code,
-        answers=[Answer(finding=rule, reason=reason) for rule, reason in given],
-        stale_reason=stale_reason,
-        return_state=True,
-    )
+    state: Any = flow(approval=str(approval.number), return_state=True)
     _tell_refusal(state)
     if state.is_failed():
         state.result()
-    from deployments.cli import open_lake
-
-    settings, _ = open_lake()
     print(state.message)
     print(f"文件:{settings.editions / str(state.result())}")
 

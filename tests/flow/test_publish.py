@@ -13,20 +13,21 @@ import pytest
 
 from tasks.clock import BEIJING
 from tasks.editions.build import build_edition
+from tasks.people.attempts import LOCKED_FOR, MOST_WRONG, TooManyTries
+from tasks.people.office import Office
 from tasks.publish.approve import (
-    LOCKED_FOR,
-    MOST_WRONG,
     ApprovalRefused,
     approvers,
     check_builder,
     check_code,
 )
-from tasks.publish.files import frozen_files_changed
 from tasks.publish.maintain import maintain
 from tasks.publish.pages import publication
-from tasks.publish.publish import Published, PublishRefused, Request, Unanswered, publish
+from tasks.publish.publish import Published, PublishRefused, Request, Unanswered
+from tasks.publish.verify import frozen_files_changed
 from tasks.render import render_edition
 from tasks.settings import Settings
+from tests.approving import approve_and_publish, code_at
 from tests.operator_room import APPROVER, SECRET
 from tests.small_city import SmallCity
 from warehouse.period import Period
@@ -56,9 +57,8 @@ def ask(small: SmallCity, settings: Settings) -> Callable[..., Published]:
     def ask_(edition: Any, changed: Settings | None = None, **more: Any) -> Published:
         values = {"approver": "张三", "statement": "同意发布", **more}
         now = values.pop("now", NOW)
-        return publish(
-            small.lake, changed or settings, Request(edition_id=edition.id, **values), now=now
-        )
+        request = Request(edition_id=edition.id, **values)
+        return approve_and_publish(small.lake, changed or settings, request, now=now)
 
     return ask_
 
@@ -248,19 +248,13 @@ def test_nobody_builds_what_nobody_could_approve(settings: Settings) -> None:
     check_builder(two, APPROVER)
 
 
-def code_at(moment: datetime) -> str:
-    import pyotp
-
-    return pyotp.TOTP(SECRET).at(int(moment.replace(tzinfo=BEIJING).timestamp()))
-
-
 def test_one_time_codes_serve_once_and_guessing_is_stopped(small: SmallCity) -> None:
     known = approvers(Settings(approvers=f"{APPROVER}:{SECRET}"))
 
     def check(code: str, now: datetime, name: str = APPROVER) -> None:
-        check_code(small.lake, known, name, code, "2020-1", now=now)
+        check_code(Office(small.lake.home), known, name, code, tried_by=name, now=now)
 
-    with pytest.raises(ApprovalRefused, match="不在批准人名单"):
+    with pytest.raises(ApprovalRefused, match="批准人名单"):
         check(code_at(NOW), NOW, "路人")
     with pytest.raises(ApprovalRefused, match="请填写"):
         check("", NOW)
@@ -271,7 +265,7 @@ def test_one_time_codes_serve_once_and_guessing_is_stopped(small: SmallCity) -> 
     for _ in range(MOST_WRONG):
         with pytest.raises(ApprovalRefused, match="不对"):
             check("12345x", later)
-    with pytest.raises(ApprovalRefused, match="连续错误"):
+    with pytest.raises(TooManyTries, match="15 分钟"):
         check(code_at(later), later)
     after = later + LOCKED_FOR + timedelta(minutes=1)
     check(code_at(after), after)

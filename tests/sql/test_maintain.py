@@ -18,9 +18,10 @@ from tasks.editions.build import build_edition
 from tasks.publish import maintain as maintenance
 from tasks.publish.files import finish_all, publishing
 from tasks.publish.maintain import maintain
-from tasks.publish.publish import Request, publish
+from tasks.publish.publish import Request
 from tasks.render import render_edition
 from tasks.settings import Settings
+from tests.approving import approve_and_publish
 from tests.small_city import NOW, SmallCity
 from warehouse.lake import Connection, Lake, LakeError, transaction
 from warehouse.period import Period
@@ -188,7 +189,7 @@ def modes(folder: Path) -> set[int]:
 
 def ask(city: SmallCity) -> None:
     request = Request(edition_id="2020-1", approver="张三", statement="同意发布")
-    publish(city.lake, settings_of(city), request, now=NOW)
+    approve_and_publish(city.lake, settings_of(city), request, now=NOW)
 
 
 @pytest.fixture(scope="module")
