@@ -17,7 +17,8 @@ from tasks.people.persons import MANAGES, VIEWS, Person
 _ID = r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 _READS = re.compile(
     r"/api/(?:ui/.+"
-    r"|(?:[a-z_0-9]+/)*(?:filter|count|history|lateness|paginate|get_scheduled_flow_runs)"
+    r"|(?:[a-z_0-9]+/)*(?:filter|count|history|lateness|paginate)"
+    r"|deployments/get_scheduled_flow_runs"
     r"|work_pools/[^/]+/(?:queues/)?(?:filter|count)"
     r"|events/(?:filter(?:/next)?|count-by/[a-z_-]+))/?"
 )
