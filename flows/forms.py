@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from functools import wraps
@@ -17,8 +18,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
-from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from tasks.render.markdown import escaped
@@ -83,7 +84,23 @@ def refused(error: NianbaoError) -> State[Any]:
     create_markdown_artifact(
         key="refused", markdown=f"# 没有执行\n\n{escaped(told)}\n", description="没有执行的原因"
     )
-    return Failed(name=REFUSED[error.concern], message=told, data=error.exit_code)
+    # Grey where only the entry was wrong and nothing was done, red where someone must act; what
+    # broke down unforeseen is orange.
+    kind = Cancelled if error.concern == "entry" else Failed
+    return kind(name=REFUSED[error.concern], message=told, data=error.exit_code)
+
+
+def broken(error: Exception) -> State[Any]:
+    """The final state of a run that ended by a defect of the program: the sentence first, and
+    what a maintainer needs after it."""
+    logger = get_run_logger()
+    told = typeset(
+        f"程序出错({type(error).__name__}),本次没有做完;已装载的数据完好。可再运行一次,仍出错请把日志交给维护人员"
+    )
+    logger.error("%s", told)
+    logger.info("%s", "".join(traceback.format_exception(error)))
+    # Called as Prefect calls it, by which it is told to those who keep the machine.
+    return State(type=StateType.CRASHED, name="Failed", message=told, data=error)
 
 
 def done(message: str, data: Any = None) -> State[Any]:
@@ -111,7 +128,12 @@ def answers_entries(
             entries = read_entries(function, inspect.signature(function).bind(*given, **named))
         except WrongInput as error:
             return refused(error)
-        return function(**entries)  # type: ignore[call-arg]
+        try:
+            return function(**entries)  # type: ignore[call-arg]
+        except NianbaoError:
+            raise
+        except Exception as error:
+            return broken(error)
 
     return answered
 

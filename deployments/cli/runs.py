@@ -73,7 +73,7 @@ def _ready_to_run() -> None:
 
 def _tell_refusal(state: Any) -> None:
     """End with the flow's own answer where it was asked for something that cannot be."""
-    code = state.result(raise_on_failure=False) if state.is_failed() else None
+    code = None if state.is_completed() else state.result(raise_on_failure=False)
     if isinstance(code, ExitCode):
         print(typeset(f"错误:{state.message}"), file=sys.stderr)
         raise typer.Exit(code)
@@ -105,7 +105,9 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
 
     _, lake = open_lake()
     kept = last_run(lake, kind)
-    if kept is None or (state.is_failed() and state.name not in (SOURCE_FAILED, LAKE_FAILED)):
+    if kept is None or (
+        not state.is_completed() and state.name not in (SOURCE_FAILED, LAKE_FAILED)
+    ):
         state.result()
         return
     told = {SOURCE_FAILED: "有来源未取到", LAKE_FAILED: "没有全部装载"}.get(state.name, "完成")
@@ -207,7 +209,7 @@ def year_end(
             return_state=True,
         )
     _tell_refusal(state)
-    if state.is_failed() and state.name != "有阻断问题":
+    if not state.is_completed() and state.name != "有阻断问题":
         state.result()
         return
     from tasks.editions.store import newest_edition
@@ -269,7 +271,7 @@ def publish(
 
     state: Any = flow(approval=str(approval.number), return_state=True)
     _tell_refusal(state)
-    if state.is_failed():
+    if not state.is_completed():
         state.result()
     print(state.message)
     print(f"文件:{settings.editions / str(state.result())}")

@@ -291,3 +291,39 @@ def default_year_now() -> int:
     from tasks.clock import now
 
     return default_year(now().date())
+
+
+def test_runs_end_in_colours_by_whom_they_concern(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Grey: the entry was wrong. Red: findings block. Orange: the program broke down. The first
+    red line is the sentence that helps."""
+    from flows import publish as publishing
+    from flows import year_end as building
+
+    def first_error() -> str:
+        said = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
+        caplog.clear()
+        return said[0]
+
+    wrong = publishing.publish(approval="99", return_state=True)
+    assert wrong.is_cancelled()
+    assert wrong.name == "输入有误"
+    assert first_error() == wrong.message
+    city.application("2020-03-02", "2020-03-20", applicant_kind=None)
+    blocked = building.year_end(year=2020, return_state=True)
+    assert blocked.is_failed()
+    assert (blocked.message or "?") in first_error()
+
+    def breaks(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr(building, "checked_year", breaks)
+    broken = building.year_end(year=2020, return_state=True)
+    assert broken.is_crashed()
+    # The name by which those who keep the machine are told.
+    assert broken.name == "Failed"
+    assert first_error() == broken.message
+    assert "交给维护人员" in (broken.message or "")
+    with pytest.raises(ZeroDivisionError):
+        broken.result()
