@@ -14,9 +14,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from deployments.server import EMBEDDED, HOST
 from tasks.lifeline import lifeline
+from tasks.people.machine import machine_variables
 from tasks.settings import READY_SECONDS, Settings
 from warehouse.errors import MachineError
 
@@ -97,6 +99,10 @@ def for_a_run(settings: Settings) -> None:
                 f"连不上 Prefect 服务 {named}(PREFECT_API_URL)。请启动该服务或更正地址;"
                 "去掉这个环境变量,运行时会自行启动一个"
             )
+        if urlsplit(named).hostname in ("127.0.0.1", "localhost", "::1"):
+            # Known there as this machine; to any other the token is not told.
+            for name, value in machine_variables(settings.home).items():
+                os.environ.setdefault(name, value)
         return
     with socket.socket() as probe:
         probe.bind((HOST, 0))
@@ -104,6 +110,7 @@ def for_a_run(settings: Settings) -> None:
     child = start(settings, port, EMBEDDED)
     atexit.register(stop, child)
     os.environ["PREFECT_API_URL"] = f"http://{HOST}:{port}/api"
+    os.environ.update(machine_variables(settings.home))
 
 
 def _answers(address: str) -> bool:

@@ -22,10 +22,9 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from deployments.child_server import server
-from deployments.server import HOST, server_environment
+from deployments.server import HOST, check_doors, server_environment
 from tasks.clock import now
 from tasks.lifeline import lifeline
-from tasks.publish.approve import approvers
 from tasks.settings import Settings, check_home, quiet_environment
 from warehouse.disk import yaml_of
 from warehouse.errors import MachineError
@@ -97,10 +96,11 @@ def only_one(settings: Settings) -> Iterator[None]:
 def serve(settings: Settings, port: int, ready: Callable[[str], None]) -> None:
     """Serve until interrupted; `ready` is told the page's address once everything answers.
 
-    Raises ApprovalRefused when the approvers are malformed, ServeError when the port is taken or another one serves the same data home.
+    Raises ApprovalRefused when the approvers are malformed, DoorsError when nobody would have to
+    sign in who should, ServeError when the port is taken or another one serves the same data home.
     """
     # A list of approvers that cannot be read must not end in forms without one.
-    approvers(settings)
+    check_doors(settings)
     with only_one(settings):
         check_port(port)
         quiet_environment(settings)

@@ -1,7 +1,8 @@
-"""Prefect's server with its page, and the editions' files beside it: `python -m deployments.server`.
+"""Prefect's server with its page, the editions' files and this project's own pages beside it:
+`python -m deployments.server`.
 
-One port serves both, so that a link in an artifact opens the report it names. `nianbao serve`
-starts this as a child; a real installation runs it as a service of its own.
+One port serves all, behind one gate, so that a link in an artifact opens the report it names.
+`nianbao serve` starts this as a child; a real installation runs it as a service of its own.
 """
 
 from __future__ import annotations
@@ -22,14 +23,31 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.automations import declare_on_start
+from deployments.page.body import again, whole_body
+from deployments.page.desk import base_path, is_behind_a_proxy
+from deployments.page.gate import DESK, Gate, only_the_machine
+from deployments.page.inside import Inside
+from deployments.page.origin import UI_API_URL, own_names
+from deployments.page.routes import desk_app
+from deployments.page.visitor import Door
 from tasks.lifeline import end_with_starter
+from tasks.people.machine import VARIABLE, machine_variables
+from tasks.people.office import Office
+from tasks.people.persons import has_persons
+from tasks.publish.approve import configured_approvers
 from tasks.settings import Settings, quiet_environment
+from tasks.wording.typeset import typeset
+from warehouse.errors import ConfigurationError, NianbaoError
 
 HOST = "127.0.0.1"
 EMBEDDED = "--embedded"
 """For one run on this machine: no page, no schedules, no files."""
 FILES_PATH = "/editions"
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+
+
+class DoorsError(ConfigurationError):
+    """The port must not be opened as it is configured; the message says what to do."""
 
 
 class EditionFiles(StaticFiles):
@@ -89,12 +107,12 @@ class Patience:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
             return
-        body = await _body(receive)
+        body = await whole_body(receive)
         for wait in self._waits:
-            if await self._is_answered(scope, _again(body, receive), send):
+            if await self._is_answered(scope, again(body, receive), send):
                 return
             await asyncio.sleep(wait)
-        await self._app(scope, _again(body, receive), send)
+        await self._app(scope, again(body, receive), send)
 
     async def _is_answered(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Pass an answer on, but for one that only says that it is busy."""
@@ -116,72 +134,92 @@ class Patience:
         return not is_busy
 
 
-async def _body(receive: Receive) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
+def check_doors(settings: Settings) -> None:
+    """That the port may be opened as it is configured.
 
-
-def _again(body: bytes, receive: Receive) -> Receive:
-    """The body once more, then whatever comes: that the asker is gone."""
-    told = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def receiving() -> Message:
-        return next(told, None) or await receive()
-
-    return receiving
+    Raises DoorsError where someone may approve and nobody would be asked who they are, and where
+    two ways of signing in contradict each other; ApprovalRefused for approvers written wrongly.
+    """
+    known = has_persons(Office(settings.home))
+    configured = configured_approvers(settings)
+    if configured and not known:
+        names = "、".join(configured)
+        raise DoorsError(
+            f"设了批准人({names}),却没有人员登录,谁都可以在页面上操作。请先为每个人运行 nianbao user add 姓名 "
+            "--role 批准(其他人用 经办、查看、管理);原有的验证器会沿用。之后可去掉 NIANBAO_APPROVERS"
+        )
+    if known and settings.auth is not None:
+        raise DoorsError(
+            "已有人员登录,不能再用共用口令 NIANBAO_AUTH:它认不出人。请去掉 NIANBAO_AUTH 后重新启动"
+        )
+    if settings.sign_on_header and not known:
+        raise DoorsError(
+            "设了单点登录(NIANBAO_SIGN_ON_HEADER),还没有人员。请先运行 nianbao user add 姓名 --role 管理"
+        )
 
 
 def server_environment(settings: Settings, port: int) -> dict[str, str]:
     """What Prefect's server and its clients are told: where they are, how long runs are kept,
-    who may sign in. Nothing of it leaves this machine."""
+    by what this machine is known. Nothing of it leaves this machine.
+
+    The address of the page is the one of the port, but for an outer one that the operator set.
+    """
     address = f"http://{HOST}:{port}"
+    page = settings.page_url or address
+    names = own_names(port, page)
     told = {
         "PREFECT_API_URL": f"{address}/api",
-        "PREFECT_UI_API_URL": f"{address}/api",
+        UI_API_URL: os.environ.get(UI_API_URL) or f"{page}/api",
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(sorted(names.origins)),
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.keep_run_days * 86400),
         # A run that lives on while the server is started again keeps its slot.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
-        "NIANBAO_PAGE_URL": address,
+        "NIANBAO_PAGE_URL": page,
     }
+    told |= machine_variables(settings.home)
     if settings.auth is not None:
         secret = settings.auth.get_secret_value()
         told |= {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
     return told
 
 
-def create() -> ASGIApp:
-    """Prefect's application with the editions' files mounted before its page."""
-    settings = Settings()
+def create(settings: Settings) -> ASGIApp:
+    """Prefect's application with the editions' files and this project's pages mounted before its
+    own page, and the gate before all of them. Raises DoorsError."""
+    check_doors(settings)
     quiet_environment(settings)
     from prefect.server.api.server import create_app
 
+    door = Door(settings)
     app = create_app(final=True)
     declare_on_start(app)
+    inside = Inside(app, settings)
     files: ASGIApp = EditionFiles(settings.editions)
+    desk: ASGIApp = desk_app(settings, door, inside)
     if settings.auth is not None:
-        files = SignIn(files, settings.auth.get_secret_value())
-    # Prefect's page answers every path, so this one must come before it.
+        shared = settings.auth.get_secret_value()
+        files, desk = SignIn(files, shared), SignIn(desk, shared)
+    # Prefect's page answers every path, so these must come before it.
     app.router.routes.insert(0, Mount(FILES_PATH, app=files, name="editions"))
-    return Patience(app)
+    app.router.routes.insert(0, Mount(DESK, app=desk, name="desk"))
+    names = own_names(settings.port, settings.page_url)
+    return Gate(Patience(app), door, names, inside, base_path(settings))
 
 
 def create_embedded(settings: Settings) -> ASGIApp:
-    """Prefect's application as Prefect itself would start it for a run without a server."""
+    """Prefect's application as Prefect itself would start it for a run without a server; it
+    answers this machine only."""
     os.environ.update(
         PREFECT_UI_ENABLED="0", PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1"
     )
     quiet_environment(settings)
     from prefect.server.api.server import create_app
 
-    return create_app(final=True)
+    return only_the_machine(create_app(final=True), Door(settings), own_names(settings.port, ""))
 
 
 def main() -> None:
@@ -189,19 +227,31 @@ def main() -> None:
     started this is gone."""
     end_with_starter()
     settings = Settings()
-    quiet_environment(settings)
     is_embedded = EMBEDDED in sys.argv[1:]
+    try:
+        if not is_embedded:
+            check_doors(settings)
+        told = server_environment(settings, settings.port)
+    except NianbaoError as error:
+        print(typeset(f"错误:{error}"), file=sys.stderr)
+        sys.exit(error.exit_code)
+    quiet_environment(settings)
     if not is_embedded:
-        for name, value in server_environment(settings, settings.port).items():
+        for name, value in told.items():
             os.environ.setdefault(name, value)
+        settings = Settings()
+    # The server shows its settings to those who are signed in; the token is none of theirs.
+    os.environ.pop(VARIABLE, None)
     import uvicorn
 
     uvicorn.run(
-        create_embedded(settings) if is_embedded else create(),
+        create_embedded(settings) if is_embedded else create(settings),
         host=HOST,
         port=settings.port,
         log_level="warning",
         access_log=False,
+        # Only a reverse proxy may say for whom it asks.
+        proxy_headers=is_behind_a_proxy(settings),
         timeout_keep_alive=60,
         timeout_graceful_shutdown=5,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from prefect.artifacts import create_markdown_artifact
 
 from expectations.result import RuleResult
-from flows.forms import default_year, form_link
+from flows.forms import default_year
 from tasks.city.names import city_names
 from tasks.editions.account_view import account_of
 from tasks.editions.differences import Comparison
@@ -18,7 +18,6 @@ from tasks.publish.maintain import Maintained
 from tasks.publish.pages import maintenance, publication
 from tasks.publish.publish import Published
 from tasks.render import account, markdown, operator
-from tasks.render.findings import rule_title
 from tasks.render.nightly import rule_results, source_results
 from tasks.render.sets import INDEX, SUFFIX, sets_folder
 from tasks.settings import Settings
@@ -71,11 +70,7 @@ def publish_edition(
 ) -> None:
     """An edition: tables as they will print, findings, changes, files, and the way on."""
     base_url = files_url(settings, edition)
-    codes = sorted({f.code for f in edition.blocking_findings})
-    answers = [
-        {"finding": f"{code} {rule_title(edition, code)}".strip(), "reason": ""} for code in codes
-    ]
-    link = form_link(settings, "publish", {"edition": edition.id, "answers": answers})
+    link = f"{settings.page_url}/desk/approve/{edition.id}" if settings.page_url else ""
     texts = [
         ("tables", markdown.tables(edition), "法定表格"),
         ("findings", markdown.findings(edition), "核对问题"),

@@ -1,6 +1,6 @@
 """What a deployment's form offers and is filled in with on a given day.
 
-Years and dates move on, and organs, sources and approvers change, while the server keeps
+Years and dates move on, and organs and sources change, while the server keeps
 running: so nothing of it stands in the flows' own parameters.
 """
 
@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from flows.backfill import DAYS_BACK
-from flows.forms import ALL, UNCHOSEN, choices, default_year, many_of
+from flows.forms import ALL, choices, default_year, many_of
 from tasks.city.names import form_choices, organ_choices, resource_choices, source_choices
 from tasks.clock import now
-from tasks.publish.approve import ApprovalRefused, approvers
 from tasks.settings import Settings
 from warehouse.form import ANNUAL_REPORT
 
-DEPLOYMENTS = ("year-end", "backfill", "publish")
+DEPLOYMENTS = ("year-end", "backfill")
 """Those whose forms change."""
 
 
@@ -31,7 +30,6 @@ def form_defaults(deployment: str, today: date | None = None) -> dict[str, Any]:
             "from_on": (today - timedelta(days=DAYS_BACK)).isoformat(),
             "to_on": today.isoformat(),
         },
-        "publish": {"approver": UNCHOSEN if approver_names() else ""},
     }
     return defaults.get(deployment, {})
 
@@ -47,8 +45,6 @@ def offered_lists(deployment: str) -> dict[str, dict[str, Any]]:
                 "source": choices(source_choices(city), ALL),
                 "resource": choices(resource_choices(city), ALL),
             }
-        case "publish":
-            return {"approver": choices(approver_names(), UNCHOSEN)}
         case _:
             return {}
 
@@ -56,14 +52,6 @@ def offered_lists(deployment: str) -> dict[str, dict[str, Any]]:
 def default_form(city: Path) -> str:
     """The annual report by its title, as the list shows it."""
     return next(title for title, key in form_choices(city).items() if key == ANNUAL_REPORT)
-
-
-def approver_names() -> list[str]:
-    """The approvers to choose from; none when the setting cannot be read, which the run tells."""
-    try:
-        return approvers(Settings()).names
-    except ApprovalRefused:
-        return []
 
 
 def with_choices(schema: dict[str, Any], offered: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -9,22 +9,20 @@ deployments/prefect.yaml): the flow answers within seconds and in words that say
 from __future__ import annotations
 
 import inspect
-import json
 import re
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import quote
 
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
-from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
 from tasks.render.markdown import escaped
-from tasks.settings import Settings
 from tasks.wording.entries import instead
 from tasks.wording.typeset import typeset
 from warehouse.errors import Concern, EntryError, NianbaoError
@@ -34,8 +32,6 @@ from warehouse.period import Period
 Chosen = TypeVar("Chosen")
 Entries = ParamSpec("Entries")
 ALL = "全部"
-UNCHOSEN = "请选择"
-"""What a form shows before one of a list is chosen."""
 BLOCKED = "有阻断问题"
 """The name of the final state when findings keep the edition from being published."""
 REFUSED: Mapping[Concern, str] = {
@@ -88,7 +84,23 @@ def refused(error: NianbaoError) -> State[Any]:
     create_markdown_artifact(
         key="refused", markdown=f"# 没有执行\n\n{escaped(told)}\n", description="没有执行的原因"
     )
-    return Failed(name=REFUSED[error.concern], message=told, data=error.exit_code)
+    # Grey where only the entry was wrong and nothing was done, red where someone must act; what
+    # broke down unforeseen is orange.
+    kind = Cancelled if error.concern == "entry" else Failed
+    return kind(name=REFUSED[error.concern], message=told, data=error.exit_code)
+
+
+def broken(error: Exception) -> State[Any]:
+    """The final state of a run that ended by a defect of the program: the sentence first, and
+    what a maintainer needs after it."""
+    logger = get_run_logger()
+    told = typeset(
+        f"程序出错({type(error).__name__}),本次没有做完;已装载的数据完好。可再运行一次,仍出错请把日志交给维护人员"
+    )
+    logger.error("%s", told)
+    logger.info("%s", "".join(traceback.format_exception(error)))
+    # Called as Prefect calls it, by which it is told to those who keep the machine.
+    return State(type=StateType.CRASHED, name="Failed", message=told, data=error)
 
 
 def done(message: str, data: Any = None) -> State[Any]:
@@ -116,7 +128,12 @@ def answers_entries(
             entries = read_entries(function, inspect.signature(function).bind(*given, **named))
         except WrongInput as error:
             return refused(error)
-        return function(**entries)  # type: ignore[call-arg]
+        try:
+            return function(**entries)  # type: ignore[call-arg]
+        except NianbaoError:
+            raise
+        except Exception as error:
+            return broken(error)
 
     return answered
 
@@ -191,22 +208,3 @@ def read_moment(text: str, what: str) -> datetime | None:
             continue
         return datetime.combine(moment, time.max) if pattern == "%Y-%m-%d" else moment
     raise WrongInput(f"{what}“{text}”看不懂:请写作 2021-01-20 18:00(北京时间),或留空")
-
-
-def form_link(settings: Settings, deployment: str, parameters: Mapping[str, Any]) -> str:
-    """The address of a deployment's form with fields filled in; empty where no page is served.
-
-    `deployment` is the name of flow and deployment, which are the same here.
-    """
-    if not settings.page_url:
-        return ""
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
-
-    try:
-        with get_client(sync_client=True) as client:
-            id_ = client.read_deployment_by_name(f"{deployment}/{deployment}").id
-    except ObjectNotFound:
-        return ""
-    filled = quote(json.dumps(parameters, ensure_ascii=False), safe="")
-    return f"{settings.page_url}/deployments/deployment/{id_}/run?parameters={filled}"

@@ -1,20 +1,23 @@
 """Report audit: does a published report, or a folder of them, add up?
 
 Runs on demand. It reads files only and changes nothing in the lake; what it finds stands in
-the run's artifact, and on request in a page beside the report.
+the run's artifact, and on request in a page of its own. What it reads and writes lies in the home's
+folder of reports.
 """
 
 from __future__ import annotations
 
+import errno
+import itertools
 import re
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
 
-from flows.forms import answers_entries, done, ended, field
+from flows.forms import answers_entries, done, ended, field, refused
 from tasks.audit.batch import write_batch
 from tasks.audit.document import UnreadableDocument
 from tasks.audit.markdown import as_markdown
@@ -24,6 +27,61 @@ from tasks.audit.run import audit_files, report_files
 from tasks.clock import now
 from tasks.render.markdown import code
 from tasks.settings import Settings
+from tasks.wording.typeset import typeset
+from warehouse.disk import reason_of
+from warehouse.errors import EntryError, NianbaoError
+
+AUDITED = "audited"
+"""Where pages are written: new files only, and nowhere else."""
+
+
+class NotAReport(EntryError):
+    """What was named does not lie in the folder of reports; the message says what to enter."""
+
+
+def chosen_reports(folder: Path, name: str) -> list[Path]:
+    """The reports that are meant, all of them below `folder`, links looked through.
+
+    Raises NotAReport for a place elsewhere, UnreadableDocument where there is nothing.
+    """
+    outside = NotAReport(
+        f"“{name[:100]}”不在 reports 文件夹中:请把报告放入数据目录下的 reports 文件夹,再填它的名称,或留空"
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        within = folder.resolve()
+        asked = (folder / name.strip()).resolve()
+    except (OSError, ValueError) as error:
+        raise outside from error
+    if not asked.is_relative_to(within):
+        raise outside
+    found = [p for p in report_files(asked) if p.resolve().is_relative_to(within)]
+    found = [p for p in found if within / AUDITED not in p.resolve().parents]
+    if not found:
+        raise UnreadableDocument(f"{folder}:文件夹里没有报告")
+    return found
+
+
+def own_folder(folder: Path) -> Path:
+    """The folder, made where it is missing. Raises OSError where it leads elsewhere."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise OSError(errno.ELOOP, "a link")
+    return folder
+
+
+def write_new(folder: Path, text: str) -> Path:
+    """Write a page as a new file of a folder, whatever lies there. Raises OSError."""
+    own_folder(folder)
+    for count in itertools.count():
+        path = folder / f"{now():%Y-%m-%d-%H%M%S}{f'-{count}' if count else ''}.html"
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError
 
 
 @task(name="核对报告")
@@ -36,13 +94,12 @@ def audit_step(paths: list[Path], year: int | None) -> tuple[list[AuditReport], 
     return audit_files(paths, year, unread=unread), unread
 
 
-def batch_step(reports: list[AuditReport], unread: list[str]) -> str:
-    """A folder of its own with the front page of several reports; where it lies, as Markdown."""
-    folder = Settings().home / "audits" / f"{now():%Y%m%d-%H%M%S-%f}"
+def batch_step(place: Path, reports: list[AuditReport], unread: list[str]) -> str:
+    """A new folder in `place` with the front page of several reports; where it lies, as Markdown."""
     try:
-        front = write_batch(folder, reports, unread)
+        front = write_batch(own_folder(place) / f"{now():%Y%m%d-%H%M%S-%f}", reports, unread)
     except OSError as error:
-        return f"汇总页写不了({error.strerror}),请检查数据目录是否已满、能否写入\n\n"
+        return f"汇总页写不了({reason_of(error)}),请检查数据目录是否已满、能否写入\n\n"
     return f"汇总页(谁有不符,从多到少,另有全部数的 CSV 和 Excel):{code(str(front))}\n\n"
 
 
@@ -57,8 +114,8 @@ def report_audit(
     path: Annotated[
         str,
         field(
-            "报告文件或文件夹",
-            "网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包,几个的用分号或换行隔开;给文件夹则核对其中全部报告,同一机关相邻两年的互相核对。不填则为数据目录下的 reports 文件夹。几份报告的另写汇总页。",
+            "报告",
+            "数据目录下 reports 文件夹中的文件或子文件夹的名称,几个的用分号或换行隔开;不填为其中全部。网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;同一机关相邻两年的互相核对。几份报告的另写汇总页。",
         ),
     ] = "",
     report_year: Annotated[
@@ -69,22 +126,24 @@ def report_audit(
         ),
     ] = 0,
     page: Annotated[
-        str,
+        bool,
         field(
             "网页输出",
-            "可选:写出标明每个数核对结果的网页,填文件路径。",
+            "勾选则另写一个标明每个数核对结果的网页,放在 reports 文件夹下的 audited 中,每次一个新文件。",
         ),
-    ] = "",
+    ] = False,
 ) -> State[None]:
     """核对年度报告。"""
-    given = [part.strip() for part in re.split("[;\uff1b\\n]", path) if part.strip()]
-    places = [Path(part) for part in given] or [Settings().home / "reports"]
+    folder = Settings().home / "reports"
+    names = [name.strip() for name in re.split("[;\uff1b\n]", path) if name.strip()]
     try:
-        files = [file for place in places for file in report_files(place)]
-        reports, unread = audit_step(files, report_year or None)
+        found = [file for name in names or [""] for file in chosen_reports(folder, name)]
+        reports, unread = audit_step(list(dict.fromkeys(found)), report_year or None)
     except UnreadableDocument as error:
         return ended("读不了", str(error))
-    front = batch_step(reports, unread) if len(reports) + len(unread) > 1 else ""
+    except NianbaoError as error:
+        return refused(error)
+    front = batch_step(folder / AUDITED, reports, unread) if len(reports) + len(unread) > 1 else ""
     create_markdown_artifact(
         key="report-audit",
         markdown=front + as_markdown(reports, unread),
@@ -92,9 +151,13 @@ def report_audit(
     )
     if page:
         try:
-            Path(page).write_text(render_page(reports), encoding="utf-8")
-        except OSError:
-            return ended("写不了", f"网页写不到 {page}:请改填已有文件夹中可以写入的文件")
+            written = write_new(folder / AUDITED, render_page(reports))
+        except OSError as error:
+            return ended(
+                "写不了",
+                f"网页写不到 {folder / AUDITED}({reason_of(error)}):请检查该文件夹能否写入",
+            )
+        get_run_logger().info("%s", typeset(f"网页:{written}"))
     failed = sum(len(report.fails) for report in reports)
     if failed:
         return ended("有不符", f"{len(reports)} 份报告中有 {failed} 处不符,见核对结果")

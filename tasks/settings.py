@@ -34,6 +34,7 @@ LONGEST_DAYS = 36_500
 LONGEST_HOURS = 24 * LONGEST_DAYS
 LEAST_MEMORY = 100 * 1000  # in thousands of bytes: 100 MB
 MOST_THREADS = 256
+LEAST_SECRET = 20
 READY_SECONDS = 90
 """How long Prefect's server may take to answer."""
 
@@ -94,7 +95,16 @@ class Settings(BaseSettings):
     )
     port: int = Field(4200, ge=1, le=65535, description="操作页面的端口(只监听本机)")
     auth: SecretStr | None = Field(None, description="操作页面的登录,写作 用户:密码;不设则不登录")
-    page_url: str = Field("", description="操作页面的网址;由 nianbao serve 填写")
+    page_url: str = Field(
+        "", description="操作页面的网址,如反向代理的 https://主机/路径;不设为本机端口的地址"
+    )
+    sign_on_header: str = Field(
+        "", description="单点登录:反向代理以哪个请求头写明已登录者的姓名;须同时设 SIGN_ON_SECRET"
+    )
+    sign_on_secret: SecretStr = Field(
+        SecretStr(""),
+        description="单点登录:反向代理每次请求在 X-Nianbao-Proxy 头中附上的密文,至少 20 个字符",
+    )
     approvers: SecretStr = Field(
         SecretStr(""), description="批准人及其一次性验证码密钥,写作 姓名:密钥,姓名:密钥"
     )
@@ -150,6 +160,27 @@ class Settings(BaseSettings):
         if not user or not password:
             raise ValueError("请填用户名与密码,中间是半角冒号,如 admin:secret")
         return auth
+
+    @field_validator("page_url")
+    @classmethod
+    def _address(cls, address: str) -> str:
+        address = address.strip().rstrip("/")
+        if address and not re.fullmatch(r"https?://[^/?#\s@]+(/[^?#\s]*)?", address):
+            raise ValueError("请写作 https://主机 或 https://主机/路径,不带用户、参数")
+        return address
+
+    @model_validator(mode="after")
+    def _sign_on_is_whole(self) -> Settings:
+        """A header alone could be set by anyone who reaches the port."""
+        secret = self.sign_on_secret.get_secret_value()
+        if self.sign_on_header and len(secret) < LEAST_SECRET:
+            raise SettingsError(
+                f"设了 NIANBAO_SIGN_ON_HEADER 就须设 NIANBAO_SIGN_ON_SECRET(至少 {LEAST_SECRET} 个字符),"
+                "并让反向代理在 X-Nianbao-Proxy 请求头中附上它:没有它,谁连得上端口谁就能冒名"
+            )
+        if secret and not self.sign_on_header:
+            raise SettingsError("设了 NIANBAO_SIGN_ON_SECRET 而没有设 NIANBAO_SIGN_ON_HEADER")
+        return self
 
     @field_validator("home", "city", "temporary")
     @classmethod

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, cast
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -24,7 +25,7 @@ from tasks.editions.edition import Edition
 from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load
 from tasks.publish.maintain import Maintained, maintain
-from tasks.publish.publish import Published, Request, publish
+from tasks.publish.publish import Published, publish
 from tasks.render import render_edition
 from tasks.render.sets import SetOf, write_sets
 from tasks.settings import Settings
@@ -35,8 +36,12 @@ from tasks.sources.plan import Pull
 from tasks.sources.pull import pull
 from tasks.watch.deadlines import Deadlines, find_deadlines
 from tasks.watch.notify import Message, notify
+from warehouse.errors import NianbaoError
 from warehouse.lake import Lake
 from warehouse.period import Period
+
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 
 def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -46,7 +51,39 @@ def may_pass(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, SourceUnavailable) and not isinstance(error, SourceDenied)
 
 
+def answering(step: Callable[Given, Made]) -> Callable[Given, Made]:
+    """A step whose refusal is told by its flow, in one line: were it to leave the task as an
+    exception, Prefect would write a traceback before that line.
+
+    Above `@task`, and `refusals_returned` below it.
+    """
+
+    @wraps(step)
+    def asked(*given: Given.args, **named: Given.kwargs) -> Made:
+        found = step(*given, **named)
+        if isinstance(found, NianbaoError):
+            raise found
+        return found
+
+    return asked
+
+
+def refusals_returned(function: Callable[Given, Made]) -> Callable[Given, Made]:
+    """See `answering`."""
+
+    @wraps(function)
+    def answered(*given: Given.args, **named: Given.kwargs) -> Made:
+        try:
+            return function(*given, **named)
+        except NianbaoError as error:
+            return cast("Made", error)
+
+    return answered
+
+
+@answering
 @task(name="prepare 准备数据湖", cache_policy=NO_CACHE)
+@refusals_returned
 def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
     """Make what tables are missing and bring in the city's own files."""
     lake.create()
@@ -94,7 +131,9 @@ def check_step(lake: Lake, as_of: date, run_id: str, now: datetime) -> list[Rule
     return check_core(lake, as_of=as_of, run_id=run_id, now=now)
 
 
+@answering
 @task(name="build 编制版次", task_run_name="build {period.key} 编制版次", cache_policy=NO_CACHE)
+@refusals_returned
 def build_edition_step(
     lake: Lake,
     city: Path,
@@ -127,6 +166,7 @@ def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
     return render_edition(edition, folder, lake=lake)
 
 
+@answering
 @task(
     name="sets 各机关成套文件",
     task_run_name="sets {edition.id} 各机关成套文件",
@@ -141,19 +181,20 @@ def sets_step(
 
 @task(
     name="publish 发布版次",
-    task_run_name="publish {request.edition_id} 发布版次",
+    task_run_name="publish 批准 {approval} 发布版次",
     cache_policy=NO_CACHE,
 )
+@refusals_returned
 def publish_step(
     lake: Lake,
     settings: Settings,
-    request: Request,
+    approval: str,
     *,
     now: datetime,
     progress: Callable[[str], None],
 ) -> Published:
-    """Approve and freeze a pending edition."""
-    return publish(lake, settings, request, now=now, progress=progress)
+    """Freeze and sign the edition that was approved under a number."""
+    return publish(lake, settings, approval, now=now, progress=progress)
 
 
 @task(name="deadlines 查看期限", task_run_name="deadlines {on} 查看期限", cache_policy=NO_CACHE)
@@ -162,7 +203,9 @@ def deadlines_step(lake: Lake, city: Path, on: date) -> Deadlines:
     return find_deadlines(lake, on, city=city)
 
 
+@answering
 @task(name="maintain 整理数据湖", cache_policy=NO_CACHE)
+@refusals_returned
 def maintain_step(
     lake: Lake, settings: Settings, *, now: datetime, progress: Callable[[str], None]
 ) -> Maintained:

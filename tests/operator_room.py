@@ -15,11 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasks.clock import now
+from tasks.people.machine import HEADER, machine_token
+from tasks.people.office import Office
+from tasks.people.persons import add_person
 from tests.city import Installation
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 APPROVER = "王处长"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+PASSWORD = "a-long-enough-word"
+"""Of everyone in tests."""
+
+
+def add_people(home: Path, roles: Mapping[str, str]) -> None:
+    """Persons of a home by name, with the password and authenticator of all tests."""
+    for name, role in roles.items():
+        add_person(Office(home), name, role, PASSWORD, SECRET, by="tests", now=now())
 
 
 def free_port() -> int:
@@ -41,11 +55,11 @@ class Room:
         return self.installation.home
 
     def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
-        """An answer of the server's API."""
+        """An answer of the server's API, asked as this machine's own runs ask it."""
         request = urllib.request.Request(
             f"{self.address}/api{path}",
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            headers={"Content-Type": "application/json", HEADER: machine_token(self.home)},
             method=method,
         )
         with urllib.request.urlopen(request, timeout=120) as answer:

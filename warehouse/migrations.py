@@ -29,6 +29,17 @@ class Migration:
 MIGRATIONS = (
     Migration(1, "第一版"),
     Migration(2, "版次属于某一表种和期间;记下结构版本"),
+    Migration(
+        3,
+        "发布登记:签名与链",
+        # What was published before has no signature; that it was is kept, and the first signature
+        # covers it.
+        (
+            "INSERT INTO yearly.publication (edition_id, manifest_hash, registered_at) "
+            "SELECT edition_id, manifest_hash, approved_at FROM yearly.edition "
+            "WHERE approved_at IS NOT NULL AND manifest_hash IS NOT NULL",
+        ),
+    ),
 )
 NEWEST = MIGRATIONS[-1].version
 

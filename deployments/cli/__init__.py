@@ -28,6 +28,7 @@ COMMANDS = (
     ("text", "deployments.cli.text", "text"),
     ("publish", "deployments.cli.runs", "publish"),
     ("rebuild", "deployments.cli.rebuild", "rebuild"),
+    ("verify", "deployments.cli.verify", "verify"),
     ("tables", "deployments.cli.figures", "tables"),
     ("explain", "deployments.cli.figures", "explain"),
     ("diff", "deployments.cli.differences", "diff"),
@@ -42,6 +43,7 @@ COMMANDS = (
 GROUPS = (
     ("source", "deployments.cli.source", "app"),
     ("rejects", "deployments.cli.rejects", "app"),
+    ("user", "deployments.cli.user", "app"),
 )
 
 

@@ -73,7 +73,7 @@ def _ready_to_run() -> None:
 
 def _tell_refusal(state: Any) -> None:
     """End with the flow's own answer where it was asked for something that cannot be."""
-    code = state.result(raise_on_failure=False) if state.is_failed() else None
+    code = None if state.is_completed() else state.result(raise_on_failure=False)
     if isinstance(code, ExitCode):
         print(typeset(f"错误:{state.message}"), file=sys.stderr)
         raise typer.Exit(code)
@@ -105,7 +105,9 @@ def _tell_run(state: Any, kind: str, title: str) -> None:
 
     _, lake = open_lake()
     kept = last_run(lake, kind)
-    if kept is None or (state.is_failed() and state.name not in (SOURCE_FAILED, LAKE_FAILED)):
+    if kept is None or (
+        not state.is_completed() and state.name not in (SOURCE_FAILED, LAKE_FAILED)
+    ):
         state.result()
         return
     told = {SOURCE_FAILED: "有来源未取到", LAKE_FAILED: "没有全部装载"}.get(state.name, "完成")
@@ -212,7 +214,7 @@ def year_end(
             return_state=True,
         )
     _tell_refusal(state)
-    if state.is_failed() and state.name != "有阻断问题":
+    if not state.is_completed() and state.name != "有阻断问题":
         state.result()
         return
     from tasks.editions.store import newest_edition
@@ -256,27 +258,30 @@ def publish(
     ] = "",
 ) -> None:
     """发布:批准一个待发布的版次并冻结。发布后不能再改,更正须另编新版。"""
-    given = [_answer(text) for text in answers or []]
-    _ready_to_run()
+    from deployments.cli import open_lake
+    from tasks.clock import now
+    from tasks.publish.approvals import Request, approve
+
+    given = dict(_answer(text) for text in answers or [])
     code = code or _asked_code(approver.strip())
-    from flows.publish import Answer
+    # Judged here and now: what starts next takes a while, and takes the approval's number only.
+    entered_at = now()
+    settings, lake = open_lake()
+    approval = approve(
+        lake,
+        settings,
+        Request(edition, approver, statement, code, given, stale_reason),
+        by=f"{approver.strip()}(命令行)",
+        now=entered_at,
+    )
+    print(typeset(f"已批准,批准编号 {approval.number}。正在发布……"), flush=True)
+    _ready_to_run()
     from flows.publish import publish as flow
 
-    state: Any = flow(
-        edition=edition,
-        approver=approver,
-        statement=statement,
-        code=code,
-        answers=[Answer(finding=rule, reason=reason) for rule, reason in given],
-        stale_reason=stale_reason,
-        return_state=True,
-    )
+    state: Any = flow(approval=str(approval.number), return_state=True)
     _tell_refusal(state)
-    if state.is_failed():
+    if not state.is_completed():
         state.result()
-    from deployments.cli import open_lake
-
-    settings, _ = open_lake()
     print(state.message)
     print(f"文件:{settings.editions / str(state.result())}")
 

@@ -20,7 +20,7 @@ def serve(
 ) -> None:
     """启动操作页面、定时运行与各项流程,按 Ctrl-C 全部停止。
 
-    只监听本机;不访问外网。设 NIANBAO_AUTH=用户:密码 后须登录。
+    只监听本机;不访问外网。用 nianbao user add 添加人员后须登录。
     """
     import os
     import time
@@ -28,15 +28,25 @@ def serve(
     started = time.monotonic()
     from deployments.serve import check_port, interruptible
     from deployments.serve import serve as run
+    from deployments.server import check_doors
+    from tasks.people.office import Office
+    from tasks.people.persons import has_persons
     from tasks.settings import Settings, check_home
 
     settings = Settings()
     check_home(settings)
+    check_doors(settings)
     port = port or settings.port
 
     def ready(address: str) -> None:
         print(typeset(f"已就绪({time.monotonic() - started:.0f} 秒):") + address)
-        sign_in = "需要(NIANBAO_AUTH)" if settings.auth else "不需要"
+        sign_in = "不需要(没有人员)"
+        if settings.sign_on_header:
+            sign_in = f"由反向代理的 {settings.sign_on_header} 头写明"
+        elif has_persons(Office(settings.home)):
+            sign_in = "需要(人员)"
+        elif settings.auth:
+            sign_in = "需要(NIANBAO_AUTH)"
         print(typeset(f"登录:{sign_in}。按 Ctrl-C 停止。"), flush=True)
 
     try:

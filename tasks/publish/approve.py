@@ -1,21 +1,19 @@
-"""Who may publish: approvers, their one-time codes (TOTP), and the second person."""
+"""Who may approve: the persons with that role, or those whom a setting names; two persons."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from tasks.clock import BEIJING
+from tasks.people import attempts, log
+from tasks.people.codes import judge
+from tasks.people.office import Office
+from tasks.people.persons import authenticators, has_persons
 from tasks.settings import Settings
 from warehouse.errors import EntryError
-from warehouse.lake import Lake, transaction
 
-STEP_SECONDS = 30
-WINDOW_STEPS = 1
-"""How many steps a clock may be off, either way."""
-MOST_WRONG = 5
-LOCKED_FOR = timedelta(minutes=15)
+APPROVAL = "批准"
 
 
 class ApprovalRefused(EntryError):
@@ -24,20 +22,35 @@ class ApprovalRefused(EntryError):
 
 @dataclass(frozen=True)
 class Approvers:
-    """Names and TOTP secrets; nobody configured means that no code is asked for."""
+    """Names and TOTP secrets. Where nobody is configured at all, no code is asked for."""
 
     secrets: Mapping[str, str]
+    has_persons: bool = False
 
     @property
     def names(self) -> list[str]:
         return list(self.secrets)
 
+    @property
+    def is_anyone(self) -> bool:
+        """Whether any name may approve: nobody was configured, as in the demo."""
+        return not self.secrets and not self.has_persons
+
 
 def approvers(settings: Settings) -> Approvers:
-    """The approvers of `NIANBAO_APPROVERS` (name:BASE32,name:BASE32).
+    """The persons who may approve; without persons, those of `NIANBAO_APPROVERS`
+    (name:BASE32,name:BASE32).
 
     Raises ApprovalRefused when an entry is malformed; the message shows no secret.
     """
+    office = Office(settings.home)
+    if has_persons(office):
+        return Approvers(authenticators(office), has_persons=True)
+    return Approvers(configured_approvers(settings))
+
+
+def configured_approvers(settings: Settings) -> dict[str, str]:
+    """The approvers of `NIANBAO_APPROVERS`. Raises ApprovalRefused."""
     import pyotp
 
     found: dict[str, str] = {}
@@ -54,7 +67,7 @@ def approvers(settings: Settings) -> Approvers:
                 f"NIANBAO_APPROVERS 第 {position} 项写法有误:应为 姓名:密钥,密钥为至少 26 位的 BASE32 文字"
             )
         found[name.strip()] = secret.strip()
-    return Approvers(found)
+    return found
 
 
 def check_builder(settings: Settings, built_by: str) -> None:
@@ -82,59 +95,47 @@ def check_two_persons(settings: Settings, approver: str, built_by: str) -> None:
         raise ApprovalRefused(f"{approver}是这一版次的编制人,不能同时批准。请由另一人批准")
 
 
-def check_code(
-    lake: Lake, known: Approvers, approver: str, code: str, edition_id: str, *, now: datetime
-) -> None:
-    """Verify an approver's one-time code and use it up. Raises ApprovalRefused.
-
-    Every attempt is kept in ops.approval_attempt: a code serves once, and five wrong ones
-    lock the approver out for a quarter of an hour.
-    """
-    if not known.secrets:
+def check_is_approver(known: Approvers, approver: str) -> None:
+    """Raises ApprovalRefused for someone who may not approve."""
+    if not approver:
+        raise ApprovalRefused("请填写批准人姓名")
+    if known.is_anyone or approver in known.secrets:
         return
-    if approver not in known.secrets:
+    if not known.secrets:
         raise ApprovalRefused(
-            f"“{approver}”不在批准人名单中。请选择:{'、'.join(known.names)}"
-            "(名单由管理员在 NIANBAO_APPROVERS 中设置)"
+            "还没有批准人。请管理员在服务器上运行 nianbao user add 姓名 --role 批准"
         )
-    code = "".join(code.split())
-    if not code:
+    where = "人员中" if known.has_persons else "批准人名单(NIANBAO_APPROVERS)中"
+    raise ApprovalRefused(
+        f"“{approver}”没有批准的权限。{where}可以批准的是:{'、'.join(known.names)}"
+    )
+
+
+def check_code(
+    office: Office, known: Approvers, approver: str, code: str, *, tried_by: str, now: datetime
+) -> None:
+    """Judge an approver's one-time code as of `now`, the moment it was entered, and use it up.
+
+    A right code is used up whatever follows. Five wrong ones lock the one who tried them for a
+    quarter of an hour, and nobody else. Raises ApprovalRefused, TooManyTries.
+    """
+    check_is_approver(known, approver)
+    if known.is_anyone:
+        return
+    if not code.strip():
         raise ApprovalRefused("请填写批准人手机上验证器当前显示的六位验证码")
-    step = _step_of(known.secrets[approver], code, now)
-    with lake.write() as connection, transaction(connection):
-        row = connection.execute(
-            "SELECT count(*) FILTER (attempt_status = 'wrong' AND tried_at > $2), "
-            "max(code_step) FILTER (attempt_status = 'accepted') "
-            "FROM ops.approval_attempt WHERE approver = $1",
-            [approver, now - LOCKED_FOR],
-        ).fetchone()
-        wrong, last_step = row or (0, None)
-        if wrong >= MOST_WRONG or step is None:
-            status = "wrong"
-        else:
-            status = "reused" if last_step is not None and step <= last_step else "accepted"
-        connection.execute(
-            "INSERT INTO ops.approval_attempt VALUES (?, ?, ?, ?, ?)",
-            [approver, edition_id, status, step if status != "wrong" else None, now],
-        )
-    if wrong >= MOST_WRONG:
-        minutes = int(LOCKED_FOR.total_seconds() // 60)
-        raise ApprovalRefused(f"验证码已连续错误 {MOST_WRONG} 次,请等 {minutes} 分钟后再试")
-    if status == "wrong":
+    with office.change() as connection:
+        wait = attempts.wait_of(connection, tried_by, APPROVAL, now, slows=False)
+        verdict = judge(connection, approver, known.secrets[approver], code, now=now)
+        if verdict == "accepted" and not wait:
+            attempts.tried_rightly(connection, tried_by, APPROVAL)
+        elif verdict == "wrong" and not wait:
+            attempts.tried_wrongly(connection, tried_by, APPROVAL, now)
+        if wait or verdict != "accepted":
+            log.write(connection, tried_by, "验证码未通过", approver, now=now)
+    if wait:
+        raise attempts.TooManyTries(wait)
+    if verdict == "wrong":
         raise ApprovalRefused("验证码不对或已过期。请填写验证器当前显示的六位数字,并核对手机时间")
-    if status == "reused":
+    if verdict == "reused":
         raise ApprovalRefused("这个验证码已经用过。请等验证器显示下一个后再填")
-
-
-def _step_of(secret: str, code: str, now: datetime) -> int | None:
-    """The time step whose code this is, within the window; None for a wrong code."""
-    import hmac
-
-    import pyotp
-
-    current = int(now.replace(tzinfo=BEIJING).timestamp()) // STEP_SECONDS
-    generator = pyotp.TOTP(secret)
-    for step in range(current - WINDOW_STEPS, current + WINDOW_STEPS + 1):
-        if hmac.compare_digest(generator.at(step * STEP_SECONDS), code):
-            return step
-    return None

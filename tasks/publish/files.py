@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from tasks.editions.compare import write_csv
 from tasks.editions.differences import Comparison, write_records_csv
 from tasks.editions.edition import Approval, Edition
-from tasks.editions.store import changed_rows, copy_rows, edition_rows, find_row
+from tasks.editions.fingerprints import findings_hash
+from tasks.editions.store import Seals, copy_rows, find_row, publications, seals
 from tasks.publish.words import told_of_words
 from tasks.render import render_edition
 from tasks.render.manifest import (
@@ -38,6 +40,7 @@ TITLES = {
     DIFFERENCE_RECORDS: "与上一已发布版次相比变动的记录(CSV)",
 }
 STAGING = ".publishing-"
+FILE_MODE, FOLDER_MODE = 0o444, 0o555
 _EDITION_ID = re.compile(r"([a-z][a-z0-9-]*-)?\d{4}-\d+")
 
 
@@ -67,11 +70,13 @@ def write_files(
     folder: Path,
     approval: Approval,
     comparison: Comparison | None,
+    chain: Mapping[str, Any],
 ) -> str:
-    """All files of a published edition in `folder`; returns the manifest's SHA-256."""
+    """All files of a published edition in `folder`; returns the manifest's SHA-256. `chain` is
+    what the manifest says of the publication before it."""
     _remove(folder)
     render_edition(edition, folder, lake=lake)
-    write_database(lake, edition, folder / DATABASE, approval)
+    sealed = write_database(lake, edition, folder / DATABASE, approval)
     names = [DATABASE]
     if comparison is not None:
         write_csv(comparison.differences, folder / DIFFERENCES)
@@ -82,15 +87,19 @@ def write_files(
     told = read_manifest(folder)
     told["approval"] = approval.as_data()
     told["words"] = told_of_words(edition, folder)
+    told["findings_hash"] = findings_hash(edition.findings)
+    told["chain"] = {**chain, "lake": sealed}
     told["files"] += listed(folder, {name: TITLES[name] for name in names})
     save_manifest(folder, told)
     return sha256_of(folder / MANIFEST)
 
 
-def write_database(lake: Lake, edition: Edition, path: Path, approval: Approval) -> None:
+def write_database(lake: Lake, edition: Edition, path: Path, approval: Approval) -> Seals:
     """The edition as one plain `.duckdb` file: edition with its approval, cell (with labels),
     check_result with the answers, check_record, organ. In DuckDB's oldest storage format, so
-    that any version opens it. It cannot hold the manifest's hash, as that is taken of it."""
+    that any version opens it. It cannot hold the manifest's hash, as that is taken of it.
+
+    Returns the seals of the rows as the lake will have them once the edition is published."""
     cells = path.with_name("cells.parquet")
     with lake.read() as connection:
         connection.execute(f"ATTACH {quoted(path)} AS file (STORAGE_VERSION 'v1.0.0')")
@@ -115,7 +124,10 @@ def write_database(lake: Lake, edition: Edition, path: Path, approval: Approval)
                 "WHERE organ_id = ? AND check_key = ?",
                 [reason, approval.approver, approval.approved_at, organ_id, key],
             )
+        places = {table: f"file.{table}" for table in ("edition", "check_result", "check_record")}
+        sealed = seals(connection, edition.id, {**places, "cell": "lake.yearly.cell"})
         connection.execute("DETACH file")
+    return sealed
 
 
 def freeze(staging: Path, folder: Path) -> None:
@@ -132,8 +144,10 @@ def freeze(staging: Path, folder: Path) -> None:
 def make_read_only(folder: Path) -> None:
     """So that nobody changes by mistake what was signed for."""
     for path in folder.iterdir():
-        path.chmod(0o444)
-    folder.chmod(0o555)
+        # A link would have what it points to changed, wherever that lies.
+        if not path.is_symlink():
+            path.chmod(FILE_MODE)
+    folder.chmod(FOLDER_MODE)
 
 
 def _remove(folder: Path) -> None:
@@ -167,33 +181,15 @@ def finish_interrupted(lake: Lake, settings: Settings, edition_id: str) -> bool:
 def finish_all(lake: Lake, settings: Settings) -> None:
     """Finish every publication that was cut off, unless one is going on; nobody need ask again.
 
-    Files that an earlier release was cut off from making read only become so.
+    Files that an earlier release was cut off from making read only become so; those of a signed
+    edition are read only from the first moment, and another mode is a finding.
     """
     with suppress(LakeBusy), publishing(settings, timeout=0):
         for staging in settings.editions.glob(f"{STAGING}*/"):
             finish_interrupted(lake, settings, staging.name.removeprefix(STAGING))
         with lake.read() as connection:
-            published = [row for row in edition_rows(connection) if row.approved_at]
-        for row in published:
-            folder = settings.editions / row.edition_id
-            if (folder / MANIFEST).exists():
+            unsigned = [p.edition_id for p in publications(connection) if not p.is_signed]
+        for edition_id in unsigned:
+            folder = settings.editions / edition_id
+            if (folder / MANIFEST).exists() and not folder.is_symlink():
                 make_read_only(folder)
-
-
-def frozen_files_changed(lake: Lake, settings: Settings) -> dict[str, list[str]]:
-    """Published editions that are not what was signed for: edition → names of files, and of
-    the lake's tables whose rows no longer give the edition's fingerprints."""
-    with lake.read() as connection:
-        rows = [row for row in edition_rows(connection) if row.approved_at]
-    found = {}
-    for row in rows:
-        edition_id = row.edition_id
-        folder = settings.editions / edition_id
-        path = folder / MANIFEST
-        if not path.exists() or sha256_of(path) != row.manifest_hash:
-            found[edition_id] = [MANIFEST]
-        elif changed := changed_files(folder):
-            found[edition_id] = changed
-        if tables := changed_rows(lake, edition_id):
-            found[edition_id] = [*found.get(edition_id, []), *tables]
-    return found

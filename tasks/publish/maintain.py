@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tasks.editions.store import pinned_snapshots
-from tasks.publish.files import STAGING, finish_all, frozen_files_changed
+from tasks.publish.files import STAGING, finish_all
+from tasks.publish.verify import Problem, verify_home
 from tasks.settings import Settings
 from tasks.sources.landing import MANIFEST as LANDED
 from warehouse.beijing import BEIJING, to_beijing
@@ -29,7 +30,8 @@ DEAD_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Maintained:
-    """What was done, and which published editions' files are not what was signed for."""
+    """What was done, and which published editions are not what was signed for: `problems` says
+    what of them, `changed_editions` names it by edition."""
 
     files_before: int
     files_after: int
@@ -40,6 +42,7 @@ class Maintained:
     pinned: int
     leftovers: int
     changed_editions: dict[str, list[str]]
+    problems: tuple[Problem, ...] = ()
 
 
 def maintain(
@@ -94,6 +97,7 @@ def maintain(
         missing = pinned & set(held) - set(left)
         assert not missing, missing
     after = _files(lake.files)
+    verified = verify_home(lake, settings)
     return Maintained(
         files_before=len(before),
         files_after=len(after),
@@ -103,7 +107,8 @@ def maintain(
         snapshots_after=len(left),
         pinned=len(pinned),
         leftovers=leftovers + _remove(_working_leftovers(settings, now)),
-        changed_editions=frozen_files_changed(lake, settings),
+        changed_editions=verified.by_edition(),
+        problems=verified.problems,
     )
 
 

@@ -9,6 +9,7 @@ from tasks.render.manifest import read_manifest
 from tasks.render.markdown import code, escaped, page, table
 from tasks.render.operator import told_against_earlier
 from tasks.render.words import document_title
+from tasks.watch.notify import Message
 
 
 def publication(published: Published, base_url: str) -> str:
@@ -24,13 +25,19 @@ def publication(published: Published, base_url: str) -> str:
         ["数据快照", f"第 {edition.snapshot} 号"],
         ["单元格指纹", code(edition.cell_hash)],
         ["文件清单指纹", code(published.manifest_hash)],
+        ["核对码", code(str(published.checkpoint))],
+        ["签名密钥", code(published.signing_key)],
     ]
     told = words_told(read_manifest(published.folder))
     rows += [[name, escaped(text)] for name, text in told]
     if published.replaced:
         rows.insert(2, ["替代", f"版次 {escaped(published.replaced)}:{escaped(edition.reason)}"])
     parts = ["# 已发布\n", table(["项目", "内容"], rows)]
-    parts.append("文件已冻结为只读。更正须另编新版并写明理由。\n")
+    parts.append("文件已冻结为只读并签名。更正须另编新版并写明理由。\n")
+    parts.append(
+        "请把**核对码**抄存在本系统之外(如归档单上)。日后用它可以证明这一版次和它之前的都没有被改动或删去:"
+        f"nianbao verify --checkpoint {published.checkpoint}\n"
+    )
     names = sorted(path.name for path in published.folder.iterdir())
     shown = [[f"[{n}]({base_url}/{n})" if base_url else code(n)] for n in names]
     parts += ["## 文件\n", f"文件夹:{code(str(published.folder))}\n", table(["文件"], shown)]
@@ -48,6 +55,17 @@ def publication(published: Published, base_url: str) -> str:
             told_against_earlier(edition, published.comparison),
         ]
     return page(parts)
+
+
+def publication_message(published: Published) -> Message:
+    """That an edition was published, with the checkpoint for those who keep it outside."""
+    edition = published.edition
+    return Message(
+        f"published/{edition.id}",
+        f"{edition.report_name}版次 {edition.id} 已发布",
+        f"批准人{published.approver}。核对码 {published.checkpoint};请抄存在系统之外,日后可证明没有被改动或删去。",
+        about=str(published.checkpoint),
+    )
 
 
 def maintenance(done: Maintained) -> str:
@@ -68,13 +86,11 @@ def maintenance(done: Maintained) -> str:
     ]
     if done.leftovers:
         parts.append(f"清除中断运行留下的临时文件夹 {done.leftovers} 个。\n")
-    if done.changed_editions:
-        parts.append("## 已发布的文件被改动\n")
-        rows = [
-            [code(id_), "、".join(map(code, names))] for id_, names in done.changed_editions.items()
-        ]
-        parts.append(table(["版次", "文件"], rows))
-        parts.append("请从备份恢复这些文件,并查明原因。\n")
+    if done.problems:
+        parts.append("## 已发布的内容被改动\n")
+        rows = [[code(p.edition or "全部"), code(p.name), escaped(p.text)] for p in done.problems]
+        parts.append(table(["版次", "何处", "怎样"], rows))
+        parts.append("请从备份恢复,并查明原因。\n")
     else:
         parts.append("已发布版次的文件都与批准时的指纹相符。\n")
     return page(parts)

@@ -43,7 +43,7 @@ OUTCOME_LABELS: dict[Outcome, str] = {
     "unprovable": "无从证明",
 }
 Progress = Callable[[str], None]
-NOT_IN_MANIFEST_OF_REBUILT = ("files", "software")
+NOT_IN_MANIFEST_OF_REBUILT = ("files", "software", "chain")
 
 
 class CannotRebuild(EntryError):
@@ -231,7 +231,7 @@ def _write(lake: Lake, edition: Edition, folder: Path, approval: Approval | None
     comparison = None
     if approval.replaces:
         comparison = compare_with(lake, edition, approval.replaces)
-    write_files(lake, edition, folder, approval, comparison)
+    write_files(lake, edition, folder, approval, comparison, {})
 
 
 def _file_proofs(folder: Path, fresh: Path, signed: str) -> Iterator[Proof]:

@@ -85,12 +85,12 @@ def result(
         parts += [
             f"1. 有 {len(blocking)} 项阻断问题:{rules}。",
             "2. 按“核对问题”交有关机关在来源系统改正,改正后再运行一次年终编制。",
-            "3. 确有理由可以带着问题发布的,在发布表单中逐条写明理由。\n",
+            "3. 确有理由可以带着问题发布的,在批准页逐条写明理由。\n",
         ]
     else:
-        parts.append("没有阻断问题。看过表格与变化后即可发布。\n")
+        parts.append("没有阻断问题。看过表格与变化后即可批准。\n")
     if publish_link:
-        parts.append(f"[打开发布表单(已填好版次 {escaped(edition.id)})]({publish_link})\n")
+        parts.append(f"[打开批准页(版次 {escaped(edition.id)})]({publish_link})\n")
     parts.append("## 内容\n")
     rows = []
     for title, address in pages.items():

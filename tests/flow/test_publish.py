@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,21 +14,24 @@ import pytest
 
 from tasks.clock import BEIJING
 from tasks.editions.build import build_edition
+from tasks.people.attempts import LOCKED_FOR, MOST_WRONG, TooManyTries
+from tasks.people.office import Office
+from tasks.people.persons import APPROVES, WORKS, lock_person
+from tasks.publish.approvals import approve
 from tasks.publish.approve import (
-    LOCKED_FOR,
-    MOST_WRONG,
     ApprovalRefused,
     approvers,
     check_builder,
     check_code,
 )
-from tasks.publish.files import frozen_files_changed
 from tasks.publish.maintain import maintain
-from tasks.publish.pages import publication
+from tasks.publish.pages import publication, publication_message
 from tasks.publish.publish import Published, PublishRefused, Request, Unanswered, publish
+from tasks.publish.verify import frozen_files_changed
 from tasks.render import render_edition
 from tasks.settings import Settings
-from tests.operator_room import APPROVER, SECRET
+from tests.approving import approve_and_publish, code_at
+from tests.operator_room import APPROVER, SECRET, add_people
 from tests.small_city import SmallCity
 from warehouse.period import Period
 
@@ -56,9 +60,8 @@ def ask(small: SmallCity, settings: Settings) -> Callable[..., Published]:
     def ask_(edition: Any, changed: Settings | None = None, **more: Any) -> Published:
         values = {"approver": "张三", "statement": "同意发布", **more}
         now = values.pop("now", NOW)
-        return publish(
-            small.lake, changed or settings, Request(edition_id=edition.id, **values), now=now
-        )
+        request = Request(edition_id=edition.id, **values)
+        return approve_and_publish(small.lake, changed or settings, request, now=now)
 
     return ask_
 
@@ -248,19 +251,13 @@ def test_nobody_builds_what_nobody_could_approve(settings: Settings) -> None:
     check_builder(two, APPROVER)
 
 
-def code_at(moment: datetime) -> str:
-    import pyotp
-
-    return pyotp.TOTP(SECRET).at(int(moment.replace(tzinfo=BEIJING).timestamp()))
-
-
 def test_one_time_codes_serve_once_and_guessing_is_stopped(small: SmallCity) -> None:
     known = approvers(Settings(approvers=f"{APPROVER}:{SECRET}"))
 
     def check(code: str, now: datetime, name: str = APPROVER) -> None:
-        check_code(small.lake, known, name, code, "2020-1", now=now)
+        check_code(Office(small.lake.home), known, name, code, tried_by=name, now=now)
 
-    with pytest.raises(ApprovalRefused, match="不在批准人名单"):
+    with pytest.raises(ApprovalRefused, match="批准人名单"):
         check(code_at(NOW), NOW, "路人")
     with pytest.raises(ApprovalRefused, match="请填写"):
         check("", NOW)
@@ -271,7 +268,7 @@ def test_one_time_codes_serve_once_and_guessing_is_stopped(small: SmallCity) -> 
     for _ in range(MOST_WRONG):
         with pytest.raises(ApprovalRefused, match="不对"):
             check("12345x", later)
-    with pytest.raises(ApprovalRefused, match="连续错误"):
+    with pytest.raises(TooManyTries, match="15 分钟"):
         check(code_at(later), later)
     after = later + LOCKED_FOR + timedelta(minutes=1)
     check(code_at(after), after)
@@ -324,3 +321,148 @@ def test_maintenance_never_expires_what_an_edition_pins(
         small.lake, small.folder, Period.of_year(2020), now=NOW, snapshot=edition.snapshot
     ).edition
     assert again.cell_hash == edition.cell_hash
+
+
+@pytest.fixture
+def signing(settings: Settings) -> Settings:
+    """Two approvers, by a setting."""
+    return settings.model_copy(
+        update={"approvers": Settings(approvers=f"{APPROVER}:{SECRET},丁:{SECRET}").approvers}
+    )
+
+
+def asked(edition: Any, code: str, **more: Any) -> Request:
+    values = {"approver": APPROVER, "statement": "同意发布", **more}
+    return Request(edition_id=edition.id, code=code, **values)
+
+
+def test_a_code_that_was_entered_serves_nobody_again(
+    small: SmallCity, signing: Settings, build: Any
+) -> None:
+    """Whatever it was refused for: a statement, an answer, an edition, two persons."""
+    small.application("2020-03-02", "2020-03-20", applicant_kind=None)
+    edition = build(built_by=APPROVER)
+    codes = {f.code for f in edition.blocking_findings}
+    answers = dict.fromkeys(codes, "已核实")
+    strict = signing.model_copy(update={"two_persons": True})
+    for minutes, (settings, wrong) in enumerate(
+        [
+            (signing, {"statement": ""}),
+            (signing, {"answers": {}}),
+            (signing, {"answers": {**answers, "B99": "?"}}),
+            (strict, {}),
+        ]
+    ):
+        moment = NOW + timedelta(minutes=minutes)
+        entry = asked(edition, code_at(moment), **{"answers": answers, **wrong})
+        with pytest.raises((PublishRefused, ApprovalRefused, Unanswered)):
+            approve(small.lake, settings, entry, now=moment)
+        # Somebody has read it, and enters what he likes.
+        for by in (APPROVER, "有人"):
+            forged = asked(edition, code_at(moment), statement="伪造的意见", answers=answers)
+            with pytest.raises(ApprovalRefused, match="已经用过"):
+                approve(small.lake, signing, forged, by=by, now=moment)
+    with pytest.raises(PublishRefused, match="没有编号"):
+        publish(small.lake, signing, "1", now=NOW)
+
+
+def test_a_code_lies_nowhere(small: SmallCity, signing: Settings, build: Any) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    code = code_at(NOW)
+    entry = asked(edition, code)
+    given = approve(small.lake, signing, entry, now=NOW)
+    done = publish(small.lake, signing, str(given.number), now=NOW)
+    assert code not in f"{entry!r} {given!r} {done!r}"
+    home = signing.home
+    for path in [p for p in home.rglob("*") if p.is_file() and p.suffix in (".json", ".sqlite")]:
+        # Six digits may stand in a longer number by chance.
+        found = re.findall(rb"(?<![0-9a-f])" + code.encode() + rb"(?![0-9a-f])", path.read_bytes())
+        assert not found, path
+
+
+def test_an_approval_does_not_grow_old_in_a_queue(
+    small: SmallCity, signing: Settings, build: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    given = approve(small.lake, signing, asked(edition, code_at(NOW)), now=NOW)
+    done = publish(small.lake, signing, f" {given.number} ", now=NOW + timedelta(hours=9))
+    assert done.approved_at == NOW
+    assert done.approver == APPROVER
+    assert (
+        json.loads((done.folder / "manifest.json").read_text(encoding="utf-8"))["chain"]["approval"]
+        == given.number
+    )
+    message = publication_message(done)
+    assert str(done.checkpoint) in message.body
+    assert str(done.checkpoint) in publication(done, "")
+    with pytest.raises(PublishRefused, match="已经发布"):
+        publish(small.lake, signing, str(given.number), now=NOW + timedelta(hours=10))
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("cell_hash", "UPDATE yearly.edition SET cell_hash = 'x'"),
+        ("definition_hash", "UPDATE yearly.edition SET definition_hash = 'x'"),
+        (
+            "check_result",
+            "UPDATE yearly.check_result SET message = '另一说法' WHERE organ_id = 'R'",
+        ),
+        ("check_record", "UPDATE yearly.check_record SET detail = '另一说法'"),
+    ],
+)
+def test_an_approval_is_for_what_was_approved_only(
+    small: SmallCity, settings: Settings, build: Any, table: str, change: str
+) -> None:
+    small.application("2020-03-02", "2020-03-20", applicant_kind=None)
+    edition = build()
+    answers = {f.code: "已核实" for f in edition.blocking_findings}
+    entry = Request(edition.id, "张三", "同意发布", answers=answers)
+    given = approve(small.lake, settings, entry, now=NOW)
+    with small.lake.write() as connection:
+        connection.execute(change)
+    with pytest.raises(PublishRefused, match="指纹不符"):
+        publish(small.lake, settings, str(given.number), now=NOW)
+
+
+def test_an_approval_is_for_one_edition(small: SmallCity, settings: Settings, build: Any) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    given = approve(small.lake, settings, Request(build().id, "张三", "同意"), now=NOW)
+    small.application("2020-05-06", "2020-05-20")
+    newer = build()
+    with pytest.raises(PublishRefused, match=f"2020-1 已被后来的版次替代.*{newer.id}"):
+        publish(small.lake, settings, str(given.number), now=NOW)
+
+
+def test_who_approved_must_still_be_allowed_to(
+    small: SmallCity, settings: Settings, build: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    add_people(settings.home, {APPROVER: APPROVES, "丁": WORKS})
+    for name in ("丁", "路人"):
+        with pytest.raises(ApprovalRefused, match="没有批准的权限"):
+            approve(small.lake, settings, asked(edition, code_at(NOW), approver=name), now=NOW)
+    given = approve(small.lake, settings, asked(edition, code_at(NOW)), now=NOW)
+    lock_person(Office(settings.home), APPROVER, by="管理员", now=NOW)
+    with pytest.raises(ApprovalRefused, match="还没有批准人"):
+        publish(small.lake, settings, str(given.number), now=NOW)
+
+
+def test_tries_lock_who_tries_and_nobody_else(
+    small: SmallCity, signing: Settings, build: Any
+) -> None:
+    small.application("2020-03-02", "2020-03-20")
+    edition = build()
+    for _ in range(MOST_WRONG):
+        with pytest.raises(ApprovalRefused, match="不对"):
+            approve(small.lake, signing, asked(edition, "000000"), by="有人", now=NOW)
+    later = NOW + timedelta(minutes=2)
+    with pytest.raises(TooManyTries):
+        approve(small.lake, signing, asked(edition, code_at(later)), by="有人", now=later)
+    # That right one is used up; the next serves the approver, who tried nothing.
+    third = later + timedelta(minutes=1)
+    given = approve(small.lake, signing, asked(edition, code_at(third)), now=third)
+    assert given.number == 1

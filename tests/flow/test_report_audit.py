@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,58 +12,124 @@ REPORT = Path(__file__).parents[1] / "backtest" / "reports" / "shanwei-2020.txt"
 
 
 @pytest.fixture
+def reports(home: Path) -> Path:
+    """The folder of reports of a home, with one that does not add up."""
+    folder = home / "reports"
+    folder.mkdir(parents=True)
+    shutil.copy(REPORT, folder / "report.txt")
+    return folder
+
+
+@pytest.fixture
 def artifacts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The artifacts that the flow publishes, kept instead of sent."""
-    from flows import report_audit
+    from flows import forms, report_audit
 
     kept: list[str] = []
     monkeypatch.setattr(
         report_audit, "create_markdown_artifact", lambda markdown, **_: kept.append(markdown)
     )
     monkeypatch.setattr(report_audit, "audit_step", report_audit.audit_step.fn)
+    monkeypatch.setattr(report_audit, "get_run_logger", logging.getLogger)
+    monkeypatch.setattr(
+        report_audit, "refused", lambda error: report_audit.ended("输入有误", str(error))
+    )
+    monkeypatch.setattr(forms, "refused", lambda error: forms.ended("输入有误", str(error)))
     return kept
 
 
 def test_a_report_that_does_not_add_up_fails_and_says_where(
-    artifacts: list[str], tmp_path: Path
+    artifacts: list[str], reports: Path
 ) -> None:
     from flows.report_audit import report_audit
 
-    state = report_audit.fn(path=str(REPORT), page=str(tmp_path / "page.html"))
+    state = report_audit.fn(path="report.txt", page=True)
     assert state.is_failed()
     assert state.message is not None
     assert "2 处不符" in state.message
     (markdown,) = artifacts
     assert "2870 + 847 = 3717 ≠ 3721" in markdown
-    assert "汕尾市人民政府" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    (page,) = (reports / "audited").iterdir()
+    assert "汕尾市人民政府" in page.read_text(encoding="utf-8")
+    # The next one is another file, and no report itself.
+    assert report_audit.fn(page=True).message == state.message
+    assert len(list((reports / "audited").iterdir())) == 2
 
 
-def test_nothing_to_read_is_said(artifacts: list[str], tmp_path: Path) -> None:
+def test_nothing_to_read_is_said(artifacts: list[str], reports: Path) -> None:
     from flows.report_audit import report_audit
 
-    state = report_audit.fn(path=str(tmp_path))
+    (reports / "report.txt").unlink()
+    state = report_audit.fn()
     assert state.is_failed()
     assert state.name == "读不了"
     assert artifacts == []
 
 
-def test_a_page_that_cannot_be_written_is_said(artifacts: list[str], tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_said(artifacts: list[str], reports: Path) -> None:
     from flows.report_audit import report_audit
 
-    state = report_audit.fn(path=str(REPORT), page=str(tmp_path / "missing" / "page.html"))
+    (reports / "audited").write_text("in the way", encoding="utf-8")
+    state = report_audit.fn(path="report.txt", page=True)
     assert state.name == "写不了"
-    assert "请改填" in (state.message or "")
+    assert "请检查" in (state.message or "")
     assert len(artifacts) == 1
 
 
-def test_a_report_without_figures_is_not_called_right(artifacts: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "named",
+    [
+        "{outside}",
+        "../secret.txt",
+        "sub/../../secret.txt",
+        "link.txt",
+        "linked",
+        "/etc",
+        "~",
+        "a\x00b",
+    ],
+)
+def test_nothing_outside_the_folder_is_read(
+    artifacts: list[str], reports: Path, named: str
+) -> None:
     from flows.report_audit import report_audit
 
-    path = tmp_path / "empty.txt"
+    outside = reports.parent / "secret.txt"
+    shutil.copy(REPORT, outside)
+    (reports / "link.txt").symlink_to(outside)
+    (reports / "linked").symlink_to(reports.parent)
+    state = report_audit.fn(path=named.format(outside=outside))
+    assert state.is_failed()
+    assert artifacts == []
+    # Nor by way of the whole folder.
+    (reports / "report.txt").unlink()
+    assert report_audit.fn().name == "读不了"
+
+
+def test_the_page_is_written_nowhere_else(artifacts: list[str], reports: Path) -> None:
+    """Whatever is entered for it: it is yes or no, and a link is not followed."""
+    from flows.report_audit import report_audit
+
+    victim = reports.parent / "lake" / "catalog.sqlite"
+    victim.parent.mkdir()
+    victim.write_bytes(b"SQLite format 3")
+    for entered in (str(victim), "../lake/catalog.sqlite", "catalog.sqlite"):
+        state = report_audit.fn(path="report.txt", page=entered)
+        assert state.name == "输入有误"
+    assert victim.read_bytes() == b"SQLite format 3"
+    (reports / "audited").symlink_to(victim.parent)
+    assert report_audit.fn(path="report.txt", page=True).name == "写不了"
+    assert [p.name for p in victim.parent.iterdir()] == ["catalog.sqlite"]
+
+
+def test_a_report_without_figures_is_not_called_right(artifacts: list[str], reports: Path) -> None:
+    from flows.report_audit import report_audit
+
+    path = reports / "empty.txt"
     path.write_text(
         "某县人民政府2020年政府信息公开工作年度报告\n\n一、总体情况\n\n略。\n", encoding="utf-8"
     )
-    state = report_audit.fn(path=str(path))
+    state = report_audit.fn(path=path.name)
     assert state.name == "无法核对"
 
 

@@ -16,12 +16,13 @@ from tasks.city.names import form_choices
 from tasks.editions.build import build_edition
 from tasks.editions.explain import explain
 from tasks.editions.store import newest_edition, published_edition
-from tasks.publish.publish import Request, publish
+from tasks.publish.publish import Request
 from tasks.publish.rebuild import rebuild
 from tasks.render import markdown, render_edition, tables_json
 from tasks.settings import Settings
 from tasks.watch.deadlines import find_deadlines
 from tasks.watch.notify import edition_messages
+from tests.approving import approve_and_publish
 from tests.city import Installation
 from tests.second_form import CELLS, FORM, KEY, LAYOUT, add_second_form
 from tests.small_city import NOW, SmallCity
@@ -149,7 +150,7 @@ def test_a_figure_is_explained_down_to_its_records(city: SmallCity, settings: Se
 def test_it_is_published_and_proved(city: SmallCity, settings: Settings) -> None:
     edition = build(city, settings)
     request = Request(edition.id, "张三", "同意发布")
-    published = publish(city.lake, settings, request, now=NOW)
+    published = approve_and_publish(city.lake, settings, request, now=NOW)
     assert published.folder.name == "website-report-2020-1"
     assert published_edition(city.lake, KEY, YEAR) == edition.id
     assert published_edition(city.lake, ANNUAL_REPORT, YEAR) is None
@@ -165,12 +166,14 @@ def test_a_new_edition_is_compared_with_the_published_one_of_its_form(
     city: SmallCity, settings: Settings
 ) -> None:
     first = build(city, settings)
-    publish(city.lake, settings, Request(first.id, "张三", "同意发布"), now=NOW)
+    approve_and_publish(city.lake, settings, Request(first.id, "张三", "同意发布"), now=NOW)
     build_edition(city.lake, city.folder, YEAR, now=NOW)
     city.add("article", {"organ_id": "B", "published_at": datetime(2020, 7, 1)})
     second = build(city, settings, reason="补登")
     assert second.id == "website-report-2020-2"
-    published = publish(city.lake, settings, Request(second.id, "张三", "同意发布"), now=NOW)
+    published = approve_and_publish(
+        city.lake, settings, Request(second.id, "张三", "同意发布"), now=NOW
+    )
     assert published.replaced == first.id
     assert {d.cell for d in published.differences} == {"w1.published.total"}
     differences = published.folder / "differences.csv"
@@ -185,7 +188,7 @@ def test_its_statutory_day_is_watched(city: SmallCity, settings: Settings) -> No
     what = "公布上一年度网站报表"
     assert filings()[what] == (date(2021, 1, 31), False)
     edition = build(city, settings)
-    publish(city.lake, settings, Request(edition.id, "张三", "同意发布"), now=NOW)
+    approve_and_publish(city.lake, settings, Request(edition.id, "张三", "同意发布"), now=NOW)
     assert filings()[what] == (date(2021, 1, 31), True)
     assert not any(published for name, (_, published) in filings().items() if name != what)
 

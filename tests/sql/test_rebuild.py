@@ -19,12 +19,13 @@ from tasks.editions.edition import Edition
 from tasks.editions.explain import explain
 from tasks.editions.store import NoEdition, changed_rows, newest_edition
 from tasks.publish import maintain as maintenance
-from tasks.publish.publish import PublishRefused, Request, publish
+from tasks.publish.publish import PublishRefused, Request
 from tasks.publish.rebuild import CannotRebuild, Proof, Rebuilt, _file_proofs, rebuild, rebuilt_json
 from tasks.render import render_edition
 from tasks.render.manifest import MANIFEST, sha256_of, writers
 from tasks.render.outputs import OUTPUTS
 from tasks.settings import Settings
+from tests.approving import approve_and_publish
 from tests.edition_fixture import edition_2025
 from tests.small_city import NOW, SmallCity
 from warehouse.form import form_of
@@ -84,7 +85,7 @@ def change(city: SmallCity, sql: str, values: list[Any] | None = None) -> None:
 def approve(city: SmallCity, edition: Edition) -> None:
     answers = {f.code: "已核实" for f in edition.blocking_findings}
     request = Request(edition.id, "张三", "同意发布", answers=answers)
-    publish(city.lake, settings_of(city), request, now=NOW)
+    approve_and_publish(city.lake, settings_of(city), request, now=NOW)
 
 
 def test_a_published_edition_is_rebuilt_after_all_that_can_happen_to_a_lake(

@@ -13,8 +13,8 @@ import pytest
 import deployments.cli as cli
 import warehouse.lake
 from tasks.editions.store import load_edition
-from tasks.publish.files import frozen_files_changed
 from tasks.publish.rebuild import rebuild
+from tasks.publish.verify import frozen_files_changed
 from tasks.settings import Settings
 from tests.small_city import SmallCity
 from warehouse.errors import ExitCode

@@ -20,12 +20,25 @@ from tasks.editions.store.rows import (
     pinned_snapshots,
     published_edition,
 )
+from tasks.editions.store.sealed import (
+    NOTHING_BEFORE,
+    Publication,
+    Seals,
+    before_signatures,
+    last_link,
+    publications,
+    seals,
+)
 from tasks.editions.store.write import copy_rows, keep, keep_approval
 
 __all__ = [
+    "NOTHING_BEFORE",
     "EditionRow",
     "NoEdition",
+    "Publication",
+    "Seals",
     "SignedEdition",
+    "before_signatures",
     "changed_rows",
     "copy_rows",
     "earlier_editions",
@@ -36,10 +49,13 @@ __all__ = [
     "keep",
     "keep_approval",
     "kept_approval",
+    "last_link",
     "load_edition",
     "newest_edition",
     "pinned_snapshots",
+    "publications",
     "published_edition",
+    "seals",
     "signed_edition",
     "with_all_records",
 ]

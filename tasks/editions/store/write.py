@@ -13,6 +13,7 @@ from tasks.editions.edition import (
 from tasks.editions.fingerprints import findings_hash
 from tasks.editions.store.read import read_row
 from tasks.editions.store.rows import EditionRow, editions_of, find_row
+from tasks.editions.store.sealed import Publication, last_link, publications, register
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.numbers import number
 from warehouse.sql import insert_many
@@ -157,13 +158,21 @@ def _place(key: str) -> tuple[str, str, str]:
     return table, row, column[0] if column else ""
 
 
-def keep_approval(lake: Lake, edition: Edition, approval: Approval, manifest_hash: str) -> bool:
-    """Write the approval and its answers in one transaction; the published edition of the
-    report gives way. False, and nothing written, when the edition does not wait any more."""
+def keep_approval(
+    lake: Lake, edition: Edition, approval: Approval, publication: Publication
+) -> bool:
+    """Write the approval, its answers and the publication's link of the chain in one transaction;
+    the published edition of the report gives way. False, and nothing written, when the edition
+    does not wait any more, or another publication took the place in the chain."""
     with lake.write() as connection, transaction(connection):
         row = find_row(connection, edition.id)
         if row is None or not row.is_pending:
             return False
+        link = (publication.publication_number, publication.previous_hash)
+        number, head = last_link(publications(connection))
+        if link != (number + 1, head):
+            return False
+        register(connection, publication)
         _supersede(connection, edition, "published")
         connection.execute(
             "UPDATE yearly.edition SET edition_status = 'published', approved_by = ?, "
@@ -172,7 +181,7 @@ def keep_approval(lake: Lake, edition: Edition, approval: Approval, manifest_has
                 approval.approver,
                 approval.approved_at,
                 approval.statement,
-                manifest_hash,
+                publication.manifest_hash,
                 edition.id,
             ],
         )

@@ -1,0 +1,161 @@
+"""Approving an edition: the one place where a one-time code is entered.
+
+The code is judged as of the moment the form arrived, before the lake is asked for anything. What
+runs afterwards is told the approval's number and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from deployments.page.desk import Desk, Forged, desk_of, entered, page, to, visitor_of
+from deployments.page.sign_in import STALE_FORM
+from tasks.clock import now
+from tasks.editions.edition import Edition
+from tasks.editions.fingerprints import findings_hash
+from tasks.editions.store import find_row
+from tasks.people.persons import APPROVES
+from tasks.publish.approvals import Request as Entry
+from tasks.publish.approvals import approve, given_approval
+from tasks.publish.conditions import pending_edition, waiting_editions
+from tasks.render.findings import rule_title
+from warehouse.errors import NianbaoError
+from warehouse.lake import NoLake
+
+ANSWER = "answer."
+_RUN = re.compile(r"[0-9a-f-]{36}")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A rule that blocks: what it says, how often, of which organs, and what was answered."""
+
+    code: str
+    title: str
+    count: int
+    organs: str
+    answer: str
+
+
+async def waiting_page(request: Request) -> Response:
+    """The editions that wait to be approved."""
+    desk = desk_of(request)
+    try:
+        waiting = await asyncio.to_thread(waiting_editions, desk.settings.lake())
+        said = ""
+    except NoLake:
+        waiting, said = [], "还没有数据。请先在运行台运行 nightly 取数"
+    except NianbaoError as error:
+        waiting, said = [], str(error)
+    return page(request, "waiting.html.j2", waiting=waiting, said=said)
+
+
+async def approve_page(request: Request) -> Response:
+    """The form for one edition."""
+    return await _form(request, {}, "")
+
+
+async def send_approval(request: Request) -> Response:
+    """Judge the code, approve, and begin the run that publishes."""
+    entered_at = now()
+    desk, visitor = desk_of(request), visitor_of(request)
+    try:
+        told = await entered(request)
+    except Forged:
+        return await _form(request, {}, STALE_FORM, 403)
+    if visitor.person is not None and visitor.person.role != APPROVES:
+        return await _form(request, told, f"您没有批准的权限({visitor.person.role})", 403)
+    entry = Entry(
+        edition_id=request.path_params["edition"],
+        approver=visitor.person.name if visitor.person else told.get("approver", ""),
+        statement=told.get("statement", ""),
+        code=told.get("code", ""),
+        answers={
+            key.removeprefix(ANSWER): reason
+            for key, reason in told.items()
+            if key.startswith(ANSWER)
+        },
+        stale_reason=told.get("stale_reason", ""),
+    )
+    by = visitor.person.name if visitor.person else _client(request)
+    try:
+        given = await asyncio.to_thread(
+            approve, desk.settings.lake(), desk.settings, entry, by=by, now=entered_at
+        )
+    except NianbaoError as error:
+        return await _form(request, told, str(error), 422)
+    run = await desk.inside.publish(given.number)
+    return to(request, f"/desk/approval/{given.number}{'?run=' if run else ''}{run}")
+
+
+async def given_page(request: Request) -> Response:
+    """An approval that was given, and the run that publishes it."""
+    desk = desk_of(request)
+    try:
+        given, edition_status = await asyncio.to_thread(
+            _given, desk, str(request.path_params["number"])
+        )
+    except NianbaoError as error:
+        return page(request, "waiting.html.j2", 404, waiting=[], said=str(error))
+    run = request.query_params.get("run", "")
+    run = run if _RUN.fullmatch(run) else ""
+    return page(request, "given.html.j2", given=given, edition_status=edition_status, run=run)
+
+
+def _given(desk: Desk, number: str) -> tuple[Any, str]:
+    given = given_approval(desk.settings, number)
+    with desk.settings.lake().read() as connection:
+        row = find_row(connection, given.edition_id)
+    return given, row.edition_status if row else ""
+
+
+async def _form(
+    request: Request, told: Mapping[str, str], said: str, status: int = 200
+) -> Response:
+    """The form, with what was filled in, but for the code."""
+    desk = desk_of(request)
+    try:
+        edition = await asyncio.to_thread(
+            pending_edition, desk.settings.lake(), request.path_params["edition"]
+        )
+    except NianbaoError as error:
+        return page(request, "waiting.html.j2", 404, waiting=[], said=said or str(error))
+    return page(
+        request,
+        "approve.html.j2",
+        status,
+        edition=edition,
+        findings_hash=findings_hash(edition.findings),
+        questions=_questions(edition, told),
+        told={"statement": "同意发布", "approver": "", "stale_reason": "", **told},
+        said=said,
+        may=visitor_may_approve(request),
+    )
+
+
+def visitor_may_approve(request: Request) -> bool:
+    """Whether the one who looks may approve: by role, or because nobody is configured."""
+    person = visitor_of(request).person
+    return person is None or person.role == APPROVES
+
+
+def _questions(edition: Edition, told: Mapping[str, str]) -> list[Question]:
+    found = []
+    for code in sorted({f.code for f in edition.blocking_findings}):
+        of = [f for f in edition.blocking_findings if f.code == code]
+        names = list(dict.fromkeys(f.organ_name for f in of))
+        organs = "、".join(names[:5]) + (f"等 {len(names)} 个机关" if len(names) > 5 else "")
+        title = rule_title(edition, code) or of[0].message
+        found.append(Question(code, title, len(of), organs, told.get(f"{ANSWER}{code}", "")))
+    return found
+
+
+def _client(request: Request) -> str:
+    return f"未登录 {request.client.host if request.client else ''}".strip()

@@ -1,0 +1,233 @@
+"""The gate: what stands before everything on the port, Prefect's page and interface included.
+
+A request passes when it names the port as it is called and comes from its own pages (`origin.py`),
+when its sender is known where persons are configured (`visitor.py`), and when that sender may do
+what it asks (`rights.py`). This machine's own runs, workers and commands show its token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.page.body import TooLong, again, whole_body
+from deployments.page.inside import Inside
+from deployments.page.origin import LOOPBACK, SAFE_METHODS, OwnNames
+from deployments.page.rights import (
+    CREATE_RUN,
+    MACHINE_ONLY,
+    SET_STATE,
+    Refused,
+    check_may,
+    run_body,
+    state_body,
+)
+from deployments.page.visitor import Door, Visitor
+from tasks.clock import now
+from tasks.people import log
+from tasks.wording.typeset import typeset
+
+DESK = "/desk"
+SIGN_IN = f"{DESK}/sign-in"
+OPEN_PATHS = ("/api/health", "/api/ready")
+OPEN_FOLDERS = (f"{SIGN_IN}", f"{DESK}/static/")
+MOST_BYTES = 1_000_000
+"""Of a body that is looked into."""
+FOR_EVERY_ANSWER = {
+    b"x-content-type-options": b"nosniff",
+    b"x-frame-options": b"SAMEORIGIN",
+    b"referrer-policy": b"same-origin",
+}
+
+
+class Gate:
+    """Stands before an application; `inside` asks Prefect's interface behind it."""
+
+    def __init__(
+        self, app: ASGIApp, door: Door, names: OwnNames, inside: Inside, base: str = ""
+    ) -> None:
+        self._app = app
+        self._door = door
+        self._names = names
+        self._inside = inside
+        self._base = base
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, _marked(send))
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = headers_of(scope)
+        method, path = scope["method"], scope["path"]
+        refusal = self._names.why_not(method, headers, is_socket=False)
+        if refusal is not None:
+            await _refusal(path, refusal, 403)(scope, receive, send)
+            return
+        if elsewhere := self._usual_name(method, headers, path, scope):
+            await RedirectResponse(elsewhere, 307)(scope, receive, send)
+            return
+        visitor = await asyncio.to_thread(self._door.visitor, headers)
+        if visitor.needs_sign_in and not is_open(method, path):
+            await self._to_sign_in(method, headers, path, scope)(scope, receive, send)
+            return
+        try:
+            receive = await self._looked_into(visitor, scope, receive)
+        except Refused as refused:
+            await _refusal(path, refused.message, refused.status)(scope, receive, send)
+            return
+        await self._app(_with(scope, visitor), receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = headers_of(scope)
+        visitor = await asyncio.to_thread(self._door.visitor, headers)
+        is_refused = (
+            self._names.why_not("GET", headers, is_socket=True) is not None
+            or visitor.needs_sign_in
+            # What is sent in there is taken for what happened.
+            or (scope["path"].rstrip("/").endswith("/in") and not visitor.is_machine)
+        )
+        if is_refused:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        await self._app(_with(scope, visitor), receive, send)
+
+    def _usual_name(
+        self, method: str, headers: Mapping[str, str], path: str, scope: Scope
+    ) -> str | None:
+        """Where a page lies that was asked for under another name of the loopback: its scripts
+        ask the server by one name, and what is signed in there is not signed in here."""
+        name, _, port = headers["host"].lower().rpartition(":")
+        if method != "GET" or name not in LOOPBACK[1:] or not _is_page(headers):
+            return None
+        query = scope.get("query_string", b"").decode("latin-1")
+        return f"http://{LOOPBACK[0]}:{port}{quote(path)}{'?' if query else ''}{query}"
+
+    def _to_sign_in(
+        self, method: str, headers: Mapping[str, str], path: str, scope: Scope
+    ) -> Response:
+        told = "需要登录,或登录已过期。请打开页面登录后再来"
+        if self._door.is_signed_on_elsewhere:
+            told = "须经单位的统一登录进入;已登录的,请管理员核对人员中有没有您的姓名"
+            return _refusal(path, told, 401)
+        if method == "GET" and _is_page(headers):
+            query = scope.get("query_string", b"").decode("latin-1")
+            wanted = quote(f"{path}{'?' if query else ''}{query}", safe="")
+            return RedirectResponse(f"{self._base}{SIGN_IN}?next={wanted}", 303)
+        return _refusal(path, told, 401)
+
+    async def _looked_into(self, visitor: Visitor, scope: Scope, receive: Receive) -> Receive:
+        """What is asked of Prefect's interface, as it may be asked. Raises Refused."""
+        method, path = scope["method"], scope["path"]
+        if visitor.is_machine or not _is_api(path):
+            return receive
+        check_may(visitor.person, method, path)
+        if method in SAFE_METHODS:
+            return receive
+        run, state = CREATE_RUN.fullmatch(path), SET_STATE.fullmatch(path)
+        if run is None and state is None:
+            return receive
+        try:
+            raw = await whole_body(receive, MOST_BYTES)
+        except TooLong as error:
+            raise Refused("填写的内容太长", 413) from error
+        if run:
+            asked = run_body(raw, await self._inside.form_of(run[1]), visitor.person)
+            about = await self._inside.name_of(run[1])
+        else:
+            asked, about = state_body(raw), f"{state[1] if state else ''}"
+        await asyncio.to_thread(self._log, visitor, "开始运行" if run else "改动运行", about)
+        scope["headers"] = [
+            *((k, v) for k, v in scope["headers"] if k != b"content-length"),
+            (b"content-length", str(len(asked)).encode()),
+        ]
+        return again(asked, receive)
+
+    def _log(self, visitor: Visitor, act: str, about: str) -> None:
+        if visitor.person is None:
+            return
+        with self._door.office.change() as connection:
+            log.write(connection, visitor.person.name, act, about, now=now())
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """The headers by their names in small letters; of one that is sent twice, nothing is
+    believed: its values stand joined, and match nothing."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").lower()
+        told = value.decode("latin-1")
+        found[key] = f"{found[key]}, {told}" if key in found else told
+    return found
+
+
+def is_open(method: str, path: str) -> bool:
+    """Whether a path may be asked for before signing in."""
+    if path in OPEN_PATHS:
+        return method == "GET"
+    return path == SIGN_IN or (path.startswith(OPEN_FOLDERS[1]) and method in SAFE_METHODS)
+
+
+def _is_api(path: str) -> bool:
+    return path == "/api" or path.startswith("/api/")
+
+
+def _is_page(headers: Mapping[str, str]) -> bool:
+    return "text/html" in headers.get("accept", "")
+
+
+def _refusal(path: str, message: str, status: int) -> Response:
+    told = typeset(message)
+    if _is_api(path):
+        return JSONResponse({"detail": told, "exception_message": told}, status)
+    return PlainTextResponse(told, status)
+
+
+def _with(scope: Scope, visitor: Visitor) -> Scope:
+    return {**scope, "state": {**scope.get("state", {}), "visitor": visitor}}
+
+
+def _marked(send: Send) -> Send:
+    """The headers that every answer has."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            given = {name.lower() for name, _ in message.get("headers", [])}
+            more = [(k, v) for k, v in FOR_EVERY_ANSWER.items() if k not in given]
+            message = {**message, "headers": [*message.get("headers", []), *more]}
+        await send(message)
+
+    return sending
+
+
+def only_the_machine(app: ASGIApp, door: Door, names: OwnNames) -> ASGIApp:
+    """Before a server that has no page and serves one run: nobody but this machine is answered."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await app(scope, receive, send)
+            return
+        headers = headers_of(scope)
+        is_socket = scope["type"] == "websocket"
+        is_known = (
+            scope["path"] in OPEN_PATHS
+            or (await asyncio.to_thread(door.visitor, headers)).is_machine
+        )
+        method = scope.get("method", "GET")
+        if is_known and names.why_not(method, headers, is_socket=is_socket) is None:
+            await app(scope, receive, send)
+        elif is_socket:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await _refusal(scope["path"], MACHINE_ONLY, 403)(scope, receive, send)
+
+    return guarded
