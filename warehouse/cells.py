@@ -19,7 +19,7 @@ import duckdb
 from warehouse.layout import Cell, Equation, Layout, LayoutError
 from warehouse.period import Period
 from warehouse.reading import BESIDE_MEASURES, Reading
-from warehouse.sql import quoted
+from warehouse.sql import counted, quoted
 
 
 @dataclass(frozen=True)
@@ -243,13 +243,13 @@ def differing_records(
                 f"FROM {source} WHERE ({cell.where}){organ_filter}"
             )
             values += given
-    rows = reading.connection.execute(
-        "SELECT source_system, record_id, min(organ_id), min(record_on), sum(weight) AS weight, "
-        "count(*) OVER () FROM (" + " UNION ALL ".join(selects) + ") "
-        "GROUP BY source_system, record_id HAVING sum(weight) <> 0 "
-        f"ORDER BY min(record_on), source_system, record_id LIMIT {limit}",
-        values,
-    ).fetchall()
+    sql = (
+        "SELECT source_system, record_id, min(organ_id) AS organ_id, min(record_on) AS record_on, "
+        "sum(weight) AS weight FROM (" + " UNION ALL ".join(selects) + ") "
+        "GROUP BY source_system, record_id HAVING sum(weight) <> 0"
+    )
+    order = f"ORDER BY record_on, source_system, record_id LIMIT {limit}"
+    rows = reading.connection.execute(counted(sql, order), values).fetchall()
     found = [
         Record(table, source, record_id, organ_id, on, Decimal(weight), {})
         for source, record_id, organ_id, on, weight, _ in rows

@@ -74,3 +74,16 @@ def insert_many(
         f" AS rows({', '.join(f'c{i}' for i in range(len(columns)))})",
         lists,
     )
+
+
+def counted(query: str, order: str) -> str:
+    """A part of a query's rows (`order` sorts and limits), each with the number of all of them in a
+    last column.
+
+    Not `count(*) OVER ()`: a window without a part and an order now and then ends DuckDB 1.5 with
+    an error of its own, and all that is open in the process with it (duckdb/duckdb issue 25713).
+    """
+    return (
+        f"WITH counted AS MATERIALIZED ({query}) "
+        f"SELECT *, (SELECT count(*) FROM counted) FROM counted {order}"
+    )

@@ -28,6 +28,7 @@ from warehouse.lake import Lake
 from warehouse.layout import Layout
 from warehouse.period import Period
 from warehouse.reading import Reading, reading
+from warehouse.sql import counted
 from warehouse.tables import all_tables
 
 Progress = Callable[[str], None]
@@ -219,14 +220,14 @@ def _bad_rows_of_year(
 ) -> tuple[int, tuple[RecordReference, ...]]:
     """Bad rows of the period, and those that belong to no day. What is set aside belongs to every
     period that one of its dates, or the lack of it, can touch."""
-    rows = opened.connection.execute(
-        "SELECT source_system, record_id, organ_id, record_on, detail, count(*) OVER () "
+    sql = (
+        "SELECT source_system, record_id, organ_id, record_on, detail "
         f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
-        f"WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
-        f"OR {_touches(rule, as_of, period)} "
-        "ORDER BY record_on, source_system, record_id, detail LIMIT ?",
-        [period.first, period.last, RECORDS_KEPT],
-    ).fetchall()
+        "WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
+        f"OR {_touches(rule, as_of, period)}"
+    )
+    order = f"ORDER BY record_on, source_system, record_id, detail LIMIT {RECORDS_KEPT}"
+    rows = opened.connection.execute(counted(sql, order), [period.first, period.last]).fetchall()
     records = tuple(
         RecordReference(rule.table, source, record_id, organ, names.get(organ), on, detail or "")
         for source, record_id, organ, on, detail, _ in rows

@@ -133,26 +133,23 @@ def test_a_report_without_figures_is_not_called_right(artifacts: list[str], repo
     assert state.name == "无法核对"
 
 
-def test_several_reports_get_a_front_page_of_their_own(
-    artifacts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_reports_get_a_front_page_of_their_own(artifacts: list[str], reports: Path) -> None:
     import zipfile
 
     from flows.report_audit import report_audit
 
-    monkeypatch.setenv("NIANBAO_HOME", str(tmp_path / "home"))
-    bundle = tmp_path / "county.zip"
+    bundle = reports / "county.zip"
     with zipfile.ZipFile(bundle, "w") as archive:
         archive.write(REPORT, "汕尾.txt")
         archive.writestr("扫描.png", b"\x89PNG\r\n")
-    other = tmp_path / "b.txt"
+    other = reports / "b.txt"
     other.write_text(
         "甲县2021年政府信息公开工作年度报告\n一、总体情况\n全年收到政府信息公开申请4件,其中自然人3件,法人1件。\n",
         encoding="utf-8",
     )
-    state = report_audit.fn(path=f"{bundle};{other}")
+    state = report_audit.fn(path=f"{bundle.name};{other.name}")
     assert "2 份报告中有 2 处不符" in (state.message or "")
-    (front,) = (tmp_path / "home" / "audits").glob("*/index.html")
+    (front,) = (reports / "audited").glob("*/index.html")
     assert str(front) in artifacts[0]
     assert "扫描.png" in artifacts[0]
     page = front.read_text(encoding="utf-8")
