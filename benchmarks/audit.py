@@ -120,6 +120,15 @@ def write_trial(balanced: Trial, altered: Trial) -> None:
         heads,
         [((c, c), *_scored(altered.found[c], altered.false[c], altered.missed[c])) for c in codes],
     )
+    held = altered.unseen
+    _put_lines(
+        "unseen",
+        (
+            f"{held} changes break no equation and no comparison; the audit fails nothing there."
+            f" {altered.doubted['B7']} differences between text and tables are told as uncertain.",
+            f"{held} 处改动不违反任何等式和比较，核对也没有判为不符；正文与表格的差异有 {altered.doubted['B7']} 处列为存疑。",
+        ),
+    )
     heads = (
         ("file", "balanced", "wrong", "one change", "wrong", ""),
         ("文件", "平衡的报告", "错误", "改动一处的报告", "错误", ""),
@@ -147,19 +156,22 @@ def _put(
     name: str, heads: tuple[tuple[str, ...], ...], rows: list[tuple[tuple[str, str], str]]
 ) -> None:
     """A table between the marks of its name, in each document's language."""
-    for at, file in enumerate(("audit.md", "audit.zh.md")):
-        lines = ["| " + " | ".join(heads[at]) + " |"]
-        lines.append("|---|" + "---:|" * (len(heads[at]) - 1))
-        lines += [f"| {label[at]} | {told} |" for label, told in rows]
+    tables = []
+    for at, head in enumerate(heads):
+        lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+        tables.append("\n".join([*lines, *(f"| {label[at]} | {told} |" for label, told in rows)]))
+    _put_lines(name, tuple(tables))
+
+
+def _put_lines(name: str, told: tuple[str, ...]) -> None:
+    """Text between the marks of its name: for the English document, then for the Chinese one."""
+    for file, text in zip(("audit.md", "audit.zh.md"), told, strict=True):
         path = DOCS / file
-        table = "\n".join(lines)
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
-            rf"\g<1>{table}\n\g<2>",
-            path.read_text(encoding="utf-8"),
-            flags=re.S,
+        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", flags=re.S)
+        path.write_text(
+            marked.sub(lambda m, t=text: f"{m[1]}{t}\n{m[2]}", path.read_text(encoding="utf-8")),
+            encoding="utf-8",
         )
-        path.write_text(text, encoding="utf-8")
 
 
 def main() -> int:

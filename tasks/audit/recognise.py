@@ -130,7 +130,8 @@ def _is_number(match: re.Match[str]) -> bool:
     if not chinese:
         return True
     value = chinese_number(chinese)
-    if value is None:
+    # 万余人次 is a figure, (单位:万元) none.
+    if value is None or not (re.search("[^百千万亿]", chinese) or match["about"]):
         return False
     is_small = value < 11 and match["unit"] in signs()["needs_cue"]
     ahead = match.string[: match.start()]
