@@ -214,7 +214,8 @@ def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     if "其中" in words or is_inner or pattern("not_in_list").match(figure.before):
         return True
     is_outcome = figure.role == "leaf" or figure.role in phrases()["outcomes"]
-    if figure.role in _NEVER_WHOLE or (is_outcome and not _is_accounted(found[0])):
+    is_apart = is_outcome and figure.passage and not _is_accounted(found[0])
+    if figure.role in _NEVER_WHOLE or is_apart:
         return True
     return ";" in words and figure.unit not in {f.unit for f in found} and len(found) == 1
 

@@ -242,6 +242,8 @@ def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
     if agreeing is None and len(every := passage.all_outcomes()) > len(parts):
         ways_of_all = list(_outcome_ways(passage, every, wholes))
         agreeing = _outcomes_agree(passage, {}, every, wholes, ways_of_all)
+        if min(abs(w.reading.gap) for w in ways_of_all) < min(abs(w.reading.gap) for w in ways):
+            parts, ways = every, sorted(ways_of_all, key=lambda w: abs(w.reading.gap))
     return agreeing or _outcomes_differ(passage, parts, wholes, [w.reading for w in ways])
 
 
