@@ -336,7 +336,8 @@ def _why_uncertain(
 def _is_listed(parts: list[Figure], wholes: list[Figure]) -> bool:
     """Whether 其中 or the like leads from a whole to the outcomes, so that they may be all."""
     first = min(parts, key=lambda f: (f.block, f.start))
-    return pattern("parts").search(first.lead) is not None and any(
+    leads = re.search(rf"^\(|{pattern('parts').pattern}", first.lead) is not None
+    return leads and any(
         first.block == whole.block for whole in wholes
     )
 
