@@ -107,6 +107,8 @@ def _is_accounted(figure: Figure) -> bool:
 def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     """How a list begins at an amount: "word", "bracket", or "" where none does."""
     first = amounts[at]
+    if re.match("(?:其中)?(?:每|平均|日均|月均|人均)", first.before):
+        return ""  # 队伍24人,其中每村2人
     if _is_accounted(first) or first.role in _ENDINGS_OF_REVIEWS:
         return ""
     inner = depth(narrative, first)

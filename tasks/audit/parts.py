@@ -192,8 +192,12 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     ):
         return
     parts: list[Figure] = []
+    # 传真申请10件,占1.2%。共计829件: the total is a sentence of its own.
+    is_alone = re.match(rf"。(?:以上)?(?:{pattern('totals').pattern})$", total.lead) is not None
+    last = amounts[at - 1] if is_alone and at else total
     for figure in reversed(amounts[:at]):
-        if not same_sentence(narrative, figure, total) or not compatible(figure.unit, total.unit):
+        is_near = figure is last or same_sentence(narrative, figure, last)
+        if not is_near or not compatible(figure.unit, total.unit):
             break
         parts.insert(0, figure)
         if len(parts) > 1 and sum(p.value for p in parts) == total.value:

@@ -337,9 +337,7 @@ def _is_listed(parts: list[Figure], wholes: list[Figure]) -> bool:
     """Whether 其中 or the like leads from a whole to the outcomes, so that they may be all."""
     first = min(parts, key=lambda f: (f.block, f.start))
     leads = re.search(rf"^\(|{pattern('parts').pattern}", first.lead) is not None
-    return leads and any(
-        first.block == whole.block for whole in wholes
-    )
+    return leads and any(first.block == whole.block for whole in wholes)
 
 
 def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -> Iterator[_Way]:

@@ -317,10 +317,16 @@ def _wholes(
             continue
         if before.value >= of.value:
             yield before.label or "前述数", before.value, (Basis(before.value, figure=before),)
-    if len(row) > 1:
+    if len(row) > 1 and abs(_shares_of(narrative, row) - 100) <= 1:
         added = sum((f.value for f in row), Decimal(0))
         yield "所列各项之和", added, tuple(Basis(f.value, figure=f) for f in row)
     yield from _total_behind(narrative, of)
+
+
+def _shares_of(narrative: Narrative, row: Sequence[Figure]) -> Decimal:
+    """What the shares right behind the amounts of a row come to: 100 where it leaves out nothing."""
+    behind = {id(f): share for f, share in pairwise(narrative.figures)}
+    return sum((behind[id(f)].value for f in row), Decimal(0))
 
 
 def _with_shares(narrative: Narrative, of: Figure) -> list[Figure]:
