@@ -252,8 +252,12 @@ class _Prose:
             self._account.is_open(block), self._last_amount.role if self._last_amount else None
         )
         meaning = worded_meaning(number, around)
+        last = self._last_amount
         if meaning and meaning.role == "other":
-            if self._enumerated and self._beside(block, number):
+            if number.depth and last and last.meaning and last.meaning.row.startswith("other_"):
+                # 其他处理3件(逾期不补正2件、其他1件): the rest of the group, not the group.
+                meaning = Meaning("其中其他处理", "leaf", "other_misc")
+            elif self._enumerated and self._beside(block, number):
                 # 其他 belongs to what is being enumerated.
                 meaning = others()[self._enumerated]
             elif not self._is_outcome(block, number):

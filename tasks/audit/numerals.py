@@ -1,9 +1,13 @@
-"""Numbers written in Chinese characters: 三, 二十, 三百零五, 一万二千."""
+"""Numbers written in Chinese characters: 三, 二十, 三百零五, 一万二千, 叁拾."""
 
 from __future__ import annotations
 
-DIGITS = {c: n for n, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
-_WEIGHTS = {"十": 10, "百": 100, "千": 1000}
+DIGITS = (
+    {c: n for n, c in enumerate("零一二三四五六七八九")}
+    | {c: n for n, c in enumerate("壹贰叁肆伍陆柒捌玖", 1)}
+    | {"〇": 0, "两": 2}
+)
+_WEIGHTS = {"十": 10, "百": 100, "千": 1000, "拾": 10, "佰": 100, "仟": 1000}
 CHARACTERS = "".join(DIGITS) + "".join(_WEIGHTS) + "万"
 
 

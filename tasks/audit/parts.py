@@ -186,6 +186,8 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
     total = amounts[at]
     is_weak = pattern("weak_totals").match(f"{total.before}§") is not None
+    # 英文版326条,日文版112条,外文版合计438条
+    is_weak |= re.match(r"[\u4e00-\u9fa5]{2,6}(?:合计|共计|总计)$", total.before) is not None
     if not is_weak and not re.match(
         f"(?:以上|全[国省市州县区]|前?[两三四五六七八九十]+[者项类家个位])?(?:{pattern('totals').pattern})",
         total.before,

@@ -168,7 +168,8 @@ def _divisions(passage: Passage) -> Iterator[AuditCheck]:
     """
     for whole, parts in passage.divided():
         gap = sum((p.value for p in parts), Decimal(0)) - whole.value
-        if passage.doubles or (gap < 0 and len(parts) < 2) or (gap == 0 and len(parts) < 2):
+        told = {f.meaning.row or f.role for f in (whole, *parts) if f.meaning}
+        if passage.doubles & told or (gap < 0 and len(parts) < 2) or (gap == 0 and len(parts) < 2):
             continue
         held = f"“{whole.quote}”"
         text = f"{held}等于所列 {len(parts)} 项之和"
