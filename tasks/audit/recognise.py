@@ -140,7 +140,6 @@ def _is_number(match: re.Match[str]) -> bool:
 
 def _number(text: str, match: re.Match[str], previous: int, following: int) -> Number:
     first, before = _before(text, match.start(), previous)
-    before = _named_in_order(text, match.start(), first, before)
     times = _TIMES.get(match["times"] or "", 1)
     fraction = match["fraction"] or ""
     decimals = max(len(fraction) - 1, 0)
@@ -163,7 +162,7 @@ def _number(text: str, match: re.Match[str], previous: int, following: int) -> N
         decimals=decimals,
         step=Decimal(0) if about else Decimal(times).scaleb(-decimals),
         about=about or (match["times"] or ""),
-        before=before,
+        before=_named_in_order(text, match.start(), before),
         after=re.split(r"[,;。:!?()、]", text[match.end() : following], maxsplit=1)[0],
     )
 
@@ -173,28 +172,32 @@ def bracket_depth(text: str, at: int) -> int:
     return text.count("(", 0, at) - text.count(")", 0, at)
 
 
-def _named_in_order(text: str, at: int, first: int, before: str) -> str:
+def _named_in_order(text: str, at: int, before: str) -> str:
     """The words of one of several figures behind 分别, with the name that is its own.
 
     网站、微博、微信分别发布信息100条、50条、30条: 微博发布信息 for the second.
     """
     clause = re.split(r"[;。!?\n]", text[:at])[-1]
-    named = _IN_ORDER.search(clause)
+    named = _IN_ORDER.search(clause) if "分别" in clause else None
     if named is None:
         return before
-    names = [name for name in re.split(r"[、,]|以及|[和及与]", named["names"]) if name]
+    names = [name for name in re.split(r"、|以及|[和及与]", named["names"]) if name]
     place = len(re.findall(r"\d[\d,.]*", named["given"]))
     verb = re.match(r"[^\d]*", named["given"])
     words = re.sub("(?:为|是|达到?|有|约)+$", "", verb[0] if verb else "")
+    if not words and len(names) > 1 and (shared := _SHARED.search(names[-1])):
+        # 门户网站、公众号访问量分别为: what is counted stands behind the last name only.
+        names = [*(name + shared[0] for name in names[:-1]), names[-1]]
     if len(names) == 1:
         # 粉丝数分别为3万、2万: whose they are was told before.
         return f"{names[0]}{words}" if place else before
     return f"{names[place]}{words}" if place < len(names) else before
 
 
+_SHARED = re.compile("(?:(?:访问|浏览|阅读|发布|申请|受理)量|申请|信息|人数|粉丝数?|数量|总数)$")
 _NAME = r"(?:(?:19|20)\d\d年度?|[^\d,:、])"
 _IN_ORDER = re.compile(
-    rf"(?:^|[,:])(?P<names>{_NAME}{{1,12}}(?:[、,]{_NAME}{{1,12}})*(?:(?:、|以及|[和及与]){_NAME}{{1,12}}?)?)分别"
+    rf"(?:^|[,:])(?P<names>{_NAME}{{1,12}}(?:、{_NAME}{{1,12}})*(?:(?:、|以及|[和及与]){_NAME}{{1,12}}?)?)分别"
     r"(?P<given>[^\d,、]{0,14}(?:\d[\d,.]*\D{1,4}[、,和及与])*)$"
 )
 
