@@ -61,7 +61,7 @@ def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figur
         return None
     for name in (named[1][at:] for at in range(len(named[1]) - 1)):
         word = f"(?<!不)(?<!未)(?<!不予)(?<!依申请){name}"
-        parts = [f for f in near if re.search(f"{word}(?:了|的)?$", f.before)]
+        parts = [f for f in near if re.search(f"^{word}|{word}(?:了|的)?$", f.before)]
         if parts:
             return parts[-1]
         # 审议议题186个,其中主动公开议题142个,公开率76.3%
