@@ -192,6 +192,7 @@ def _respective(narrative: Narrative, first: int, last: int, at: int) -> Figure 
         a.kind == "amount"
         and a.step
         and compatible(a.unit, amounts[0].unit)
+        and (a.unit == amounts[0].unit or narrative.figures[at].kind != "share")
         and a.block == b.block
         and not re.search("[。;!?]", narrative.between(a, b))
         for a, b in zip(amounts, follows, strict=True)
