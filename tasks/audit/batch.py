@@ -45,9 +45,15 @@ def write_batch(folder: Path, reports: Sequence[AuditReport], unread: Sequence[s
     with (folder / "figures.csv").open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(_HEADS)
-        writer.writerows(rows)
+        writer.writerows([_harmless(text) for text in row] for row in rows)
     _write_workbook(folder / "figures.xlsx", rows)
     return front
+
+
+def _harmless(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: what a report says is not ours."""
+    is_number = re.fullmatch(r"[-+]?\d+(?:\.\d+)?", text) is not None
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") and not is_number else text
 
 
 def figure_rows(report: AuditReport) -> Iterator[tuple[str, ...]]:

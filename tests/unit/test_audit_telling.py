@@ -157,6 +157,17 @@ def test_figures_of_a_batch_open_as_a_workbook(tmp_path: Path) -> None:
     assert [row[7] for row in figure_rows(report)] == ["余", ""]
 
 
+def test_words_of_a_report_are_no_formula_in_the_list_of_figures(tmp_path: Path) -> None:
+    import csv
+
+    lines = ("某县2023年政府信息公开工作年度报告", "=HYPERLINK(1)收到申请5件。")
+    write_batch(tmp_path, [audited(*lines, name="=cmd.txt")])
+    with (tmp_path / "figures.csv").open(encoding="utf-8-sig", newline="") as stream:
+        told = [text for row in csv.reader(stream) for text in row]
+    assert "'=cmd.txt" in told
+    assert [text for text in told if text.startswith(("=", "+", "@"))] == []
+
+
 def test_command_says_when_nothing_could_be_judged(county: Path) -> None:
     assert run(str(county / "甲局.txt"))[0] == 0
     assert run(str(county / "丙局.txt"))[0] == 5
