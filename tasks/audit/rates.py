@@ -103,7 +103,10 @@ def _ways(
         wholes = [(f,) for f in given if f not in parts]
         wholes += [(f, carried) for f in given if carried and f.role != "closed"]
     # 按时答复9件,延期答复1件,答复率100%: the last alone, or all that the sentence names.
-    every = [tuple(parts)] if entry.get("added") else [(parts[-1],), tuple(parts)]
+    in_time = [f for f in parts if f.role != "closed_late"]
+    if not in_time:
+        return
+    every = [tuple(parts)] if entry.get("added") else [(in_time[-1],), tuple(parts)]
     for added in dict.fromkeys(every):
         for whole in wholes:
             if compatible(added[0].unit, whole[0].unit):

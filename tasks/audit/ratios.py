@@ -155,6 +155,9 @@ def _counted(narrative: Narrative, at: int) -> Figure | None:
         # What stands in brackets of its own belongs to them.
         if bracket_depth(text, before.start) > bracket_depth(text, figure.start):
             continue
+        if before.kind == "amount" and "分别" in narrative.between(before, figure):
+            # 分别增长12%、下降10%: whose change this is, only its place in the row says.
+            return None
         if before.kind == "amount" and (
             not of_received or before.role in ("received", "new_received")
         ):

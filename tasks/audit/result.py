@@ -137,7 +137,8 @@ def coarse(check: AuditCheck) -> AuditCheck:
         (e.figure.step for e in check.evidence if e.figure and e.figure.step > 1), Decimal(0)
     )
     gaps = [reading.gap for reading in check.readings] or [check.gap or Decimal(0)]
-    if check.status not in ("fail", "uncertain") or not min(map(abs, gaps)) <= slack:
+    is_within = bool(slack) and min(map(abs, gaps)) <= slack
+    if check.status not in ("fail", "uncertain") or not is_within:
         return check
     note = "(以万计的数没有写出末几位,差额在其范围内,不能精确核对)"
     return replace(check, status="not_assessable", message=check.message + note, suggestions=())
