@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 # Written as code points, so that no editor or channel can fold them to half width.
 COMMA, SEMICOLON, COLON = "\uff0c", "\uff1b", "\uff1a"
@@ -59,6 +60,7 @@ def wrapped(text: str, width: int) -> list[str]:
     return [*lines, line.rstrip()]
 
 
+@lru_cache(maxsize=50_000)
 def typeset(text: str) -> str:
     """The text with full-width punctuation where it stands beside Chinese characters.
 
