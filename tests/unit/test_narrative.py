@@ -48,6 +48,7 @@ def cells(layout: str, narrative: Narrative, left_out: tuple[str, ...]) -> dict[
     """The demo city's cells and those that the cases add."""
     found = dict(load_layout(layout, DEMO / "overview.yaml").cells)
     for key in ("new_media_posts", "fee_notices", "fee_notices_amount"):
+        found.pop(f"overview.{key}", None)
         if key not in left_out:
             found[f"overview.{key}"] = Cell(f"overview.{key}", "overview", key, "", key)
     found[CHILDREN] = Cell(CHILDREN, "organ", "children", "", "所属机关数")
@@ -355,6 +356,20 @@ def test_nothing_is_typed_and_nothing_said_that_a_machine_must_not(layout: str, 
     ):
         assert banned not in written
     assert ("60号" in written, "30号" in written) == (layout == "2019", layout == "2021")
+
+
+def test_what_no_system_has_is_left_out_and_noted() -> None:
+    narrative, facts = facts_of({"interpretations": 22})
+    key = "overview.interpretations_text"
+    needed = replace(facts.cells[key], needs="interpretation_form IS NOT NULL")
+    absent = replace(
+        facts,
+        cells={**facts.cells, key: needed},
+        figures={**facts.figures, key: CellValue(None)},
+    )
+    done = draft(narrative, absent, "R")
+    assert "全年发布政策解读22条。" in told(done)
+    assert "没有来源提供 interpretations_text" in {note.told for note in done.notes}
 
 
 def test_notes_say_where_in_the_template() -> None:

@@ -156,7 +156,10 @@ class Facts:
             return "undeclared"
         if cell.only_root and not self.is_root:
             return "elsewhere"
-        return "missing" if self.value(key) is None else "there"
+        if self.value(key) is not None:
+            return "there"
+        # What no system of the city has is like what the city does not declare.
+        return "undeclared" if cell.needs else "missing"
 
     def value(self, key: str) -> Decimal | None:
         """A figure; those that only words need are made here."""
@@ -284,7 +287,8 @@ class _Writer:
         noted."""
         state = self.facts.state(key)
         if state == "undeclared":
-            self._note("left_out", f"overview.yaml 没有声明 {key.removeprefix('overview.')}", key)
+            why = "没有来源提供" if key in self.facts.cells else "overview.yaml 没有声明"
+            self._note("left_out", f"{why} {key.removeprefix('overview.')}", key)
         return state in ("there", "missing")
 
     def _clause(self, clause: Clause) -> list[Span]:
