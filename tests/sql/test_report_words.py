@@ -314,3 +314,36 @@ def test_a_parent_gets_what_was_filed_against_what_was_computed(city: SmallCity)
     )
     assert records.startswith("s/application-")
     assert not (folder / "某市人民政府" / "填报与计算比较.xlsx").exists()
+
+
+def test_the_command_takes_words_in_and_lists_what_is_open(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    import deployments.cli as cli
+
+    monkeypatch.setenv("NIANBAO_HOME", str(city.lake.home))
+    monkeypatch.setenv("NIANBAO_CITY", str(city.folder))
+    edition = built(city)
+
+    def run(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["nianbao", "text", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return f"{ended.value.code} {said.out}{said.err}"
+
+    told = run("2020")
+    assert told.startswith("0 ")
+    assert "L30" in told
+    assert "待填 21 处" in told
+    filled = fill(report_of(city, edition), skip="L40")
+    told = run("2020", str(filled))
+    assert told.startswith("0 ")
+    assert "机关 R 读入 20 处" in told
+    assert "尚有 1 处待填:L40" in told
+    assert "L30" in texts_of(city.folder, form_of(), YEAR)["R"]
+    told = run("2020", str(city.folder / "organs.csv"))
+    assert told.startswith("2 ")
+    assert "不是可以读的 Word 文件" in told
