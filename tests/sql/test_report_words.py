@@ -15,7 +15,7 @@ from tasks.editions.build import build_edition, preview
 from tasks.editions.edition import Edition, Finding
 from tasks.editions.narrative.narrative_file import NarrativeError
 from tasks.editions.wording import Wording
-from tasks.publish.publish import Published, PublishRefused, Request, publish
+from tasks.publish.publish import Published, PublishRefused, Request
 from tasks.publish.rebuild import rebuild
 from tasks.publish.words import WordsUnfinished, words_told
 from tasks.render import word
@@ -23,6 +23,7 @@ from tasks.render.filled_words import NoDraft, read_filled
 from tasks.render.manifest import read_manifest
 from tasks.render.sets import INDEX, OWN, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
 from tasks.settings import Settings
+from tests.approving import approve_and_publish
 from tests.small_city import NOW, SmallCity
 from warehouse.form import form_of
 from warehouse.period import Period
@@ -87,7 +88,7 @@ def take_in(city: SmallCity, path: Path, period: Period = YEAR) -> None:
 def approve(city: SmallCity, edition: Edition, now: datetime = NOW) -> Published:
     answers = {f.code: "已核实" for f in edition.blocking_findings}
     request = Request(edition.id, "张三", "同意发布", answers=answers)
-    return publish(city.lake, settings_of(city), request, now=now)
+    return approve_and_publish(city.lake, settings_of(city), request, now=now)
 
 
 def of_code(edition: Edition, code: str) -> list[Finding]:
@@ -265,11 +266,19 @@ def test_what_is_no_draft_is_told(tmp_path: Path) -> None:
             read_filled(tmp_path / name)
 
 
-def test_every_organ_its_own_set(city: SmallCity) -> None:
-    edition = built(city)
+@pytest.fixture(scope="module")
+def sets(template: SmallCity, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, ...]:
+    """The city, its edition, the folder of the sets, what was said of the progress."""
+    city = template.copied_to(tmp_path_factory.mktemp("sets") / "city")
+    edition = build_edition(city.lake, city.folder, YEAR, now=NOW).edition
     folder = sets_folder(settings_of(city).editions / edition.id)
     said: list[str] = []
     written = write_sets(edition, folder, lake=city.lake, progress=said.append)
+    return city, edition, folder, said, written
+
+
+def test_every_organ_its_own_set(sets: tuple[Any, ...]) -> None:
+    city, edition, folder, said, written = sets
     names = {told.folder for told in written}
     assert names == {"某市人民政府", "甲县人民政府", "甲县东镇", "市教育局"}
     assert said == ["各机关成套文件 4/4"]
@@ -296,12 +305,10 @@ def xml_text(path: Path) -> list[str]:
     return [t.text or "" for t in docx.Document(str(path)).element.body.iter(f"{W}t")]
 
 
-def test_a_parent_gets_what_was_filed_against_what_was_computed(city: SmallCity) -> None:
+def test_a_parent_gets_what_was_filed_against_what_was_computed(sets: tuple[Any, ...]) -> None:
     import openpyxl
 
-    edition = built(city)
-    folder = sets_folder(settings_of(city).editions / edition.id)
-    write_sets(edition, folder, lake=city.lake)
+    folder = sets[2]
     book = openpyxl.load_workbook(folder / "甲县人民政府" / "填报与计算比较.xlsx")
     rows = list(book.worksheets[0].iter_rows(min_row=3, values_only=True))
     ((organ, _, cell, filed, computed, difference, records),) = rows
