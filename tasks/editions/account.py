@@ -11,7 +11,7 @@ happens, none is the difference of two others, so that what is lost leaves a gap
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -221,13 +221,14 @@ def pulled_tables() -> list[Table]:
 # ---- the standing of each record
 
 
-def dated_by(table: Table) -> str | None:
-    """The column whose date tells a record's year: that of the partition, else the first date."""
+def dated_by(table: Table, stored: Container[str] | None = None) -> str | None:
+    """The column whose date tells a record's year: that of the partition, else the first date. Of
+    a snapshot that lacks later columns only those that are `stored` count, as they did then."""
     partition = table.partition.partition("(")[2].partition(")")[0]
     if partition:
         return partition
     dates = (c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP"))
-    return next(dates, None)
+    return next((name for name in dates if stored is None or name in stored), None)
 
 
 def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str | None:
@@ -242,7 +243,7 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period)
     if columns is None or table.full_name not in reading.filled_tables:
         return None
     removal = "removal" if "removal" in columns else "NULL"
-    on = dated_by(table)
+    on = dated_by(table, columns)
     corrected = [
         name
         for (name,) in reading.connection.execute(

@@ -210,7 +210,7 @@ def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Ch
     """Months in which last year had records as usual, and this year has none, by list."""
     looked_at = reading.loaded_tables & reading.filled_tables
     for table in tables:
-        on = dated_by(table)
+        on = dated_by(table, reading.stored_columns.get(table.full_name))
         if on is None or table.is_standing or table.full_name not in looked_at:
             continue
         rows = reading.connection.execute(

@@ -224,7 +224,7 @@ def _bad_rows_of_year(
         "SELECT source_system, record_id, organ_id, record_on, detail "
         f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
         "WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
-        f"OR {_touches(rule, as_of, period)}"
+        f"OR {_touches(rule, as_of, period, opened)}"
     )
     order = f"ORDER BY record_on, source_system, record_id, detail LIMIT {RECORDS_KEPT}"
     rows = opened.connection.execute(counted(sql, order), [period.first, period.last]).fetchall()
@@ -235,13 +235,15 @@ def _bad_rows_of_year(
     return (rows[0][5] if rows else 0), records
 
 
-def _touches(rule: Rule, as_of: date, period: Period) -> str:
+def _touches(rule: Rule, as_of: date, period: Period, opened: Reading) -> str:
     """Condition: that a record which is set aside may count in the period by some date of its."""
     table = {t.full_name: t for t in all_tables()}[rule.table]
-    main = dated_by(table)
+    stored = opened.stored_columns.get(table.full_name, frozenset())
+    main = dated_by(table, stored)
     if rule.severity != "quarantine" or main is None:
         return "FALSE"
-    dates = [c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP")]
+    kinds = ("DATE", "TIMESTAMP")
+    dates = [c.name for c in table.business_columns if c.sql_type in kinds and c.name in stored]
     first, last = f"DATE '{period.first}'", f"DATE '{period.last}'"
     touched = [f"CAST({name} AS DATE) BETWEEN {first} AND {last}" for name in dates]
     # A date that is set aside may in truth be any from the record's own on.

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasks.editions.account import Line
+from tasks.editions.account import Line, dated_by
 from tasks.editions.account_checks import touches
 from tasks.editions.account_view import account_of, records_of
 from tasks.editions.build import build_edition
@@ -18,6 +18,7 @@ from tasks.publish.publish import PublishRefused, check_year_is_over
 from tests.small_city import NOW, SmallCity
 from warehouse.lake import transaction
 from warehouse.period import Period
+from warehouse.tables import table
 
 YEAR = Period.of_year(2020)
 
@@ -260,3 +261,11 @@ def test_the_printed_sql_gives_the_figure_with_corrections_and_what_is_set_aside
             value = connection.execute(e.sql or "").fetchall()[-1][0]
         assert value == e.value, key
     assert edition.figures()["t3.granted.total"].value == 2
+
+
+def test_a_snapshot_from_before_a_column_is_dated_as_it_was() -> None:
+    """A date that a table got later does not date the records of an edition built before."""
+    channel = table("core.channel")
+    now = {column.name for column in channel.columns}
+    assert dated_by(channel) == dated_by(channel, now) == "opened_on"
+    assert dated_by(channel, now - {"opened_on", "closed_on"}) not in ("opened_on", "closed_on")
