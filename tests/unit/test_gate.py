@@ -548,3 +548,14 @@ def test_a_server_for_one_run_answers_this_machine_only(settings: Settings) -> N
         if status == 403:
             with pytest.raises(WebSocketDisconnect), client.websocket_connect("/api/events/in"):
                 pass
+
+
+def test_the_usual_port_is_left_out_by_browsers() -> None:
+    names = own_names(80, "")
+    for host, origin in (
+        ("127.0.0.1", "http://127.0.0.1"),
+        ("localhost:80", "http://localhost:80"),
+    ):
+        assert names.why_not("POST", {"host": host, "origin": origin}, is_socket=False) is None
+    refused = {"host": "127.0.0.1", "origin": "https://127.0.0.1"}
+    assert names.why_not("POST", refused, is_socket=False) is not None
