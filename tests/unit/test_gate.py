@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -322,6 +322,18 @@ def test_a_run_is_asked_for_by_its_forms_fields_only(settings: Settings, body: A
     answer = opened(settings).post(RUN, json=body)
     assert answer.status_code in (403, 422)
     assert "123456" not in answer.text
+
+
+def test_a_browser_keeps_no_page_for_whoever_comes_next(settings: Settings) -> None:
+    async def shell(scope: Any, receive: Any, send: Any) -> None:
+        await HTMLResponse("page")(scope, receive, send)
+
+    door = Door(settings)
+    gate = Gate(shell, door, own_names(PORT, ""), Prefect(echo, settings))  # type: ignore[arg-type]
+    answer = TestClient(gate, base_url=OWN).get("/runs")
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def test_what_is_hidden_in_a_body_does_not_pass(settings: Settings) -> None:
