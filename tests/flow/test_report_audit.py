@@ -149,7 +149,7 @@ def test_several_reports_get_a_front_page_of_their_own(artifacts: list[str], rep
     )
     state = report_audit.fn(path=f"{bundle.name};{other.name}")
     assert "2 份报告中有 2 处不符" in (state.message or "")
-    (front,) = (reports / "audited").glob("*/index.html")
+    (front,) = (reports.parent / "audits").glob("*/index.html")
     assert str(front) in artifacts[0]
     assert "扫描.png" in artifacts[0]
     page = front.read_text(encoding="utf-8")
