@@ -12,6 +12,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -19,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State, StateType
+from prefect.exceptions import MissingContextError
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
@@ -80,7 +82,7 @@ def many_of(names: Iterable[str]) -> dict[str, Any]:
 def refused(error: NianbaoError) -> State[Any]:
     """The final state that tells the operator why nothing was done, and whom that concerns."""
     told = typeset(str(error))
-    get_run_logger().error("%s", told)
+    _say_in_red(told)
     create_markdown_artifact(
         key="refused", markdown=f"# 没有执行\n\n{escaped(told)}\n", description="没有执行的原因"
     )
@@ -110,7 +112,15 @@ def done(message: str, data: Any = None) -> State[Any]:
 
 def ended(name: str, message: str, data: Any = None) -> State[Any]:
     """The final state, under its own name, of a run after which a person must act."""
-    return Failed(name=name, message=typeset(message), data=data)
+    told = typeset(message)
+    _say_in_red(told)
+    return Failed(name=name, message=told, data=data)
+
+
+def _say_in_red(told: str) -> None:
+    """The sentence that helps as an error of the run's log, where a run is going on."""
+    with suppress(MissingContextError):
+        get_run_logger().error("%s", told)
 
 
 def answers_entries(

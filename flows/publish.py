@@ -62,7 +62,7 @@ def publish(
         # What organs were given says 待发布; they get it as it was published.
         place = sets_folder(published.folder)
         told = progresses.told
-        sets_step(quote(published.edition), place, lake, progress=told)  # type: ignore[arg-type]
+        sets_step(quote(published.edition), place, lake, progress=told)  # type: ignore[call-overload]
     publish_publication(published, settings)
     reference = published.edition.reference
     notify_step(

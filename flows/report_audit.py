@@ -31,8 +31,8 @@ from tasks.wording.typeset import typeset
 from warehouse.disk import reason_of
 from warehouse.errors import EntryError, NianbaoError
 
-AUDITED = "audited"
-"""Where pages are written: new files only, and nowhere else."""
+AUDITED = "audits"
+"""The folder of the home in which pages are written: new files only, and nowhere else."""
 
 
 class NotAReport(EntryError):
@@ -56,23 +56,16 @@ def chosen_reports(folder: Path, name: str) -> list[Path]:
     if not asked.is_relative_to(within):
         raise outside
     found = [p for p in report_files(asked) if p.resolve().is_relative_to(within)]
-    found = [p for p in found if within / AUDITED not in p.resolve().parents]
     if not found:
         raise UnreadableDocument(f"{folder}:文件夹里没有报告")
     return found
 
 
-def own_folder(folder: Path) -> Path:
-    """The folder, made where it is missing. Raises OSError where it leads elsewhere."""
+def write_new(folder: Path, text: str) -> Path:
+    """Write a page as a new file of a folder, whatever lies there. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     if folder.is_symlink():
         raise OSError(errno.ELOOP, "a link")
-    return folder
-
-
-def write_new(folder: Path, text: str) -> Path:
-    """Write a page as a new file of a folder, whatever lies there. Raises OSError."""
-    own_folder(folder)
     for count in itertools.count():
         path = folder / f"{now():%Y-%m-%d-%H%M%S}{f'-{count}' if count else ''}.html"
         try:
@@ -94,12 +87,13 @@ def audit_step(paths: list[Path], year: int | None) -> tuple[list[AuditReport], 
     return audit_files(paths, year, unread=unread), unread
 
 
-def batch_step(place: Path, reports: list[AuditReport], unread: list[str]) -> str:
-    """A new folder in `place` with the front page of several reports; where it lies, as Markdown."""
+def batch_step(reports: list[AuditReport], unread: list[str]) -> str:
+    """A folder of its own with the front page of several reports; where it lies, as Markdown."""
+    folder = Settings().home / AUDITED / f"{now():%Y%m%d-%H%M%S-%f}"
     try:
-        front = write_batch(own_folder(place) / f"{now():%Y%m%d-%H%M%S-%f}", reports, unread)
+        front = write_batch(folder, reports, unread)
     except OSError as error:
-        return f"汇总页写不了({reason_of(error)}),请检查数据目录是否已满、能否写入\n\n"
+        return f"汇总页写不了({error.strerror}),请检查数据目录是否已满、能否写入\n\n"
     return f"汇总页(谁有不符,从多到少,另有全部数的 CSV 和 Excel):{code(str(front))}\n\n"
 
 
@@ -115,7 +109,7 @@ def report_audit(
         str,
         field(
             "报告",
-            "数据目录下 reports 文件夹中的文件或子文件夹的名称,几个的用分号或换行隔开;不填为其中全部。网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包;同一机关相邻两年的互相核对。几份报告的另写汇总页。",
+            "数据目录下 reports 文件夹中的文件或子文件夹的名称;不填为其中全部。网页、Word、WPS、PDF、OFD、RTF、ODT、Excel、文本或压缩包,几个的用分号或换行隔开;同一机关相邻两年的互相核对。几份报告的另写汇总页。",
         ),
     ] = "",
     report_year: Annotated[
@@ -129,21 +123,22 @@ def report_audit(
         bool,
         field(
             "网页输出",
-            "勾选则另写一个标明每个数核对结果的网页,放在 reports 文件夹下的 audited 中,每次一个新文件。",
+            "勾选则另写一个标明每个数核对结果的网页,放在数据目录下的 audits 文件夹中,每次一个新文件。",
         ),
     ] = False,
 ) -> State[None]:
     """核对年度报告。"""
-    folder = Settings().home / "reports"
-    names = [name.strip() for name in re.split("[;\uff1b\n]", path) if name.strip()]
+    home = Settings().home
+    folder, audited = home / "reports", home / AUDITED
+    given = [part.strip() for part in re.split("[;\uff1b\\n]", path) if part.strip()]
     try:
-        found = [file for name in names or [""] for file in chosen_reports(folder, name)]
-        reports, unread = audit_step(list(dict.fromkeys(found)), report_year or None)
+        files = [file for name in given or [""] for file in chosen_reports(folder, name)]
+        reports, unread = audit_step(files, report_year or None)
     except UnreadableDocument as error:
         return ended("读不了", str(error))
     except NianbaoError as error:
         return refused(error)
-    front = batch_step(folder / AUDITED, reports, unread) if len(reports) + len(unread) > 1 else ""
+    front = batch_step(reports, unread) if len(reports) + len(unread) > 1 else ""
     create_markdown_artifact(
         key="report-audit",
         markdown=front + as_markdown(reports, unread),
@@ -151,11 +146,11 @@ def report_audit(
     )
     if page:
         try:
-            written = write_new(folder / AUDITED, render_page(reports))
+            written = write_new(audited, render_page(reports))
         except OSError as error:
             return ended(
                 "写不了",
-                f"网页写不到 {folder / AUDITED}({reason_of(error)}):请检查该文件夹能否写入",
+                f"网页写不到 {audited}({reason_of(error)}):请检查该文件夹能否写入",
             )
         get_run_logger().info("%s", typeset(f"网页:{written}"))
     failed = sum(len(report.fails) for report in reports)

@@ -140,7 +140,7 @@ def year_end(
         render_step(quote(edition), folder, lake)  # type: ignore[call-overload]
         if sets:
             place = sets_folder(folder)
-            sets_step(quote(edition), place, lake, progress=progresses.told)  # type: ignore[arg-type]
+            sets_step(quote(edition), place, lake, progress=progresses.told)  # type: ignore[call-overload]
     keep_run(lake, run, now=now())
     publish_edition(edition, folder, settings, compare_with_earlier(lake, edition), chosen)
     notify_step(

@@ -166,7 +166,6 @@ def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
     return render_edition(edition, folder, lake=lake)
 
 
-@answering
 @task(
     name="sets 各机关成套文件",
     task_run_name="sets {edition.id} 各机关成套文件",
@@ -179,6 +178,7 @@ def sets_step(
     return write_sets(edition, folder, lake=lake, progress=progress)
 
 
+@answering
 @task(
     name="publish 发布版次",
     task_run_name="publish 批准 {approval} 发布版次",

@@ -37,6 +37,7 @@ OPEN_PATHS = ("/api/health", "/api/ready")
 OPEN_FOLDERS = (f"{SIGN_IN}", f"{DESK}/static/")
 MOST_BYTES = 1_000_000
 """Of a body that is looked into."""
+_HTML = b"text/html"
 FOR_EVERY_ANSWER = {
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"SAMEORIGIN",
@@ -200,8 +201,11 @@ def _marked(send: Send) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            given = {name.lower() for name, _ in message.get("headers", [])}
+            given = {name.lower(): value for name, value in message.get("headers", [])}
             more = [(k, v) for k, v in FOR_EVERY_ANSWER.items() if k not in given]
+            if b"cache-control" not in given and given.get(b"content-type", b"").startswith(_HTML):
+                # A browser must not show a page from its own store to whoever comes next.
+                more.append((b"cache-control", b"private, no-cache"))
             message = {**message, "headers": [*message.get("headers", []), *more]}
         await send(message)
 

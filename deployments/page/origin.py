@@ -33,6 +33,9 @@ class OwnNames:
         for name in LOOPBACK:
             hosts.add(f"{name}:{port}")
             origins.add(f"http://{name}:{port}")
+            if port == _DEFAULT_PORTS["http"]:
+                hosts.add(name)
+                origins.add(f"http://{name}")
         for address in filter(None, addresses):
             parts = urlsplit(address.lower())
             if parts.scheme in _DEFAULT_PORTS and parts.hostname:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -293,8 +294,33 @@ def default_year_now() -> int:
     return default_year(now().date())
 
 
+@pytest.fixture
+def red(prefect: None) -> Iterator[list[str]]:
+    """What runs and their tasks say as errors, with any traceback."""
+    said: list[str] = []
+
+    class Kept(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(self.format(record))
+
+    from prefect.logging.configuration import setup_logging
+
+    # The first time it would take the handler away.
+    setup_logging()
+    handler = Kept(logging.ERROR)
+    loggers = [logging.getLogger(f"prefect.{name}") for name in ("flow_runs", "task_runs")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    yield said
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 def test_runs_end_in_colours_by_whom_they_concern(
-    city: SmallCity, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch, red: list[str]
 ) -> None:
     """Grey: the entry was wrong. Red: findings block. Orange: the program broke down. The first
     red line is the sentence that helps."""
@@ -302,9 +328,9 @@ def test_runs_end_in_colours_by_whom_they_concern(
     from flows import year_end as building
 
     def first_error() -> str:
-        said = [r.getMessage() for r in caplog.records if r.levelname == "ERROR"]
-        caplog.clear()
-        return said[0]
+        first = red[0]
+        red.clear()
+        return first
 
     wrong = publishing.publish(approval="99", return_state=True)
     assert wrong.is_cancelled()

@@ -49,11 +49,11 @@ def test_a_report_that_does_not_add_up_fails_and_says_where(
     assert "2 处不符" in state.message
     (markdown,) = artifacts
     assert "2870 + 847 = 3717 ≠ 3721" in markdown
-    (page,) = (reports / "audited").iterdir()
+    (page,) = (reports.parent / "audits").iterdir()
     assert "汕尾市人民政府" in page.read_text(encoding="utf-8")
-    # The next one is another file, and no report itself.
+    # The next one is another file.
     assert report_audit.fn(page=True).message == state.message
-    assert len(list((reports / "audited").iterdir())) == 2
+    assert len(list((reports.parent / "audits").iterdir())) == 2
 
 
 def test_nothing_to_read_is_said(artifacts: list[str], reports: Path) -> None:
@@ -69,7 +69,7 @@ def test_nothing_to_read_is_said(artifacts: list[str], reports: Path) -> None:
 def test_a_page_that_cannot_be_written_is_said(artifacts: list[str], reports: Path) -> None:
     from flows.report_audit import report_audit
 
-    (reports / "audited").write_text("in the way", encoding="utf-8")
+    (reports.parent / "audits").write_text("in the way", encoding="utf-8")
     state = report_audit.fn(path="report.txt", page=True)
     assert state.name == "写不了"
     assert "请检查" in (state.message or "")
@@ -117,7 +117,7 @@ def test_the_page_is_written_nowhere_else(artifacts: list[str], reports: Path) -
         state = report_audit.fn(path="report.txt", page=entered)
         assert state.name == "输入有误"
     assert victim.read_bytes() == b"SQLite format 3"
-    (reports / "audited").symlink_to(victim.parent)
+    (reports.parent / "audits").symlink_to(victim.parent)
     assert report_audit.fn(path="report.txt", page=True).name == "写不了"
     assert [p.name for p in victim.parent.iterdir()] == ["catalog.sqlite"]
 
@@ -149,7 +149,7 @@ def test_several_reports_get_a_front_page_of_their_own(artifacts: list[str], rep
     )
     state = report_audit.fn(path=f"{bundle.name};{other.name}")
     assert "2 份报告中有 2 处不符" in (state.message or "")
-    (front,) = (reports / "audited").glob("*/index.html")
+    (front,) = (reports.parent / "audits").glob("*/index.html")
     assert str(front) in artifacts[0]
     assert "扫描.png" in artifacts[0]
     page = front.read_text(encoding="utf-8")

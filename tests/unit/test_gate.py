@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -324,6 +324,18 @@ def test_a_run_is_asked_for_by_its_forms_fields_only(settings: Settings, body: A
     assert "123456" not in answer.text
 
 
+def test_a_browser_keeps_no_page_for_whoever_comes_next(settings: Settings) -> None:
+    async def shell(scope: Any, receive: Any, send: Any) -> None:
+        await HTMLResponse("page")(scope, receive, send)
+
+    door = Door(settings)
+    gate = Gate(shell, door, own_names(PORT, ""), Prefect(echo, settings))  # type: ignore[arg-type]
+    answer = TestClient(gate, base_url=OWN).get("/runs")
+    assert answer.headers["cache-control"] == "private, no-cache"
+    assert answer.headers["x-frame-options"] == "SAMEORIGIN"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
 def test_what_is_hidden_in_a_body_does_not_pass(settings: Settings) -> None:
     """Of a key that stands twice the last one counts here, and nothing else goes on."""
     hidden = (
@@ -548,3 +560,14 @@ def test_a_server_for_one_run_answers_this_machine_only(settings: Settings) -> N
         if status == 403:
             with pytest.raises(WebSocketDisconnect), client.websocket_connect("/api/events/in"):
                 pass
+
+
+def test_the_usual_port_is_left_out_by_browsers() -> None:
+    names = own_names(80, "")
+    for host, origin in (
+        ("127.0.0.1", "http://127.0.0.1"),
+        ("localhost:80", "http://localhost:80"),
+    ):
+        assert names.why_not("POST", {"host": host, "origin": origin}, is_socket=False) is None
+    refused = {"host": "127.0.0.1", "origin": "https://127.0.0.1"}
+    assert names.why_not("POST", refused, is_socket=False) is not None
