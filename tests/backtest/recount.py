@@ -219,21 +219,23 @@ class Tree:
 
 @dataclass(frozen=True)
 class Year:
-    """A report year as the rules speak of it."""
+    """A report year as the rules speak of it, or a span of days within it."""
 
     number: int
+    first: date | None = None
+    last: date | None = None
 
     @property
     def start(self) -> date:
-        return date(self.number, 1, 1)
+        return self.first or date(self.number, 1, 1)
 
     @property
     def end(self) -> date:
-        return date(self.number, 12, 31)
+        return self.last or date(self.number, 12, 31)
 
     @property
     def before(self) -> date:
-        """The last day of the year before."""
+        """The last day before it."""
         return self.start - timedelta(days=1)
 
     def has(self, moment: date | None) -> bool:
@@ -363,9 +365,16 @@ def keys(year: Year) -> set[str]:
     )
 
 
-def recount(lists: Mapping[str, list[Record]], organs: Path, number: int) -> Cells:
-    """Every cell of every organ of the year, own and rolled up."""
-    year, tree = Year(number), Tree.of(organs, number)
+def recount(
+    lists: Mapping[str, list[Record]],
+    organs: Path,
+    number: int,
+    first: date | None = None,
+    last: date | None = None,
+) -> Cells:
+    """Every cell of every organ of the year, or of the days from `first` to `last` within it, own
+    and rolled up."""
+    year, tree = Year(number, first, last), Tree.of(organs, number)
     sums: Cells = defaultdict(Decimal)
     two = table_two_2019 if number < 2021 else table_two_2021
     for table in (

@@ -250,6 +250,27 @@ def test_the_account_has_every_record_once(
     }
 
 
+@pytest.mark.parametrize(("year", "kind"), [(2020, "month"), (2021, "quarter")])
+def test_a_recount_comes_to_every_cell_of_the_parts_of_a_year(
+    full_city: FullCity, pulled_again: dict[str, list[recount.Record]], year: int, kind: str
+) -> None:
+    """Months and quarters, of the city and of one county, and each held against the year."""
+    from tasks.editions.spans import KINDS, by_parts
+    from warehouse.lake import Lake
+
+    lake, period = Lake(full_city.installation.home), Period.of_year(year)
+    for organ in ("441500", "441581"):
+        spans = by_parts(lake, CITY, period, KINDS[kind], organ_id=organ)
+        assert spans.disagreements == ()
+        for _, part in spans.columns:
+            counted = recount.recount(
+                pulled_again, CITY / "organs.csv", year, part.first, part.last
+            )
+            for cell, figure in spans.figures[part].items():
+                if cell.startswith(("t2.", "t3.", "t4.")):
+                    assert figure.value == counted[organ, "rolled_up", cell], (part.key, cell)
+
+
 def test_the_recount_misses_a_single_application(
     full_city: FullCity, pulled_again: dict[str, list[recount.Record]]
 ) -> None:

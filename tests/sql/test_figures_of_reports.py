@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from expectations.balance import evaluate
 from tasks.editions.figures import definition, sides, text
 from tasks.editions.tabulate import Tabulation, tabulate
 from tests.small_city import SmallCity
 from warehouse.cells import ALL_ORGANS, cell_sql
-from warehouse.form import load_layout
+from warehouse.form import form_of, load_layout
 from warehouse.layout import Layout
 from warehouse.period import Period
 from warehouse.reading import Reading, reading
@@ -111,6 +112,13 @@ EXPECTED = {
     "organs_city_departments": 1,
     "disclosure_zones": 1,
     "reading_points": 1,
+    "applications_new": 5,
+    "litigations": 0,
+    "litigations_upheld": 0,
+    "litigations_corrected": 0,
+    "litigations_other": 0,
+    "litigations_pending": 0,
+    "information_processing_fee_charges": 0,
 }
 SHARES = {
     "on_time_rate": "66.66%",
@@ -326,6 +334,54 @@ def test_figures_hold_for_every_organ(opened: tuple[Reading, Tabulation]) -> Non
     assert figures["overview.on_time_rate"].denominator == 3
     assert figures["overview.work_orders_open"].value == 0
     assert opened[1].cells[("B", "own")]["overview.work_orders_open"].value == 1
+
+
+FORMS = {
+    "hotline-report": {
+        "calls.telephone.received": 3,
+        "calls.telephone.answered": 2,
+        "calls.wechat.received": 1,
+        "calls.total.within_15_seconds": 2,
+        "orders.complaint.closed": 1,
+        "orders.help.dispatched": 1,
+        "orders.help.open": 1,
+        "orders.total.due": 3,
+        "orders.total.on_time": 2,
+    },
+    "new-media-inspection": {
+        "accounts.wechat.active": 1,
+        "accounts.weibo.closed": 1,
+        "accounts.total.silent": 1,
+        "inspections.weibo.failed": 1,
+        "inspections.total.inspected": 2,
+        "inspections.total.stale_two_weeks": 1,
+    },
+    "application-ledger": {
+        "handled.online.new": 3,
+        "handled.total.closed": 4,
+        "handled.total.answered": 3,
+        "handled.total.on_time": 2,
+        "handled.total.carried_out": 1,
+    },
+    "interaction-report": {
+        "messages.leader_message.closed": 2,
+        "messages.leader_message.in_public": 1,
+        "messages.consultation.in_public": 1,
+        "messages.press_conference.received": 1,
+    },
+}
+
+
+@pytest.mark.parametrize("key", FORMS)
+def test_the_tables_of_the_four_systems(opened: tuple[Reading, Tabulation], key: str) -> None:
+    """Owed by year and by quarter: forms in the city's folder, their checks hold."""
+    form = form_of(key, OVERVIEW.parent)
+    of_form = form.layout_of(YEAR)
+    figures = tabulate(opened[0], of_form, YEAR).root_figures()
+    assert {cell: figures[cell].value for cell in FORMS[key]} == FORMS[key]
+    values = {cell: figure.value for cell, figure in figures.items()}
+    assert {evaluate(e, values).status for e in of_form.equations} == {"pass"}
+    assert {e.code for e in of_form.equations} <= {check.code for check in form.checks}
 
 
 def test_the_sql_that_explains_a_figure_gives_it(opened: tuple[Reading, Tabulation]) -> None:
