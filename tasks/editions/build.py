@@ -17,7 +17,7 @@ from tasks.editions.account_checks import account_checks, rolled_up_checks
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
-from tasks.editions.last_year import read_last_year
+from tasks.editions.last_year import TRANSFERS, read_last_year, signed_for_by_the_root
 from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep
 from tasks.editions.tabulate import Tabulation, read_tree, tabulate
@@ -101,16 +101,20 @@ def compute(
         data_as_of = opened.data_as_of or now
         progress("编制上年数")
         tree = read_tree(opened, period)
-        before = tabulate(opened, layout, period.before, tree=tree)
+        follows = TRANSFERS in definitions.rules.yearly
+        before = tabulate(opened, layout, period.before, tree=tree if follows else None)
         # The same span a year ago, which of a year is the year before.
         year_ago = before
         if period.before != period.year_before:
-            year_ago = tabulate(opened, layout, period.year_before, tree=tree)
+            year_ago = tabulate(opened, layout, period.year_before, tree=tree if follows else None)
         progress("编制各机关数字")
         tabulation = tabulate(opened, layout, period, year_ago)
         root = tabulation.tree.root
         progress("核对勾稽关系")
-        signed = read_last_year(lake, opened, form, layout, before, period)
+        if follows:
+            signed = read_last_year(lake, opened, form, layout, before, period)
+        else:
+            signed = signed_for_by_the_root(opened, form, period, root.id)
         findings = list(
             reconcile(
                 opened,

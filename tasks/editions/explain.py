@@ -13,6 +13,7 @@ from tasks.editions.definitions import Definitions
 from tasks.editions.edition import CellValue, Scope
 from tasks.editions.figures import definition
 from tasks.editions.figures import number as printed
+from tasks.editions.last_year import TRANSFERS
 from tasks.editions.store import NoEdition, load_edition, newest_edition
 from tasks.editions.tabulate import Tabulation, read_tree, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
@@ -98,11 +99,13 @@ def explain(
         looks_back = any(c.change_on_year or c.last_year for c in narrow.cells.values())
         before = period.year_before
         # As in the edition, last year is read through this year's organs.
-        tree = read_tree(opened, period)
+        follows = TRANSFERS in definitions.rules.yearly
+        tree = read_tree(opened, period) if follows else None
         last_year = tabulate(opened, narrow, before, tree=tree) if looks_back else None
         tabulations = {period: tabulate(opened, narrow, period, last_year)}
         if last_year:
             tabulations[before] = last_year
+        tree = tabulations[period].tree
         organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
         if organ is None:
             raise NoSuchCell(

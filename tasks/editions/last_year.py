@@ -34,6 +34,9 @@ from warehouse.tables import table
 Key = tuple[str, str, str]
 """A record: table, source system, record id."""
 MOST_COLUMNS = 4
+TRANSFERS = "T1"
+"""The code of a rule without which an edition, built by an earlier version, read last year through
+last year's organs, and held the root alone against what was signed for."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,16 @@ def read_last_year(
         tuple(_changed(tree, then, now, owner, columns)),
         rewritten,
     )
+
+
+def signed_for_by_the_root(opened: Reading, form: Form, period: Period, root_id: str) -> LastYear:
+    """As earlier versions had it: the root's published figures stand for last year, no others."""
+    published = signed_edition(opened.connection, form.key, period.before)
+    if published is None:
+        return LastYear()
+    figures = published.figures.get(root_id, {})
+    values = {key: figure.value for key, figure in figures.items() if figure.value is not None}
+    return LastYear(published.edition_id, figures, {root_id: values})
 
 
 def _rewritten(
