@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from warehouse.disk import UnreadableFile, text_of, yaml_of
+from warehouse.tables import table
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ def source_fields(city: Path) -> list[SourceField]:
         if isinstance(told, Mapping):
             title = str(told.get("title") or told.get("name") or path.stem)
             found += list(_of_resources(title, told.get("resources")))
+    if (city / "organs.csv").exists():
+        # The city's own file: its columns are called as those of the table.
+        columns = (column.name for column in table("core.organ").columns)
+        found += [SourceField("机关表", "organs.csv", "core.organ", name, name) for name in columns]
     return found
 
 
@@ -47,10 +52,10 @@ def _of_resources(source: str, resources: Any) -> Iterator[SourceField]:
         if not isinstance(resource, Mapping):
             continue
         title = str(resource.get("title") or resource.get("name") or "")
-        table, fields = resource.get("table"), resource.get("fields")
-        if isinstance(table, str) and isinstance(fields, Mapping):
+        filled, fields = resource.get("table"), resource.get("fields")
+        if isinstance(filled, str) and isinstance(fields, Mapping):
             for column, rule in fields.items():
-                yield SourceField(source, title, f"core.{table}", str(column), _name(rule))
+                yield SourceField(source, title, f"core.{filled}", str(column), _name(rule))
         yield from _of_resources(source, resource.get("children"))
 
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from expectations.rules import Rulebook
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import CellValue, Edition, Finding, Organ, Scope
+from tasks.editions.figures import is_not_provided
 from tasks.editions.narrative.draft import Draft, Facts, draft
 from tasks.editions.narrative.narrative import CHILDREN, Narrative, text_cells
 from tasks.editions.tabulate import Tabulation
@@ -107,7 +108,12 @@ class Wording:
             layout=self.definitions.parsed_layout.name,
             kind=organ.kind,
             words={**words, "year": str(self.year), "organ": organ.name},
-            cells=self.known,
+            # What no source provides is as if it were not declared: no sentence waits for it.
+            cells={
+                key: cell
+                for key, cell in self.known.items()
+                if not is_not_provided(cell, figures.get(key))
+            },
             figures=figures,
             before=self.last_year if is_root and scope == "rolled_up" else {},
             is_root=is_root and scope == "rolled_up",

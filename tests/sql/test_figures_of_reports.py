@@ -118,7 +118,6 @@ EXPECTED = {
     "litigations_corrected": 0,
     "litigations_other": 0,
     "litigations_pending": 0,
-    "information_processing_fee_charges": 0,
 }
 SHARES = {
     "on_time_rate": "66.66%",

@@ -46,7 +46,8 @@ RATES = {
 
 def cells(layout: str, narrative: Narrative, left_out: tuple[str, ...]) -> dict[str, Cell]:
     """The demo city's cells and those that the cases add."""
-    found = dict(load_layout(layout, DEMO / "overview.yaml").cells)
+    declared = load_layout(layout, DEMO / "overview.yaml").cells
+    found = {k: c for k, c in declared.items() if k.removeprefix("overview.") not in left_out}
     for key in ("new_media_posts", "fee_notices", "fee_notices_amount"):
         found.pop(f"overview.{key}", None)
         if key not in left_out:
