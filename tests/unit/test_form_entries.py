@@ -4,15 +4,34 @@ from __future__ import annotations
 
 import inspect
 from datetime import date
-from typing import Any
+from types import SimpleNamespace
+from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
 from flows.backfill import backfill
 from flows.deadline_watch import deadline_watch
-from flows.forms import WrongInput, read_entries
-from flows.publish import Answer, publish
+from flows.forms import WrongInput, field, read_entries
+from flows.publish import publish
 from flows.year_end import year_end
+
+
+class Answer(BaseModel):
+    """A line of a list of lines, which a form may have as well."""
+
+    finding: str
+    reason: str
+
+
+def _answering(
+    answers: Annotated[list[Answer], field("答复", "逐项的答复")] = (),  # type: ignore[assignment]
+    code: Annotated[str, field("代码", "六位数字")] = "",
+) -> None:
+    """As a flow with such a list declares it."""
+
+
+answering = SimpleNamespace(fn=_answering)
 
 
 def read(flow: Any, **entries: Any) -> dict[str, Any]:
@@ -24,7 +43,7 @@ def test_entries_are_read_as_the_types_that_are_declared() -> None:
     assert read(year_end, year="2020", pull_first=True) == {"year": 2020, "pull_first": True}
     assert read(backfill, from_on="2020-05-01") == {"from_on": date(2020, 5, 1)}
     answers = [{"finding": "B3", "reason": "已核实"}]
-    assert read(publish, answers=answers, code=123456) == {
+    assert read(answering, answers=answers, code=123456) == {
         "answers": [Answer(finding="B3", reason="已核实")],
         "code": "123456",
     }
@@ -43,8 +62,8 @@ def test_an_emptied_field_is_one_that_was_not_filled_in() -> None:
         (year_end, {"organs": "某局"}, "“机关”填的是“某局”,不能用:请填列表"),
         (year_end, {"pull_first": "也许"}, "请填是(true)或否(false)"),
         (deadline_watch, {"on": "2030-13-01"}, "“日期”填的是“2030-13-01”,不能用:请填日期"),
-        (publish, {"edition": ["2020-1"]}, "请填文字"),
-        (publish, {"answers": ["B3"]}, "“对阻断问题的答复”填的是“B3”,不能用:请填逐项的内容"),
+        (publish, {"approval": ["1"]}, "请填文字"),
+        (answering, {"answers": ["B3"]}, "“答复”填的是“B3”,不能用:请填逐项的内容"),
     ],
 )
 def test_what_cannot_be_read_is_answered(flow: Any, entries: dict[str, Any], answer: str) -> None:

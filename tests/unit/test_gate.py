@@ -42,9 +42,10 @@ from tests.operator_room import PASSWORD, SECRET, add_people
 PORT = 4200
 OWN = f"http://127.0.0.1:{PORT}"
 EVIL = "http://evil.example"
-DEPLOYMENT = str(uuid.uuid4())
+# The same in every process: tests are named by it.
+DEPLOYMENT = "5b2c0f2e-6f0f-4c39-9b1e-1c1f6f6f2a01"
 RUN = f"/api/deployments/{DEPLOYMENT}/create_flow_run"
-STATE = f"/api/flow_runs/{uuid.uuid4()}/set_state"
+STATE = "/api/flow_runs/0d9a3a52-8a2b-4a44-9c57-6a3f4f0f7e02/set_state"
 READ = "/api/deployments/filter"
 FIELDS = {"properties": {"year": {}, "built_by": {}, "approval": {}}}
 PEOPLE = {"看": VIEWS, "办": WORKS, "批": APPROVES, "管": MANAGES}
