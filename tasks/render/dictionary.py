@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise, product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.editions.dictionary import Dictionary, Lineage, UsedField, dictionary
+from tasks.render.words import document_title
 from tasks.wording.typeset import display_width, typeset
 from tasks.wording.visible import visible
 
@@ -32,7 +34,7 @@ _CSS = (
     "body{font:15px/1.6 'Noto Sans CJK SC','Microsoft YaHei',sans-serif;max-width:76em;"
     "margin:1.5em auto;padding:0 1em;color:#1d2530}h1{font-size:1.5em}h2{margin-top:2em;"
     "font-size:1.2em}table{border-collapse:collapse;width:100%}td,th{border:1px solid #d5dbe1;"
-    "padding:.3em .5em;text-align:left;vertical-align:top;overflow-wrap:anywhere}"
+    "padding:.3em .5em;text-align:left;vertical-align:top;overflow-wrap:break-word}"
     "th{background:#eef1f4}code{font-size:.9em}.unused{color:#9c1c1c}"
     "details{margin:.2em 0}summary{cursor:pointer}svg{max-width:100%;height:auto}"
     "td:nth-child(5){min-width:22em}.wide{overflow-x:auto}@media print{details{display:none}}"
@@ -50,11 +52,12 @@ def of_edition(edition: Edition) -> Dictionary:
 def write(edition: Edition, path: Path) -> None:
     """Write the page. The same edition gives the same bytes."""
     found = of_edition(edition)
-    title = html.escape(f"{edition.root.name}{edition.report_name}{TITLE}")
+    title = _t(f"{document_title(edition)}{TITLE}")
+    number = f"版次 {edition.id}," if edition.id else ""
     parts = [
         f'<!doctype html><html lang="zh-CN"><meta charset="utf-8"><title>{title}</title>',
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_CSS}</style>',
-        f"<h1>{title}</h1><p>版次 {html.escape(edition.id)}，{_t(edition.layout.title)}。"
+        f"<h1>{title}</h1><p>{_t(f'{number}{edition.layout.title}')}。"
         "点开“由来”，看一个数字从印出的单元格到各系统字段的一条线。</p>",
         "<h2>单元格</h2><div class=wide><table><tr><th>数字<th>定义<th>取数口径<th>表与列<th>来源字段</tr>",
         *map(_cell_row, found.cells),
@@ -70,23 +73,27 @@ def _t(text: str) -> str:
     return html.escape(visible(typeset(text)))
 
 
+def _code(name: str) -> str:
+    """A name of the program; a long one breaks behind its points and underscores."""
+    breakable = re.sub("([._])", r"\1<wbr>", html.escape(name))
+    return f"<code>{breakable}</code>"
+
+
 def _cell_row(lineage: Lineage) -> str:
     cell = lineage.cell
-    made = "、".join(f"<code>{html.escape(key)}</code>" for key in lineage.made_of)
-    measure = (
-        f"<code>{html.escape(lineage.measure)}</code>" if lineage.measure else f"由 {made} 算出"
-    )
+    made = "、".join(map(_code, lineage.made_of))
+    measure = _code(lineage.measure) if lineage.measure else f"由 {made} 算出"
     columns = ""
     if lineage.table:
         named = "、".join(lineage.columns)
-        columns = f"<code>{html.escape(lineage.table)}</code><br>{html.escape(named)}"
+        columns = f"{_code(lineage.table)}<br>{html.escape(named)}"
     fields = "<br>".join(
         html.escape(f"{f.source} {f.resource}：{f.name} → {f.column}") for f in lineage.fields
     )
     picture = f"<details><summary>由来</summary>{lineage_picture(lineage)}</details>"
     return (
         f'<tr id="{html.escape(cell.key)}"><td>{_t(cell.full_label)}<br>'
-        f"<code>{html.escape(cell.key)}</code>{picture}<td>{_t(lineage.words)}<td>{measure}"
+        f"{_code(cell.key)}{picture}<td>{_t(lineage.words)}<td>{measure}"
         f"<td>{columns}<td>{fields}</tr>"
     )
 
@@ -99,8 +106,8 @@ def _field_row(used: UsedField) -> str:
     kind = "" if used.cells else ' class="unused"'
     return (
         f"<tr{kind}><td>{html.escape(field.source)}<td>{html.escape(field.resource)}"
-        f"<td><code>{html.escape(field.name)}</code><td><code>{html.escape(f'{field.table}.{field.column}')}"
-        f"</code><td>{shown or UNUSED}</tr>"
+        f"<td>{_code(field.name)}<td>{_code(f'{field.table}.{field.column}')}"
+        f"<td>{shown or UNUSED}</tr>"
     )
 
 
