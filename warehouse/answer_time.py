@@ -98,7 +98,7 @@ counted AS (
                 THEN answered.working_day_number - asked.working_day_number END,
             0
         ) + coalesce(judged.working_day_number - since.working_day_number, 0) AS excluded_days,
-        {ANSWER_WORKING_DAYS} + CASE WHEN extended_on IS NULL THEN 0 ELSE {EXTENSION_WORKING_DAYS} END
+        {ANSWER_WORKING_DAYS} + CASE WHEN extended_on IS NULL OR extended_on > c.judged_on THEN 0 ELSE {EXTENSION_WORKING_DAYS} END
             + excluded_days AS days_allowed,
         judged.working_day_number + CASE WHEN judged.is_working_day THEN 0 ELSE 1 END
             - started.working_day_number AS days_passed,

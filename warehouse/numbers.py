@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 LARGEST_INTEGER = 2**63
 
@@ -29,3 +29,17 @@ def json_number(value: Decimal | None) -> int | float | None:
         return None
     whole = value.to_integral_value()
     return int(whole) if whole == value and abs(whole) < LARGEST_INTEGER else float(value)
+
+
+AVERAGE_PLACES = 2
+
+
+def half_up(value: Decimal, places: int) -> Decimal:
+    """A figure rounded half up, as offices print amounts and averages."""
+    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+
+
+def average(value: Decimal, numerator: Decimal | None, denominator: Decimal | None) -> Decimal:
+    """An average as it is printed; of both its sides, as `value` was rounded on the way."""
+    exact = numerator / denominator if numerator is not None and denominator else value
+    return half_up(exact, AVERAGE_PLACES)

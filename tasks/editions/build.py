@@ -143,7 +143,9 @@ def compute(
         findings += rule_findings(opened, rules, tabulation, data_as_of.date())
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))
         snapshot = opened.snapshot
-    last_year = {**year_ago.root_figures(), **signed.root}
+    last_year = year_ago.root_figures()
+    if period.before == period.year_before:
+        last_year = {**last_year, **signed.root}
     wording = Wording.of_tabulation(definitions, tabulation, last_year)
     findings += word_findings(definitions.rules, wording)
     return Edition(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ACCOUNT = "账目"
 """The part of an edition that changes with records of any period."""
 Scope = Literal["own", "rolled_up"]
+OWN = "本级"
+"""What an organ's own figures are called, without those of the organs below it."""
 EDITION_STATUS_LABELS = {"pending": "待发布", "published": "已发布", "superseded": "已被替代"}
 
 
@@ -106,8 +108,9 @@ class Edition:
 
     `cells` holds every organ's figures by (organ id, scope), then cell key; `last_year` the
     root's rolled-up figures of the year before, empty when there is none. `definitions` are
-    those it was built by, `software` the version that built it. `is_part` marks what one of its
-    organs files (`tasks.editions.part`): `root` is then that organ.
+    those it was built by, `software` the version that built it. `part_scope` marks what one of
+    its organs files (`tasks.editions.part`), with those below it or its own: `root` is then that
+    organ.
     """
 
     id: str
@@ -132,7 +135,7 @@ class Edition:
     reason: str = ""
     software: str = ""
     definitions: Definitions | None = None
-    is_part: bool = False
+    part_scope: Scope | None = None
 
     @property
     def report_year(self) -> int:

@@ -12,14 +12,13 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import TYPE_CHECKING
 
 from warehouse.layout import OVERVIEW
-from warehouse.numbers import plain
+from warehouse.numbers import average, half_up, plain
 
 if TYPE_CHECKING:
     from tasks.editions.edition import CellValue, Edition
     from warehouse.layout import Cell, Layout
 
 TWO_PLACES = Decimal("0.01")
-AVERAGE_PLACES = 2
 HUNDRED = Decimal(100)
 SMALLEST_MOVE = Decimal(10)
 
@@ -96,10 +95,11 @@ def number(cell: Cell, value: CellValue | None) -> Decimal | None:
     if is_percentage(cell):
         percentage = rate(cell, value)
         return None if percentage is None else percentage.truncated
-    places = AVERAGE_PLACES if cell.is_average else cell.printed_decimals
-    if value.value is None or places is None:
+    if value.value is not None and cell.is_average:
+        return average(value.value, value.numerator, value.denominator)
+    if value.value is None or cell.printed_decimals is None:
         return value.value
-    return value.value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return half_up(value.value, cell.printed_decimals)
 
 
 def text(cell: Cell, value: CellValue | None) -> str:

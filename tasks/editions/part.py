@@ -41,7 +41,7 @@ def part_of(edition: Edition, organ_id: str, scope: Scope = "rolled_up") -> Edit
         last_year={},
         series=(),
         account=(),
-        is_part=True,
+        part_scope=scope,
     )
 
 

@@ -166,7 +166,8 @@ def changes(cell: Cell, values: Sequence[CellValue]) -> list[str]:
         elif not then:
             told.append("持平" if now == then else f"基数为 0,增 {plain(now)}")
         else:
-            told.append(f"{(now - then) * 100 / abs(then):+.2f}%")
+            change = written.Rate((now - then) * 100 / abs(then), None, None).truncated
+            told.append(f"{change:+.2f}%")
     return told
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from expectations.rules import Rulebook
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import CellValue, Edition, Finding, Organ, Scope
+from tasks.editions.edition import OWN, CellValue, Edition, Finding, Organ, Scope
 from tasks.editions.figures import is_not_provided
 from tasks.editions.narrative.draft import Draft, Facts, draft
 from tasks.editions.narrative.narrative import CHILDREN, Narrative, text_cells
@@ -36,6 +36,8 @@ class Wording:
     root_id: str
     cells: Mapping[tuple[str, Scope], Mapping[str, CellValue]]
     last_year: Mapping[str, CellValue]
+    is_own: bool = False
+    """Whether the figures are an organ's own, without those of the organs below it."""
 
     @classmethod
     def of(cls, edition: Edition) -> Wording | None:
@@ -49,9 +51,10 @@ class Wording:
             definitions,
             edition.report_year,
             edition.organs,
-            "" if edition.is_part else edition.root.id,
+            "" if edition.part_scope else edition.root.id,
             edition.cells,
             edition.last_year,
+            edition.part_scope == "own",
         )
 
     @classmethod
@@ -60,7 +63,8 @@ class Wording:
     ) -> Wording | None:
         """The words of an edition that is being built; None where there are none."""
         narrative = definitions.parsed_narrative
-        if narrative is None:
+        # The words are a year's report.
+        if narrative is None or not done.period.is_year:
             return None
         tree = done.tree
         return cls(
@@ -94,14 +98,13 @@ class Wording:
         count = Cell(CHILDREN, "organ", "children", "", "所属机关数")
         return {**cells, **text_cells(self.narrative, cells), CHILDREN: count}
 
-    def draft(self, organ: Organ, scope: Scope = "rolled_up") -> Draft:
-        """The draft of an organ's report, of its own figures or with those below it."""
-        figures = dict(self.cells[(organ.id, scope)])
-        below = self._below(organ.id) if scope == "rolled_up" else 0
-        figures[CHILDREN] = CellValue(Decimal(below))
+    def draft(self, organ: Organ) -> Draft:
+        """The draft of an organ's report."""
+        figures = dict(self.cells[(organ.id, "rolled_up")])
+        figures[CHILDREN] = CellValue(Decimal(self._below(organ.id)))
         words = self.narrative.words_of(organ.name, organ.kind)
-        if scope == "own" and self._below(organ.id):
-            words = {**words, "area": words.get("own", "本级"), "all_organs": ""}
+        if self.is_own:
+            words = {**words, "area": OWN, "all_organs": ""}
         is_root = organ.id == self.root_id
         facts = Facts(
             year=self.year,
@@ -115,8 +118,8 @@ class Wording:
                 if not is_not_provided(cell, figures.get(key))
             },
             figures=figures,
-            before=self.last_year if is_root and scope == "rolled_up" else {},
-            is_root=is_root and scope == "rolled_up",
+            before=self.last_year if is_root else {},
+            is_root=is_root,
             has_last_year=self._has_last_year(figures, is_root),
             filled=self.texts.get(organ.id, {}),
             filled_before=self.texts_before.get(organ.id, {}),
@@ -149,13 +152,14 @@ def word_findings(rules: Rulebook, wording: Wording | None) -> Iterator[Finding]
         return
     root = wording.organs[0]
     notes = wording.draft(root).notes
-    for note in notes:
+    for number, note in enumerate(notes):
         if note.kind == "missing":
             told = f"报告文字缺数字：{note.told}（{note.place}，{note.key}）"
             yield _finding(rules, MISSING, f"{note.sentence}.{note.key}", root, told)
         elif note.kind in ("check", "last_year"):
             told = f"{note.told}（{note.place}，{note.sentence}）"
-            yield _finding(rules, LOOK, f"{note.sentence}.{note.kind}", root, told)
+            key = f"{note.sentence}.{note.kind}.{note.key or number}"
+            yield _finding(rules, LOOK, key, root, told)
     unfilled = list(dict.fromkeys(note.key for note in notes if note.kind == "unfilled"))
     if unfilled:
         told = f"报告文字有 {len(unfilled)} 处待填：{'、'.join(unfilled)}。填好之前文字部分不能发布"
@@ -196,14 +200,16 @@ def _alike(rules: Rulebook, wording: Wording) -> Iterator[Finding]:
         for mark, words in sorted(wording.texts.get(organ_id, {}).items()):
             if mark.partition(".")[0] in keeps:
                 continue
-            for bare, sentence in _sentences(words, organs[organ_id].name):
+            written = enumerate(_sentences(words, organs[organ_id].name), 1)
+            for number, (bare, sentence) in written:
                 other = first.setdefault(bare, organ_id)
                 if other != organ_id:
                     told = f"{mark} 所填“{sentence}”与{organs[other].name}所填雷同，请改写"
-                    yield _finding(rules, ALIKE, f"{mark}.{other}", organs[organ_id], told)
+                    key = f"{mark}.{number}.{other}"
+                    yield _finding(rules, ALIKE, key, organs[organ_id], told)
                 elif bare in earlier:
                     told = f"{mark} 所填“{sentence}”与以前年度所填雷同，请改写"
-                    yield _finding(rules, ALIKE, f"{mark}.before", organs[organ_id], told)
+                    yield _finding(rules, ALIKE, f"{mark}.{number}", organs[organ_id], told)
 
 
 def _sentences(words: str, organ: str) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tasks.editions.narrative.draft import MARK as UNFILLED
 from tasks.render.word import MARK
@@ -42,7 +43,7 @@ def read_filled(path: Path) -> Filled:
             continue
         organ, _, place = name.removeprefix(MARK).rpartition(":")
         content = control.find(f"{_W}sdtContent")
-        text = "".join(t.text or "" for t in content.iter(f"{_W}t")).strip()
+        text = _written(content).strip()
         if not text or UNFILLED.search(text):
             still_open.append(place)
         else:
@@ -50,3 +51,14 @@ def read_filled(path: Path) -> Filled:
     if not organ:
         raise NoDraft(f"{path}: 没有找到待填处。请用本系统生成的草稿(report.docx)填写,不要另建文件")
     return Filled(organ, texts, tuple(still_open))
+
+
+def _written(content: Any) -> str:
+    """The text of a place, a line for each line break and paragraph."""
+    said = []
+    for part in content.iter(f"{_W}t", f"{_W}br", f"{_W}p"):
+        if part.tag == f"{_W}t":
+            said.append(part.text or "")
+        elif said:
+            said.append("\n")
+    return "".join(said)

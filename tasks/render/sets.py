@@ -20,14 +20,13 @@ from tasks.render import html, word, workbook
 from tasks.render.words import document_title
 
 if TYPE_CHECKING:
-    from tasks.editions.edition import Edition, Organ, Scope
+    from tasks.editions.edition import OWN, Edition, Organ, Scope
     from warehouse.lake import Lake
 
 Progress = Callable[[str], None]
 SUFFIX = "-sets"
 """A folder of sets stands beside the edition's, its name followed by this."""
 INDEX = "index.html"
-OWN = "本级"
 WORDS_FILE, TABLES_FILE, PAGE_FILE, FILED_FILE = (
     "年度报告.docx",
     "报表.xlsx",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +24,7 @@ def readable(spans: Spans) -> Group:
     whole agree, or, beside other spans, how far the first is from each."""
     is_by_parts = bool(spans.compared)
     table = Table(
-        title=typeset(f"{spans.organ.name} {spans.period.label}"),
+        title=escape(typeset(f"{spans.organ.name} {spans.period.label}")),
         title_style="bold",
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -33,9 +34,11 @@ def readable(spans: Spans) -> Group:
     table.add_column("项目", overflow="fold")
     table.add_column("单位", no_wrap=True)
     for label, _ in spans.columns:
-        table.add_column(typeset(label.removeprefix(f"{spans.period.year} 年")), justify="right")
+        short = label.removeprefix(f"{spans.period.year} 年") or label
+        table.add_column(escape(typeset(short)), justify="right")
     if not is_by_parts:
-        table.add_column("环比", justify="right")
+        # Of a year, the span before is the year before.
+        table.add_column("同比" if spans.period.is_year else "环比", justify="right")
         if len(spans.columns) > 2:
             table.add_column("同比", justify="right")
     section = ""
@@ -48,7 +51,7 @@ def readable(spans: Spans) -> Group:
         shown = [written.text(cell, value) or "[dim]缺[/dim]" for value in values]
         told = [] if is_by_parts else [typeset(text) for text in changes(cell, values)]
         unit = "" if written.is_percentage(cell) else cell.unit
-        table.add_row(typeset(cell.full_label), unit, *shown, *told)
+        table.add_row(escape(typeset(cell.full_label)), unit, *shown, *told)
     parts: list[RenderableType] = [table]
     if is_by_parts:
         parts.append(Text(typeset(_agreement(spans)), style="red" if spans.disagreements else ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tasks.editions.edition import EDITION_STATUS_LABELS
+from tasks.editions.edition import EDITION_STATUS_LABELS, OWN
 from tasks.render.findings import summary
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），�
 
 def document_title(edition: Edition) -> str:
     """The report's title as it is published."""
-    return f"{edition.root.name}{edition.period.title}{edition.form.title}"
+    own = OWN if edition.part_scope == "own" else ""
+    return f"{edition.root.name}{own}{edition.period.title}{edition.form.title}"
 
 
 def notice(edition: Edition) -> str:

@@ -164,21 +164,21 @@ class _Counted:
         self._names = (name, left_out(name))
         self.lists: dict[int, _Came] = defaultdict(_Came)
         self.current = 0
-        self._rows = 0
+        self._is_known = True
 
     @property
     def knows(self) -> bool:
         """Whether records are told apart: too many are not counted in memory."""
-        return self._rows <= MOST_COUNTED
+        return self._is_known
 
     def add(self, name: str, rows: list[Row]) -> None:
         if name in self._names:
-            self._rows += len(rows)
-            if self.knows:
+            if self._is_known:
                 came = self.lists[self.current]
                 came.rows += len(rows)
                 came.seen.update([hash(row["$id"] or tuple(row.values())) for row in rows])
-            else:
+            if sum(len(came.seen) for came in self.lists.values()) > MOST_COUNTED:
+                self._is_known = False
                 self.lists.clear()
         self._writer.add(name, rows)
 

@@ -141,7 +141,7 @@ WITH organs AS ({_ORGANS})
 SELECT coalesce(t.organ_id, ''), coalesce(g.organ_name, t.organ_id, '未标明机关'), t.source_system,
     t.record_id, t.started_on, t.due_on,
     CASE WHEN t.waits_for IS NULL THEN t.days_allowed - t.days_passed END, t.waits_for,
-    t.extended_on IS NOT NULL, t.excluded_days, t.waits_for IS NULL AND NOT t.is_due_official
+    coalesce(t.extended_on <= t.judged_on, FALSE), t.excluded_days, t.waits_for IS NULL AND NOT t.is_due_official
 FROM ({answer_times_sql("$on")}) AS t
 LEFT JOIN organs AS g ON g.organ_id = t.organ_id
 WHERE t.closed_on IS NULL OR t.closed_on > $on

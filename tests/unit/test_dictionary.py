@@ -21,7 +21,7 @@ from tasks.render import data_package, render_edition, upload, workbook
 from tasks.render import dictionary as page
 from tasks.render.manifest import sha256_of
 from tests.edition_fixture import edition_2020, edition_2025
-from warehouse.form import form_of, load_layout
+from warehouse.form import form_of, forms, load_layout
 from warehouse.period import Period
 
 ROOT = Path(__file__).parents[2]
@@ -210,3 +210,13 @@ def test_amounts_are_printed_with_two_decimals_or_as_the_city_wants() -> None:
     ):  # fmt: skip
         cell = parse_layout(text, local).cells[key]
         assert figures.text(cell, CellValue(Decimal(value))) == shown
+
+
+@pytest.mark.parametrize("key", sorted(forms(DEMO)))
+def test_every_form_of_the_demo_city_can_be_built(key: str) -> None:
+    """The codes of its checks are taken by nothing else, its layouts and words are read."""
+    for year in (2019, 2020, 2021):
+        period = Period.of_year(year)
+        definitions = Definitions.now(form_of(key, DEMO), DEMO, period)
+        assert definitions.parsed_form.key == key
+        assert definitions.parsed_layout.cells

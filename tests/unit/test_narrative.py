@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -435,3 +437,55 @@ def test_the_shipped_template_asks_only_for_what_is_there_or_documented() -> Non
         undeclared = {note.key for note in done.notes if note.kind == "left_out"}
         for key in undeclared:
             assert f"`{key.removeprefix('overview.')}`" in documented, key
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whatever_a_city_declares_no_sentence_is_broken(seed: int) -> None:
+    """A city declares what its systems have: any of the figures may be none of its."""
+    pick = random.Random(seed)
+    names = [
+        key.removeprefix("overview.")
+        for key in load_layout("2021", DEMO / "overview.yaml").cells
+        if key.startswith("overview.")
+    ]
+    names += ["fee_notices", "fee_notices_amount", "new_media_posts"]
+    # Of what a rate is made is declared where the rate is.
+    sides = {side for pair in RATES.values() for side in pair}
+    undeclared = tuple(name for name in names if name not in sides and pick.random() < 0.5)
+    values = {"new": 12, "carried_in": pick.choice([0, 3]), "closed": 14, "disclosed_items": 90}
+    values = {name: value for name, value in values.items() if name not in undeclared}
+    narrative, facts = facts_of(
+        values,
+        kind=pick.choice(["city", "county", "township", "department"]),
+        layout=pick.choice(["2019", "2021"]),
+        undeclared=undeclared,
+    )
+    done = draft(narrative, facts, "R")
+    for name in ("introduction", "general", "problems", "others"):
+        for paragraph in done.part(name):
+            for sentence in paragraph.sentences:
+                assert not re.search(
+                    "[，、]。|。[，、]|[，、][，、]|^[，、]|^其中", sentence.text
+                ), sentence
+
+
+def test_a_place_keeps_its_number_whichever_clauses_are_written() -> None:
+    own = """
+add:
+  - after: L00
+    sentence:
+      id: C1
+      clauses:
+        - {when: overview.disclosed_items > 100, text: "做法【填：甲】"}
+        - {text: "，成效【填：乙】"}
+"""
+    for items in (5, 500):
+        narrative, facts = facts_of({"disclosed_items": items}, settings=own)
+        done = draft(narrative, replace(facts, filled={"C1.1": "一", "C1.2": "二"}), "R")
+        said = next(
+            s.text
+            for paragraph in done.part("general")
+            for s in paragraph.sentences
+            if s.id == "C1"
+        )
+        assert said == ("做法一，成效二。" if items > 100 else "成效二。")

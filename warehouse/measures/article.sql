@@ -17,7 +17,7 @@ SELECT
         SELECT 1 FROM core.article AS i
         WHERE
             i.source_system = a.source_system AND i.interprets_article_id = a.record_id
-            AND i.published_at IS NOT NULL AND i.removed_at IS NULL
+            AND i.published_at < getvariable('year_end') + INTERVAL 1 DAY AND i.removed_at IS NULL
     ) AS is_interpreted,
     TRUE AS is_published_in_year
 FROM core.article AS a

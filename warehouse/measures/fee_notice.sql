@@ -12,5 +12,5 @@ SELECT
 FROM core.application_event AS e
 LEFT JOIN core.application AS a ON e.source_system = a.source_system AND e.application_id = a.record_id
 WHERE
-    e.removed_at IS NULL AND e.event_kind IN ('fee_notified', 'fee_paid')
+    e.removed_at IS NULL AND a.removed_at IS NULL AND e.event_kind IN ('fee_notified', 'fee_paid')
     AND e.event_on BETWEEN getvariable('year_start') AND getvariable('year_end')

@@ -9,7 +9,7 @@ SELECT
     i.inspected_on AS record_on,
     a.platform,
     i.veto_indicator,
-    coalesce(i.is_passed, FALSE) AS is_passed,
+    i.is_passed,
     TRUE AS is_inspected_in_year
 FROM core.new_media_inspection AS i
 LEFT JOIN core.new_media_account AS a ON i.source_system = a.source_system AND i.account_id = a.record_id

@@ -226,8 +226,12 @@ class _Writer:
         if not self._is_meant(sentence):
             return None
         spans: list[Span] = []
+        before = 0
         for clause in sentence.parts():
+            # A place keeps its number whichever clauses before it are written.
+            self.marks = before
             spans += self._clause(clause)
+            before += len(MARK.findall(clause.text))
         spans = _as_sentence(spans)
         if not spans:
             return None
@@ -275,7 +279,7 @@ class _Writer:
                 return False
             value = self.facts.value(side)
             if value is None:
-                return operator in (">", "!=")
+                return operator in (">", ">=", "!=")
             sides.append(value)
         a, b = sides
         return {
@@ -387,6 +391,8 @@ class _Writer:
             return manners.ten_thousands(value, settings)
         if manner in ("yuan", "wan_yuan"):
             return manners.money(value, 2 if manner == "yuan" else settings.money_decimals)
+        if cell.is_average:
+            return manners.average(value, *self.facts.sides(key))
         return manners.signed(value, cell.unit) if manner else manners.plain_figure(value)
 
     def _change(self, key: str, cell: Cell) -> Said:
@@ -423,19 +429,25 @@ class _Writer:
 
 
 def _without_all(spans: list[Span]) -> list[Span]:
-    """均 is of several: it goes where there is one."""
-    return [replace(s, text=s.text.replace("均", "")) if s.kind == "words" else s for s in spans]
+    """均 is of several: it goes where there is one; 平均 is another word."""
+    return [
+        replace(s, text=re.sub("(?<!平)均", "", s.text)) if s.kind == "words" else s for s in spans
+    ]
 
 
 def _as_sentence(spans: list[Span]) -> list[Span]:
-    """A sentence begins without the comma of a clause that went, and ends in one full stop; a
-    place to be filled in ends as it is."""
+    """A sentence begins and ends without the comma of a clause that went, and ends in one full stop;
+    a place to be filled in ends as it is."""
     spans = [span for span in spans if span.text]
     if not spans:
         return []
     first = spans[0]
     if first.kind == "words" and first.text.startswith(COMMA):
         spans[0] = replace(first, text=first.text.removeprefix(COMMA))
+        spans = [span for span in spans if span.text]
+    last = spans[-1] if spans else None
+    if last and last.kind == "words" and last.text.endswith(COMMA):
+        spans[-1] = replace(last, text=last.text.removesuffix(COMMA))
         spans = [span for span in spans if span.text]
     if spans and spans[-1].kind != "mark" and spans[-1].text[-1] not in "。！？；":
         spans.append(Span(STOP))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from typing import Literal
 
+from warehouse import numbers
 from warehouse.numbers import plain
 
 Status = Literal["said", "missing", "nothing"]
@@ -36,6 +37,11 @@ class Said:
 
 
 NOTHING = Said(status="nothing")
+
+
+def average(value: Decimal, numerator: Decimal | None, denominator: Decimal | None) -> Said:
+    """3.33: as the tables print it."""
+    return Said(f"{numbers.average(value, numerator, denominator):f}")
 
 
 def plain_figure(value: Decimal) -> Said:
