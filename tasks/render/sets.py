@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from tasks.editions.edition import OWN
 from tasks.editions.filings import FiledCell, filings
 from tasks.editions.part import part_of
 from tasks.render import filings as filings_book
@@ -20,7 +21,7 @@ from tasks.render import html, word, workbook
 from tasks.render.words import document_title
 
 if TYPE_CHECKING:
-    from tasks.editions.edition import OWN, Edition, Organ, Scope
+    from tasks.editions.edition import Edition, Organ, Scope
     from warehouse.lake import Lake
 
 Progress = Callable[[str], None]

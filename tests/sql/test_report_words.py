@@ -12,7 +12,7 @@ import pytest
 
 from tasks.city.texts import keep_texts, texts_of
 from tasks.editions.build import build_edition, preview
-from tasks.editions.edition import Edition, Finding
+from tasks.editions.edition import OWN, Edition, Finding
 from tasks.editions.narrative.narrative_file import NarrativeError
 from tasks.editions.wording import Wording
 from tasks.publish.publish import Published, PublishRefused, Request
@@ -21,7 +21,7 @@ from tasks.publish.words import WordsUnfinished, words_told
 from tasks.render import word
 from tasks.render.filled_words import NoDraft, read_filled
 from tasks.render.manifest import read_manifest
-from tasks.render.sets import INDEX, OWN, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
+from tasks.render.sets import INDEX, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
 from tasks.settings import Settings
 from tests.approving import approve_and_publish
 from tests.small_city import NOW, SmallCity
@@ -285,9 +285,11 @@ def test_every_organ_its_own_set(sets: tuple[Any, ...]) -> None:
     assert "全县共受理政府信息公开申请2件" in "".join(
         xml_text(folder / "甲县人民政府" / WORDS_FILE)
     )
-    assert "共受理政府信息公开申请1件" in "".join(
-        xml_text(folder / f"甲县人民政府/{OWN}" / WORDS_FILE)
-    )
+    own = "".join(xml_text(folder / f"甲县人民政府/{OWN}" / WORDS_FILE))
+    assert "本级共受理政府信息公开申请1件" in own
+    assert "甲县人民政府本级" in own
+    assert "全县" not in own
+    assert "各级行政机关" not in own
     assert "我镇收到政府信息公开申请1件" in "".join(xml_text(folder / "甲县东镇" / WORDS_FILE))
     assert (folder / "甲县东镇" / TABLES_FILE).exists()
     assert not (folder / "甲县东镇" / OWN).exists()
