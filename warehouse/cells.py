@@ -126,13 +126,25 @@ def _name_the_cell(reading: Reading, table: str, cells: Iterable[Cell]) -> None:
 
 
 def is_loaded(reading: Reading, cell: Cell) -> bool:
-    """Whether the table behind a record-based cell was ever loaded, with what the cell needs."""
+    """Whether the table behind a record-based cell was ever loaded, with what the cell needs.
+
+    Raises LayoutError where that is not a condition of the table.
+    """
     if cell.measure is None:
         return False
     table = reading.measures[cell.measure].table
     if table not in reading.loaded_tables:
         return False
-    return cell.needs is None or reading.provides(table, cell.needs)
+    if cell.needs is None:
+        return True
+    try:
+        return reading.provides(table, cell.needs)
+    except duckdb.Error as error:
+        reason = str(error).strip().splitlines()[0]
+        raise LayoutError(
+            f"单元格 {cell.key}: needs 的条件 {cell.needs} 不能用于 {table}:{reason}。"
+            f"请改正该数字的 needs,可用的列见 warehouse/core/{table.removeprefix('core.')}.sql"
+        ) from error
 
 
 def weights_sql(cells: Iterable[Cell]) -> list[str]:

@@ -15,7 +15,7 @@ from tasks.editions.tabulate import Tabulation, tabulate
 from tests.small_city import SmallCity
 from warehouse.cells import ALL_ORGANS, cell_sql
 from warehouse.form import form_of, load_layout
-from warehouse.layout import Layout
+from warehouse.layout import Layout, LayoutError
 from warehouse.period import Period
 from warehouse.reading import Reading, reading
 
@@ -405,3 +405,20 @@ def test_what_no_source_provides_is_blank_with_its_reason(small: SmallCity) -> N
         assert figures[cell.key].value is None, cell.key
         assert "来源没有这一内容时空白" in definition(layout(), cell)
         assert sides(cell, figures[cell.key]) == "来源没有这一内容"
+
+
+def test_a_need_that_is_no_condition_is_told_with_the_figure(
+    small: SmallCity, tmp_path: Path
+) -> None:
+    small.application("2021-03-01")
+    overview = tmp_path / "overview.yaml"
+    overview.write_text(
+        "figures:\n  - {key: mine, label: 申请, unit: 件, measure: application, "
+        "where: is_new, needs: no_such_column IS NOT NULL}\n",
+        encoding="utf-8",
+    )
+    with (
+        reading(small.lake, copy_up_to=1000) as found,
+        pytest.raises(LayoutError, match=r"overview\.mine: needs 的条件 no_such_column"),
+    ):
+        tabulate(found, load_layout("2021", overview), YEAR)
