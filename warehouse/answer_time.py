@@ -90,15 +90,29 @@ clocked AS (
             THEN s.consulted_on END AS consulting_since
     FROM judged AS j LEFT JOIN steps AS s USING (source_system, record_id)
 ),
+asked AS (
+    SELECT source_system, record_id, sum(passed) AS days FROM (
+        SELECT c.source_system, c.record_id, e.event_kind,
+            lag(e.event_kind) OVER w AS kind_before,
+            d.working_day_number - lag(d.working_day_number) OVER w AS passed
+        FROM clocked AS c
+        JOIN {tables.application_event} AS e
+            ON e.source_system = c.source_system AND e.application_id = c.record_id
+        JOIN {tables.calendar_day} AS d ON d.day_on = e.event_on
+        WHERE e.removed_at IS NULL AND e.event_kind IN ('consulted', 'consultation_answered')
+            AND e.event_on BETWEEN c.started_on AND c.judged_on
+        WINDOW w AS (
+            PARTITION BY c.source_system, c.record_id ORDER BY e.event_on, e.event_kind DESC
+        )
+    ) WHERE event_kind = 'consultation_answered' AND kind_before = 'consulted'
+    GROUP BY ALL
+),
 counted AS (
     SELECT c.* EXCLUDE (due_on), c.due_on AS registered_due_on,
-        coalesce(
-            c.consultation_working_days,
-            CASE WHEN c.consulted_on >= c.started_on AND c.consulting_since IS NULL
-                THEN answered.working_day_number - asked.working_day_number END,
-            0
-        ) + coalesce(judged.working_day_number - since.working_day_number, 0) AS excluded_days,
-        {ANSWER_WORKING_DAYS} + CASE WHEN extended_on IS NULL OR extended_on > c.judged_on THEN 0 ELSE {EXTENSION_WORKING_DAYS} END
+        coalesce(c.consultation_working_days, asked.days, 0)
+            + coalesce(judged.working_day_number - since.working_day_number, 0) AS excluded_days,
+        {ANSWER_WORKING_DAYS}
+            + CASE WHEN extended_on <= c.judged_on THEN {EXTENSION_WORKING_DAYS} ELSE 0 END
             + excluded_days AS days_allowed,
         judged.working_day_number + CASE WHEN judged.is_working_day THEN 0 ELSE 1 END
             - started.working_day_number AS days_passed,
@@ -107,8 +121,8 @@ counted AS (
     JOIN {tables.calendar_day} AS judged ON judged.day_on = c.judged_on
     JOIN {tables.calendar_day} AS started ON started.day_on = c.started_on
     LEFT JOIN {tables.calendar_day} AS since ON since.day_on = c.consulting_since
-    LEFT JOIN {tables.calendar_day} AS asked ON asked.day_on = c.consulted_on
-    LEFT JOIN {tables.calendar_day} AS answered ON answered.day_on = c.consultation_answered_on
+    LEFT JOIN asked
+        ON asked.source_system = c.source_system AND asked.record_id = c.record_id
 )
 SELECT t.* EXCLUDE (due_number),
     CASE WHEN t.waits_for IS NULL THEN due.day_on END AS due_on,

@@ -53,6 +53,36 @@ NOW = datetime(2020, 9, 28, 7, 30)
             [("consulted", "2020-09-14"), ("consultation_answered", "2020-09-17")],
             "2020-10-21",
         ),
+        # Two that are over, a day and two days.
+        (
+            "2020-09-14",
+            {},
+            [
+                ("consulted", "2020-09-14"),
+                ("consultation_answered", "2020-09-15"),
+                ("consulted", "2020-09-16"),
+                ("consultation_answered", "2020-09-18"),
+            ],
+            "2020-10-21",
+        ),
+        # One that is over, and one still going on (25, 27, 28 September).
+        (
+            "2020-09-14",
+            {},
+            [
+                ("consulted", "2020-09-14"),
+                ("consultation_answered", "2020-09-15"),
+                ("consulted", "2020-09-24"),
+            ],
+            "2020-10-22",
+        ),
+        # One before the time began to run anew does not count twice.
+        (
+            "2020-08-03",
+            {"corrected_on": date(2020, 9, 14)},
+            [("consulted", "2020-08-10"), ("consultation_answered", "2020-08-20")],
+            "2020-10-16",
+        ),
     ],
 )
 def test_due_dates(
