@@ -131,10 +131,10 @@ def read_last_year(
             reading(lake, published.snapshot, declared=measures) as old,
         ):
             # All of it or none: records of then are read through the organs of then.
-            weighed = _weighed(old, _declared(published.definitions.parsed_layout, cells), of)
+            records = _weighed(old, _declared(published.definitions.parsed_layout, cells), of)
             old_tree = read_tree(old, of)
-            columns = _columns(old, opened, _differing(weighed, now))
-            then, then_tree = weighed, old_tree
+            columns = _columns(old, opened, _differing(records, now))
+            then, then_tree = records, old_tree
     # An organ may be split: then its records are registered anew at those that take them over.
     owner = _owners(opened, tree, then, now, period)
     carried = {c.key for c in crossing}
