@@ -34,6 +34,8 @@ from tasks.wording.typeset import typeset
 DESK = "/desk"
 SIGN_IN = f"{DESK}/sign-in"
 OPEN_PATHS = ("/api/health", "/api/ready")
+OPEN_SOCKETS = ("/api/events/out", "/api/logs/out")
+"""What a page listens to; every other socket is this machine's."""
 OPEN_FOLDERS = (f"{SIGN_IN}", f"{DESK}/static/")
 MOST_BYTES = 1_000_000
 """Of a body that is looked into."""
@@ -68,9 +70,9 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = headers_of(scope)
         method, path = scope["method"], scope["path"]
-        refusal = self._names.why_not(method, headers, is_socket=False)
-        if refusal is not None:
-            await _refusal(path, refusal, 403)(scope, receive, send)
+        why_not = self._names.why_not(method, headers, is_socket=False)
+        if why_not is not None:
+            await refusal(path, why_not, 403)(scope, receive, send)
             return
         if elsewhere := self._usual_name(method, headers, path, scope):
             await RedirectResponse(elsewhere, 307)(scope, receive, send)
@@ -82,7 +84,7 @@ class Gate:
         try:
             receive = await self._looked_into(visitor, scope, receive)
         except Refused as refused:
-            await _refusal(path, refused.message, refused.status)(scope, receive, send)
+            await refusal(path, refused.message, refused.status)(scope, receive, send)
             return
         await self._app(_with(scope, visitor), receive, send)
 
@@ -92,8 +94,8 @@ class Gate:
         is_refused = (
             self._names.why_not("GET", headers, is_socket=True) is not None
             or visitor.needs_sign_in
-            # What is sent in there is taken for what happened.
-            or (scope["path"].rstrip("/").endswith("/in") and not visitor.is_machine)
+            # What is sent in elsewhere is taken for what happened, or gives a worker's work away.
+            or not (visitor.is_machine or scope["path"] in OPEN_SOCKETS)
         )
         if is_refused:
             await receive()
@@ -118,12 +120,12 @@ class Gate:
         told = "需要登录,或登录已过期。请打开页面登录后再来"
         if self._door.is_signed_on_elsewhere:
             told = "须经单位的统一登录进入;已登录的,请管理员核对人员中有没有您的姓名"
-            return _refusal(path, told, 401)
+            return refusal(path, told, 401)
         if method == "GET" and _is_page(headers):
             query = scope.get("query_string", b"").decode("latin-1")
             wanted = quote(f"{path}{'?' if query else ''}{query}", safe="")
             return RedirectResponse(f"{self._base}{SIGN_IN}?next={wanted}", 303)
-        return _refusal(path, told, 401)
+        return refusal(path, told, 401)
 
     async def _looked_into(self, visitor: Visitor, scope: Scope, receive: Receive) -> Receive:
         """What is asked of Prefect's interface, as it may be asked. Raises Refused."""
@@ -185,7 +187,7 @@ def _is_page(headers: Mapping[str, str]) -> bool:
     return "text/html" in headers.get("accept", "")
 
 
-def _refusal(path: str, message: str, status: int) -> Response:
+def refusal(path: str, message: str, status: int) -> Response:
     told = typeset(message)
     if _is_api(path):
         return JSONResponse({"detail": told, "exception_message": told}, status)
@@ -232,6 +234,6 @@ def only_the_machine(app: ASGIApp, door: Door, names: OwnNames) -> ASGIApp:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await _refusal(scope["path"], MACHINE_ONLY, 403)(scope, receive, send)
+            await refusal(scope["path"], MACHINE_ONLY, 403)(scope, receive, send)
 
     return guarded

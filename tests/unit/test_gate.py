@@ -406,10 +406,23 @@ def test_what_happened_is_told_by_the_machine_only(
     settings: Settings, as_person: Callable[[str], TestClient]
 ) -> None:
     for browser in (opened(settings), as_person("管")):
-        with pytest.raises(WebSocketDisconnect), browser.websocket_connect("/api/events/in"):
-            pass
-        with browser.websocket_connect("/api/events/out") as out:
-            assert out.receive_text() == "in"
+        for path in (
+            "/api/events/in",
+            "/api/logs/in",
+            "/api/runs/subscriptions",
+            "/api/task_runs/subscriptions/scheduled",
+            "/api/events/out/",
+            "/api/events/out/in",
+            "/",
+        ):
+            with pytest.raises(WebSocketDisconnect), browser.websocket_connect(path):
+                pass
+        for path in ("/api/events/out", "/api/logs/out"):
+            with browser.websocket_connect(path) as out:
+                assert out.receive_text() == "in"
+    known = opened(settings, **machine(settings))
+    with known.websocket_connect("/api/task_runs/subscriptions/scheduled") as tasks:
+        assert tasks.receive_text() == "in"
 
 
 def test_roles(as_person: Callable[[str], TestClient]) -> None:
