@@ -10,7 +10,8 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
+
+from starlette.requests import cookie_parser
 
 from tasks.clock import now
 from tasks.people.machine import HEADER, machine_token
@@ -97,12 +98,9 @@ class Door:
 
 
 def cookie_of(headers: Mapping[str, str]) -> str:
-    """The token of the session's cookie; empty without one."""
-    try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """The token of the session's cookie; empty without one. Another application's cookie beside
+    it, however it is written, does not hide it."""
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
 
 
 def decoded(text: str) -> str:
