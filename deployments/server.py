@@ -23,9 +23,16 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.automations import declare_on_start
-from deployments.page.body import again, whole_body
+from deployments.page.body import (
+    MOST_OF_A_CALL,
+    MOST_OF_A_FORM,
+    TOO_LONG,
+    TooLong,
+    again,
+    whole_body,
+)
 from deployments.page.desk import base_path, is_behind_a_proxy
-from deployments.page.gate import DESK, Gate, only_the_machine
+from deployments.page.gate import DESK, Gate, is_api, only_the_machine, refusal
 from deployments.page.inside import Inside
 from deployments.page.origin import UI_API_URL, own_names
 from deployments.page.routes import desk_app
@@ -96,7 +103,8 @@ class Patience:
     """Asks an application again that is busy for a moment, before whoever asked is told.
 
     Prefect answers 503 when its database is held by another writer, with nothing done. Its own
-    clients ask again; a browser that sends a form does not.
+    clients ask again; a browser that sends a form does not. What is kept to be sent again has a
+    limit: more is refused before it is read.
     """
 
     def __init__(self, app: ASGIApp, waits: Sequence[float] = (0.1, 0.2, 0.5, 1, 2, 4)) -> None:
@@ -107,7 +115,12 @@ class Patience:
         if scope["type"] != "http" or scope["method"] == "GET":
             await self._app(scope, receive, send)
             return
-        body = await whole_body(receive)
+        most = MOST_OF_A_CALL if is_api(scope["path"]) else MOST_OF_A_FORM
+        try:
+            body = await whole_body(receive, most)
+        except TooLong:
+            await refusal(scope["path"], TOO_LONG, 413)(scope, receive, send)
+            return
         for wait in self._waits:
             if await self._is_answered(scope, again(body, receive), send):
                 return

@@ -9,7 +9,14 @@ class TooLong(Exception):
     """The body is longer than it may be."""
 
 
-async def whole_body(receive: Receive, most: int | None = None) -> bytes:
+MOST_OF_A_FORM = 500_000
+"""Bytes of a form that a person fills in; anybody may send one before signing in."""
+MOST_OF_A_CALL = 16_000_000
+"""Bytes of what runs and workers send to Prefect's interface."""
+TOO_LONG = "发来的内容太长,没有收下。请减少所填的文字后再提交"
+
+
+async def whole_body(receive: Receive, most: int) -> bytes:
     """A request's body. Raises TooLong for one of more than `most` bytes."""
     parts: list[bytes] = []
     length = 0
@@ -17,7 +24,7 @@ async def whole_body(receive: Receive, most: int | None = None) -> bytes:
         message = await receive()
         part = message.get("body", b"")
         length += len(part)
-        if most is not None and length > most:
+        if length > most:
             raise TooLong
         parts.append(part)
         if not message.get("more_body"):

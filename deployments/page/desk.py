@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from deployments.page.body import TooLong, whole_body
+from deployments.page.body import MOST_OF_A_FORM, TooLong, whole_body
 from deployments.page.inside import Inside
 from deployments.page.origin import LOOPBACK
 from deployments.page.visitor import Door, Visitor
@@ -27,7 +27,6 @@ from tasks.settings import Settings
 from tasks.wording.typeset import typeset
 
 FOLDER = Path(__file__).parent
-MOST_BYTES = 500_000
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'self'"
@@ -107,7 +106,7 @@ def to(request: Request, path: str) -> Response:
 async def entered(request: Request) -> Mapping[str, str]:
     """What a form was filled in with. Raises Forged for one without this visitor's token."""
     try:
-        raw = await whole_body(request.receive, MOST_BYTES)
+        raw = await whole_body(request.receive, MOST_OF_A_FORM)
         told = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000))
     except (TooLong, ValueError) as error:
         raise Forged from error

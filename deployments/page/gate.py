@@ -14,7 +14,7 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.page.body import TooLong, again, whole_body
+from deployments.page.body import TOO_LONG, TooLong, again, whole_body
 from deployments.page.inside import Inside
 from deployments.page.origin import LOOPBACK, SAFE_METHODS, OwnNames
 from deployments.page.rights import (
@@ -130,7 +130,7 @@ class Gate:
     async def _looked_into(self, visitor: Visitor, scope: Scope, receive: Receive) -> Receive:
         """What is asked of Prefect's interface, as it may be asked. Raises Refused."""
         method, path = scope["method"], scope["path"]
-        if visitor.is_machine or not _is_api(path):
+        if visitor.is_machine or not is_api(path):
             return receive
         check_may(visitor.person, method, path)
         if method in SAFE_METHODS:
@@ -141,7 +141,7 @@ class Gate:
         try:
             raw = await whole_body(receive, MOST_BYTES)
         except TooLong as error:
-            raise Refused("填写的内容太长", 413) from error
+            raise Refused(TOO_LONG, 413) from error
         if run:
             asked = run_body(raw, await self._inside.form_of(run[1]), visitor.person)
             about = await self._inside.name_of(run[1])
@@ -179,7 +179,8 @@ def is_open(method: str, path: str) -> bool:
     return path == SIGN_IN or (path.startswith(OPEN_FOLDERS[1]) and method in SAFE_METHODS)
 
 
-def _is_api(path: str) -> bool:
+def is_api(path: str) -> bool:
+    """Whether a path is one of Prefect's interface."""
     return path == "/api" or path.startswith("/api/")
 
 
@@ -188,8 +189,9 @@ def _is_page(headers: Mapping[str, str]) -> bool:
 
 
 def refusal(path: str, message: str, status: int) -> Response:
+    """An answer that says why not: as the interface would, or in plain words."""
     told = typeset(message)
-    if _is_api(path):
+    if is_api(path):
         return JSONResponse({"detail": told, "exception_message": told}, status)
     return PlainTextResponse(told, status)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -27,8 +28,8 @@ from deployments.page.origin import own_names
 from deployments.page.rights import Refused, check_may
 from deployments.page.routes import desk_app
 from deployments.page.sign_in import local_path
-from deployments.page.visitor import COOKIE, Door
-from deployments.server import DoorsError, check_doors, server_environment
+from deployments.page.visitor import COOKIE, Door, cookie_of
+from deployments.server import DoorsError, Patience, check_doors, server_environment
 from tasks.clock import now
 from tasks.people import log
 from tasks.people.machine import HEADER, machine_token
@@ -585,3 +586,51 @@ def test_the_usual_port_is_left_out_by_browsers() -> None:
         assert names.why_not("POST", {"host": host, "origin": origin}, is_socket=False) is None
     refused = {"host": "127.0.0.1", "origin": "https://127.0.0.1"}
     assert names.why_not("POST", refused, is_socket=False) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [("/desk/sign-in", 500_000), ("/desk/x", 500_000), ("/x", 500_000), ("/api/x", 16_000_000)],
+)
+def test_nobody_fills_the_memory_before_they_are_known(path: str, most: int) -> None:
+    """What is too long is refused with no more read than fits, and no application asked."""
+    arrived, sent, read = [], [], [0]
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        arrived.append((await receive())["body"])
+        await Response()(scope, receive, send)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    def posted(length: int) -> None:
+        async def receive() -> Any:
+            read[0] += 100_000
+            is_more = read[0] < length
+            return {"type": "http.request", "body": b"x" * 100_000, "more_body": is_more}
+
+        read[0] = 0
+        scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+        asyncio.run(Patience(app)(scope, receive, send))
+
+    posted(most)
+    assert [len(body) for body in arrived] == [most]
+    posted(10 * most)
+    assert len(arrived) == 1
+    assert read[0] == most + 100_000
+    start, told = sent[-2:]
+    assert start["status"] == 413
+    assert "太长" in (
+        json.loads(told["body"])["detail"] if "api" in path else told["body"].decode()
+    )
+
+
+@pytest.mark.parametrize(
+    "others",
+    ["a=b; {}", "{}; a=b", 'x={{"a": [1]}}; {}', "a b=c; {}", "ключ=знач; {}", "a@b; {}; =;"],
+)
+def test_a_cookie_of_another_application_signs_nobody_out(
+    sessions: dict[str, str], others: str
+) -> None:
+    cookie = others.format(f"{COOKIE}={sessions['办']}").encode().decode("latin-1")
+    assert cookie_of({"cookie": cookie}) == sessions["办"]

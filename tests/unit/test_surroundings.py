@@ -206,7 +206,7 @@ def _asked(patience: Patience, method: str = "POST") -> tuple[int, bytes]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(patience({"type": "http", "method": method}, receive, send))
+    asyncio.run(patience({"type": "http", "method": method, "path": "/api/flows"}, receive, send))
     return sent[0]["status"], b"".join(m.get("body", b"") for m in sent)
 
 
