@@ -210,7 +210,8 @@ def create(settings: Settings) -> ASGIApp:
     door = Door(settings)
     app = create_app(final=True)
     declare_on_start(app)
-    inside = Inside(app, settings)
+    patient = Patience(app)
+    inside = Inside(patient, settings)
     files: ASGIApp = EditionFiles(settings.editions)
     desk: ASGIApp = desk_app(settings, door, inside)
     if settings.auth is not None:
@@ -220,7 +221,7 @@ def create(settings: Settings) -> ASGIApp:
     app.router.routes.insert(0, Mount(FILES_PATH, app=files, name="editions"))
     app.router.routes.insert(0, Mount(DESK, app=desk, name="desk"))
     names = own_names(settings.port, settings.page_url)
-    return Gate(Patience(app), door, names, inside, base_path(settings))
+    return Gate(patient, door, names, inside, base_path(settings))
 
 
 def create_embedded(settings: Settings) -> ASGIApp:

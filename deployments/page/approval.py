@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,9 +112,11 @@ async def given_page(request: Request) -> Response:
 
 def _given(desk: Desk, number: str) -> tuple[Any, str]:
     given = given_approval(desk.settings, number)
-    with desk.settings.lake().read() as connection:
+    row = None
+    # The number is told even where the lake cannot be asked: it is needed to publish.
+    with suppress(NianbaoError), desk.settings.lake().read() as connection:
         row = find_row(connection, given.edition_id)
-    return given, row.edition_status if row else ""
+    return given, row.edition_status if row else "pending"
 
 
 async def _form(

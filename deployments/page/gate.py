@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -20,10 +21,12 @@ from deployments.page.origin import LOOPBACK, SAFE_METHODS, OwnNames
 from deployments.page.rights import (
     CREATE_RUN,
     MACHINE_ONLY,
+    SCHEDULE,
     SET_STATE,
     Refused,
     check_may,
     run_body,
+    schedule_body,
     state_body,
 )
 from deployments.page.visitor import Door, Visitor
@@ -135,24 +138,35 @@ class Gate:
         check_may(visitor.person, method, path)
         if method in SAFE_METHODS:
             return receive
-        run, state = CREATE_RUN.fullmatch(path), SET_STATE.fullmatch(path)
-        if run is None and state is None:
+        run, schedule = CREATE_RUN.fullmatch(path), SCHEDULE.fullmatch(path)
+        state = SET_STATE.fullmatch(path)
+        if not (run or state or schedule):
             return receive
         try:
             raw = await whole_body(receive, MOST_BYTES)
         except TooLong as error:
             raise Refused(TOO_LONG, 413) from error
         if run:
-            asked = run_body(raw, await self._inside.form_of(run[1]), visitor.person)
-            about = await self._inside.name_of(run[1])
+            about, schema = await self._deployment(run[1])
+            act, asked = "开始运行", run_body(raw, schema, visitor.person)
+        elif schedule:
+            about, _ = await self._deployment(schedule[1])
+            act, asked = "改动定时", schedule_body(raw)
         else:
-            asked, about = state_body(raw), f"{state[1] if state else ''}"
-        await asyncio.to_thread(self._log, visitor, "开始运行" if run else "改动运行", about)
+            act, about, asked = "改动运行", f"{state[1] if state else ''}", state_body(raw)
+        await asyncio.to_thread(self._log, visitor, act, about)
         scope["headers"] = [
             *((k, v) for k, v in scope["headers"] if k != b"content-length"),
             (b"content-length", str(len(asked)).encode()),
         ]
         return again(asked, receive)
+
+    async def _deployment(self, deployment_id: str) -> tuple[str, dict[str, Any]]:
+        """Its name and its form's schema. Raises Refused where they cannot be read now."""
+        found = await self._inside.deployment(deployment_id)
+        if found is None:
+            raise Refused("运行台正忙,或没有这个任务,现在读不到它的表单。请刷新页面,稍后再试", 503)
+        return found
 
     def _log(self, visitor: Visitor, act: str, about: str) -> None:
         if visitor.person is None:

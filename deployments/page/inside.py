@@ -18,7 +18,8 @@ class Inside:
         self._auth = settings.auth
 
     async def ask(self, path: str, body: Any = None) -> Any:
-        """An answer as JSON: with a body asked by POST, else by GET. None where it was refused."""
+        """An answer as JSON: with a body asked by POST, else by GET. None where it was refused,
+        or where the application failed: whoever asks has something to tell all the same."""
         # Prefect counts who asks by task, and one that asks from within a request is there already.
         return await asyncio.create_task(self._ask(path, body))
 
@@ -29,24 +30,26 @@ class Inside:
         if self._auth is not None:
             auth = httpx.BasicAuth(*self._auth.get_secret_value().split(":", 1))
         client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(app=self._app), base_url="http://inside", auth=auth
+            transport=httpx.ASGITransport(app=self._app, raise_app_exceptions=False),
+            base_url="http://inside",
+            auth=auth,
         )
         async with client:
             if body is None:
                 answer = await client.get(f"/api{path}")
             else:
                 answer = await client.post(f"/api{path}", json=body)
-        return answer.json() if answer.is_success else None
+        try:
+            return answer.json() if answer.is_success else None
+        except ValueError:
+            return None
 
-    async def form_of(self, deployment_id: str) -> dict[str, Any]:
-        """The schema of a deployment's form; empty where there is none."""
+    async def deployment(self, deployment_id: str) -> tuple[str, dict[str, Any]] | None:
+        """A deployment's name and the schema of its form; None where it cannot be read."""
         found = await self.ask(f"/deployments/{deployment_id}")
-        return dict((found or {}).get("parameter_openapi_schema") or {})
-
-    async def name_of(self, deployment_id: str) -> str:
-        """A deployment's name; empty where there is none."""
-        found = await self.ask(f"/deployments/{deployment_id}")
-        return str((found or {}).get("name", ""))
+        if found is None:
+            return None
+        return str(found.get("name", "")), dict(found.get("parameter_openapi_schema") or {})
 
     async def publish(self, approval: int) -> str:
         """Begin the run that publishes what was approved; returns its id, empty where it could

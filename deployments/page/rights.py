@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +24,23 @@ _READS = re.compile(
 )
 CREATE_RUN = re.compile(rf"/api/deployments/({_ID})/create_flow_run/?")
 SET_STATE = re.compile(rf"/api/flow_runs/({_ID})/set_state/?")
+SCHEDULE = re.compile(rf"/api/deployments/({_ID})/schedules/{_ID}/?")
 _MANAGING = (
     ("POST", re.compile(rf"/api/deployments/{_ID}/(?:pause|resume)_deployment/?")),
-    ("PATCH", re.compile(rf"/api/deployments/{_ID}/schedules/{_ID}/?")),
+    ("PATCH", SCHEDULE),
 )
 STATES = ("CANCELLING", "CANCELLED", "SCHEDULED")
 """What a person may set: to stop a run, to have it run again."""
+STATE_NAMES: Mapping[str, tuple[str, ...]] = {
+    "CANCELLING": ("Cancelling",),
+    "CANCELLED": ("Cancelled",),
+    "SCHEDULED": ("Scheduled", "AwaitingRetry"),
+}
+"""By state, what Prefect calls it: another name would be shown as if it were a result."""
+PREFECT_KIND = "__prefect_kind"
+DEEPEST = 30
+"""Levels of lists and objects in what is sent."""
+UNREADABLE = "填写的内容读不懂"
 _SETS_NOTHING: tuple[Any, ...] = (None, {}, [], "")
 _WHERE_IT_RUNS = ("job_variables", "work_queue_name", "infrastructure_document_id")
 MACHINE_ONLY = "这件事只能由服务器的管理员在本机用命令做"
@@ -60,17 +71,21 @@ def check_may(person: Person | None, method: str, path: str) -> None:
 
 
 def state_body(raw: bytes) -> bytes:
-    """What a person may ask a run's state to become. Raises Refused."""
+    """What a person may ask a run's state to become, and nothing else of what was sent: the rules
+    by which a state follows another are not theirs to pass over. Raises Refused."""
+    return _json({"state": _state(_object(raw).get("state"), STATES)})
+
+
+def schedule_body(raw: bytes) -> bytes:
+    """What a person may change of a schedule: when, and whether at all. Raises Refused."""
     told = _object(raw)
-    state = told.get("state")
-    if not isinstance(state, dict) or state.get("type") not in STATES:
-        raise Refused("只能取消运行,或让它再运行一次;运行的结果不能由人填写")
-    return json.dumps(told).encode()
+    return _json({name: told[name] for name in ("active", "schedule") if name in told})
 
 
 def run_body(raw: bytes, schema: Mapping[str, Any], person: Person | None) -> bytes:
-    """What a person may ask a new run to do: its form's fields, and nothing of where and with what
-    it runs. Who builds is the person signed in, not a name typed. Raises Refused."""
+    """What a person may ask a new run to do: its form's fields, its name and tags and when it
+    begins; nothing of where and with what it runs, or of what it came to. Who builds is the
+    person signed in, not a name typed. Raises Refused."""
     told = _object(raw)
     for name in _WHERE_IT_RUNS:
         if told.get(name) not in _SETS_NOTHING:
@@ -78,21 +93,65 @@ def run_body(raw: bytes, schema: Mapping[str, Any], person: Person | None) -> by
     fields = schema.get("properties") or {}
     parameters = told.get("parameters") or {}
     if not isinstance(parameters, dict):
-        raise Refused("填写的内容读不懂", 422)
+        raise Refused(UNREADABLE, 422)
     unknown = [name for name in parameters if name not in fields]
     if unknown:
         # What is not asked for, a one-time code above all, must not come to lie in a run.
         raise Refused(f"没有这样的栏目:{'、'.join(unknown)[:200]}。验证码只在批准页填写", 422)
     if person is not None and "built_by" in fields:
         parameters = {**parameters, "built_by": person.name}
-    return json.dumps({**told, "parameters": parameters}).encode()
+    asked: dict[str, Any] = {"parameters": parameters}
+    if isinstance(name := told.get("name"), str):
+        asked["name"] = name
+    if isinstance(tags := told.get("tags"), list):
+        asked["tags"] = [tag for tag in tags if isinstance(tag, str)]
+    if told.get("state") is not None:
+        asked["state"] = _state(told["state"], ("SCHEDULED",))
+    return _json(asked)
+
+
+def _state(told: Any, allowed: Sequence[str]) -> dict[str, Any]:
+    """A state by its type, name, words and time; nothing of what Prefect keeps in it. Raises
+    Refused."""
+    kind = told.get("type") if isinstance(told, dict) else None
+    if not isinstance(kind, str) or kind not in allowed:
+        raise Refused("只能取消运行,或让它再运行一次;运行的结果不能由人填写")
+    state: dict[str, Any] = {"type": kind}
+    if told.get("name") in STATE_NAMES[kind]:
+        state["name"] = told["name"]
+    if isinstance(message := told.get("message"), str):
+        state["message"] = message
+    details = told.get("state_details")
+    at = details.get("scheduled_time") if isinstance(details, dict) else None
+    if isinstance(at, str):
+        state["state_details"] = {"scheduled_time": at}
+    return state
 
 
 def _object(raw: bytes) -> dict[str, Any]:
+    """What was sent, an object of plain values. Raises Refused."""
     try:
         told = json.loads(raw or b"{}")
-    except ValueError as error:
-        raise Refused("填写的内容读不懂", 422) from error
+    except (ValueError, RecursionError) as error:
+        raise Refused(UNREADABLE, 422) from error
     if not isinstance(told, dict):
-        raise Refused("填写的内容读不懂", 422)
-    return told
+        raise Refused(UNREADABLE, 422)
+    level: list[Any] = [told]
+    for _ in range(DEEPEST):
+        if any(PREFECT_KIND in one for one in level if isinstance(one, dict)):
+            # Prefect would make of it what it says: a value of a block, a template that is filled.
+            raise Refused(f"填写的内容只能是普通的值,不能有 {PREFECT_KIND}", 422)
+        level = [value for one in level for value in _inner(one)]
+        if not level:
+            return told
+    raise Refused(UNREADABLE, 422)
+
+
+def _inner(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _json(told: Mapping[str, Any]) -> bytes:
+    return json.dumps(told).encode()

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -35,7 +36,7 @@ from tasks.people import log
 from tasks.people.machine import HEADER, machine_token
 from tasks.people.office import Office
 from tasks.people.persons import APPROVES, MANAGES, VIEWS, WORKS, Person, lock_person
-from tasks.people.sessions import sign_in
+from tasks.people.sessions import form_token, sign_in
 from tasks.settings import Settings, SettingsError
 from tests.approving import code_at
 from tests.operator_room import PASSWORD, SECRET, add_people
@@ -316,6 +317,12 @@ def test_of_all_that_prefect_offers_the_page_writes_only_what_is_named() -> None
         {"parameters": {"code": "123456"}},
         {"parameters": {"year": 2020, "path": "/etc/passwd"}},
         {"parameters": ["year"]},
+        {"parameters": {"year": {"__prefect_kind": "jinja", "template": "{{ 1 }}"}}},
+        {"parameters": {"year": [{"a": [{"__prefect_kind": "workspace_variable"}]}]}},
+        {"parameters": {"year": 2020}, "state": {"type": "COMPLETED"}},
+        {"parameters": {"year": 2020}, "state": {"type": "RUNNING"}},
+        {"parameters": {"year": 2020}, "state": {"type": ["SCHEDULED"]}},
+        {"parameters": {"year": 2020}, "state": "SCHEDULED"},
         [],
     ],
     ids=str,
@@ -344,9 +351,59 @@ def test_what_is_hidden_in_a_body_does_not_pass(settings: Settings) -> None:
         b'{"job_variables": {"env": {"A": "b"}}, "parameters": {"year": 1}, "job_variables": {}}'
     )
     passed = opened(settings).post(RUN, content=hidden, headers=JSON)
-    assert json.loads(passed.json()["body"]) == {"job_variables": {}, "parameters": {"year": 1}}
-    for broken in (b"{", b"\xff", b"null", b"x" * 1_500_000):
-        assert opened(settings).post(RUN, content=broken, headers=JSON).status_code in (413, 422)
+    assert json.loads(passed.json()["body"]) == {"parameters": {"year": 1}}
+    deep = b'{"parameters": {"year": ' + b"[" * 200_000 + b"]" * 200_000 + b"}}"
+    deeper = b'{"parameters": {"year": ' + b'{"a": ' * 200 + b"1" + b"}" * 202
+    for broken in (b"{", b"\xff", b"null", b"x" * 1_500_000, deep, deeper):
+        for path in (RUN, STATE):
+            answer = opened(settings).post(path, content=broken, headers=JSON)
+            assert answer.status_code in (413, 422)
+
+
+def test_of_what_is_sent_only_what_is_named_goes_on(settings: Settings) -> None:
+    """Whatever else a release of Prefect may take for an order does not reach it."""
+    more = {
+        "context": {"a": 1},
+        "labels": {"a": "b"},
+        "idempotency_key": "x",
+        "parent_task_run_id": DEPLOYMENT,
+        "enforce_parameter_schema": False,
+        "force": True,
+        "slug": "x",
+        "max_scheduled_runs": 9,
+    }
+    details = {"scheduled_time": "2021-01-25T09:00:00Z", "flow_run_id": DEPLOYMENT}
+    state = {"type": "SCHEDULED", "message": "m", "data": {"a": 1}, "name": "Completed"}
+    kept = {"type": "SCHEDULED", "message": "m"}
+    for method, path, sent, passed in (
+        ("POST", RUN, {"parameters": {"year": 1}}, {"parameters": {"year": 1}}),
+        (
+            "POST",
+            RUN,
+            {"parameters": {}, "name": "n", "tags": ["t", 1], "state": {**state, "x": 1}},
+            {"parameters": {}, "name": "n", "tags": ["t"], "state": kept},
+        ),
+        (
+            "POST",
+            STATE,
+            {"state": {**state, "name": "AwaitingRetry", "state_details": details}},
+            {
+                "state": {
+                    **kept,
+                    "name": "AwaitingRetry",
+                    "state_details": {"scheduled_time": "2021-01-25T09:00:00Z"},
+                }
+            },
+        ),
+        (
+            "PATCH",
+            f"/api/deployments/{DEPLOYMENT}/schedules/{DEPLOYMENT}",
+            {"active": False, "schedule": {"cron": "0 1 * * *"}, "parameters": {"code": "1"}},
+            {"active": False, "schedule": {"cron": "0 1 * * *"}},
+        ),
+    ):
+        answer = opened(settings).request(method, path, json={**more, **sent})
+        assert json.loads(answer.json()["body"]) == passed
 
 
 @pytest.mark.parametrize(
@@ -634,3 +691,49 @@ def test_a_cookie_of_another_application_signs_nobody_out(
 ) -> None:
     cookie = others.format(f"{COOKIE}={sessions['办']}").encode().decode("latin-1")
     assert cookie_of({"cookie": cookie}) == sessions["办"]
+
+
+async def broken(scope: Any, receive: Any, send: Any) -> None:
+    """Prefect's interface while its database cannot be had."""
+    raise RuntimeError("database is locked")
+
+
+@pytest.mark.parametrize(
+    "app",
+    [broken, PlainTextResponse("busy", 503), PlainTextResponse("no JSON", 200)],
+    ids=["raises", "busy", "no JSON"],
+)
+def test_an_interface_that_fails_is_told_not_raised(
+    with_people: Settings, monkeypatch: pytest.MonkeyPatch, sessions: dict[str, str], app: Any
+) -> None:
+    """The code is used and the approval stored by then: whoever approved must see its number."""
+    inside = Inside(app, with_people)
+    assert asyncio.run(inside.ask("/flows/filter", {})) is None
+    assert asyncio.run(inside.deployment(DEPLOYMENT)) is None
+    assert asyncio.run(inside.publish(1)) == ""
+    door = Door(with_people)
+    desk = Starlette(routes=[Mount(DESK, desk_app(with_people, door, inside))])
+    gate = Gate(desk, door, own_names(PORT, ""), inside, "")
+
+    def browser(name: str) -> TestClient:
+        headers = {"cookie": f"{COOKIE}={sessions[name]}", "origin": OWN}
+        return TestClient(gate, base_url=OWN, headers=headers, follow_redirects=False)
+
+    refused = browser("办").post(RUN, json={"parameters": {"year": 2020}})
+    assert refused.status_code == 503
+    assert "稍后再试" in refused.json()["detail"]
+    with Office(with_people.home).change() as connection:
+        number = connection.execute(
+            "INSERT INTO approval (edition_id, cell_hash, definition_hash, findings_hash, approver,"
+            " entered_by, statement, answers, stale_reason, approved_at) VALUES "
+            "('2020-1', 'c', 'd', 'f', '批', '批', '同意发布', '{}', '', '2021-01-25T09:00:00')"
+        ).lastrowid
+    given = SimpleNamespace(number=number)
+    monkeypatch.setattr("deployments.page.approval.approve", lambda *_, **__: given)
+    token = form_token(sessions["批"])
+    done = browser("批").post("/desk/approve/2020-1", data={"form_token": token})
+    assert (done.status_code, done.headers["location"]) == (303, f"/desk/approval/{number}")
+    # There is no lake here either.
+    shown = browser("批").get(f"/desk/approval/{number}")
+    assert shown.status_code == 200
+    assert f"中填 {number}" in shown.text
