@@ -101,8 +101,8 @@ def run_body(raw: bytes, schema: Mapping[str, Any], person: Person | None) -> by
     if person is not None and "built_by" in fields:
         parameters = {**parameters, "built_by": person.name}
     asked: dict[str, Any] = {"parameters": parameters}
-    if isinstance(name := told.get("name"), str):
-        asked["name"] = name
+    if isinstance(title := told.get("name"), str):
+        asked["name"] = title
     if isinstance(tags := told.get("tags"), list):
         asked["tags"] = [tag for tag in tags if isinstance(tag, str)]
     if told.get("state") is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,20 @@ class UnusableKey(MachineError):
 
 class WrongCheckpoint(EntryError):
     """A checkpoint that cannot be read; the message says how it is written."""
+
+
+class WrongKey(EntryError):
+    """A public key that cannot be read; the message says how it is written."""
+
+
+def key_read(text: str) -> str:
+    """A public key as `signing.pub` shows it. Raises WrongKey."""
+    key = text.strip().lower()
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise WrongKey(
+            f"公钥“{text[:80]}”看不懂:应为 64 位的数字与字母 a-f,照 signing.pub 原样填写"
+        )
+    return key
 
 
 @dataclass(frozen=True)
@@ -86,14 +101,20 @@ class Signature:
     @classmethod
     def of_folder(cls, folder: Path) -> Signature | None:
         """The one that lies in a folder; None where there is none that can be read."""
-        path = folder / SIGNATURE
-        if path.is_symlink():
-            return None
         try:
-            told: Any = json.loads(path.read_text(encoding="utf-8"))
+            told: Any = json.loads(bytes_of(folder / SIGNATURE) or b"")
             return cls(str(told["key"]), str(told["signature"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return None
+
+
+def bytes_of(path: Path) -> bytes | None:
+    """A file's bytes; None where none can be read. Only of a file that is one: a link leads
+    elsewhere, and whoever opens a pipe waits for ever."""
+    try:
+        return path.read_bytes() if stat.S_ISREG(os.lstat(path).st_mode) else None
+    except OSError:
+        return None
 
 
 def sign(home: Path, manifest: bytes) -> Signature:

@@ -10,9 +10,12 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
+
+import duckdb
 
 from tasks.editions.store import (
     EditionRow,
@@ -28,14 +31,25 @@ from tasks.editions.store import (
 from tasks.people.log import broken_lines
 from tasks.people.office import Office
 from tasks.publish.files import FILE_MODE, FOLDER_MODE, STAGING
-from tasks.publish.signature import SIGNATURE, Checkpoint, Signature, public_key
+from tasks.publish.signature import SIGNATURE, Checkpoint, Signature, bytes_of, public_key
 from tasks.render.manifest import MANIFEST, sha256_of
 from tasks.settings import Settings
+from warehouse.disk import reason_of
 from warehouse.errors import EntryError
 from warehouse.lake import Lake
 
 Kind = Literal[
-    "missing", "changed", "added", "link", "mode", "manifest", "signature", "chain", "lake", "log"
+    "missing",
+    "changed",
+    "added",
+    "link",
+    "mode",
+    "unreadable",
+    "manifest",
+    "signature",
+    "chain",
+    "lake",
+    "log",
 ]
 
 
@@ -104,30 +118,60 @@ class _Folder:
         return told if isinstance(told, dict) else {}
 
 
-def verify_folder(folder: Path, checkpoint: Checkpoint | None = None) -> Verified:
-    """Look at a folder by itself. Raises CannotVerify where there is no published edition."""
+def verify_folder(
+    folder: Path, checkpoint: Checkpoint | None = None, key: str = "", own: str = ""
+) -> Verified:
+    """Look at a folder by itself. `key` is the public key that must have signed it, `own` this
+    installation's; of one that another key signed, only a checkpoint that was kept says whose
+    it is. Raises CannotVerify where there is no published edition."""
+    return _alone(_published(folder), checkpoint, key, own)
+
+
+def _published(folder: Path) -> _Folder:
+    """Raises CannotVerify where no published edition lies."""
     read = _read(folder)
     if read.manifest is not None and read.manifest.get("status") != "published":
         raise CannotVerify(f"{folder} 是待发布的版次,没有签名可以核对。请给出已发布版次的文件夹")
+    return read
+
+
+def _alone(read: _Folder, checkpoint: Checkpoint | None, key: str, own_key: str) -> Verified:
     problems = list(_folder_problems(read))
     notes: list[str] = []
-    key = ""
-    is_judged = True
-    if read.chain:
-        signature = Signature.of_folder(folder)
-        key = signature.key if signature else ""
-    elif read.manifest is not None:
-        notes.append("由早期版本发布,没有签名:只核对了清单所列的文件")
+    signature = Signature.of_folder(read.path) if read.chain else None
+    wanted = key or own_key
+    is_known = bool(wanted) and signature is not None and signature.key == wanted
+    if signature is not None and key and not is_known:
+        text = f"不是所给的公钥 {key} 所签"
+        problems.append(Problem(read.edition, "signature", SIGNATURE, text))
+    is_judged = read.manifest is None or is_known or bool(problems)
     if checkpoint is not None:
-        found, is_judged = _against_checkpoint(read, checkpoint)
+        found, is_of_checkpoint = _against_checkpoint(read, checkpoint)
         problems += found
-        if not is_judged:
+        own = _checkpoint_of(read)
+        # Its very hash was kept outside: that says more than any signature.
+        is_judged = is_of_checkpoint and (is_judged or bool(found) or own == checkpoint)
+        if not is_of_checkpoint:
             notes.append(
                 f"核对码是第 {checkpoint.number} 次发布的,这个文件夹是第 {read.chain.get('number', '?')} 次:"
                 "须有湖,或给出那一次的文件夹"
             )
-    own = _checkpoint_of(read)
-    return Verified((read.edition,), tuple(problems), tuple(notes), own, key, is_judged)
+    if read.manifest is not None and not read.chain:
+        notes.append(
+            "没有签名(早期版本发布的,或签名被去掉),只核对了清单所列的文件:是不是当时发布的,无法判断"
+        )
+    elif not is_judged and not is_known:
+        notes.append(
+            "签名的密钥不是本机的,不知道是谁的,无法判断是不是当时发布的:请用 --key 给出发布单位的公钥"
+        )
+    return Verified(
+        (read.edition,),
+        tuple(problems),
+        tuple(notes),
+        _checkpoint_of(read),
+        signature.key if signature else "",
+        is_judged,
+    )
 
 
 def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = None) -> Verified:
@@ -164,31 +208,50 @@ def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = 
 
 
 def verify_folder_with_lake(
-    folder: Path, lake: Lake, settings: Settings, checkpoint: Checkpoint | None = None
+    folder: Path,
+    lake: Lake,
+    settings: Settings,
+    checkpoint: Checkpoint | None = None,
+    key: str = "",
 ) -> Verified:
-    """Look at a folder, and whether this home's lake says the same; a folder of another
-    installation is looked at by itself."""
-    alone = verify_folder(folder)
-    whole = verify_home(lake, settings, checkpoint)
-    read = _read(folder)
-    is_own = folder.resolve().parent == settings.editions.resolve() or (
-        bool(whole.signing_key) and alone.signing_key == whole.signing_key
-    )
+    """Look at a folder, and whether this home's lake says the same. A folder of an edition that
+    the lake does not know, or that is signed by the `key` given of another installation, is
+    looked at by itself. Raises CannotVerify."""
+    read = _published(folder)
+    own = public_key(settings.home)
     with lake.read() as connection:
+        is_known = any(row.edition_id == read.edition for row in edition_rows(connection))
         found = [p for p in publications(connection) if p.edition_id == read.edition]
+    is_same = any(p.manifest_hash == _hash_of(read) for p in found)
+    is_here = folder.resolve().parent == settings.editions.resolve()
+    alone = _alone(read, checkpoint if not (is_same or is_here) else None, key, own)
+    is_own = is_here or is_same or (bool(own) and alone.signing_key == own)
+    if not is_own and key and alone.signing_key == key:
+        # Two installations may each have an edition of one name.
+        return alone
+    if not is_own and not (found or is_known):
+        told = "本机的湖中没有这一版次:只核对了文件夹本身"
+        return replace(alone, notes=(*alone.notes, told))
     problems = list(alone.problems)
-    notes = list(alone.notes)
-    if found and (is_own or found[0].manifest_hash == _hash_of(read)):
+    if found:
         problems += _same_manifest(read, found[0])
-        problems += [p for p in whole.problems if p.edition in ("", read.edition)]
-    elif is_own:
+    else:
         text = "湖中没有登记这一版次的发布,或登记被删去"
         problems.append(Problem(read.edition, "lake", "yearly.publication", text))
-    else:
-        notes.append("本机的湖中没有这一版次:只核对了文件夹本身")
-        return verify_folder(folder, checkpoint)
-    once = tuple(dict.fromkeys(problems))
-    return Verified((read.edition,), once, tuple(notes), whole.checkpoint, alone.signing_key)
+    whole = verify_home(lake, settings, checkpoint)
+    problems += [
+        p
+        for p in whole.problems
+        if p.edition in ("", read.edition) or p.kind in ("chain", "signature")
+    ]
+    notes = [*(() if is_same else alone.notes), *whole.notes]
+    return Verified(
+        (read.edition,),
+        tuple(dict.fromkeys(problems)),
+        tuple(dict.fromkeys(notes)),
+        whole.checkpoint,
+        alone.signing_key,
+    )
 
 
 def frozen_files_changed(lake: Lake, settings: Settings) -> dict[str, list[str]]:
@@ -201,21 +264,31 @@ def _read(folder: Path) -> _Folder:
     """Raises CannotVerify where no folder of an edition lies."""
     if not folder.is_dir():
         raise CannotVerify(f"{folder}:没有这个文件夹。请给出已发布版次的文件夹,如 editions/2020-1")
-    path = folder / MANIFEST
-    try:
-        raw = b"" if path.is_symlink() else path.read_bytes()
-    except OSError:
-        raw = b""
-    manifest = None
-    try:
-        told = json.loads(raw)
-        if isinstance(told, dict) and isinstance(told.get("files"), list):
-            manifest = told
-    except ValueError:
-        pass
-    if manifest is None and not any(folder.iterdir()):
+    raw = bytes_of(folder / MANIFEST)
+    manifest = _manifest_of(raw)
+    if manifest is None and not raw and _is_empty(folder):
         raise CannotVerify(f"{folder} 是空的。请给出已发布版次的文件夹")
-    return _Folder(folder, str((manifest or {}).get("edition", folder.name)), manifest, raw)
+    return _Folder(folder, str((manifest or {}).get("edition", folder.name)), manifest, raw or b"")
+
+
+def _manifest_of(raw: bytes | None) -> Mapping[str, Any] | None:
+    """What a manifest says; None for what is none: an object that lists files by name."""
+    try:
+        told = json.loads(raw or b"")
+    except (ValueError, RecursionError):
+        return None
+    files = told.get("files") if isinstance(told, dict) else None
+    if not isinstance(files, list):
+        return None
+    is_listed = all(isinstance(f, dict) and isinstance(f.get("name"), str) for f in files)
+    return told if is_listed else None
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _folder_problems(read: _Folder) -> Iterator[Problem]:
@@ -227,7 +300,12 @@ def _folder_problems(read: _Folder) -> Iterator[Problem]:
     listed = {str(file.get("name")): file for file in read.manifest["files"]}
     is_signed = bool(read.chain)
     expected = {*listed, MANIFEST, *([SIGNATURE] if is_signed else [])}
-    there = {path.name: path for path in read.path.iterdir()}
+    try:
+        there = {path.name: path for path in read.path.iterdir()}
+    except OSError as error:
+        text = f"文件夹读不了({reason_of(error)}),没有核对"
+        yield Problem(edition, "unreadable", read.path.name, text)
+        return
     for name in sorted(expected - set(there)):
         yield Problem(edition, "missing", name, f"少了文件 {name}")
     for name, path in sorted(there.items()):
@@ -248,14 +326,18 @@ def _file_problems(
     edition: str, path: Path, listed: Mapping[str, Any] | None, *, is_signed: bool
 ) -> Iterator[Problem]:
     name = path.name
-    told = os.lstat(path)
-    if not stat.S_ISREG(told.st_mode):
-        yield Problem(edition, "link", name, f"{name} 被换成了链接或别的东西,不再是文件")
+    try:
+        told = os.lstat(path)
+        if not stat.S_ISREG(told.st_mode):
+            yield Problem(edition, "link", name, f"{name} 被换成了链接或别的东西,不再是文件")
+            return
+        if listed is not None and (
+            told.st_size != listed.get("bytes") or sha256_of(path) != listed.get("sha256")
+        ):
+            yield Problem(edition, "changed", name, f"{name} 的内容与清单的指纹不符")
+    except OSError as error:
+        yield Problem(edition, "unreadable", name, f"{name} 读不了({reason_of(error)}),没有核对")
         return
-    if listed is not None and (
-        told.st_size != listed.get("bytes") or sha256_of(path) != listed.get("sha256")
-    ):
-        yield Problem(edition, "changed", name, f"{name} 的内容与清单的指纹不符")
     mode = stat.S_IMODE(told.st_mode)
     if is_signed and mode != FILE_MODE:
         yield Problem(edition, "mode", name, f"{name} 的权限是 {mode:04o},应为 0444(只读)")
@@ -272,8 +354,7 @@ def _signature_problems(read: _Folder) -> Iterator[Problem]:
 
 
 def _hash_of(read: _Folder) -> str:
-    path = read.path / MANIFEST
-    return sha256_of(path) if path.is_file() and not path.is_symlink() else ""
+    return sha256(read.raw).hexdigest() if read.raw else ""
 
 
 def _checkpoint_of(read: _Folder) -> Checkpoint | None:
@@ -325,12 +406,8 @@ def _unregistered_folders(settings: Settings, known: set[str]) -> Iterator[Probl
     for folder in sorted(settings.editions.iterdir()):
         if folder.name in known or folder.name.startswith((STAGING, ".")) or not folder.is_dir():
             continue
-        path = folder / MANIFEST
-        try:
-            told = json.loads(path.read_bytes())
-        except (OSError, ValueError):
-            continue
-        if isinstance(told, dict) and told.get("status") == "published":
+        told = _manifest_of(bytes_of(folder / MANIFEST))
+        if told is not None and told.get("status") == "published":
             text = "文件夹说已经发布,湖中却没有登记:登记被删去,或文件夹是放进来的"
             yield Problem(folder.name, "lake", "yearly.publication", text)
 
@@ -357,8 +434,6 @@ def _chain_problems(register: list[Publication], settings: Settings) -> Iterator
 
 
 def _link_problems(publication: Publication, own: str) -> Iterator[Problem]:
-    from hashlib import sha256
-
     edition = publication.edition_id
     raw = (publication.manifest or "").encode()
     signature = Signature(publication.signing_key or "", publication.signature or "")
@@ -381,7 +456,7 @@ def _link_problems(publication: Publication, own: str) -> Iterator[Problem]:
 def _chain_of(publication: Publication) -> Mapping[str, Any]:
     try:
         told = json.loads(publication.manifest or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     chain = told.get("chain") if isinstance(told, dict) else None
     return chain if isinstance(chain, dict) else {}
@@ -440,12 +515,13 @@ def _publication_problems(
     if row.manifest_hash != publication.manifest_hash:
         yield Problem(edition, "lake", "yearly.edition", "湖中版次的清单指纹与发布登记不符")
     if publication.is_signed:
-        sealed = _chain_of(publication).get("lake") or {}
+        told = _chain_of(publication).get("lake")
+        sealed = told if isinstance(told, dict) else {}
         with lake.read() as connection:
             places = {table: f"lake.yearly.{table}" for table in sealed}
             try:
                 now = seals(connection, edition, places, sealed)
-            except (KeyError, TypeError):
+            except (KeyError, TypeError, duckdb.Error):
                 now = {}
         changed = [table for table in sealed if now.get(table) != sealed[table]]
         names = [f"yearly.{table}" for table in changed or ([] if sealed else ["edition"])]
@@ -460,10 +536,11 @@ def _approval_problems(
 ) -> Iterator[Problem]:
     """Of what was published before there were signatures: whether the lake says of the approval
     what the folder's manifest, whose hash is kept, says."""
-    path = settings.editions / publication.edition_id / MANIFEST
-    if not path.is_file() or sha256_of(path) != publication.manifest_hash:
+    raw = bytes_of(settings.editions / publication.edition_id / MANIFEST)
+    manifest = _manifest_of(raw)
+    if raw is None or manifest is None or sha256(raw).hexdigest() != publication.manifest_hash:
         return
-    told = json.loads(path.read_bytes()).get("approval")
+    told = manifest.get("approval")
     kept = kept_approval(lake, publication.edition_id)
     if told is not None and told != (kept.as_data() if kept else None):
         text = "湖中的批准(批准人、时间、意见或答复)与文件清单所写不同"

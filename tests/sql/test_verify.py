@@ -404,7 +404,16 @@ def test_the_command_says_what_it_found(
     monkeypatch.setenv("NIANBAO_HOME", str(tmp_path / "nothing"))
     assert run(str(folder))[0] == ExitCode.BLOCKED
     (folder / "cells.csv").chmod(FILE_MODE)
-    assert run(str(folder))[0] == 0
+    code, told = run(str(folder))
+    assert code == ExitCode.NOT_JUDGED
+    assert "--key" in told
+    assert "没有发现改动" not in told
+    own = public_key(city.lake.home)
+    assert run(str(folder), "--key", own)[0] == 0
+    assert run(str(folder), "--key", "0" * 64)[0] == ExitCode.BLOCKED
+    assert run(str(folder), "--key", "x")[0] == ExitCode.WRONG_USE
+    assert run("--key", own)[0] == ExitCode.WRONG_USE
+    assert run(str(folder), "--checkpoint", str(verify_folder(folder).checkpoint))[0] == 0
     assert run(str(folder), "--checkpoint", "7:" + "0" * 64)[0] == ExitCode.NOT_JUDGED
     assert run()[0] == ExitCode.WRONG_USE
 
@@ -419,3 +428,96 @@ def test_maintenance_looks_and_mends_nothing_that_was_signed(city: SmallCity) ->
     assert path.stat().st_mode & 0o777 == 0o644
     path.chmod(FILE_MODE)
     assert maintain(city.lake, settings, now=NOW).problems == ()
+
+
+def test_a_copy_elsewhere_that_is_not_what_the_lake_knows_is_seen(
+    city: SmallCity, tmp_path: Path
+) -> None:
+    settings = settings_of(city)
+
+    def copied(name: str, change: Callable[[Path], None]) -> Path:
+        copy = tmp_path / name / "editions" / FIRST
+        shutil.copytree(settings.editions / FIRST, copy)
+        in_folder(change)(copy)
+        return copy
+
+    def renamed(folder: Path) -> None:
+        edited(folder / MANIFEST, edition="2020-9")
+        signed_by_another(folder)
+
+    forged = copied("forged", signed_by_another)
+    stripped = copied("stripped", stripped_of_signature)
+    unknown = copied("unknown", renamed)
+    for folder in (forged, stripped):
+        assert not verify_folder(folder, own=public_key(city.lake.home)).is_judged
+        found = verify_folder_with_lake(folder, city.lake, settings)
+        assert MANIFEST in found.by_edition()[FIRST], folder
+    told = verify_folder_with_lake(unknown, city.lake, settings)
+    assert not told.is_judged
+    assert any("--key" in note for note in told.notes)
+    assert any("本机的湖中没有这一版次" in note for note in told.notes)
+    # Of another installation, whose key was handed over, it is what it says.
+    key = told.signing_key
+    for folder in (forged, unknown):
+        theirs = verify_folder(folder).signing_key
+        assert verify_folder_with_lake(folder, city.lake, settings, None, theirs).is_judged
+    other = verify_folder_with_lake(forged, city.lake, settings, None, key)
+    assert not other.is_unchanged
+    same = verify_folder_with_lake(copied("same", lambda f: None), city.lake, settings)
+    assert same.is_unchanged
+    assert same.is_judged
+
+
+def test_a_folders_verification_does_not_hide_the_chain(city: SmallCity) -> None:
+    """A checkpoint of another publication than the folder's speaks of the register all the same."""
+    settings = settings_of(city)
+    for number, other in ((1, SECOND), (2, FIRST)):
+        forged = Checkpoint(number, "0" * 64)
+        found = verify_folder_with_lake(settings.editions / other, city.lake, settings, forged)
+        assert "chain" in {p.kind for p in found.problems}
+    with city.lake.write() as connection:
+        connection.execute(ROWS["registered signature"])
+    found = verify_folder_with_lake(settings.editions / SECOND, city.lake, settings)
+    assert "signature" in {p.kind for p in found.problems}
+
+
+MALFORMED = ('{"files": ["x"]}', '{"files": [{}]}', '{"files": [{"name": 7}]}', "[]", "[" * 90_000)
+
+
+def test_a_folder_that_cannot_be_read_hides_no_other(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(city)
+    first = settings.editions / FIRST
+    (settings.editions / SECOND / "cells.csv").chmod(0o644)
+    for text in MALFORMED:
+        with writable(first):
+            replaced(first / MANIFEST, text.encode())
+        found = frozen_files_changed(city.lake, settings)
+        assert found == {FIRST: [MANIFEST], SECOND: ["cells.csv"]}
+        assert not verify_folder(first).is_unchanged
+    for name in (MANIFEST, SIGNATURE, "cells.csv"):
+        with writable(first):
+            (first / name).unlink()
+            os.mkfifo(first / name, FILE_MODE)
+        found = frozen_files_changed(city.lake, settings)
+        assert found[FIRST][0] == MANIFEST
+        assert found[SECOND] == ["cells.csv"]
+        assert not verify_folder(first).is_unchanged
+    stray = settings.editions / "2020-8"
+    stray.mkdir()
+    os.mkfifo(stray / MANIFEST)
+    assert set(frozen_files_changed(city.lake, settings)) == {FIRST, SECOND}
+
+    def unreadable(path: Path) -> str:
+        # As for whoever may not read it; the administrator may read everything.
+        if path.name == "tables.xlsx":
+            raise PermissionError(13, "Permission denied")
+        return sha256_of(path)
+
+    monkeypatch.setattr("tasks.publish.verify.sha256_of", unreadable)
+    found_ = verify_folder(settings.editions / SECOND)
+    assert [(p.kind, p.name) for p in found_.problems] == [
+        ("mode", "cells.csv"),
+        ("unreadable", "tables.xlsx"),
+    ]
