@@ -41,7 +41,7 @@ from tasks.lifeline import end_with_starter
 from tasks.people.machine import VARIABLE, machine_variables
 from tasks.people.office import Office
 from tasks.people.persons import has_persons
-from tasks.publish.approve import configured_approvers
+from tasks.publish.approve import check_office_is_kept, configured_approvers
 from tasks.settings import Settings, quiet_environment
 from tasks.wording.typeset import typeset
 from warehouse.errors import ConfigurationError, NianbaoError
@@ -151,8 +151,10 @@ def check_doors(settings: Settings) -> None:
     """That the port may be opened as it is configured.
 
     Raises DoorsError where someone may approve and nobody would be asked who they are, and where
-    two ways of signing in contradict each other; ApprovalRefused for approvers written wrongly.
+    two ways of signing in contradict each other; ApprovalRefused for approvers written wrongly;
+    OfficeError where the register of persons is lost.
     """
+    check_office_is_kept(settings.lake(), settings)
     known = has_persons(Office(settings.home))
     configured = configured_approvers(settings)
     if configured and not known:

@@ -81,6 +81,11 @@ class Office:
     def exists(self) -> bool:
         return self.path.exists()
 
+    def approvals(self) -> set[int]:
+        """The numbers of all approvals that were given. Raises OfficeError."""
+        with self.read() as connection:
+            return {row["number"] for row in connection.execute("SELECT number FROM approval")}
+
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A connection that reads; an empty register where there is none yet.

@@ -18,7 +18,13 @@ from tasks.editions.edition import Edition
 from tasks.editions.fingerprints import findings_hash
 from tasks.people import log
 from tasks.people.office import Office
-from tasks.publish.approve import APPROVAL, approvers, check_code, check_is_approver
+from tasks.publish.approve import (
+    APPROVAL,
+    approvers,
+    check_code,
+    check_is_approver,
+    check_office_is_kept,
+)
 from tasks.publish.conditions import (
     PublishRefused,
     answered,
@@ -82,8 +88,10 @@ def approve(
     `now` is the moment at which the code was entered; it is judged before anything else, and
     used up whatever comes next. `by` is who entered it: their tries count against them alone.
 
-    Raises ApprovalRefused, TooManyTries, PublishRefused, Unanswered; nothing is approved then.
+    Raises OfficeError, ApprovalRefused, TooManyTries, PublishRefused, Unanswered; nothing is
+    approved then.
     """
+    check_office_is_kept(lake, settings)
     office = Office(settings.home)
     known = approvers(settings)
     approver = request.approver.strip()

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from tasks.editions.store import publications
 from tasks.people import attempts, log
 from tasks.people.codes import judge
-from tasks.people.office import Office
+from tasks.people.office import Office, OfficeError
 from tasks.people.persons import authenticators, has_persons
 from tasks.settings import Settings
 from warehouse.errors import EntryError
+from warehouse.lake import Lake
 
 APPROVAL = "批准"
 
@@ -47,6 +49,25 @@ def approvers(settings: Settings) -> Approvers:
     if has_persons(office):
         return Approvers(authenticators(office), has_persons=True)
     return Approvers(configured_approvers(settings))
+
+
+def check_office_is_kept(lake: Lake, settings: Settings) -> None:
+    """That a register of persons that was lost, or left out of a restore, opens nothing.
+
+    Raises OfficeError where the lake holds signed publications, which somebody approved, and
+    the register knows neither an approval nor a person.
+    """
+    office = Office(settings.home)
+    if office.approvals() or has_persons(office) or not lake.exists():
+        return
+    with lake.read() as connection:
+        signed = [p.edition_id for p in publications(connection) if p.is_signed]
+    if signed:
+        raise OfficeError(
+            f"已有批准发布的版次({'、'.join(signed[:3])}{'等' if len(signed) > 3 else ''}),"
+            f"人员登记库 {office.path} 却不在了或是空的,谁都可以冒名操作。请从备份恢复这个文件;"
+            "没有备份的,请先运行 nianbao user add 姓名 --role 批准 重新登记人员"
+        )
 
 
 def configured_approvers(settings: Settings) -> dict[str, str]:

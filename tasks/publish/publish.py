@@ -29,6 +29,7 @@ from tasks.editions.store import (
 from tasks.people import log
 from tasks.people.office import Office
 from tasks.publish.approvals import GivenApproval, Request, approve, given_approval
+from tasks.publish.approve import check_office_is_kept
 from tasks.publish.conditions import (
     PublishRefused,
     Unanswered,
@@ -183,9 +184,10 @@ def publish(
     now: datetime,
     progress: Progress = lambda step: None,
 ) -> Published:
-    """Publish the edition that was approved under a number. Raises PublishRefused, Unanswered or
-    ApprovalRefused before anything is written; an interrupted publication is finished by asking
+    """Publish the edition that was approved under a number. Raises OfficeError, PublishRefused,
+    Unanswered or ApprovalRefused before anything is written; an interrupted publication is finished by asking
     again, or by maintenance."""
+    check_office_is_kept(lake, settings)
     with publishing(settings):
         return _publish(lake, settings, given_approval(settings, approval), now, progress)
 

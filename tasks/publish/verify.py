@@ -29,6 +29,7 @@ from tasks.editions.store import (
     seals,
 )
 from tasks.people.log import broken_lines
+from tasks.people.office import NAME as OFFICE
 from tasks.people.office import Office
 from tasks.publish.files import FILE_MODE, FOLDER_MODE, STAGING
 from tasks.publish.signature import SIGNATURE, Checkpoint, Signature, bytes_of, public_key
@@ -191,6 +192,7 @@ def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = 
         Problem("", "log", f"log {number}", f"日志第 {number} 行前后被改动或删去")
         for number in broken_lines(Office(settings.home))
     ]
+    problems += _office_problems(settings, register)
     number, head = last_link(register)
     if checkpoint is not None:
         problems += _chain_against_checkpoint(register, checkpoint)
@@ -410,6 +412,18 @@ def _unregistered_folders(settings: Settings, known: set[str]) -> Iterator[Probl
         if told is not None and told.get("status") == "published":
             text = "文件夹说已经发布,湖中却没有登记:登记被删去,或文件夹是放进来的"
             yield Problem(folder.name, "lake", "yearly.publication", text)
+
+
+def _office_problems(settings: Settings, register: list[Publication]) -> Iterator[Problem]:
+    """Whether the register of persons holds every approval by which something was published."""
+    signed = {p.approval_number for p in register if p.is_signed and p.approval_number is not None}
+    office = Office(settings.home)
+    if lost := sorted(signed - office.approvals()):
+        text = (
+            f"人员登记库中没有发布所依的批准 {'、'.join(map(str, lost))}:"
+            f"{office.path} 丢失或被换过。请从备份恢复"
+        )
+        yield Problem("", "log", OFFICE, text)
 
 
 def _chain_problems(register: list[Publication], settings: Settings) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ import pytest
 
 import deployments.cli as cli
 import warehouse.lake
+from deployments.server import check_doors
 from tasks.editions.store import load_edition
 from tasks.publish.rebuild import rebuild
 from tasks.publish.verify import frozen_files_changed
@@ -66,6 +67,12 @@ def test_editions_of_an_earlier_release_are_read_and_proved(
     before = city.lake.snapshot()
     city.lake.create()
     assert city.lake.snapshot() == before
+
+
+def test_a_server_starts_on_an_earlier_release(earlier: tuple[SmallCity, dict[str, Any]]) -> None:
+    """What it published was approved before there was a register of persons."""
+    city, _ = earlier
+    check_doors(Settings(home=city.lake.home, city=city.folder))
 
 
 def test_an_upgrade_that_is_cut_off_leaves_the_earlier_release(

@@ -14,11 +14,15 @@ from typing import Any
 
 import pytest
 
+from deployments.server import check_doors
 from tasks.editions.build import build_edition
-from tasks.publish.approvals import Request
+from tasks.people.office import Office, OfficeError
+from tasks.people.persons import APPROVES
+from tasks.publish.approvals import Request, approve
 from tasks.publish.files import FILE_MODE, FOLDER_MODE
 from tasks.publish.maintain import maintain
 from tasks.publish.pages import maintenance
+from tasks.publish.publish import publish
 from tasks.publish.signature import (
     KEY,
     SIGNATURE,
@@ -38,6 +42,7 @@ from tasks.publish.verify import (
 from tasks.render.manifest import MANIFEST, sha256_of
 from tasks.settings import Settings
 from tests.approving import approve_and_publish
+from tests.operator_room import add_people
 from tests.small_city import SmallCity
 from warehouse.errors import ExitCode
 from warehouse.period import Period
@@ -521,3 +526,44 @@ def test_a_folder_that_cannot_be_read_hides_no_other(
         ("mode", "cells.csv"),
         ("unreadable", "tables.xlsx"),
     ]
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "made anew"])
+def test_a_register_of_persons_that_is_lost_opens_nothing(
+    city: SmallCity, tmp_path: Path, how: str
+) -> None:
+    settings = settings_of(city)
+    check_doors(settings)
+    office = Office(settings.home)
+    kept = tmp_path / "office"
+    office.path.rename(kept)
+    try:
+        if how != "missing":
+            office.path.touch()
+        if how == "made anew":
+            with office.change():
+                pass
+        for refused in (
+            lambda: check_doors(settings),
+            lambda: approve(city.lake, settings, Request(SECOND, "张三", "同意发布"), now=NOW),
+            lambda: publish(city.lake, settings, "1", now=NOW),
+        ):
+            with pytest.raises(OfficeError, match="从备份恢复"):
+                refused()
+        lost = verify_home(city.lake, settings).problems
+        assert [(p.kind, p.name) for p in lost] == [("log", "office.sqlite")]
+        # Without a back-up the way on is at the machine: persons anew; verify goes on to tell.
+        add_people(settings.home, {"王处长": APPROVES})
+        check_doors(settings)
+        assert not verify_home(city.lake, settings).is_unchanged
+    finally:
+        office.path.unlink(missing_ok=True)
+        kept.rename(office.path)
+    assert verify_home(city.lake, settings).is_unchanged
+
+
+def test_a_home_of_which_nothing_was_published_needs_no_persons(
+    small_template: SmallCity, tmp_path: Path
+) -> None:
+    check_doors(settings_of(small_template.copied_to(tmp_path / "new")))
+    check_doors(Settings(home=tmp_path / "nothing", city=tmp_path))
