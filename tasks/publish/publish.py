@@ -234,7 +234,7 @@ def _publish(
     chain = {
         "number": before + 1,
         "previous": head,
-        "key": signing_key(settings.home),
+        "key": signing_key(settings.home, is_first=before == 0),
         "approval": given.number,
     }
     manifest_hash = write_files(lake, edition, staging, approval, comparison, chain)

@@ -28,6 +28,7 @@ SIGNATURE = "manifest.sig"
 """Beside the manifest; it is not listed in what it signs."""
 ALGORITHM = "Ed25519"
 _DOMAIN = b"nianbao publication 1\n"
+_KEY = re.compile("[0-9a-f]{64}")
 _CHECKPOINT = re.compile(r"(\d{1,9})\s*[:\uff1a]\s*([0-9a-f]{64})")
 
 
@@ -46,7 +47,7 @@ class WrongKey(EntryError):
 def key_read(text: str) -> str:
     """A public key as `signing.pub` shows it. Raises WrongKey."""
     key = text.strip().lower()
-    if not re.fullmatch("[0-9a-f]{64}", key):
+    if not _KEY.fullmatch(key):
         raise WrongKey(
             f"公钥“{text[:80]}”看不懂:应为 64 位的数字与字母 a-f,照 signing.pub 原样填写"
         )
@@ -118,38 +119,46 @@ def bytes_of(path: Path) -> bytes | None:
 
 
 def sign(home: Path, manifest: bytes) -> Signature:
-    """Sign a manifest with the installation's key, made at its first use.
-
-    Raises LakeError, UnusableKey.
-    """
-    key = _key(home)
+    """Sign a manifest with the installation's key (`signing_key`). Raises LakeError, UnusableKey."""
+    key = _key(home, makes=False)
     return Signature(_public(key), key.sign(_DOMAIN + manifest).hex())
 
 
 def public_key(home: Path) -> str:
-    """The installation's public key in hexadecimals; empty where nothing was signed yet."""
-    return _public(_key(home)) if (home / KEY).exists() else ""
+    """The installation's public key in hexadecimals; empty where nothing was signed yet. Who
+    verifies need not be able to sign. Raises LakeError, UnusableKey."""
+    found = (bytes_of(home / PUBLIC_KEY) or b"").decode("ascii", errors="replace").strip()
+    if _KEY.fullmatch(found):
+        return found
+    return _public(_key(home, makes=False)) if (home / KEY).exists() else ""
 
 
-def signing_key(home: Path) -> str:
-    """The public key of the key that will sign, made where there is none."""
-    return _public(_key(home))
+def signing_key(home: Path, *, is_first: bool) -> str:
+    """The public key of the key that will sign. It is made for the first signature only: with
+    another key the chain could not go on. Raises LakeError, UnusableKey."""
+    return _public(_key(home, makes=is_first))
 
 
 def _public(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def _key(home: Path) -> Ed25519PrivateKey:
+def _key(home: Path, *, makes: bool) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     path = home / KEY
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        with FileLock(home / f".{KEY}.lock"):
-            if not path.exists():
-                _make(path)
+        if not path.exists() and not makes:
+            raise UnusableKey(
+                f"签名密钥 {path} 不在了。已有用它签名发布的版次,换一把密钥就接不上发布链。"
+                "请从备份恢复 signing.key 和 signing.pub"
+            )
+        if not path.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            with FileLock(home / f".{KEY}.lock"):
+                if not path.exists():
+                    _make(path)
         found = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
         raise unwritable(path, error) from error

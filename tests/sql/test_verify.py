@@ -25,12 +25,15 @@ from tasks.publish.pages import maintenance
 from tasks.publish.publish import publish
 from tasks.publish.signature import (
     KEY,
+    PUBLIC_KEY,
     SIGNATURE,
     Checkpoint,
     Signature,
+    UnusableKey,
     WrongCheckpoint,
     public_key,
     sign,
+    signing_key,
 )
 from tasks.publish.verify import (
     CannotVerify,
@@ -136,7 +139,7 @@ def signed_by_another(folder: Path) -> None:
     home = folder.parent.parent / "forger"
     told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     told["approval"]["approver"] = "别人"
-    told["chain"]["key"] = sign(home, b"").key
+    told["chain"]["key"] = signing_key(home, is_first=True)
     raw = json.dumps(told, ensure_ascii=False).encode()
     replaced(folder / MANIFEST, raw)
     (folder / SIGNATURE).unlink()
@@ -567,3 +570,35 @@ def test_a_home_of_which_nothing_was_published_needs_no_persons(
 ) -> None:
     check_doors(settings_of(small_template.copied_to(tmp_path / "new")))
     check_doors(Settings(home=tmp_path / "nothing", city=tmp_path))
+
+
+def test_a_key_that_is_lost_is_not_made_anew(city: SmallCity, tmp_path: Path) -> None:
+    """A publication signed by another key would break the chain, and look like a forgery."""
+    settings = settings_of(city)
+    key, public = city.lake.home / KEY, city.lake.home / PUBLIC_KEY
+    own = public_key(city.lake.home)
+    # Who verifies needs no private key and writes nothing.
+    content = key.read_bytes()
+    key.unlink()
+    try:
+        assert public_key(city.lake.home) == own
+        assert verify_home(city.lake, settings).is_unchanged
+        with pytest.raises(UnusableKey, match="从备份恢复"):
+            sign(city.lake.home, b"")
+        edition = build_edition(
+            city.lake, city.folder, Period.of_year(2020), now=NOW, reason="再编", built_by="李四"
+        ).edition
+        answers = {f.code: "已核实" for f in edition.blocking_findings}
+        request = Request(edition.id, "张三", "同意发布", answers=answers)
+        with pytest.raises(UnusableKey, match="从备份恢复"):
+            approve_and_publish(city.lake, settings, request, now=NOW)
+        assert not key.exists()
+        assert verify_home(city.lake, settings).is_unchanged
+    finally:
+        key.write_bytes(content)
+        key.chmod(0o600)
+    text = public.read_text()
+    for broken in ("", "x" * 64):
+        public.write_text(broken)
+        assert public_key(city.lake.home) == own
+    public.write_text(text)
