@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from tasks.editions.store import pinned_snapshots
-from tasks.publish.files import STAGING, finish_all
-from tasks.publish.verify import Problem, verify_home
+from tasks.publish.files import STAGING, finish_all, publishing
+from tasks.publish.verify import Problem, Verified, verify_home
 from tasks.settings import Settings
 from tasks.sources.landing import MANIFEST as LANDED
 from warehouse.beijing import BEIJING, to_beijing
-from warehouse.lake import Connection, Lake, LakeError, NoLake, stored_rows
+from warehouse.lake import Connection, Lake, LakeBusy, LakeError, NoLake, stored_rows
 
 READERS_MAY_TAKE = timedelta(days=1)
 """A file that no snapshot needs stays this long: someone may be reading it still."""
@@ -31,7 +32,8 @@ DEAD_SHARE = 0.1
 @dataclass(frozen=True)
 class Maintained:
     """What was done, and which published editions are not what was signed for: `problems` says
-    what of them, `changed_editions` names it by edition."""
+    what of them, `changed_editions` names it by edition. Nothing is known of them where a
+    publication was going on, and they were not looked at."""
 
     files_before: int
     files_after: int
@@ -43,6 +45,7 @@ class Maintained:
     leftovers: int
     changed_editions: dict[str, list[str]]
     problems: tuple[Problem, ...] = ()
+    is_verified: bool = True
 
 
 def maintain(
@@ -97,7 +100,7 @@ def maintain(
         missing = pinned & set(held) - set(left)
         assert not missing, missing
     after = _files(lake.files)
-    verified = verify_home(lake, settings)
+    verified = _verified(lake, settings)
     return Maintained(
         files_before=len(before),
         files_after=len(after),
@@ -107,9 +110,18 @@ def maintain(
         snapshots_after=len(left),
         pinned=len(pinned),
         leftovers=leftovers + _remove(_working_leftovers(settings, now)),
-        changed_editions=verified.by_edition(),
-        problems=verified.problems,
+        changed_editions=verified.by_edition() if verified else {},
+        problems=verified.problems if verified else (),
+        is_verified=verified is not None,
     )
+
+
+def _verified(lake: Lake, settings: Settings) -> Verified | None:
+    """What is wrong with what was published; None while a publication goes on, of which the
+    lake tells already what its folder does not yet."""
+    with suppress(LakeBusy), publishing(settings, timeout=0):
+        return verify_home(lake, settings)
+    return None
 
 
 Contents = dict[tuple[int, str], tuple[int, int]]

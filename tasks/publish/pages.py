@@ -86,7 +86,9 @@ def maintenance(done: Maintained) -> str:
     ]
     if done.leftovers:
         parts.append(f"清除中断运行留下的临时文件夹 {done.leftovers} 个。\n")
-    if done.problems:
+    if not done.is_verified:
+        parts.append("正有版次在发布,这次没有核对已发布的版次;下一次整理时核对。\n")
+    elif done.problems:
         parts.append("## 已发布的内容被改动\n")
         rows = [[code(p.edition or "全部"), code(p.name), escaped(p.text)] for p in done.problems]
         parts.append(table(["版次", "何处", "怎样"], rows))

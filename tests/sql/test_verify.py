@@ -19,7 +19,7 @@ from tasks.editions.build import build_edition
 from tasks.people.office import Office, OfficeError
 from tasks.people.persons import APPROVES
 from tasks.publish.approvals import Request, approve
-from tasks.publish.files import FILE_MODE, FOLDER_MODE
+from tasks.publish.files import FILE_MODE, FOLDER_MODE, publishing
 from tasks.publish.maintain import maintain
 from tasks.publish.pages import maintenance
 from tasks.publish.publish import publish
@@ -602,3 +602,18 @@ def test_a_key_that_is_lost_is_not_made_anew(city: SmallCity, tmp_path: Path) ->
         public.write_text(broken)
         assert public_key(city.lake.home) == own
     public.write_text(text)
+
+
+def test_maintenance_calls_no_publication_that_goes_on_a_change(city: SmallCity) -> None:
+    """Between the lake's writing and the folder's, each would seem to contradict the other."""
+    settings = settings_of(city)
+    (settings.editions / FIRST / "cells.csv").chmod(0o644)
+    with publishing(settings):
+        done = maintain(city.lake, settings, now=NOW)
+    assert not done.is_verified
+    assert done.changed_editions == {}
+    assert "正有版次在发布" in maintenance(done)
+    assert "相符" not in maintenance(done)
+    done = maintain(city.lake, settings, now=NOW)
+    assert done.is_verified
+    assert list(done.changed_editions) == [FIRST]
