@@ -7,10 +7,13 @@ judged there at once. Nothing is written before every check has passed.
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 from prefect.utilities.annotations import quote
 
 from flows.artifacts import publish_publication
@@ -19,11 +22,15 @@ from flows.lost_runs import tell_lost_run
 from flows.progress import progress
 from tasks.clock import now
 from tasks.publish.pages import publication_message
+from tasks.publish.publish import Published
 from tasks.render.sets import sets_folder
 from tasks.settings import Settings
 from tasks.steps import notify_step, prepare_lake_step, publish_step, sets_step
 from tasks.watch.notify import edition_messages
+from tasks.wording.typeset import typeset
+from warehouse.disk import reason_of
 from warehouse.errors import NianbaoError
+from warehouse.lake import Lake
 
 STEPS = 4
 """Fingerprint, data, files, approval."""
@@ -58,11 +65,6 @@ def publish(
             )
     except NianbaoError as error:
         return refused(error)
-    if sets_folder(published.folder).exists():
-        # What organs were given says 待发布; they get it as it was published.
-        place = sets_folder(published.folder)
-        told = progresses.told
-        sets_step(quote(published.edition), place, lake, progress=told)  # type: ignore[call-overload]
     publish_publication(published, settings)
     reference = published.edition.reference
     notify_step(
@@ -72,8 +74,30 @@ def publish(
         now=now(),
         scope=[f"waiting/{reference}", f"blocking/{reference}"],
     )
+    # Last of all: whatever becomes of the sets, it was published, and those concerned know.
+    left = _sets(published, lake, progresses.told)
     return done(
         f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结。"
-        f"核对码 {published.checkpoint},请抄存在系统之外",
+        f"核对码 {published.checkpoint},请抄存在系统之外{left}",
         data=published.edition.id,
     )
+
+
+def _sets(published: Published, lake: Lake, told: Callable[[str], None]) -> str:
+    """Write the organs' sets once more, where there are some: what organs were given says 待发布.
+    Returns what to tell of it; a failure does not undo what was published."""
+    place = sets_folder(published.folder)
+    if not place.exists():
+        return ""
+    try:
+        sets_step(quote(published.edition), place, lake, progress=told)  # type: ignore[call-overload]
+    except Exception as error:
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        text = typeset(
+            f"各机关成套文件没有换成发布后的({reason or type(error).__name__}),"
+            f"{place} 中仍是待发布时的,请勿下发;请把日志交给维护人员"
+        )
+        get_run_logger().error("%s", text)
+        get_run_logger().info("%s", "".join(traceback.format_exception(error)))
+        return f"。{text}"
+    return ""

@@ -15,6 +15,7 @@ import pytest
 
 from tasks.editions.build import build_edition
 from tasks.publish.approvals import Request, approve
+from tasks.render.sets import sets_folder
 from tasks.settings import Settings
 from tasks.wording.typeset import typeset
 from tests.small_city import NOW, SmallCity
@@ -353,3 +354,38 @@ def test_runs_end_in_colours_by_whom_they_concern(
     assert "交给维护人员" in (broken.message or "")
     with pytest.raises(ZeroDivisionError):
         broken.result()
+
+
+def test_sets_that_cannot_be_written_do_not_undo_what_was_published(
+    city: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those concerned are told that it was published, and the run says what is left to do."""
+    from flows import publish as publishing
+
+    settings = Settings(home=city.lake.home, city=city.folder)
+    city.application("2020-03-02", "2020-03-20")
+    told: list[str] = []
+    monkeypatch.setattr(publishing, "publish_publication", lambda *_: told.append("page"))
+    monkeypatch.setattr(publishing, "notify_step", lambda *_, **__: told.append("message"))
+    for failure, reason in (
+        (OSError(28, "No space left on device"), "成套文件没有换成发布后的"),
+        (ZeroDivisionError(), "ZeroDivisionError"),
+    ):
+
+        def fails(*_: Any, failure: Exception = failure, **__: Any) -> None:
+            told.append("sets")
+            raise failure
+
+        monkeypatch.setattr(publishing, "sets_step", fails)
+        edition = build_edition(
+            city.lake, city.folder, Period.of_year(2020), now=NOW, reason="再编", built_by="李四"
+        ).edition
+        given = approve(city.lake, settings, Request(edition.id, "张三", "同意发布"), now=NOW)
+        sets_folder(settings.editions / edition.id).mkdir(parents=True)
+        ended = publishing.publish(approval=str(given.number), return_state=True)
+        assert ended.is_completed(), ended.message
+        assert reason in (ended.message or "")
+        assert "核对码" in (ended.message or "")
+        assert told == ["page", "message", "sets"]
+        told.clear()
+        city.application("2020-05-02", "2020-05-20")
