@@ -17,7 +17,7 @@ from warehouse.errors import MachineError
 
 NAME = "office.sqlite"
 WAIT_SECONDS = 60
-VERSION = 1
+VERSION = 2
 _APPEND_ONLY = ("approval", "log")
 _SCHEMA = """
 CREATE TABLE person (
@@ -50,7 +50,9 @@ CREATE TABLE approval (
     statement TEXT NOT NULL,
     answers TEXT NOT NULL,
     stale_reason TEXT NOT NULL,
-    approved_at TEXT NOT NULL
+    approved_at TEXT NOT NULL,
+    reason TEXT NOT NULL DEFAULT '',
+    built_by TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE log (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -139,7 +141,12 @@ def _prepare(connection: sqlite3.Connection) -> None:
         return
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been first.
-    if connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 1:
+        for column in ("reason", "built_by"):
+            connection.execute(f"ALTER TABLE approval ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    elif version < VERSION:
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
         for table in _APPEND_ONLY:

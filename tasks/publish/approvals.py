@@ -69,13 +69,21 @@ class GivenApproval:
     answers: Mapping[str, str]
     stale_reason: str
     approved_at: datetime
+    reason: str
+    built_by: str
 
-    def check_is_for(self, edition: Edition) -> None:
+    def check_is_for(self, edition: Edition, built_by: str) -> None:
         """Raises PublishRefused for an edition that is not what was approved."""
         approved = (self.edition_id, self.cell_hash, self.definition_hash, self.findings_hash)
         if approved != _identity(edition):
             raise PublishRefused(
                 f"批准 {self.number} 所批准的内容与版次 {edition.id} 现在的指纹不符,不能发布。"
+                "请核对后重新批准"
+            )
+        if (self.reason, self.built_by) != (edition.reason, built_by):
+            # Both are printed, and built again they may be others while the figures are not.
+            raise PublishRefused(
+                f"版次 {edition.id} 的编制理由或编制人在批准 {self.number} 之后改过,不能发布。"
                 "请核对后重新批准"
             )
 
@@ -103,7 +111,7 @@ def approve(
     edition = pending_edition(lake, request.edition_id.strip())
     if not request.statement.strip():
         raise PublishRefused("请填写批准意见,如“同意发布”")
-    check_conditions(lake, settings, edition, approver)
+    built_by, _ = check_conditions(lake, settings, edition, approver)
     answers = {k.strip(): r.strip() for k, r in (request.answers or {}).items() if r.strip()}
     answered(edition, answers)
     # What the manifest tells, and no more, is what is kept.
@@ -113,12 +121,12 @@ def approve(
             *_identity(edition),
             *(approver, by, request.statement.strip()),
             json.dumps(answers, ensure_ascii=False, sort_keys=True),
-            *(request.stale_reason.strip(), at.isoformat()),
+            *(request.stale_reason.strip(), at.isoformat(), edition.reason, built_by),
         ]
         number = connection.execute(
             "INSERT INTO approval (edition_id, cell_hash, definition_hash, findings_hash, "
-            "approver, entered_by, statement, answers, stale_reason, approved_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "approver, entered_by, statement, answers, stale_reason, approved_at, "
+            "reason, built_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             values,
         ).lastrowid
         log.write(connection, by, APPROVAL, f"批准 {number}:版次 {edition.id},{approver}", now=now)

@@ -18,6 +18,7 @@ from tasks.editions.fingerprints import findings_hash
 from tasks.editions.store import Seals, copy_rows, find_row, publications, seals
 from tasks.publish.words import told_of_words
 from tasks.render import render_edition
+from tasks.render.folder import PUBLISHING_LOCK
 from tasks.render.manifest import (
     MANIFEST,
     changed_files,
@@ -54,7 +55,7 @@ def publishing(settings: Settings, timeout: float = 600) -> Iterator[None]:
     """One publication of a home at a time. Raises LakeBusy after `timeout` seconds."""
     try:
         settings.editions.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.editions / ".publishing.lock", timeout=timeout):
+        with FileLock(settings.editions / PUBLISHING_LOCK, timeout=timeout):
             yield
     except Timeout as error:
         raise LakeBusy(

@@ -198,8 +198,8 @@ def _publish(
     edition_id = given.edition_id
     finish_interrupted(lake, settings, edition_id)
     edition = pending_edition(lake, edition_id)
-    given.check_is_for(edition)
     built_by, replaced = check_conditions(lake, settings, edition, given.approver)
+    given.check_is_for(edition, built_by)
     answers = answered(edition, given.answers)
     progress("核对指纹")
     if changed := changed_rows(lake, edition_id):
@@ -254,7 +254,7 @@ def _publish(
         registered_at=now,
     )
     if not keep_approval(lake, edition, approval, publication):
-        raise PublishRefused(f"版次 {edition.id} 在此期间已被发布或替代。请刷新后再看")
+        raise PublishRefused(f"版次 {edition.id} 在此期间已被发布、替代或重新编制。请刷新后再看")
     checkpoint = Checkpoint(before + 1, manifest_hash)
     with Office(settings.home).change() as register:
         about = f"版次 {edition.id},批准 {given.number},核对码 {checkpoint}"

@@ -6,11 +6,21 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from tasks.editions.edition import Edition
-from tasks.editions.store import with_all_records
+from tasks.editions.store import find_row, with_all_records
 from tasks.render.manifest import MANIFEST, write_manifest
 from tasks.render.outputs import OUTPUTS
-from warehouse.lake import Lake
+from warehouse.errors import EntryError
+from warehouse.lake import Lake, LakeBusy
+
+PUBLISHING_LOCK = ".publishing.lock"
+"""Beside the folders: whoever has it puts them in place."""
+
+
+class NotPending(EntryError):
+    """The edition does not wait any more, and its files stay; the message says what to do."""
 
 
 def write_folder(edition: Edition, folder: Path, *, lake: Lake | None = None) -> list[Path]:
@@ -24,10 +34,29 @@ def write_folder(edition: Edition, folder: Path, *, lake: Lake | None = None) ->
         for output in OUTPUTS:
             output.write(edition, fresh / output.name)
         write_manifest(edition, fresh, {output.name: output.title(edition) for output in OUTPUTS})
-        _put_in_place(fresh, folder)
+        if lake is not None and edition.status == "pending":
+            _put_in_place_while_pending(lake, edition, fresh, folder)
+        else:
+            _put_in_place(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return [*(folder / output.name for output in OUTPUTS), folder / MANIFEST]
+
+
+def _put_in_place_while_pending(lake: Lake, edition: Edition, fresh: Path, folder: Path) -> None:
+    """What was published while these files were being written is not replaced by them. Raises
+    NotPending, LakeBusy."""
+    try:
+        with FileLock(folder.parent / PUBLISHING_LOCK, timeout=600):
+            with lake.read() as connection:
+                row = find_row(connection, edition.id)
+            if row is not None and not row.is_pending:
+                raise NotPending(
+                    f"版次 {edition.id} 在此期间已被发布或替代,它的文件没有改动。请刷新后再看"
+                )
+            _put_in_place(fresh, folder)
+    except Timeout as error:
+        raise LakeBusy("另一个发布正在进行,没有生成文件。请等它结束后重新编制") from error
 
 
 def _put_in_place(fresh: Path, folder: Path) -> None:

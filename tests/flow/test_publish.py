@@ -29,6 +29,7 @@ from tasks.publish.pages import publication, publication_message
 from tasks.publish.publish import Published, PublishRefused, Request, Unanswered, publish
 from tasks.publish.verify import frozen_files_changed
 from tasks.render import render_edition
+from tasks.render.folder import NotPending
 from tasks.settings import Settings
 from tests.approving import approve_and_publish, code_at
 from tests.operator_room import APPROVER, SECRET, add_people
@@ -466,3 +467,38 @@ def test_tries_lock_who_tries_and_nobody_else(
     third = later + timedelta(minutes=1)
     given = approve(small.lake, signing, asked(edition, code_at(third)), now=third)
     assert given.number == 1
+
+
+def test_building_again_while_it_is_approved(
+    small: SmallCity, settings: Settings, build: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why it was built is printed: it is what was approved, or nothing is published."""
+    from tasks.publish import publish as module
+
+    small.application("2020-03-02", "2020-03-20")
+    build(built_by="李四")
+    entry = Request("2020-1", "张三", "同意发布")
+    given = approve(small.lake, settings, entry, now=NOW)
+    edition = build(built_by="李四", reason="另一理由")
+    assert edition.id == "2020-1"
+    with pytest.raises(PublishRefused, match=r"编制理由或编制人.*重新批准"):
+        publish(small.lake, settings, str(given.number), now=NOW)
+    given = approve(small.lake, settings, entry, now=NOW)
+    whole = module.write_files
+
+    def while_written(*values: Any) -> str:
+        build_edition(small.lake, small.folder, Period.of_year(2020), now=NOW, reason="第三个理由")
+        return whole(*values)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_files", while_written)
+        with pytest.raises(PublishRefused, match="重新编制"):
+            publish(small.lake, settings, str(given.number), now=NOW)
+    given = approve(small.lake, settings, entry, now=NOW)
+    done = publish(small.lake, settings, str(given.number), now=NOW)
+    # Files of a build that began before come too late.
+    before = sorted(path.name for path in done.folder.iterdir())
+    with pytest.raises(NotPending, match="没有改动"):
+        render_edition(edition, done.folder, lake=small.lake)
+    assert sorted(path.name for path in done.folder.iterdir()) == before
+    assert frozen_files_changed(small.lake, settings) == {}

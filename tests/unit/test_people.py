@@ -239,3 +239,23 @@ def test_the_machines_token_is_its_owners(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("PREFECT_CLIENT_CUSTOM_HEADERS=''\n", encoding="utf-8")
     with pytest.raises(UnusableToken, match="删除该文件"):
         machine_token(tmp_path)
+
+
+def test_an_approval_of_an_earlier_register_stays(tmp_path: Path) -> None:
+    """It was bound to no reason then, and holds for an edition without one only."""
+    office = Office(tmp_path)
+    with office.change():
+        pass
+    with sqlite3.connect(office.path) as raw:
+        for column in ("reason", "built_by"):
+            raw.execute(f"ALTER TABLE approval DROP COLUMN {column}")
+        raw.execute(
+            "INSERT INTO approval VALUES (7, '2020-1', 'c', 'd', 'f', '张三', '张三', '同意', '{}', "
+            "'', '2021-01-25T09:00:00')"
+        )
+        raw.execute("PRAGMA user_version = 1")
+    raw.close()
+    for _ in range(2):
+        with office.read() as connection:
+            row = connection.execute("SELECT number, reason, built_by FROM approval").fetchone()
+        assert tuple(row) == (7, "", "")

@@ -163,10 +163,13 @@ def keep_approval(
 ) -> bool:
     """Write the approval, its answers and the publication's link of the chain in one transaction;
     the published edition of the report gives way. False, and nothing written, when the edition
-    does not wait any more, or another publication took the place in the chain."""
+    does not wait any more, was built again for another reason since its files were written, or
+    another publication took the place in the chain."""
     with lake.write() as connection, transaction(connection):
         row = find_row(connection, edition.id)
         if row is None or not row.is_pending:
+            return False
+        if (row.reason or "", row.built_by) != (edition.reason, approval.built_by):
             return False
         link = (publication.publication_number, publication.previous_hash)
         number, head = last_link(publications(connection))
