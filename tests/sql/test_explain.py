@@ -98,9 +98,9 @@ def test_no_more_is_tabulated_than_the_figure_is_made_of(
 ) -> None:
     asked: list[tuple[int, set[str]]] = []
 
-    def counted(reading: Any, layout: Layout, period: Period, *before: Any) -> Any:
+    def counted(reading: Any, layout: Layout, period: Period, *before: Any, **more: Any) -> Any:
         asked.append((period.year, set(layout.cells)))
-        return tabulate(reading, layout, period, *before)
+        return tabulate(reading, layout, period, *before, **more)
 
     monkeypatch.setattr("tasks.editions.explain.tabulate", counted)
     explained(filled, "t3.granted.natural_person")

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warehouse.disk import text_of
@@ -78,6 +78,8 @@ def selected(condition: str) -> set[Any]:
     return set(TRUTHS.execute(f"SELECT * FROM truth WHERE {condition}").fetchall())
 
 
+# A crowded machine makes a case slow, not wrong.
+@settings(deadline=None)
 @given(conditions(), conditions(), conditions(), conditions(), conditions())
 def test_a_cell_selects_what_all_levels_select_however_they_are_written(
     table: str, block: str, group: str, row: str, column: str
