@@ -18,8 +18,6 @@ from dataclasses import dataclass
 
 ANSWER_WORKING_DAYS = 20
 EXTENSION_WORKING_DAYS = 20
-PAYMENT_WORKING_DAYS = 20
-"""In which the applicant must pay after the notice (国办函〔2020〕109号)."""
 LAPSED = ("other_correction_overdue", "other_fee_overdue")
 """Outcomes by which an application lapsed: they are no answers, and never late."""
 IS_LAPSED = f"coalesce(outcome IN ({', '.join(repr(o) for o in LAPSED)}), FALSE)"
