@@ -1,7 +1,7 @@
 """Publish: what was approved is frozen, signed and written as files that stay.
 
 It takes an approval's number and nothing else: who approves, with which words and which one-time
-code, is entered on the approval page (`deployments/page/approval.py`) or at the command, and
+code, is entered on the approval page (`deployments/page/pages/approval.py`) or at the command, and
 judged there at once. Nothing is written before every check has passed.
 """
 

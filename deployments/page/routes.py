@@ -1,4 +1,4 @@
-"""The addresses of this project's pages."""
+"""The addresses of this project's pages: those of each module of `pages/`, in one list."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from deployments.page.approval import approve_page, given_page, send_approval, waiting_page
-from deployments.page.desk import FOLDER, Desk
+from deployments.page.desk import FOLDER, Desk, no_such_page
 from deployments.page.inside import Inside
-from deployments.page.sign_in import send_sign_in, send_sign_out, sign_in_page
+from deployments.page.pages import approval, sign_in
 from deployments.page.visitor import Door
 from tasks.settings import Settings
 
 ROUTES: list[BaseRoute] = [
     Mount("/static", StaticFiles(directory=FOLDER / "static"), name="static"),
-    Route("/sign-in", sign_in_page, methods=["GET"]),
-    Route("/sign-in", send_sign_in, methods=["POST"]),
-    Route("/sign-out", send_sign_out, methods=["POST"]),
-    Route("/", waiting_page, methods=["GET"]),
-    Route("/approve/{edition}", approve_page, methods=["GET"]),
-    Route("/approve/{edition}", send_approval, methods=["POST"]),
-    Route("/approval/{number:int}", given_page, methods=["GET"]),
+    *sign_in.ROUTES,
+    *approval.ROUTES,
+    # The last: whatever no page answers.
+    Route("/{path:path}", no_such_page, methods=["GET", "HEAD"]),
 ]
 
 

@@ -26,9 +26,9 @@ from deployments.page.desk import base_path
 from deployments.page.gate import DESK, Gate, only_the_machine
 from deployments.page.inside import Inside
 from deployments.page.origin import own_names
+from deployments.page.pages.sign_in import local_path
 from deployments.page.rights import Refused, check_may
 from deployments.page.routes import desk_app
-from deployments.page.sign_in import local_path
 from deployments.page.visitor import COOKIE, Door, cookie_of
 from deployments.server import DoorsError, Patience, check_doors, server_environment
 from tasks.clock import now
@@ -729,7 +729,7 @@ def test_an_interface_that_fails_is_told_not_raised(
             "('2020-1', 'c', 'd', 'f', '批', '批', '同意发布', '{}', '', '2021-01-25T09:00:00')"
         ).lastrowid
     given = SimpleNamespace(number=number)
-    monkeypatch.setattr("deployments.page.approval.approve", lambda *_, **__: given)
+    monkeypatch.setattr("deployments.page.pages.approval.approve", lambda *_, **__: given)
     token = form_token(sessions["批"])
     done = browser("批").post("/desk/approve/2020-1", data={"form_token": token})
     assert (done.status_code, done.headers["location"]) == (303, f"/desk/approval/{number}")

@@ -6,8 +6,9 @@ import asyncio
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from deployments.page.desk import Forged, desk_of, entered, page, to, visitor_of
+from deployments.page.desk import STALE_FORM, Forged, desk_of, entered, page, to, visitor_of
 from deployments.page.visitor import COOKIE
 from tasks.clock import now
 from tasks.people.attempts import TooManyTries
@@ -15,7 +16,6 @@ from tasks.people.sessions import LONGEST, SignInRefused, sign_in, sign_out
 
 _AT_ONCE = asyncio.Semaphore(2)
 """Sign-ins judged at the same time: a password costs time and memory, as it should."""
-STALE_FORM = "这个页面放得太久,或不是从本系统打开的。请重新填写"
 
 
 async def sign_in_page(request: Request) -> Response:
@@ -83,3 +83,10 @@ def local_path(wanted: str) -> str:
     """Where to go on to: a path of this port, nowhere else."""
     is_local = wanted.startswith("/") and not wanted.startswith(("//", "/\\"))
     return wanted if is_local and wanted.isprintable() and "\\" not in wanted else "/"
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/sign-in", sign_in_page, methods=["GET"]),
+    Route("/sign-in", send_sign_in, methods=["POST"]),
+    Route("/sign-out", send_sign_out, methods=["POST"]),
+]

@@ -15,9 +15,19 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from deployments.page.desk import Desk, Forged, desk_of, entered, page, to, visitor_of
-from deployments.page.sign_in import STALE_FORM
+from deployments.page.desk import (
+    STALE_FORM,
+    Desk,
+    Forged,
+    client_of,
+    desk_of,
+    entered,
+    page,
+    to,
+    visitor_of,
+)
 from tasks.clock import now
 from tasks.editions.edition import Edition
 from tasks.editions.fingerprints import findings_hash
@@ -85,7 +95,7 @@ async def send_approval(request: Request) -> Response:
         },
         stale_reason=told.get("stale_reason", ""),
     )
-    by = visitor.person.name if visitor.person else _client(request)
+    by = visitor.person.name if visitor.person else client_of(request)
     try:
         given = await asyncio.to_thread(
             approve, desk.settings.lake(), desk.settings, entry, by=by, now=entered_at
@@ -160,5 +170,9 @@ def _questions(edition: Edition, told: Mapping[str, str]) -> list[Question]:
     return found
 
 
-def _client(request: Request) -> str:
-    return f"未登录 {request.client.host if request.client else ''}".strip()
+ROUTES: list[BaseRoute] = [
+    Route("/", waiting_page, methods=["GET"]),
+    Route("/approve/{edition}", approve_page, methods=["GET"]),
+    Route("/approve/{edition}", send_approval, methods=["POST"]),
+    Route("/approval/{number:int}", given_page, methods=["GET"]),
+]
