@@ -6,13 +6,13 @@ server makes them when it starts: there is nothing to forget after an installati
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 
+from deployments.run_history import when_up
 from warehouse.disk import yaml_of
 
 DECLARED = Path(__file__).with_name("prefect.yaml")
@@ -26,15 +26,11 @@ def declared() -> list[dict[str, Any]]:
 
 def declare_on_start(app: Starlette) -> None:
     """Let an application of Prefect's server make what is declared once it is up."""
-    starting = app.router.lifespan_context
 
-    @asynccontextmanager
-    async def with_automations(app: Any) -> AsyncIterator[Any]:
-        async with starting(app) as state:
-            await _make(declared())
-            yield state
+    async def make() -> None:
+        await _make(declared())
 
-    app.router.lifespan_context = with_automations
+    when_up(app, make)
 
 
 async def _make(entries: Sequence[dict[str, Any]]) -> None:

@@ -37,6 +37,7 @@ from deployments.page.inside import Inside
 from deployments.page.origin import UI_API_URL, own_names
 from deployments.page.routes import desk_app
 from deployments.page.visitor import Door
+from deployments.run_history import history_variables, vacuum_on_start
 from tasks.lifeline import end_with_starter
 from tasks.people.machine import VARIABLE, machine_variables
 from tasks.people.office import Office
@@ -188,8 +189,7 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(sorted(names.origins)),
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(settings.keep_run_days * 86400),
+        **history_variables(settings),
         # A run that lives on while the server is started again keeps its slot.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
@@ -230,12 +230,17 @@ def create_embedded(settings: Settings) -> ASGIApp:
     """Prefect's application as Prefect itself would start it for a run without a server; it
     answers this machine only."""
     os.environ.update(
-        PREFECT_UI_ENABLED="0", PREFECT__SERVER_EPHEMERAL="1", PREFECT__SERVER_FINAL="1"
+        history_variables(settings),
+        PREFECT_UI_ENABLED="0",
+        PREFECT__SERVER_EPHEMERAL="1",
+        PREFECT__SERVER_FINAL="1",
     )
     quiet_environment(settings)
     from prefect.server.api.server import create_app
 
-    return only_the_machine(create_app(final=True), Door(settings), own_names(settings.port, ""))
+    app = create_app(final=True)
+    vacuum_on_start(app)
+    return only_the_machine(app, Door(settings), own_names(settings.port, ""))
 
 
 def main() -> None:

@@ -1,0 +1,67 @@
+"""An installation without a standing server keeps its history of runs bounded as well."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from deployments.child_server import start, stop
+from deployments.server import EMBEDDED
+from tasks.people.machine import HEADER, machine_token
+from tasks.settings import Settings
+from tests.operator_room import free_port
+
+OLD, NEW = "old", "new"
+
+
+def ask(settings: Settings, port: int, path: str, body: object) -> dict[str, str]:
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api{path}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", HEADER: machine_token(settings.home)},
+    )
+    with urllib.request.urlopen(request, timeout=120) as answer:
+        found: dict[str, str] = json.loads(answer.read())
+    return found
+
+
+def names(database: Path) -> set[str]:
+    with sqlite3.connect(database) as connection:
+        return {row[0] for row in connection.execute("SELECT name FROM flow_run")}
+
+
+def test_the_server_of_one_run_removes_the_runs_that_are_too_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIANBAO_KEEP_RUN_DAYS", "30")
+    settings = Settings(home=tmp_path)
+    port = free_port()
+    server = start(settings, port, EMBEDDED)
+    try:
+        flow = ask(settings, port, "/flows/", {"name": "nightly"})["id"]
+        for name in (OLD, NEW):
+            run = {"flow_id": flow, "name": name, "state": {"type": "COMPLETED"}}
+            ask(settings, port, "/flow_runs/", run)
+    finally:
+        stop(server)
+    [database] = tmp_path.rglob("prefect.db")
+    with sqlite3.connect(database) as connection:
+        for name, days in ((OLD, 31), (NEW, 29)):
+            connection.execute(
+                "UPDATE flow_run SET end_time = datetime('now', ?) WHERE name = ?",
+                [f"-{days} days", name],
+            )
+    assert names(database) == {OLD, NEW}
+    server = start(settings, port, EMBEDDED)
+    try:
+        until = time.monotonic() + 120
+        while OLD in names(database) and time.monotonic() < until:
+            time.sleep(0.1)
+    finally:
+        stop(server)
+    assert names(database) == {NEW}
