@@ -28,6 +28,11 @@ from warehouse.lake import Lake
 from warehouse.period import Period
 
 
+def _key(name: str, edition: Edition) -> str:
+    """An artifact's key: Prefect takes small letters, digits and dashes only."""
+    return f"{name}-{edition.reference.lower().replace('..', '-to-')}"
+
+
 def publish_sources(run: Run, resources: Sequence[ResourceStatus], settings: Settings) -> None:
     """What each source brought, with the failures first."""
     create_markdown_artifact(
@@ -87,13 +92,13 @@ def publish_edition(
         pages["各机关成套文件"] = place
     for key, text, title in texts:
         made = create_markdown_artifact(
-            key=f"{key}-{edition.reference}",
+            key=_key(key, edition),
             markdown=text,
             description=f"{edition.report_name}{title}",
         )
         pages[title] = f"{settings.page_url}/artifacts/artifact/{made}" if settings.page_url else ""
     create_markdown_artifact(
-        key=f"result-{edition.reference}",
+        key=_key("result", edition),
         markdown=operator.result(edition, comparison, pages, base_url, link),
         description=f"{edition.report_name}编制结果，从这里看起",
     )
@@ -103,7 +108,7 @@ def publish_publication(published: Published, settings: Settings) -> None:
     """What was published, by whom, and what it replaces."""
     edition = published.edition
     create_markdown_artifact(
-        key=f"publication-{edition.reference}",
+        key=_key("publication", edition),
         markdown=publication(published, files_url(settings, edition)),
         description=f"{edition.report_name}发布情况",
     )

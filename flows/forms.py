@@ -192,6 +192,22 @@ def default_year(today: date) -> int:
     return today.year - 1
 
 
+def checked_period(text: str, year: int, today: date, form: Form) -> Period:
+    """The span that was entered, or else the report year. Raises WrongInput, NoPeriod."""
+    if not text.strip():
+        return checked_year(year or default_year(today), today, form)
+    period = Period.parse(text)
+    if period.is_year:
+        return checked_year(period.year, today, form)
+    if period.first > today:
+        raise WrongInput(f"时段 {period.label} 还没有开始,不能编制:请填已经开始的时段,或留空")
+    if period.year < form.first_year:
+        raise WrongInput(
+            f"时段 {period.label} 不能编制:{form.first_year} 年起才有现行格式的{form.short_title}"
+        )
+    return period
+
+
 def checked_year(year: int, today: date, form: Form) -> Period:
     """A report year that can be built. Raises WrongInput."""
     first = form.first_year

@@ -18,8 +18,7 @@ from flows.forms import (
     BLOCKED,
     WrongInput,
     answers_entries,
-    checked_year,
-    default_year,
+    checked_period,
     done,
     ended,
     field,
@@ -63,6 +62,14 @@ def year_end(
     year: Annotated[
         int, field("报告年度", "编制哪一年的报表。0 或不填为最近一个已结束的年度。")
     ] = 0,
+    span: Annotated[
+        str,
+        field(
+            "时段",
+            "不填为整个报告年度。也可写上半年 2020H1、第一季度 2020Q1、某月 2020-03、"
+            "起止日期 2020-01-01..2020-06-30;填了时段,“报告年度”不起作用。",
+        ),
+    ] = "",
     organs: Annotated[
         list[str],
         field(
@@ -98,7 +105,7 @@ def year_end(
         keys = form_choices(settings.city)
         report = form_of(keys.get(typeset(form), form), settings.city)
         today = started_at.date()
-        period = checked_year(year or default_year(today), today, report)
+        period = checked_period(span, year, today, report)
         offered = organ_choices(settings.city)
         chosen = [known(name, offered, "机关") for name in organs]
         moment = read_moment(as_of, "数据截至")

@@ -96,7 +96,14 @@ class Form:
 
     def named(self, period: Period) -> str:
         """A report of this form in a message: 2020 年年度报告."""
-        return f"{period.label}{self.short_title}"
+        short_title = self.short_title
+        if not period.is_year:
+            short_title = self.declared.span_short_title or short_title
+        return f"{period.label}{short_title}"
+
+    def title_of(self, period: Period) -> str:
+        """What a report of this form over a period is called; an annual report is one of a year."""
+        return self.title if period.is_year else self.declared.span_title or self.title
 
     def has_rules_of(self, table: str) -> bool:
         """Whether the rules of a core table bear on this form."""
@@ -106,14 +113,18 @@ class Form:
         """Whether organs file this cell themselves."""
         return cell.partition(".")[0] in self.declared.filed
 
-    def printed(self, layout: Layout) -> list[tuple[Section, list[Table]]]:
-        """The sections in order, each with those of its tables that this layout has."""
-        tables = {table.key: table for table in layout.tables}
-        return [(s, [tables[key] for key in s.tables if key in tables]) for s in self.sections]
+    def printed(self, layout: Layout, period: Period) -> list[tuple[Section, list[Table]]]:
+        """The sections in order, each with those of its tables that this layout has. The words are
+        a year's: over another span sections that are words only are not printed."""
+        return [
+            (s, _tables_of(s, layout))
+            for s in self.sections
+            if period.is_year or s.tables or s.figures
+        ]
 
     def tables(self, layout: Layout) -> list[Table]:
         """The tables of a layout in the order of print."""
-        return [table for _, tables in self.printed(layout) for table in tables]
+        return [table for s in self.sections for table in _tables_of(s, layout)]
 
     @property
     def layout_paths(self) -> dict[str, Path]:
@@ -243,6 +254,12 @@ class Form:
                 raise LayoutError(
                     f"{overview}: added_rows: {row}。请核对 table、block 与 after 所写的键"
                 )
+
+
+def _tables_of(section: Section, layout: Layout) -> list[Table]:
+    """The tables of a section that a layout has, in the section's order."""
+    tables = {table.key: table for table in layout.tables}
+    return [tables[key] for key in section.tables if key in tables]
 
 
 def _layout_text(path: Path) -> str:

@@ -49,6 +49,9 @@ class Check(Declared):
 class FormFile(Declared):
     """A form. `edition_prefix` begins the ids of its editions, by default its key.
 
+    `span_title` and `span_short_title` are what it is called over a month, a quarter or any other
+    span than a year; without them it is called the same.
+
     `overview` names the city's file of narrative figures and local rows, if the form has any;
     `narrative` the file of its words, in its folder and in the city's;
     `filed` the tables whose cells organs file themselves; `records` the core tables whose
@@ -58,6 +61,8 @@ class FormFile(Declared):
     key: str = Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")
     title: str = Field(min_length=1)
     short_title: str = Field(min_length=1)
+    span_title: str = ""
+    span_short_title: str = ""
     edition_prefix: str | None = Field(default=None, pattern=r"^([a-z][a-z0-9-]*-)?$")
     deadlines: tuple[Deadline, ...] = ()
     overview: str | None = Field(default=None, pattern=r"^[\w-]+\.yaml$")

@@ -123,6 +123,16 @@ class Period:
         return self.label if self.kind == "span" else self.label.replace(" ", "")
 
     @property
+    def column(self) -> str:
+        """The head of a column of its figures."""
+        return "本年" if self.is_year else "本期"
+
+    @property
+    def column_before(self) -> str:
+        """The head of a column of the figures of the same span a year before."""
+        return "上年" if self.is_year else "上年同期"
+
+    @property
     def year_before(self) -> Period:
         """The same span a year before (同比)."""
         if self.kind != "span":

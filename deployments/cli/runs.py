@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from deployments.cli.figures import FormOption, Year
+from deployments.cli.figures import FormOption, PeriodText
 from tasks.wording.typeset import typeset
 from warehouse.errors import EntryError, ExitCode
 from warehouse.form_file import ANNUAL_REPORT
@@ -180,7 +180,7 @@ def _offered(given: str, offered: Mapping[str, str], what: str) -> str:
 
 
 def year_end(
-    year: Year,
+    when: PeriodText,
     form: FormOption = ANNUAL_REPORT,
     pull: Annotated[bool, typer.Option("--pull", help="编制前先取一次数")] = False,
     as_of: Annotated[
@@ -194,9 +194,14 @@ def year_end(
     ] = False,
     demo: DemoOption = False,
 ) -> None:
-    """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。"""
-    from deployments.cli import open_lake
+    """年终编制:以一个快照编制某年度的法定表格,形成待发布的版次。
 
+    也可编制半年、季度、月或任意起止日期的统计表;年度报告只有整年的。
+    """
+    from deployments.cli import open_lake
+    from warehouse.period import Period
+
+    period = Period.parse(when)
     if pull and not demo:
         _tell_if_not_served()
     _ready_to_run()
@@ -205,7 +210,7 @@ def year_end(
 
         state: Any = flow(
             form=form,
-            year=year,
+            span=when,
             pull_first=pull,
             as_of=as_of,
             reason=reason,
@@ -219,11 +224,10 @@ def year_end(
         return
     from tasks.editions.store import newest_edition
     from warehouse.form import form_of
-    from warehouse.period import Period
 
     settings, lake = open_lake()
     report = form_of(form, settings.city)
-    edition = newest_edition(lake, report, Period.of_year(year), with_figures=False)
+    edition = newest_edition(lake, report, period, with_figures=False)
     from rich.console import Console
 
     from deployments.cli.built import summary

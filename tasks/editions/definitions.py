@@ -193,8 +193,9 @@ class Definitions:
 
 
 def _narrative_now(form: Form, city: Path, period: Period) -> dict[str, str] | None:
-    """The texts of a form's words now, and what organs filled in, this year and before."""
-    files = form.narrative_texts(city)
+    """The texts of a form's words now, and what organs filled in, this year and before; the words
+    are a year's report."""
+    files = form.narrative_texts(city) if period.is_year else {}
     if not files:
         return None
     found = {name: text for name, (_, text) in files.items()}

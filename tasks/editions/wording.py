@@ -63,8 +63,7 @@ class Wording:
     ) -> Wording | None:
         """The words of an edition that is being built; None where there are none."""
         narrative = definitions.parsed_narrative
-        # The words are a year's report.
-        if narrative is None or not done.period.is_year:
+        if narrative is None:
             return None
         tree = done.tree
         return cls(

@@ -49,10 +49,8 @@ def waiting_editions(lake: Lake) -> list[str]:
     """The editions that wait to be published, the newest year first."""
     with lake.read() as connection:
         rows = edition_rows(connection)
-    waiting = sorted(
-        (r for r in rows if r.is_pending), key=lambda r: (-r.report_year, r.form, -r.edition_number)
-    )
-    return [row.edition_id for row in waiting]
+    waiting = sorted((r for r in rows if r.is_pending), key=lambda r: (r.form, -r.edition_number))
+    return [r.edition_id for r in sorted(waiting, key=lambda r: r.period.last, reverse=True)]
 
 
 def check_year_is_over(edition: Edition) -> None:

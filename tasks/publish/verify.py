@@ -38,6 +38,7 @@ from tasks.settings import Settings
 from warehouse.disk import reason_of
 from warehouse.errors import EntryError
 from warehouse.lake import Lake
+from warehouse.period import Period
 
 Kind = Literal[
     "missing",
@@ -493,14 +494,14 @@ def _status_problems(
 ) -> Iterator[Problem]:
     """Whether the editions' states are those that the register of publications comes to."""
     known = {p.edition_id for p in register}
-    newest: dict[tuple[str, int], str] = {}
+    newest: dict[tuple[str, Period], str] = {}
     for publication in register:
         row = rows.get(publication.edition_id)
         if row is None:
             text = "湖中的版次不见了"
             yield Problem(publication.edition_id, "lake", "yearly.edition", text)
             continue
-        place = (row.form, row.report_year)
+        place = (row.form, row.period)
         if (
             publication.is_signed
             or row.edition_number > rows[newest.get(place, row.edition_id)].edition_number
@@ -509,7 +510,7 @@ def _status_problems(
         else:
             newest.setdefault(place, row.edition_id)
     for row in rows.values():
-        is_newest = newest.get((row.form, row.report_year)) == row.edition_id
+        is_newest = newest.get((row.form, row.period)) == row.edition_id
         expected = "published" if is_newest else "superseded"
         if row.edition_id in known and row.edition_status != expected:
             text = f"湖中的状态是 {row.edition_status},按发布登记应为 {expected}"

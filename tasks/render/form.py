@@ -133,7 +133,7 @@ def section_grids(edition: Edition) -> list[tuple[Section, list[Grid]]]:
     figures = edition.figures()
     return [
         (section, [grid(edition.layout, table, figures) for table in tables])
-        for section, tables in edition.form.printed(edition.layout)
+        for section, tables in edition.form.printed(edition.layout, edition.period)
     ]
 
 

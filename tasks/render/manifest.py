@@ -70,6 +70,7 @@ def write_manifest(edition: Edition, folder: Path, titles: Mapping[str, str]) ->
         "status": edition.status,
         "form": edition.form.key,
         "report_year": edition.report_year,
+        **({} if edition.period.is_year else {"period": edition.period.key}),
         "layout": edition.layout.name,
         "organ": {"id": edition.root.id, "name": edition.root.name},
         "snapshot": edition.snapshot,

@@ -153,7 +153,7 @@ def account_page(lines: Sequence[Line], period: Period) -> str:
 def _form_body(edition: Edition) -> str:
     """The sections with figures, in the order of the form."""
     parts = []
-    for section, tables in edition.form.printed(edition.layout):
+    for section, tables in edition.form.printed(edition.layout, edition.period):
         if section.figures:
             parts.append(_overview_body(edition, section.heading))
         parts += [_table_body(edition, form, edition.figures()) for form in tables]
@@ -175,7 +175,11 @@ def _overview_body(edition: Edition, heading: str) -> str:
         ]
         for line in lines
     ]
-    shown = table(["指标", "本年", "上年", "增减", "分子 ÷ 分母"], rows, "lrrrl")
+    shown = table(
+        ["指标", edition.period.column, edition.period.column_before, "增减", "分子 ÷ 分母"],
+        rows,
+        "lrrrl",
+    )
     return f"{heading}\n\n{shown}"
 
 

@@ -55,7 +55,7 @@ def tables(edition: Edition, organ_id: str | None = None, width: int | None = No
     if notice(edition):
         parts.append(Text(typeset(notice(edition)), style="red"))
     parts.append(Text(""))
-    for section, of_section in edition.form.printed(edition.layout):
+    for section, of_section in edition.form.printed(edition.layout, edition.period):
         if section.figures:
             parts.append(_overview(edition, organ_id, section.heading))
         for table in of_section:
@@ -90,9 +90,9 @@ def _figure(text: str) -> str:
 def _overview(edition: Edition, organ_id: str | None, heading: str) -> RichTable:
     table = _rich_table(heading, "bold")
     table.add_column("指标", overflow="fold")
-    table.add_column("本年", justify="right", no_wrap=True)
+    table.add_column(edition.period.column, justify="right", no_wrap=True)
     table.add_column("单位", no_wrap=True)
-    table.add_column("上年", justify="right", no_wrap=True)
+    table.add_column(edition.period.column_before, justify="right", no_wrap=True)
     table.add_column("分子 ÷ 分母", overflow="fold")
     for line in overview_lines(edition, organ_id):
         unit = "" if line.text.endswith("%") else line.cell.unit

@@ -103,7 +103,7 @@ def _section(
         _words(document, words.part(section.words), edition.root.id, clean=clean)
     else:
         told = f"{section.prompt}{FIGURES_TO_QUOTE if section.figures else ''}"
-        if told:
+        if told and edition.period.is_year:
             document.paragraph("body", told)
         if section.figures:
             _overview(document, edition)
@@ -231,7 +231,8 @@ def _overview(document: Document, edition: Edition) -> None:
         ]
         for line in lines
     ]
-    names = ("指标", "本年", "单位", "上年", "分子与分母")
+    now, before = edition.period.column, edition.period.column_before
+    names = ("指标", now, "单位", before, "分子与分母")
     _lines(document, names, rows, [34.0, 13.0, 6.0, 13.0, 34.0], (1, 2, 3))
 
 

@@ -19,7 +19,7 @@ MISSING_NOTICE = "空白表示该数字缺失（未取得或无法计算），�
 def document_title(edition: Edition) -> str:
     """The report's title as it is published."""
     own = OWN if edition.part_scope == "own" else ""
-    return f"{edition.root.name}{own}{edition.period.title}{edition.form.title}"
+    return f"{edition.root.name}{own}{edition.period.title}{edition.form.title_of(edition.period)}"
 
 
 def notice(edition: Edition) -> str:

@@ -259,7 +259,8 @@ def _notes_under(
 
 def _overview(book: Any, formats: Formats, edition: Edition, heading: str) -> None:
     sheet = _sheet(book, edition, sheet_name(heading), landscape=False)
-    columns = ["序号", "指标", "本年", "单位", "上年", "增减", "分子", "分母", "来源与口径"]
+    now, before = edition.period.column, edition.period.column_before
+    columns = ["序号", "指标", now, "单位", before, "增减", "分子", "分母", "来源与口径"]
     widths = [5.5, 31, 10.5, 5.5, 10.5, 12, 9.5, 9.5, 40]
     for at, width in enumerate(widths):
         sheet.set_column(at, at, width)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import zipfile
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from tasks.editions.build import preview
+from tasks.editions.build import build_edition, preview
 from tasks.editions.explain import NoSuchCell, explain
 from tasks.editions.spans import NoParts, Spans, beside_others, by_parts, changes, spans_json
 from tasks.editions.tabulate import tabulate
+from tasks.publish.rebuild import rebuild
+from tasks.render.folder import write_folder
+from tasks.render.words import document_title
+from tasks.settings import Settings
 from tests.small_city import NOW, SmallCity
 from warehouse.period import Period
 from warehouse.reading import reading
@@ -133,6 +139,41 @@ def test_the_tables_of_a_span_are_checked_and_explained_as_a_years(city: SmallCi
     told = explain(city.lake, city.folder, Period.parse("2020Q1"), "t3.carried_out.total")
     assert (told.value, told.record_count) == (1, 1)
     assert "DATE '2020-03-31'" in told.sql
+
+
+def test_the_edition_of_a_span_is_named_printed_and_rebuilt_as_one(
+    city: SmallCity, tmp_path: Path
+) -> None:
+    small = city.copied_to(tmp_path / "small")
+    edition = build_edition(
+        small.lake, small.folder, Period.parse("2020Q1"), now=NOW, built_by="李四"
+    ).edition
+    assert (edition.id, edition.report_name) == ("2020Q1-1", "2020 年第一季度政府信息公开统计表")
+    assert document_title(edition).endswith("2020年第一季度政府信息公开情况统计表")
+    folder = tmp_path / "2020Q1-1"
+    write_folder(edition, folder, lake=small.lake)
+    text = "\n".join(
+        "".join(node.itertext())
+        for node in ElementTree.fromstring(
+            zipfile.ZipFile(folder / "report.docx").read("word/document.xml")
+        ).iter("{http://schemas.openxmlformats.org/wordprocessingml/2006/main}p")
+    )
+    # The words are those of a year; its columns are not called this year and last year.
+    assert "编制本报告" not in text
+    assert "由编制单位撰写" not in text
+    assert "五、存在的主要问题" not in text
+    assert {"本期", "上年同期"} <= set(text.split("\n"))
+    settings = Settings(home=small.lake.home, city=small.folder)
+    again = rebuild(small.lake, settings, edition.id)
+    differing = [p.key for p in again.proofs if p.outcome == "different"]
+    assert again.is_same, (
+        differing,
+        [(c.organ_id, c.cell, c.scope, c.before, c.after) for c in again.cells],
+        [
+            (f.key, f.kept and f.kept.status, f.rebuilt and f.rebuilt.status)
+            for f in again.findings[:5]
+        ],
+    )
 
 
 def test_what_cannot_be_parted_or_is_not_there_is_refused(city: SmallCity, tmp_path: Path) -> None:

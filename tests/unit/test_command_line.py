@@ -55,9 +55,10 @@ def test_help_is_chinese_and_fits(
     ("arguments", "answer"),
     [
         (["nosuch"], "没有命令 nosuch，现有：nightly、backfill、year-end"),
-        (["year-end"], "缺少年度"),
-        (["year-end", "二〇二〇"], "年度 不能是“二〇二〇”：请填整数"),
-        (["year-end", "1999"], "请填不小于 2019 的数"),
+        (["year-end"], "缺少时段"),
+        (["account"], "缺少年度"),
+        (["account", "二〇二〇"], "年度 不能是“二〇二〇”：请填整数"),
+        (["account", "1999"], "请填不小于 2019 的数"),
         (["year-end", "2020", "2021"], "多出了 2021"),
         (["explain", "2020", "t3", "--page", "0"], "--page 不能是“0”：请填不小于 1 的数"),
         (["status", "--jsn"], "没有选项 --jsn，是不是 --json"),

@@ -12,9 +12,11 @@ from pydantic import BaseModel
 
 from flows.backfill import backfill
 from flows.deadline_watch import deadline_watch
-from flows.forms import WrongInput, field, read_entries
+from flows.forms import WrongInput, checked_period, field, read_entries
 from flows.publish import publish
 from flows.year_end import year_end
+from warehouse.errors import EntryError
+from warehouse.form import form_of
 
 
 class Answer(BaseModel):
@@ -76,3 +78,27 @@ def test_every_wrong_entry_is_named_once() -> None:
     with pytest.raises(WrongInput) as refused:
         read(backfill, from_on="昨天", to_on="明天")
     assert str(refused.value).count("请填日期") == 2
+
+
+@pytest.mark.parametrize(
+    ("span", "year", "key"),
+    [("", 0, "2024"), ("", 2022, "2022"), ("2020Q1", 2022, "2020Q1"), (" 2023 ", 0, "2023")],
+)
+def test_a_span_goes_before_the_year(span: str, year: int, key: str) -> None:
+    assert checked_period(span, year, date(2025, 3, 1), form_of()).key == key
+
+
+@pytest.mark.parametrize(
+    ("span", "answer"),
+    [
+        ("2020Q5", "不是可以统计的时段"),
+        ("第一季度", "不是可以统计的时段"),
+        ("2025Q2", "还没有开始"),
+        ("2018-03", "2019 年起才有现行格式"),
+        ("2018", "不能编制"),
+        ("2020-06-30..2020-01-01", "晚于终止日"),
+    ],
+)
+def test_a_span_that_cannot_be_built_is_answered(span: str, answer: str) -> None:
+    with pytest.raises(EntryError, match=answer):
+        checked_period(span, 0, date(2025, 3, 1), form_of())

@@ -7,7 +7,8 @@
 CREATE TABLE IF NOT EXISTS yearly.edition (
     edition_id VARCHAR NOT NULL,  -- 版次编号,如 2020-1
     form VARCHAR,  -- 报表的键;空为 annual-report(年度报告)
-    report_year BIGINT NOT NULL,  -- 报告年度
+    report_year BIGINT NOT NULL,  -- 报告年度;其他时段为终止日所在年度
+    period VARCHAR,  -- 时段,如 2020Q1;空为整个报告年度
     edition_number BIGINT NOT NULL,  -- 该报表该年度第几版
     edition_status VARCHAR NOT NULL,  -- 状态:pending 待发布, published 已发布, superseded 已被替代
     layout VARCHAR NOT NULL,  -- 报表格式

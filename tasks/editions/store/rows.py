@@ -21,6 +21,7 @@ class EditionRow:
     edition_id: str
     form: str
     report_year: int
+    span: str
     edition_number: int
     edition_status: str
     lake_snapshot: int
@@ -39,7 +40,7 @@ class EditionRow:
 
     @property
     def period(self) -> Period:
-        return Period.of_year(self.report_year)
+        return Period.parse(self.span) if self.span else Period.of_year(self.report_year)
 
     @property
     def is_pending(self) -> bool:
@@ -50,7 +51,7 @@ class EditionRow:
         return self.edition_status == "published"
 
 
-_MAY_BE_EMPTY = ("built_by", "reason", "approved_by", "statement", "manifest_hash")
+_MAY_BE_EMPTY = ("span", "built_by", "reason", "approved_by", "statement", "manifest_hash")
 
 
 def edition_rows(connection: Connection) -> list[EditionRow]:
@@ -58,17 +59,19 @@ def edition_rows(connection: Connection) -> list[EditionRow]:
     found = connection.execute("SELECT * EXCLUDE (definitions) FROM lake.yearly.edition")
     columns = [name for name, *_ in found.description]
     rows = [_row(dict(zip(columns, row, strict=True))) for row in found.fetchall()]
-    return sorted(rows, key=lambda r: (r.form, r.report_year, r.edition_number))
+    return sorted(
+        rows, key=lambda r: (r.form, r.report_year, r.period.first, r.period.last, r.edition_number)
+    )
 
 
 def _row(told: dict[str, Any]) -> EditionRow:
     """A row by the names of its columns; those that are not asked for here are left out.
 
     A lake, or a snapshot of it, from before forms were folders has no column `form`: what lies
-    there are annual reports.
+    there are annual reports. One from before other spans could be built has no `period`.
     """
     names = [f.name for f in fields(EditionRow)]
-    told = {**told, "form": told.get("form") or ANNUAL_REPORT}
+    told = {**told, "form": told.get("form") or ANNUAL_REPORT, "span": told.get("period")}
     values: dict[str, Any] = {n: told[n] or "" if n in _MAY_BE_EMPTY else told[n] for n in names}
     return EditionRow(**values)
 

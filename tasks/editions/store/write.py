@@ -72,6 +72,7 @@ def _write(connection: Connection, edition: Edition, built_by: str) -> None:
         "edition_id": edition.id,
         "form": edition.form.key,
         "report_year": edition.report_year,
+        "period": None if edition.period.is_year else edition.period.key,
         "edition_number": edition.number,
         "edition_status": edition.status,
         "layout": edition.layout.name,
