@@ -90,31 +90,30 @@ def contents(home: Path) -> dict[str, list[str]]:
 def test_killed_at_random_moments_the_tables_end_the_same(
     services: dict[str, str], commands: Server, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """Two chains of killed runs, each on the home that the one before left behind; `make soak` makes
-    a hundred."""
+    """A chain of killed runs, each on the home that the one before left behind; `make soak` makes a
+    hundred."""
     expected = contents(undisturbed.installation.home)
     assert sum(map(len, expected.values())) > 5000
     moments = random.Random(os.environ.get("PYTEST_RANDOM_SEED", "20201231"))
     lasting = undisturbed.seconds
-    for chain in range(2):
-        disturbed = Installation.at(tmp_path / f"chain-{chain}", services, commands)
-        killed = 0
-        while killed < KILLS // 2:
-            process = disturbed.start("nightly")
-            began = time.monotonic()
-            # The first tenth is before anything is touched.
-            until = began + moments.uniform(0.1, 1) * lasting
-            while process.poll() is None and time.monotonic() < until:
-                time.sleep(0.005)
-            if process.code is None:
-                process.kill()
-                killed += 1
-            else:
-                # It ended by itself: the machine has become faster, or less is left to do.
-                assert process.code == 0, process.output
-                lasting = time.monotonic() - began
-        disturbed.run("nightly")
-        assert contents(disturbed.home) == expected
+    disturbed = Installation.at(tmp_path / "chain", services, commands)
+    killed = 0
+    while killed < KILLS:
+        process = disturbed.start("nightly")
+        began = time.monotonic()
+        # The first tenth is before anything is touched.
+        until = began + moments.uniform(0.1, 1) * lasting
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        if process.code is None:
+            process.kill()
+            killed += 1
+        else:
+            # It ended by itself: the machine has become faster, or less is left to do.
+            assert process.code == 0, process.output
+            lasting = time.monotonic() - began
+    disturbed.run("nightly")
+    assert contents(disturbed.home) == expected
 
 
 def test_run_again_with_nothing_changed_writes_nothing(undisturbed: Undisturbed) -> None:
@@ -139,11 +138,11 @@ def test_the_page_of_a_night_tells_where_every_record_went(undisturbed: Undistur
 def test_commands_beside_each_other_notice_nothing(
     services: dict[str, str], commands: Server, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    """A quarter of a minute of them; `make soak` lets them run for ten."""
+    """A few seconds of them; `make soak` lets them run for ten."""
     shutil.copytree(undisturbed.installation.home, tmp_path / "home")
     made = Installation.at(tmp_path / "home", services, commands)
     made.run("year-end", "2020", expect=1)
-    told = beside(made, 0.25, seed=3, say=lambda *_: None)
+    told = beside(made, 0.1, seed=3, say=lambda *_: None)
     assert told.faults == []
     assert sum(told.commands.values()) >= 4
 
