@@ -16,6 +16,7 @@ from collections.abc import MutableMapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
@@ -36,6 +37,7 @@ from deployments.page.gate import DESK, Gate, is_api, only_the_machine, refusal
 from deployments.page.inside import Inside
 from deployments.page.origin import UI_API_URL, own_names
 from deployments.page.routes import desk_app
+from deployments.page.under_path import with_path, without_path
 from deployments.page.visitor import Door
 from deployments.run_history import history_variables, vacuum_on_start
 from tasks.lifeline import end_with_starter
@@ -196,6 +198,12 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
         "NIANBAO_PAGE_URL": page,
     }
     told |= machine_variables(settings.home)
+    if base := urlsplit(page).path.rstrip("/"):
+        # Prefect writes its page anew for the path, and must not do so where others read it.
+        told |= {
+            "PREFECT_UI_SERVE_BASE": base,
+            "PREFECT_UI_STATIC_DIRECTORY": str(settings.home / "prefect" / "page"),
+        }
     if settings.auth is not None:
         secret = settings.auth.get_secret_value()
         told |= {"PREFECT_SERVER_API_AUTH_STRING": secret, "PREFECT_API_AUTH_STRING": secret}
@@ -212,7 +220,8 @@ def create(settings: Settings) -> ASGIApp:
     door = Door(settings)
     app = create_app(final=True)
     declare_on_start(app)
-    patient = Patience(app)
+    base = base_path(settings)
+    patient = with_path(Patience(app), base)
     inside = Inside(patient, settings)
     files: ASGIApp = EditionFiles(settings.editions)
     desk: ASGIApp = desk_app(settings, door, inside)
@@ -223,7 +232,7 @@ def create(settings: Settings) -> ASGIApp:
     app.router.routes.insert(0, Mount(FILES_PATH, app=files, name="editions"))
     app.router.routes.insert(0, Mount(DESK, app=desk, name="desk"))
     names = own_names(settings.port, settings.page_url)
-    return Gate(patient, door, names, inside, base_path(settings))
+    return without_path(Gate(patient, door, names, inside, base), base)
 
 
 def create_embedded(settings: Settings) -> ASGIApp:

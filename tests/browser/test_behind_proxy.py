@@ -1,0 +1,220 @@
+"""The reverse proxies of docs/operations.md, as they are written there, before a served room."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from websockets.sync.client import connect
+
+from deployments.page.visitor import COOKIE
+from tasks.people.persons import WORKS
+from tests.browser.test_operator_room import (
+    CHROMIUM,
+    IS_REQUIRED,
+    PASSWORD,
+    QUIET,
+    code_of,
+    sync_api,
+)
+from tests.operator_room import Room, add_people, free_port, room
+
+HOST, PERSON = "nianbao.example", "李科员"
+PROXIES = ("nginx", "caddy")
+HAS_ALL = CHROMIUM is not None and all(map(shutil.which, PROXIES))
+pytestmark = [
+    pytest.mark.skipif(not HAS_ALL and not IS_REQUIRED, reason="no chromium, nginx or caddy"),
+    pytest.mark.timeout(600),
+]
+BLOCK = re.compile(
+    r"^    # (nginx|nginx, below a path|Caddy)\n((?:    .*\n|\n)+?)(?=\n?    # |\n\S)", re.M
+)
+
+
+def documented() -> dict[str, str]:
+    """The examples by name, as they stand in the documentation."""
+    text = Path("docs/operations.md").read_text(encoding="utf-8")
+    return {name: dedent(block) for name, block in BLOCK.findall(text)}
+
+
+def write_certificate(folder: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate, private = folder / "nianbao.pem", folder / "nianbao.key"
+    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return certificate, private
+
+
+@contextmanager
+def started(command: list[str], folder: Path, port: int) -> Iterator[None]:
+    with (folder / "proxy.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+    try:
+        until = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        assert process.poll() is None, (folder / "proxy.log").read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@contextmanager
+def nginx(block: str, folder: Path, behind: str) -> Iterator[int]:
+    """nginx with the example, on a free port."""
+    port = free_port()
+    certificate, private = write_certificate(folder)
+    server = (
+        block.replace("443 ssl", f"127.0.0.1:{port} ssl")
+        .replace("/etc/ssl/nianbao.pem", str(certificate))
+        .replace("/etc/ssl/nianbao.key", str(private))
+        .replace("127.0.0.1:4200", behind)
+    )
+    temporary = "".join(
+        f"{kind}_temp_path {folder}/{kind};\n"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    (folder / "nginx.conf").write_text(
+        f"daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
+        f"http {{\naccess_log off;\n{temporary}{server}\n}}\n"
+    )
+    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
+    with started(command, folder, port):
+        yield port
+
+
+@contextmanager
+def caddy(block: str, folder: Path, behind: str) -> Iterator[int]:
+    """Caddy with the example, on a free port, with a certificate of its own making."""
+    port, plain = free_port(), free_port()
+    site = block.replace("127.0.0.1:4200", behind).replace("{\n", "{\n    tls internal\n", 1)
+    (folder / "Caddyfile").write_text(
+        f"{{\n    admin off\n    https_port {port}\n    http_port {plain}\n"
+        f"    skip_install_trust\n    storage file_system {folder}/storage\n}}\n{site}"
+    )
+    command = ["caddy", "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    with started(command, folder, port):
+        yield port
+
+
+def looks_right(port: int, path: str) -> None:
+    """As an operator behind the proxy: sign in, our page, Prefect's page with its list of
+    deployments, the socket, and nothing from elsewhere."""
+    address = f"https://{HOST}{path}"
+    with sync_api.sync_playwright() as play:
+        rules = f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{port}"
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, rules])
+        context = browser.new_context(locale="zh-CN", ignore_https_errors=True)
+        context.set_default_timeout(60_000)
+        page: Any = context.new_page()
+        asked: list[str] = []
+        context.on("request", lambda r: asked.append(r.url))
+        failed: list[str] = []
+        context.on(
+            "response", lambda r: failed.append(f"{r.status} {r.url}") if r.status >= 400 else None
+        )
+        page.goto(f"{address}/desk/")
+        page.get_by_label("姓名").fill(PERSON)
+        page.get_by_label("口令").fill(PASSWORD)
+        page.get_by_label("验证器").fill(code_of(PERSON))
+        page.get_by_role("button", name="登录").click()
+        page.wait_for_url(f"{address}/desk/")
+        cookie = next(c for c in context.cookies() if c["name"] == COOKIE)
+        assert (cookie["secure"], cookie["httpOnly"]) == (True, True)
+        page.get_by_role("link", name="运行台").first.click()
+        page.wait_for_url(f"{address}/runs**")
+        hears_events(port, path, cookie["value"])
+        page.goto(f"{address}/deployments")
+        page.get_by_text("year-end").first.wait_for()
+        elsewhere = [u for u in asked if u.startswith("http") and not u.startswith(address)]
+        assert elsewhere == []
+        assert failed == []
+        browser.close()
+
+
+def hears_events(port: int, path: str, cookie: str) -> None:
+    """The socket by which a page hears of runs, through the proxy, as someone signed in."""
+    encrypted = ssl.create_default_context()
+    encrypted.check_hostname, encrypted.verify_mode = False, ssl.CERT_NONE
+    with connect(
+        f"wss://{HOST}{path}/api/events/out",
+        sock=socket.create_connection(("127.0.0.1", port)),
+        ssl=encrypted,
+        server_hostname=HOST,
+        origin=f"https://{HOST}",
+        subprotocols=["prefect"],
+        additional_headers={"Cookie": f"{COOKIE}={cookie}"},
+        proxy=None,
+    ) as opened:
+        opened.send(json.dumps({"type": "auth", "token": None}))
+        assert json.loads(opened.recv(timeout=60))["type"] == "auth_success"
+
+
+@pytest.mark.parametrize("path", ["", "/nianbao"])
+def test_the_documented_proxies_serve_page_interface_and_sockets(tmp_path: Path, path: str) -> None:
+    home = tmp_path / "home"
+    add_people(home, {PERSON: WORKS})
+    examples = documented()
+    assert set(examples) == {"nginx", "nginx, below a path", "Caddy"}
+    with room(home, {}, NIANBAO_PAGE_URL=f"https://{HOST}{path}") as served:
+        behind = served.address.removeprefix("http://")
+        for number, (run, name) in enumerate(_proxies(path)):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            with run(examples[name], folder, behind) as port:
+                looks_right(port, path)
+        _other_names_are_refused(served)
+
+
+def _proxies(path: str) -> list[tuple[Any, str]]:
+    if path:
+        return [(nginx, "nginx, below a path")]
+    return [(nginx, "nginx"), (caddy, "Caddy")]
+
+
+def _other_names_are_refused(served: Room) -> None:
+    import http.client
+
+    port = int(served.address.rpartition(":")[2])
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/desk/", headers={"Host": "evil.example"})
+    assert connection.getresponse().status == 403
