@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from tasks.audit.meanings import Meaning, meaning_of_role, pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
-from tasks.audit.passages import compatible
+from tasks.audit.passages import APPLICATION_WHOLES, compatible
 from tasks.audit.recognise import bracket_depth
 
 _MARKS = "、,;"
@@ -60,15 +60,38 @@ class Group:
 
 def groups(narrative: Narrative) -> list[Group]:
     """Every list of parts in the prose, in order."""
-    amounts = [f for f in narrative.figures if f.kind == "amount" and f.unit]
+    amounts = _in_one_money([f for f in narrative.figures if f.kind == "amount" and f.unit])
     found: list[Group] = []
-    taken: set[int] = set()
+    taken: set[tuple[int, int]] = set()
     for at in range(1, len(amounts)):
-        if id(amounts[at]) not in taken and (lead := _lead(narrative, amounts, at)):
+        if amounts[at].place not in taken and (lead := _lead(narrative, amounts, at)):
             for group in _groups_at(narrative, amounts, at, lead, taken):
                 found.append(group)
-                taken |= {id(p) for p in (*group.parts, *group.others)}
+                taken |= {p.place for p in (*group.parts, *group.others)}
     return found
+
+
+def _in_one_money(amounts: list[Figure]) -> list[Figure]:
+    """The amounts, sums of money of one paragraph in the smallest of its units.
+
+    2.36亿元,其中1520万元、1.76亿元: 23600 万元 with 1520 and 17600.
+    """
+    worth: dict[str, int] = phrases()["money"]
+    smallest: dict[int, str] = {}
+    for figure in amounts:
+        if figure.unit in worth:
+            known = smallest.get(figure.block, figure.unit)
+            smallest[figure.block] = min(known, figure.unit, key=lambda unit: worth[unit])
+    converted = []
+    for figure in amounts:
+        unit = smallest.get(figure.block, "")
+        if figure.unit in worth and figure.unit != unit:
+            times = worth[figure.unit] // worth[unit]
+            value, step = figure.value * times, figure.step * times
+            converted.append(replace(figure, value=value, step=step, unit=unit))
+        else:
+            converted.append(figure)
+    return converted
 
 
 def with_parts(narrative: Narrative) -> Narrative:
@@ -76,7 +99,7 @@ def with_parts(narrative: Narrative) -> Narrative:
 
     解读32篇,其中视频解读8篇: the 8 are no account of all, to be compared with tables or editions.
     """
-    changed: dict[int, Meaning] = {}
+    changed: dict[tuple[tuple[int, int], str], Meaning] = {}
     for group in groups(narrative):
         for part in group.parts:
             same = [w for held in group.wholes for w in held if w.label == part.label]
@@ -84,10 +107,12 @@ def with_parts(narrative: Narrative) -> Narrative:
                 continue
             if part.role == "closed" and "办理" in same[0].before:
                 # 共办理160件,其中作出答复151件: what was handled, and of it what was closed.
-                changed[id(same[0])] = meaning_of_role("handled")
+                changed[same[0].place, same[0].label] = meaning_of_role("handled")
             else:
-                changed[id(part)] = Meaning(f"其中{part.label}")
-    figures = [replace(f, meaning=changed.get(id(f), f.meaning)) for f in narrative.figures]
+                changed[part.place, part.label] = Meaning(f"其中{part.label}")
+    figures = [
+        replace(f, meaning=changed.get((f.place, f.label), f.meaning)) for f in narrative.figures
+    ]
     return replace(narrative, figures=figures)
 
 
@@ -116,6 +141,8 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     if before is None or before.block != first.block:
         return ""
     joint = narrative.between(before, first)
+    if pattern("divided_again").search(re.sub(r"\([^()]*\)", "", joint)):
+        return "again"
     if not same_sentence(narrative, before, first) and not _NEXT_SENTENCE.match(joint):
         return ""
     if depth(narrative, before) == inner:
@@ -127,11 +154,11 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
 
 
 def _groups_at(
-    narrative: Narrative, amounts: list[Figure], at: int, lead: str, taken: set[int]
+    narrative: Narrative, amounts: list[Figure], at: int, lead: str, taken: set[tuple[int, int]]
 ) -> Iterator[Group]:
     first = amounts[at]
     listed = _listed(narrative, amounts, at)
-    before = _wholes(narrative, amounts, at, taken)
+    before = _wholes(narrative, amounts, at, taken, is_again=lead == "again")
     if not before:
         return
     units = list(dict.fromkeys(f.unit for f in listed))
@@ -171,10 +198,18 @@ def _ends(narrative: Narrative, parts: list[Figure]) -> Iterator[int]:
         strongest = max(strongest, mark)
 
 
-def _wholes(narrative: Narrative, amounts: list[Figure], at: int, taken: set[int]) -> list[Figure]:
+def _wholes(
+    narrative: Narrative,
+    amounts: list[Figure],
+    at: int,
+    taken: set[tuple[int, int]],
+    *,
+    is_again: bool,
+) -> list[Figure]:
     """The amounts before a list that it may divide, the nearest first.
 
-    Those of its sentence; where that has none, those of the sentence before.
+    Those of its sentence; where that has none, those of the sentence before. A list that divides
+    a whole once more (`is_again`) has no parts of the lists before it as its whole.
     """
     first = amounts[at]
     found: list[Figure] = []
@@ -185,7 +220,9 @@ def _wholes(narrative: Narrative, amounts: list[Figure], at: int, taken: set[int
             continue
         if found and not same_sentence(narrative, figure, found[0]):
             break
-        if figure.role in _NEVER_WHOLE or (id(figure) in taken and found):
+        if figure.role in _NEVER_WHOLE or (figure.place in taken and (found or is_again)):
+            continue
+        if is_again and _is_accounted(figure) and figure.role not in APPLICATION_WHOLES:
             continue
         found.append(figure)
     # What stands in a bracket belongs to the amount right before it.
@@ -213,6 +250,8 @@ def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     """Whether an amount begins another matter: a total, a new verb, another unit behind ;."""
     # 其中新增8623条,包括:职能类136条: a list within the list.
     is_inner = re.match(r"[,:]?(?:主要)?(?:包括|包含)", words) is not None
+    if pattern("divided_again").search(words):
+        return True
     if "其中" in words or is_inner or pattern("not_in_list").match(figure.before):
         return True
     is_outcome = figure.role == "leaf" or figure.role in phrases()["outcomes"]

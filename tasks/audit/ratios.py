@@ -17,11 +17,13 @@ from expectations.balance import number
 from tasks.audit.agreement import CellValues, cell_sum, named
 from tasks.audit.groups import STOPS, Group
 from tasks.audit.meanings import pattern, phrases
+from tasks.audit.movements import moved_from
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
 from tasks.audit.recognise import bracket_depth
 from tasks.audit.result import AuditCheck, Basis, Suggestion
 from tasks.audit.suggestions import slip, slips
+from tasks.audit.yearly import year_pair
 
 _FORM_WHOLES = (
     "t3.results_total.total",
@@ -68,7 +70,7 @@ def ratio_checks(
     """
     checks = []
     by_passage = {p.number: p for p in passages}
-    group_of = {id(part): group for group in found for part in group.parts}
+    group_of = {part.place: group for group in found for part in group.parts}
     for at, figure in enumerate(narrative.figures):
         if figure.kind == "difference":
             checks += _difference(narrative, at)
@@ -96,7 +98,7 @@ def ratio_checks(
                     by_passage.get(of.passage if of.role else 0),
                     key,
                     cells or {},
-                    group_of.get(id(of)),
+                    group_of.get(of.place),
                 )
             )
         else:
@@ -108,10 +110,14 @@ def _difference(narrative: Narrative, at: int) -> list[AuditCheck]:
     """收到100件,比上年(80件)增加20件: both years and the difference are printed."""
     figure, of = narrative.figures[at], _counted(narrative, at)
     before = narrative.figures[at - 1] if at else figure
+    came_from = _came_from(narrative, of)
+    is_behind = of is not None and of.start < before.start
+    if came_from is not None:
+        before, is_behind = came_from, True
     if (
         of is None
         or before.kind != "other_year"
-        or not of.start < before.start
+        or not is_behind
         or not of.unit == before.unit == figure.unit
         or any(f.step != 1 for f in (of, before, figure))
         or re.search("[。;]", narrative.between(before, figure))
@@ -137,9 +143,17 @@ def _difference(narrative: Narrative, at: int) -> list[AuditCheck]:
     ]
 
 
+def _came_from(narrative: Narrative, of: Figure | None) -> Figure | None:
+    """The figure of before that the words lead from to an amount: 由287件增至364件."""
+    at = next((n for n, f in enumerate(narrative.figures) if f is of), None)
+    return None if at is None else moved_from(narrative, at)
+
+
 def _counted(narrative: Narrative, at: int) -> Figure | None:
     """The amount that a percentage belongs to: the last one before it in its sentence."""
     figure = narrative.figures[at]
+    if (pair := year_pair(narrative, at)) is not None:
+        return pair[0]
     if (row := _row(narrative, at)) is not None:
         return _respective(narrative, *row, at)
     if not figure.is_subject_free:
@@ -208,6 +222,8 @@ def _share(
     cells: CellValues, group: Group | None,
 ) -> AuditCheck:  # fmt: skip
     figure = narrative.figures[at]
+    # Sums of money in several units are counted in one of them.
+    of = next((p for p in group.parts if p.place == of.place), of) if group else of
     row = _row(narrative, at)
     beside = narrative.figures[max(2 * row[0] - row[1] - 1, 0) : row[0]] if row else []
     wholes = [
@@ -417,7 +433,14 @@ def _base(
     """
     if of.meaning and (value := last_year.get(of.meaning.overview or of.meaning.label)) is not None:
         return Basis(value, years_back=1), "上年报告所载", True
+    came_from = _came_from(narrative, of)
+    if came_from is not None and came_from.step == 1:
+        return Basis(came_from.value, figure=came_from), "文中所写原数", True
     figure = narrative.figures[at]
+    pair = year_pair(narrative, at)
+    in_row = pair[1] if pair else _row_base(narrative, at)
+    if in_row is not None:
+        return Basis(in_row.value, figure=in_row), "文中所写上年数", True
     for near in narrative.figures[max(at - 2, 0) : at + 2]:
         is_far = near.block != figure.block or "。" in narrative.between(
             *sorted((near, figure), key=lambda f: f.start)
@@ -442,6 +465,31 @@ def _base(
     is_sure = len(printed) == 1 and is_same and not STOPS.search(narrative.between(base, of))
     is_sure = is_sure and not rivals
     return Basis(base.value, figure=base), "文中所写上年数", is_sure
+
+
+def _row_base(narrative: Narrative, at: int) -> Figure | None:
+    """The base of one of a row of changes, where as many figures of last year stand in a row.
+
+    三项分别增长6.2%、下降11.4%。上年三项分别为11710条、1225条: each belongs to its place.
+    """
+    row = _row(narrative, at)
+    if row is None or row[0] == row[1]:
+        return None
+    count, change = row[1] - row[0] + 1, narrative.figures[at]
+    earlier = [
+        f
+        for f in narrative.figures
+        if f.kind == "other_year"
+        and f.block == change.block
+        and f.step == 1
+        and len(STOPS.findall(narrative.between(*sorted((f, change), key=lambda g: g.start)))) < 2
+    ]
+    units = [_respective(narrative, *row, n) for n in range(row[0], row[1] + 1)]
+    if len(earlier) != count or any(u is None for u in units):
+        return None
+    if any(u and u.unit != e.unit for u, e in zip(units, earlier, strict=True)):
+        return None
+    return earlier[at - row[0]]
 
 
 def _printed_bases(narrative: Narrative, of: Figure) -> list[Figure]:
