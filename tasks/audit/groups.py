@@ -26,7 +26,9 @@ _OWN_WHOLES = (
 """Roles that no account of applications adds up, so that they may be parts of a list."""
 _NEVER_WHOLE = ("carried_in", "carried_out")
 _REST = re.compile('(?:其中)?[“"]?(?:其[他它]|其余|剩余)')
-_NEXT_SENTENCE = re.compile(r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括)[^。!?\n]*$")
+_NEXT_SENTENCE = re.compile(
+    r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括|在[^,;。]{2,14}中[,:])[^。!?\n]*$"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Group:
 
     `is_complete` when the list says that it leaves nothing out (其他 ends it); `others` are
     amounts in another unit among the parts; `is_bracket` when only a bracket makes it a list;
-    `ends` are numbers of parts behind which a stronger mark than before may end the list.
+    `ends` are numbers of parts behind which a stronger mark than before may end the list;
+    `beyond` are amounts behind it that may yet belong to it, in a unit that can be added.
     """
 
     wholes: tuple[tuple[Figure, ...], ...]
@@ -45,6 +48,7 @@ class Group:
     is_bracket: bool = False
     is_interleaved: bool = False
     ends: tuple[int, ...] = ()
+    beyond: tuple[Figure, ...] = ()
 
     @property
     def whole(self) -> Figure:
@@ -184,7 +188,16 @@ def _groups_at(
         tuple(_together(chosen)), tuple(parts), tuple(others),
         is_complete=has_rest and is_sure, is_bracket=lead == "bracket",
         ends=tuple(_ends(narrative, parts)),
+        beyond=_beyond(narrative, listed, parts),
     )  # fmt: skip
+
+
+def _beyond(narrative: Narrative, listed: list[Figure], parts: list[Figure]) -> tuple[Figure, ...]:
+    """网站27条,公众号198条,回复诉求11件: the last, where all that is left can be added."""
+    after = [f for f in listed if f.start > parts[-1].start]
+    can_add = all(compatible(f.unit, parts[0].unit) for f in after)
+    is_split = any(";" in narrative.between(parts[-1], f) for f in after)
+    return tuple(after) if can_add and not is_split else ()
 
 
 def _ends(narrative: Narrative, parts: list[Figure]) -> Iterator[int]:

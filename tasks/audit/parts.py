@@ -129,6 +129,7 @@ def _agreeing(group: Group) -> AuditCheck | None:
     nearest = group.wholes[0]
     ways = [(held, parts) for held in group.wholes]
     ways += [(nearest, parts[:count]) for count in group.ends]
+    ways += [(nearest, (*parts, *group.beyond))] if group.beyond else []
     ways.append((nearest, everything))
     for held, listed in ways:
         if _sum(listed) == _sum(held):
