@@ -149,22 +149,25 @@ def _is_before(joint: str) -> bool:
 
 
 def _across(narrative: Narrative, at: int) -> list[Figure]:
-    """共531件,其中A186件、B345件;同比2023年(482件)上升10.17%: all of the sentence with the base's unit."""
-    figure, base = narrative.figures[at], narrative.figures[at - 1] if at else None
-    if not figure.is_subject_free or base is None or base.kind != "other_year":
-        return []
-    if base.block != figure.block or re.search("[,;。]", narrative.between(base, figure)):
+    """共531件,其中A186件、B345件;同比2023年(482件)上升10.17%: all amounts of the sentence before
+    that have the unit of the base."""
+    figure = narrative.figures[at]
+    near = [f for f in narrative.figures[max(at - 2, 0) : at] if f.kind == "other_year"]
+    base = near[-1] if near else None
+    if not figure.is_subject_free or base is None or base.block != figure.block:
         return []
     ahead = narrative.texts[base.block][: base.start]
-    if not re.search(r";(?:同比|[较比与])[^,;。]*$", ahead):
+    opens = re.search(r"[;。](?:同比|[较比与])[^,;。]*$", ahead)
+    if opens is None or re.search("[;。]", narrative.between(base, figure)):
         return []
     return [
         f
-        for f in reversed(narrative.figures[: at - 1])
+        for f in reversed(narrative.figures)
         if f.kind == "amount"
         and f.block == base.block
+        and f.end <= opens.start()
         and f.unit == base.unit
-        and not STOPS.search(narrative.between(f, base))
+        and not STOPS.search(ahead[f.end : opens.start()])
     ]
 
 

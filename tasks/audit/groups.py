@@ -27,7 +27,7 @@ _OWN_WHOLES = (
 _NEVER_WHOLE = ("carried_in", "carried_out")
 _REST = re.compile('(?:其中)?[“"]?(?:其[他它]|其余|剩余)')
 _NEXT_SENTENCE = re.compile(
-    r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括|在[^,;。]{2,14}中[,:])[^。!?\n]*$"
+    r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括|[^,;。]{2,14}中[,:])[^。!?\n]*$"
 )
 
 
@@ -153,7 +153,7 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
         joint = re.sub(r"\([^()]*\)", "", joint)
     if pattern("parts").search(joint) or re.match(r"[^,;。()]{0,8}:", joint):
         return "word"
-    opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。]{0,4}\([^()]*$", joint)
+    opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。、]{0,10}\([^()]*$", joint)
     return "bracket" if opens else ""
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from tasks.audit.characters import THOUSANDS
 from tasks.audit.recognise import Number
 from warehouse.disk import yaml_of
 
@@ -267,7 +268,8 @@ def words_of(number: Number) -> str:
     tail, filler = pattern("tail"), pattern("filler")
 
     def bare(text: str) -> str:
-        return filler.sub("", tail.sub("", re.sub(r"[\d.]+[^\s\d]?$", "", text))).strip(" “”\"'、")
+        text = text.replace(THOUSANDS, ",")
+        return filler.sub("", tail.sub("", re.sub(r"[\d.,]+[^\s\d]?$", "", text))).strip(" “”\"'、")
 
     own = bare(number.before)
     if len(own) == 1 and "(" in number.own:

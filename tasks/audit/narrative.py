@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tasks.audit.characters import plain
+from tasks.audit.characters import plain, with_thousands
 from tasks.audit.document import Document
 from tasks.audit.meanings import (
     OPENING,
@@ -129,7 +129,7 @@ def read_narrative(document: Document, table_blocks: set[int], year: int | None)
     prose = _Prose(year)
     for number, block in enumerate(document.blocks):
         if block.grid is None and number not in table_blocks:
-            narrative.texts[number] = plain(block.text)
+            narrative.texts[number] = with_thousands(block.text)
             narrative.figures.extend(prose.read(number, block.text))
     narrative.figures = _with_lost_units(narrative)
     return narrative
@@ -202,7 +202,7 @@ class _Prose:
         self._row_from = 0
 
     def read(self, block: int, original: str) -> Iterator[Figure]:
-        text = plain(original)
+        text = with_thousands(original)
         if _HEADING.match(text):
             self._account.head(block, text)
         for number in numbers_in(original):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import number
-from tasks.audit.groups import Group, same_sentence
+from tasks.audit.groups import Group, depth, same_sentence
 from tasks.audit.meanings import pattern
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import compatible
@@ -229,6 +229,9 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     total = amounts[at]
     word = _total_word(total)
     parts = _summands(narrative, amounts, at) if word else []
+    # 建议145件(主办52件、会办93件),提案98件,共计243件: what stands in brackets is counted already.
+    level = [p for p in parts if depth(narrative, p) <= depth(narrative, total)]
+    parts = level if len(level) > 1 else parts
     if len(parts) < 2:
         return
     key = f"B10.total.{total.block}.{total.start}"

@@ -106,6 +106,7 @@ def _share(
         or passage is not None
         or (group is not None and sum(len(held) == 1 for held in group.wholes) == 1)
     )
+    is_sure = is_sure and _may_name(figure, figures)
     text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {either(rounded, cut)},文中为 {figure.value}%"
     offers = tuple(
         Suggestion(f"百分数疑为 {p}%({why})", "", figure.value, p)
@@ -116,6 +117,16 @@ def _share(
         "B10", key, "fail" if is_sure else "uncertain", text, equation, gap, evidence + figures,
         (), offers,
     )  # fmt: skip
+
+
+def _may_name(share: Figure, whole: tuple[Basis, ...]) -> bool:
+    """Whether the words of a share may name the whole that was found: 占市级机关受理量的 does not
+    name what the districts received."""
+    named = share.before.rpartition("占")[2]
+    if "占" not in share.before or pattern("any_whole").match(named):
+        return True
+    words = "".join(b.figure.before + b.figure.label for b in whole if b.figure)
+    return any(named[n : n + 2] in words for n in range(len(named) - 1))
 
 
 def _not_comparable(

@@ -20,6 +20,10 @@ from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
 _YEAR = re.compile(r"(?:其中|包括|包含)?[,:]?((?:19|20)\d\d)年")
+_OF_YEAR = re.compile(
+    r"(?:((?:19|20)\d\d)年度?|今年|本年度?)?(?:同比|[比较](?:上年|去年|(?:19|20)\d\d年))"
+)
+"""Whose change it is: of a year named, of this year, or of the year right before."""
 _COUNTED = re.compile(r"([两三四五六七八九十\d]+)年(?:来|间|内)?")
 
 
@@ -77,19 +81,20 @@ def year_pair(narrative: Narrative, at: int) -> tuple[Figure, Figure] | None:
     2018年83件、2019年121件、2020年156件,2020年同比增长28.9%.
     """
     change = narrative.figures[at]
-    named = re.match(
-        r"((?:19|20)\d\d)年度?(?:同比|[比较](?:上年|去年|(?:19|20)\d\d年))", change.before
-    )
+    named = _OF_YEAR.match(change.before)
     if change.kind != "change" or named is None:
         return None
     for row in reversed(year_rows(narrative)):
-        now, base = row.of(int(named[1])), row.of(int(named[1]) - 1)
+        last = max(row.figures, key=lambda f: f.start)
+        year = int(named[1]) if named[1] else row.years[row.figures.index(last)]
+        now, base = row.of(year), row.of(year - 1)
         if (
             now is not None
             and base is not None
             and now.block == change.block
-            and max(row.figures, key=lambda f: f.start).end <= change.start
+            and last.end <= change.start
             and len(_STOPS.findall(narrative.between(now, change))) < 2
+            and (named[0][:2] in ("今年", "本年", "20", "19") or narrative.figures[at - 1] is last)
         ):
             return now, base
     return None
