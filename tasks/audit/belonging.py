@@ -102,13 +102,18 @@ def respective(narrative: Narrative, first: int, last: int, at: int) -> Figure |
     if count < 2 or len(amounts) < count:
         return None
     follows = [*amounts[1:], narrative.figures[first]]
+    lead = narrative.between(amounts[-1], narrative.figures[first])
+    is_next = re.match(r"[^。!?]*。(?:同比|所?占|比例|[较比与]|分别)", lead) is not None
     is_row = all(
         a.kind == "amount"
         and a.step
         and compatible(a.unit, amounts[0].unit)
         and (a.unit == amounts[0].unit or narrative.figures[at].kind != "share")
         and a.block == b.block
-        and not re.search("[。;!?]", narrative.between(a, b))
+        and (
+            not re.search("[。;!?]", narrative.between(a, b))
+            or (is_next and b is narrative.figures[first])
+        )
         for a, b in zip(amounts, follows, strict=True)
     )
     return amounts[at - first] if is_row else None
@@ -160,7 +165,7 @@ def _across(narrative: Narrative, at: int) -> list[Figure]:
     opens = re.search(r"[;。](?:同比|[较比与])[^,;。]*$", ahead)
     if opens is None or re.search("[;。]", narrative.between(base, figure)):
         return []
-    return [
+    found = [
         f
         for f in reversed(narrative.figures)
         if f.kind == "amount"
@@ -169,6 +174,8 @@ def _across(narrative: Narrative, at: int) -> list[Figure]:
         and f.unit == base.unit
         and not STOPS.search(ahead[f.end : opens.start()])
     ]
+    # 较2022年新收的21件: of what was newly received, too.
+    return [f for f in found if base.meaning and f.meaning == base.meaning] or found
 
 
 def holds(narrative: Narrative, whole: Figure, part: Figure) -> bool:

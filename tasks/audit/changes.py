@@ -22,11 +22,11 @@ from tasks.audit.belonging import (
     row_of,
 )
 from tasks.audit.groups import STOPS
-from tasks.audit.meanings import phrases
+from tasks.audit.meanings import pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.percentages import as_printed, either, manner, percent
 from tasks.audit.recognise import bracket_depth
-from tasks.audit.result import AuditCheck, Basis
+from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
 from tasks.audit.yearly import year_pair
 
@@ -97,25 +97,29 @@ def _difference(narrative: Narrative, at: int, of: Figure, key: str) -> AuditChe
     before = narrative.figures[at - 1] if at else figure
     origin = came_from(narrative, of)
     is_behind = of.start < before.start
+    named = [f for f in narrative.figures[at + 1 : at + 3] if _is_base_of(narrative, f, at)]
+    if named and before.kind != "other_year":
+        before, is_behind = named[0], True
     if origin is not None:
         before, is_behind = origin, True
     if (
         before.kind != "other_year"
         or not is_behind
         or not of.unit == before.unit == figure.unit
-        or any(f.step != 1 for f in (of, before, figure))
-        or re.search("[。;]", narrative.between(before, figure))
+        or not all(f.step for f in (of, before, figure))
+        or re.search("[。;]", narrative.between(*sorted((before, figure), key=lambda f: f.start)))
     ):
         return None
     gap = of.value - before.value - figure.value
     text = f"“{figure.quote}”:{number(of.value)} 与文中所写上年数 {number(before.value)} 相差 {number(of.value - before.value)}"
-    return AuditCheck(
+    check = AuditCheck(
         "B10", key, "fail" if gap else "pass",
         text + (f",文中为 {number(figure.value)}" if gap else ""),
         f"{number(of.value)} - {number(before.value)} {'≠' if gap else '='} {number(figure.value)}",
         gap, tuple(Basis(f.value, figure=f) for f in (of, before, figure)), (),
         slips([of, before, figure], [1, -1, -1], gap) if gap else (),
     )  # fmt: skip
+    return coarse(check)
 
 
 def _change(
@@ -175,21 +179,12 @@ def _base(
     origin = came_from(narrative, of)
     if origin is not None and origin.step == 1:
         return Basis(origin.value, figure=origin), "文中所写原数", True
-    figure = narrative.figures[at]
     pair = year_pair(narrative, at)
     in_row = pair[1] if pair else _row_base(narrative, at)
     if in_row is not None:
         return Basis(in_row.value, figure=in_row), "文中所写上年数", True
-    for near in narrative.figures[max(at - 2, 0) : at + 2]:
-        is_far = near.block != figure.block or "。" in narrative.between(
-            *sorted((near, figure), key=lambda f: f.start)
-        )
-        if is_far or near.unit != of.unit or near.step != 1:
-            continue
-        if near.kind == "difference" and near.is_subject_free:
-            return Basis(of.value - near.value, figure=near), "文中差额推得的上年数", True
-        if near.kind == "other_year" and near.start > of.start:
-            return Basis(near.value, figure=near), "文中所写上年数", True
+    if (beside := _base_beside(narrative, at, of)) is not None:
+        return beside
     printed = _printed_bases(narrative, of)
     if not printed:
         return None, "", False
@@ -204,6 +199,37 @@ def _base(
     is_sure = len(printed) == 1 and is_same and not STOPS.search(narrative.between(base, of))
     is_sure = is_sure and not rivals
     return Basis(base.value, figure=base), "文中所写上年数", is_sure
+
+
+def _base_beside(narrative: Narrative, at: int, of: Figure) -> tuple[Basis, str, bool] | None:
+    """A base printed beside a change, or what a difference beside it gives."""
+    near = [
+        f
+        for f in narrative.figures[max(at - 2, 0) : at + 3]
+        if f.start > of.start and f.block == of.block and f.unit == of.unit and f.step == 1
+    ]
+    base = next((f for f in near if _is_base_of(narrative, f, at)), None)
+    if base is not None:
+        return Basis(base.value, figure=base), "文中所写上年数", True
+    figure = narrative.figures[at]
+    for other in near:
+        joint = narrative.between(*sorted((other, figure), key=lambda f: f.start))
+        if other.kind == "difference" and other.is_subject_free and "。" not in joint:
+            return Basis(of.value - other.value, figure=other), "文中差额推得的上年数", True
+    return None
+
+
+def _is_base_of(narrative: Narrative, base: Figure, at: int) -> bool:
+    """Whether a figure of another year is what a change rests on: before it, or named behind it."""
+    figure = narrative.figures[at]
+    if base.kind != "other_year":
+        return False
+    if base.start < figure.start:
+        return "。" not in narrative.between(base, figure)
+    among = [f for f in narrative.figures[at + 1 :] if f.start < base.start]
+    joint = narrative.between(among[-1] if among else figure, base)
+    is_named = re.fullmatch(pattern("base_behind"), joint) is not None
+    return is_named and all(f.kind in ("change", "difference") for f in among)
 
 
 def _row_base(narrative: Narrative, at: int) -> Figure | None:

@@ -20,7 +20,7 @@ _MARKS = "、,;"
 STOPS = re.compile(r"[。!?\n]")
 _ENDINGS_OF_REVIEWS = ("review_upheld", "review_corrected", "review_other", "review_pending")
 _OWN_WHOLES = (
-    "closed", "review_received", "litigation_received", "litigation_direct",
+    "closed", "case_received", "case_closed", "case_open", "review_received", "litigation_received", "litigation_direct",
     "litigation_after_reconsideration",
 )  # fmt: skip
 """Roles that no account of applications adds up, so that they may be parts of a list."""
@@ -138,7 +138,10 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     first = amounts[at]
     if re.match("(?:其中)?(?:每|平均|日均|月均|人均)", first.before):
         return ""  # 队伍24人,其中每村2人
-    if _is_accounted(first) or first.role in _ENDINGS_OF_REVIEWS:
+    is_alone = first.role in ("natural_person", "channel") and not _is_beside(
+        narrative, amounts, at
+    )
+    if (_is_accounted(first) and not is_alone) or first.role in _ENDINGS_OF_REVIEWS:
         return ""
     inner = depth(narrative, first)
     before = next((a for a in reversed(amounts[:at]) if depth(narrative, a) <= inner), None)
@@ -155,6 +158,17 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
         return "word"
     opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。、]{0,10}\([^()]*$", joint)
     return "bracket" if opens else ""
+
+
+def _is_beside(narrative: Narrative, amounts: list[Figure], at: int) -> bool:
+    """Whether another applicant or way of submission stands beside one, so that the account of
+    applications adds them up."""
+    kinds = (*phrases()["applicants"], *phrases()["organizations"], "other_organization", "channel")
+    return any(
+        f.role in kinds and f.passage == amounts[at].passage and f is not amounts[at]
+        for f in amounts
+        if f.block == amounts[at].block
+    )
 
 
 def _groups_at(
@@ -180,6 +194,8 @@ def _groups_at(
     if not chosen:
         return
     parts, others = _of_unit(narrative, listed, chosen[0])
+    if len(parts) == 1 and _is_accounted(first):
+        return
     if lead == "bracket" and (len(parts) < 2 or any(p.unit != chosen[0].unit for p in parts)):
         return
     has_rest = len(parts) > 1 and _REST.match(parts[-1].before) is not None

@@ -29,6 +29,7 @@ def movement_checks(narrative: Narrative) -> list[AuditCheck]:
             checks += _points(narrative, at)
         checks += _way(narrative, at)
         checks += _added(narrative, at)
+        checks += _without(narrative, at)
     return [coarse(check) for check in checks]
 
 
@@ -142,4 +143,29 @@ def _added(narrative: Narrative, at: int) -> Iterator[AuditCheck]:
         f"“{added.quote}”与前数之和" + (f"与“{total.quote}”相差 {number(abs(gap))}" if gap else f"等于“{total.quote}”"),
         equation, gap, _evidence(first, added, total), (),
         slips([first, added, total], [1, 1, -1], gap) if gap else (),
+    )  # fmt: skip
+
+
+def _without(narrative: Narrative, at: int) -> Iterator[AuditCheck]:
+    """收到213件,除12件正在办理外,其余201件: what is excepted and the rest are all."""
+    if at < 2:
+        return
+    whole, excepted, rest = narrative.figures[at - 2 : at + 1]
+    if not (
+        re.match("除", excepted.before)
+        and re.match(r"(?:其余|剩余|其他)的?$", rest.before)
+        and re.search("外,?(?:其余|剩余|其他)", narrative.between(excepted, rest))
+        and whole.kind == excepted.kind == rest.kind == "amount"
+        and whole.block == rest.block
+        and all(f.step and compatible(f.unit, whole.unit) for f in (excepted, rest))
+        and not _APART.search(narrative.between(whole, rest))
+    ):
+        return
+    gap = excepted.value + rest.value - whole.value
+    sides = f"{number(excepted.value)} + {number(rest.value)} {'≠' if gap else '='} {number(whole.value)}"
+    text = f"“{whole.quote}”与除外的和其余的之和" + (f"相差 {number(abs(gap))}" if gap else "相等")
+    yield AuditCheck(
+        "B10", f"B10.rest.{rest.block}.{rest.start}", "fail" if gap else "pass", text, sides, gap,
+        _evidence(whole, excepted, rest), (),
+        slips([excepted, rest, whole], [1, 1, -1], gap) if gap else (),
     )  # fmt: skip

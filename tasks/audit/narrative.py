@@ -238,7 +238,7 @@ class _Prose:
 
     def _moved(self, block: int, number: Number, kind: Kind, sign: int) -> tuple[Kind, int]:
         """The kind, where the words tell a movement: 由287件增至364件,增加77件."""
-        if kind not in ("amount", "rate"):
+        if kind not in ("amount", "rate", "share"):
             return kind, sign
         behind = _BRACKETS.sub("", number.behind)
         if pattern("moved_from").search(number.before) and pattern("moved_to").match(behind):

@@ -15,6 +15,7 @@ from expectations.balance import number
 from tasks.audit.groups import Group, depth, same_sentence
 from tasks.audit.meanings import pattern
 from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.numerals import chinese_number
 from tasks.audit.passages import compatible
 from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
@@ -155,7 +156,10 @@ def _differing(group: Group, *, is_complete: bool) -> AuditCheck | None:
     whole, parts = group.whole, group.parts
     total = _sum(parts)
     gap = total - whole.value
-    if _each_has_its_own(group):
+    # 培训3次,参训86人次、92人次: other things; 建议62件(含重点建议3件): no list of all.
+    is_other = all(p.unit != whole.unit and p.value > whole.value for p in parts)
+    is_example = total * 2 < whole.value and re.match(r"\(?含", parts[0].lead) is not None
+    if _each_has_its_own(group) or is_other or is_example:
         return None
     note = "所列各项可能有重复或不都属于这一整体,不能判定"
     if is_complete:
@@ -224,6 +228,12 @@ def _shares_words(total: Figure, parts: list[Figure]) -> bool:
     return all(any(pair in f"{p.before}{p.after}" for pair in pairs) for p in parts)
 
 
+def _counts_them(total: Figure, parts: list[Figure]) -> bool:
+    """三种方式共推送1541条: as many as there are parts."""
+    counted = re.match(r"(?:以上|这)?([两三四五六七八九十]+)(?:种|类|个|项|家|大)", total.before)
+    return counted is not None and chinese_number(counted[1]) == len(parts)
+
+
 def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
     """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
     total = amounts[at]
@@ -245,9 +255,12 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
             return
     added = _sum(parts)
     is_near = added < 2 * total.value < 4 * added
-    if word != "sure" and (not is_near or (word == "loose" and not _shares_words(total, parts))):
+    is_told = word != "loose" or _shares_words(total, parts) or _counts_them(total, parts)
+    if word != "sure" and not (is_near and is_told):
         return
     gap = added - total.value
+    if _is_left_open(narrative, total, gap):
+        return
     is_sure = word == "sure" and _leaves_nothing_out(parts)
     text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
     text += "" if is_sure else "(所列是否都计入合计不能判定)"
@@ -256,6 +269,14 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
         f"{_plus(parts)} = {number(added)} ≠ {number(total.value)}", gap,
         _evidence(*parts, total), (), slips([*parts, total], [1] * len(parts) + [-1], gap),
     )  # fmt: skip
+
+
+def _is_left_open(narrative: Narrative, total: Figure, gap: Decimal) -> bool:
+    """新收156件,结转4件,共办理151件,结转下年度9件: what is missing was carried out."""
+    return total.role in ("handled", "closed") and any(
+        f.role == "carried_out" and f.passage == total.passage and f.value == gap
+        for f in narrative.figures
+    )
 
 
 def _leaves_nothing_out(parts: list[Figure]) -> bool:

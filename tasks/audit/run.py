@@ -25,7 +25,7 @@ from tasks.audit.split import split_reports, unread_pictures
 from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
-from tasks.audit.yearly import yearly_checks
+from tasks.audit.yearly import period_checks, yearly_checks
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
 
 SUFFIXES = (
@@ -105,6 +105,7 @@ def check_report(
     checks += rate_checks(report.narrative, found)
     checks += movement_checks(report.narrative)
     checks += yearly_checks(report.narrative)
+    checks += period_checks(report.narrative)
     if children:
         checks += tree_checks(report, children)
     if edition is not None:

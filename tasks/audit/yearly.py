@@ -1,4 +1,4 @@
-"""B10 for figures of several years in a row: 2018年83件、2019年121件、2020年156件.
+"""B10 for figures of several years or quarters in a row: 2018年83件、2019年121件、2020年156件.
 
 Their sum is a total that is told behind them or a whole before them; the change of a year
 that is named rests on the year before.
@@ -109,6 +109,38 @@ def yearly_checks(narrative: Narrative) -> list[AuditCheck]:
     return [coarse(check) for check in checks]
 
 
+_PERIODS = {
+    "季度": re.compile(r"(?:其中)?[,:]?(?:第)?([一二三四1234])季度"),
+    "半年": re.compile(r"(?:其中)?[,:]?([上下])半年"),
+}
+_ALL_PERIODS = {"季度": ({*"一二三四"}, {*"1234"}), "半年": ({*"上下"},)}
+
+
+def period_checks(narrative: Narrative) -> list[AuditCheck]:
+    """Amounts of all quarters, or of both halves, make up the year's: 356条,一季度78条…四季度85条."""
+    checks: list[AuditCheck] = []
+    amounts = [f for f in narrative.figures if f.kind == "amount" and f.unit and f.step]
+    for word, told in _PERIODS.items():
+        for at in range(1, len(amounts)):
+            if not told.match(amounts[at].before):
+                continue
+            row = []
+            for figure in amounts[at:]:
+                if figure.unit != amounts[at].unit or not told.match(figure.before):
+                    break
+                row.append(figure)
+            names = {m[1] for f in row if (m := told.match(f.before))}
+            whole = amounts[at - 1]
+            is_whole = whole.block == row[0].block and whole.unit == row[0].unit
+            if names not in _ALL_PERIODS[word] or len(names) != len(row) or not is_whole:
+                continue
+            if len(_STOPS.findall(narrative.between(whole, row[-1]))) < 2:
+                checks.append(
+                    _check(YearRow(tuple(range(len(row))), tuple(row)), whole, is_all=True)
+                )
+    return [coarse(check) for check in checks]
+
+
 def _amounts(narrative: Narrative, row: YearRow) -> list[Figure]:
     unit, block = row.figures[0].unit, row.figures[0].block
     return [
@@ -152,10 +184,10 @@ def _check(row: YearRow, whole: Figure, *, is_all: bool) -> AuditCheck:
     is_wrong = gap and (is_all or gap > 0) and all(f.step for f in row.figures)
     status: Status = "fail" if is_wrong else "uncertain" if gap else "pass"
     sides = " + ".join(number(f.value) for f in row.figures)
-    text = f"“{whole.quote}”与所列 {len(row.years)} 年之和"
+    text = f"“{whole.quote}”与所列 {len(row.years)} 项之和"
     text += f" {number(added)} 相差 {number(abs(gap))}" if gap else "相等"
     if status == "uncertain":
-        text += "(所列各年可能不是全部)"
+        text += "(所列可能不是全部)"
     return AuditCheck(
         "B10", f"B10.years.{whole.block}.{whole.start}", status, text,
         f"{sides} = {number(added)}" + (f" ≠ {number(whole.value)}" if gap else ""), gap,
