@@ -39,6 +39,8 @@ _PLAIN |= {
     for traditional, simplified in zip(above, below, strict=True)
 }
 _FULL_WIDTH_COMMA = re.compile("(?<=[０-９])，(?=[０-９]{3}(?![０-９]))")
+THOUSANDS = "\u066c"
+_NUMBER = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?!\d)")
 _ACCENTED = re.compile("[àáǎāèéěēìíǐīòóǒōùúǔūǖǘǚǜ][a-z]{0,3}[)）]")
 _CHANCE = 3
 _SPELT_OUT = re.compile("(?<=[一-龥])[(（][a-zA-Zàáǎāèéěēìíǐīòóǒōùúǔūǖǘǚǜü]{1,7}[)）]")
@@ -53,6 +55,19 @@ def with_clauses(text: str) -> str:
     """The plain text, but with the full-width commas that divide clauses, not thousands."""
     kept = _FULL_WIDTH_COMMA.sub(",", text)
     return "".join("，" if o == "，" else p for o, p in zip(kept, plain(kept), strict=True))
+
+
+def with_thousands(text: str) -> str:
+    """The plain text with the commas within numbers as a mark of their own, not as clauses.
+
+    共3,216条 is one clause: where a comma divides thousands, THOUSANDS stands for it.
+    """
+    out = list(plain(text))
+    for match in _NUMBER.finditer(with_clauses(text)):
+        for at in range(match.start(), match.end()):
+            if out[at] == ",":
+                out[at] = THOUSANDS
+    return "".join(out)
 
 
 def without_spelling(text: str) -> str:

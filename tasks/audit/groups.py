@@ -13,20 +13,22 @@ from itertools import pairwise
 
 from tasks.audit.meanings import Meaning, meaning_of_role, pattern, phrases
 from tasks.audit.narrative import Figure, Narrative
-from tasks.audit.passages import compatible
+from tasks.audit.passages import APPLICATION_WHOLES, compatible
 from tasks.audit.recognise import bracket_depth
 
 _MARKS = "、,;"
 STOPS = re.compile(r"[。!?\n]")
 _ENDINGS_OF_REVIEWS = ("review_upheld", "review_corrected", "review_other", "review_pending")
 _OWN_WHOLES = (
-    "closed", "review_received", "litigation_received", "litigation_direct",
+    "closed", "case_received", "case_closed", "case_open", "review_received", "litigation_received", "litigation_direct",
     "litigation_after_reconsideration",
 )  # fmt: skip
 """Roles that no account of applications adds up, so that they may be parts of a list."""
 _NEVER_WHOLE = ("carried_in", "carried_out")
 _REST = re.compile('(?:其中)?[“"]?(?:其[他它]|其余|剩余)')
-_NEXT_SENTENCE = re.compile(r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括)[^。!?\n]*$")
+_NEXT_SENTENCE = re.compile(
+    r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括|[^,;。]{2,14}中[,:])[^。!?\n]*$"
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Group:
 
     `is_complete` when the list says that it leaves nothing out (其他 ends it); `others` are
     amounts in another unit among the parts; `is_bracket` when only a bracket makes it a list;
-    `ends` are numbers of parts behind which a stronger mark than before may end the list.
+    `ends` are numbers of parts behind which a stronger mark than before may end the list;
+    `beyond` are amounts behind it that may yet belong to it, in a unit that can be added.
     """
 
     wholes: tuple[tuple[Figure, ...], ...]
@@ -45,6 +48,7 @@ class Group:
     is_bracket: bool = False
     is_interleaved: bool = False
     ends: tuple[int, ...] = ()
+    beyond: tuple[Figure, ...] = ()
 
     @property
     def whole(self) -> Figure:
@@ -60,15 +64,38 @@ class Group:
 
 def groups(narrative: Narrative) -> list[Group]:
     """Every list of parts in the prose, in order."""
-    amounts = [f for f in narrative.figures if f.kind == "amount" and f.unit]
+    amounts = _in_one_money([f for f in narrative.figures if f.kind == "amount" and f.unit])
     found: list[Group] = []
-    taken: set[int] = set()
+    taken: set[tuple[int, int]] = set()
     for at in range(1, len(amounts)):
-        if id(amounts[at]) not in taken and (lead := _lead(narrative, amounts, at)):
+        if amounts[at].place not in taken and (lead := _lead(narrative, amounts, at)):
             for group in _groups_at(narrative, amounts, at, lead, taken):
                 found.append(group)
-                taken |= {id(p) for p in (*group.parts, *group.others)}
+                taken |= {p.place for p in (*group.parts, *group.others)}
     return found
+
+
+def _in_one_money(amounts: list[Figure]) -> list[Figure]:
+    """The amounts, sums of money of one paragraph in the smallest of its units.
+
+    2.36亿元,其中1520万元、1.76亿元: 23600 万元 with 1520 and 17600.
+    """
+    worth: dict[str, int] = phrases()["money"]
+    smallest: dict[int, str] = {}
+    for figure in amounts:
+        if figure.unit in worth:
+            known = smallest.get(figure.block, figure.unit)
+            smallest[figure.block] = min(known, figure.unit, key=lambda unit: worth[unit])
+    converted = []
+    for figure in amounts:
+        unit = smallest.get(figure.block, "")
+        if figure.unit in worth and figure.unit != unit:
+            times = worth[figure.unit] // worth[unit]
+            value, step = figure.value * times, figure.step * times
+            converted.append(replace(figure, value=value, step=step, unit=unit))
+        else:
+            converted.append(figure)
+    return converted
 
 
 def with_parts(narrative: Narrative) -> Narrative:
@@ -76,7 +103,7 @@ def with_parts(narrative: Narrative) -> Narrative:
 
     解读32篇,其中视频解读8篇: the 8 are no account of all, to be compared with tables or editions.
     """
-    changed: dict[int, Meaning] = {}
+    changed: dict[tuple[tuple[int, int], str], Meaning] = {}
     for group in groups(narrative):
         for part in group.parts:
             same = [w for held in group.wholes for w in held if w.label == part.label]
@@ -84,10 +111,12 @@ def with_parts(narrative: Narrative) -> Narrative:
                 continue
             if part.role == "closed" and "办理" in same[0].before:
                 # 共办理160件,其中作出答复151件: what was handled, and of it what was closed.
-                changed[id(same[0])] = meaning_of_role("handled")
+                changed[same[0].place, same[0].label] = meaning_of_role("handled")
             else:
-                changed[id(part)] = Meaning(f"其中{part.label}")
-    figures = [replace(f, meaning=changed.get(id(f), f.meaning)) for f in narrative.figures]
+                changed[part.place, part.label] = Meaning(f"其中{part.label}")
+    figures = [
+        replace(f, meaning=changed.get((f.place, f.label), f.meaning)) for f in narrative.figures
+    ]
     return replace(narrative, figures=figures)
 
 
@@ -109,29 +138,45 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
     first = amounts[at]
     if re.match("(?:其中)?(?:每|平均|日均|月均|人均)", first.before):
         return ""  # 队伍24人,其中每村2人
-    if _is_accounted(first) or first.role in _ENDINGS_OF_REVIEWS:
+    is_alone = first.role in ("natural_person", "channel") and not _is_beside(
+        narrative, amounts, at
+    )
+    if (_is_accounted(first) and not is_alone) or first.role in _ENDINGS_OF_REVIEWS:
         return ""
     inner = depth(narrative, first)
     before = next((a for a in reversed(amounts[:at]) if depth(narrative, a) <= inner), None)
     if before is None or before.block != first.block:
         return ""
     joint = narrative.between(before, first)
+    if pattern("divided_again").search(re.sub(r"\([^()]*\)", "", joint)):
+        return "again"
     if not same_sentence(narrative, before, first) and not _NEXT_SENTENCE.match(joint):
         return ""
     if depth(narrative, before) == inner:
         joint = re.sub(r"\([^()]*\)", "", joint)
     if pattern("parts").search(joint) or re.match(r"[^,;。()]{0,8}:", joint):
         return "word"
-    opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。]{0,4}\([^()]*$", joint)
+    opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。、]{0,10}\([^()]*$", joint)
     return "bracket" if opens else ""
 
 
+def _is_beside(narrative: Narrative, amounts: list[Figure], at: int) -> bool:
+    """Whether another applicant or way of submission stands beside one, so that the account of
+    applications adds them up."""
+    kinds = (*phrases()["applicants"], *phrases()["organizations"], "other_organization", "channel")
+    return any(
+        f.role in kinds and f.passage == amounts[at].passage and f is not amounts[at]
+        for f in amounts
+        if f.block == amounts[at].block
+    )
+
+
 def _groups_at(
-    narrative: Narrative, amounts: list[Figure], at: int, lead: str, taken: set[int]
+    narrative: Narrative, amounts: list[Figure], at: int, lead: str, taken: set[tuple[int, int]]
 ) -> Iterator[Group]:
     first = amounts[at]
     listed = _listed(narrative, amounts, at)
-    before = _wholes(narrative, amounts, at, taken)
+    before = _wholes(narrative, amounts, at, taken, is_again=lead == "again")
     if not before:
         return
     units = list(dict.fromkeys(f.unit for f in listed))
@@ -149,6 +194,8 @@ def _groups_at(
     if not chosen:
         return
     parts, others = _of_unit(narrative, listed, chosen[0])
+    if len(parts) == 1 and _is_accounted(first):
+        return
     if lead == "bracket" and (len(parts) < 2 or any(p.unit != chosen[0].unit for p in parts)):
         return
     has_rest = len(parts) > 1 and _REST.match(parts[-1].before) is not None
@@ -157,7 +204,16 @@ def _groups_at(
         tuple(_together(chosen)), tuple(parts), tuple(others),
         is_complete=has_rest and is_sure, is_bracket=lead == "bracket",
         ends=tuple(_ends(narrative, parts)),
+        beyond=_beyond(narrative, listed, parts),
     )  # fmt: skip
+
+
+def _beyond(narrative: Narrative, listed: list[Figure], parts: list[Figure]) -> tuple[Figure, ...]:
+    """网站27条,公众号198条,回复诉求11件: the last, where all that is left can be added."""
+    after = [f for f in listed if f.start > parts[-1].start]
+    can_add = all(compatible(f.unit, parts[0].unit) for f in after)
+    is_split = any(";" in narrative.between(parts[-1], f) for f in after)
+    return tuple(after) if can_add and not is_split else ()
 
 
 def _ends(narrative: Narrative, parts: list[Figure]) -> Iterator[int]:
@@ -171,10 +227,18 @@ def _ends(narrative: Narrative, parts: list[Figure]) -> Iterator[int]:
         strongest = max(strongest, mark)
 
 
-def _wholes(narrative: Narrative, amounts: list[Figure], at: int, taken: set[int]) -> list[Figure]:
+def _wholes(
+    narrative: Narrative,
+    amounts: list[Figure],
+    at: int,
+    taken: set[tuple[int, int]],
+    *,
+    is_again: bool,
+) -> list[Figure]:
     """The amounts before a list that it may divide, the nearest first.
 
-    Those of its sentence; where that has none, those of the sentence before.
+    Those of its sentence; where that has none, those of the sentence before. A list that divides
+    a whole once more (`is_again`) has no parts of the lists before it as its whole.
     """
     first = amounts[at]
     found: list[Figure] = []
@@ -185,7 +249,9 @@ def _wholes(narrative: Narrative, amounts: list[Figure], at: int, taken: set[int
             continue
         if found and not same_sentence(narrative, figure, found[0]):
             break
-        if figure.role in _NEVER_WHOLE or (id(figure) in taken and found):
+        if figure.role in _NEVER_WHOLE or (figure.place in taken and (found or is_again)):
+            continue
+        if is_again and _is_accounted(figure) and figure.role not in APPLICATION_WHOLES:
             continue
         found.append(figure)
     # What stands in a bracket belongs to the amount right before it.
@@ -213,6 +279,8 @@ def _ends_list(words: str, figure: Figure, found: list[Figure]) -> bool:
     """Whether an amount begins another matter: a total, a new verb, another unit behind ;."""
     # 其中新增8623条,包括:职能类136条: a list within the list.
     is_inner = re.match(r"[,:]?(?:主要)?(?:包括|包含)", words) is not None
+    if pattern("divided_again").search(words):
+        return True
     if "其中" in words or is_inner or pattern("not_in_list").match(figure.before):
         return True
     is_outcome = figure.role == "leaf" or figure.role in phrases()["outcomes"]

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from tasks.audit.characters import THOUSANDS
 from tasks.audit.recognise import Number
 from warehouse.disk import yaml_of
 
@@ -220,7 +221,11 @@ def kind_of(number: Number, year: int | None) -> tuple[Kind, int]:
     if number.unit == "倍":
         return ("change" if way else "multiple"), sign
     if number.unit == "%":
-        return ("change", sign) if way or number.sign else (_part_kind(number), 1)
+        if way or number.sign:
+            return "change", sign
+        part = _part_kind(number)
+        is_earlier = part == "rate" and pattern("prior_rate").search(number.ahead)
+        return ("other_year" if is_earlier else part), 1
     compares = re.search(phrases()["change_words"], number.before) is not None
     # 增加到 and 增至 give the new amount, not the difference.
     if way and compares and not re.search(r"(?:到|至|为)§", f"{number.before}§"):
@@ -263,7 +268,8 @@ def words_of(number: Number) -> str:
     tail, filler = pattern("tail"), pattern("filler")
 
     def bare(text: str) -> str:
-        return filler.sub("", tail.sub("", re.sub(r"[\d.]+[^\s\d]?$", "", text))).strip(" “”\"'、")
+        text = text.replace(THOUSANDS, ",")
+        return filler.sub("", tail.sub("", re.sub(r"[\d.,]+[^\s\d]?$", "", text))).strip(" “”\"'、")
 
     own = bare(number.before)
     if len(own) == 1 and "(" in number.own:
@@ -285,7 +291,7 @@ def is_subject_free(kind: Kind, before: str) -> bool:
     if kind == "share":
         return not before or pattern("subject_free_share").search(before) is not None
     if kind == "multiple":
-        return re.match("是|为|达|约|相当于", before) is not None or not before
+        return re.match("是|为|达|约|相当于|的$", before) is not None or not before
     if kind in ("change", "difference"):
         return not before or pattern("subject_free_change").search(before) is not None
     return True

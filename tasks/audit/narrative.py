@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from tasks.audit.characters import plain
+from tasks.audit.characters import plain, with_thousands
 from tasks.audit.document import Document
 from tasks.audit.meanings import (
     OPENING,
@@ -60,6 +60,11 @@ class Figure:
     lead: str = ""
 
     @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands: block and position, by which no two figures are the same."""
+        return self.block, self.start
+
+    @property
     def role(self) -> str:
         return self.meaning.role if self.meaning and self.kind == "amount" else ""
 
@@ -103,12 +108,17 @@ class Narrative:
         return (
             one.block == other.block
             and one.kind == other.kind
-            and _JOINT.fullmatch(self.between(one, other)) is not None
+            and (_CHANGES if one.kind == "change" else _JOINT).fullmatch(self.between(one, other))
+            is not None
         )
 
 
+_CHANGES = re.compile(
+    r"\s*(?:[、,和及与]|以及)\s*(?:同比)?(?:增长|增加|上升|提高|减少|下降|降低|回落)?(?:了|约)?"
+)
 _JOINT = re.compile(r"\s*(?:[、,和及与]|以及)\s*")
 _HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
+_BRACKETS = re.compile(r"\([^()]*\)")
 _EDGES = " ,\uff0c、;\uff1b:\uff1a\u3000"
 _ALL_CLOSED = re.compile(r"^\s*,?\s*(?:并|且|均|现)?已?(?:全部|均)已?(?:办结|办复|答复)")
 
@@ -119,7 +129,7 @@ def read_narrative(document: Document, table_blocks: set[int], year: int | None)
     prose = _Prose(year)
     for number, block in enumerate(document.blocks):
         if block.grid is None and number not in table_blocks:
-            narrative.texts[number] = plain(block.text)
+            narrative.texts[number] = with_thousands(block.text)
             narrative.figures.extend(prose.read(number, block.text))
     narrative.figures = _with_lost_units(narrative)
     return narrative
@@ -192,7 +202,7 @@ class _Prose:
         self._row_from = 0
 
     def read(self, block: int, original: str) -> Iterator[Figure]:
-        text = plain(original)
+        text = with_thousands(original)
         if _HEADING.match(text):
             self._account.head(block, text)
         for number in numbers_in(original):
@@ -200,7 +210,7 @@ class _Prose:
 
     def _figure(self, block: int, original: str, number: Number) -> Iterator[Figure]:
         row = self._row_of(block, number)
-        kind, sign = kind_of(number, self._year)
+        kind, sign = self._moved(block, number, *kind_of(number, self._year))
         if row is not None:
             kind, sign = row.kind, -1 if row.value < 0 else 1
         is_free = is_subject_free(kind, number.own.strip(" )")) or bool(row and row.is_subject_free)
@@ -225,6 +235,27 @@ class _Prose:
             closed = Meaning("全部办结", overview=meaning.all_closed)
             quote = _quote(original, first, replace(number, after=number.behind[:6]))
             yield replace(figure, meaning=closed, quote=quote)
+
+    def _moved(self, block: int, number: Number, kind: Kind, sign: int) -> tuple[Kind, int]:
+        """The kind, where the words tell a movement: 由287件增至364件,增加77件."""
+        if kind not in ("amount", "rate", "share"):
+            return kind, sign
+        behind = _BRACKETS.sub("", number.behind)
+        if pattern("moved_from").search(number.before) and pattern("moved_to").match(behind):
+            return "other_year", 1
+        last = self._before
+        is_bare = (
+            kind == "amount"
+            and last is not None
+            and last.block == block
+            and last.unit == number.unit
+            and last.kind in ("amount", "other_year")
+            and not re.search("[。;!?]", number.ahead[last.end :])
+            and pattern("bare_difference").match(f"{number.before}§") is not None
+        )
+        if not is_bare:
+            return kind, sign
+        return "difference", -1 if re.search(phrases()["moved_down"], number.before) else 1
 
     def _said(
         self, block: int, number: Number, kind: Kind, row: Figure | None, is_free: bool

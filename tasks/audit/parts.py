@@ -12,9 +12,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 from expectations.balance import number
-from tasks.audit.groups import Group, same_sentence
+from tasks.audit.groups import Group, depth, same_sentence
 from tasks.audit.meanings import pattern
 from tasks.audit.narrative import Figure, Narrative
+from tasks.audit.numerals import chinese_number
 from tasks.audit.passages import compatible
 from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
@@ -27,11 +28,11 @@ _REVIEW_ENDINGS = ("review_upheld", "review_corrected", "review_other", "review_
 def part_checks(narrative: Narrative, found: Sequence[Group]) -> list[AuditCheck]:
     """Checks for every whole that the prose divides, in order; `found` are its lists of parts."""
     amounts = [f for f in narrative.figures if f.kind == "amount" and f.step and f.unit]
-    complete = {id(g.parts[0]) for g in found if g.is_interleaved and _adds_up(g)}
+    complete = {g.parts[0].place for g in found if g.is_interleaved and _adds_up(g)}
     checks: list[AuditCheck] = []
     for group in found:
         beside = any(
-            g.parts[0].block == group.parts[0].block and id(g.parts[0]) in complete for g in found
+            g.parts[0].block == group.parts[0].block and g.parts[0].place in complete for g in found
         )
         check = _divided(group, is_complete=group.is_interleaved and beside)
         checks += [check] if check else []
@@ -129,6 +130,7 @@ def _agreeing(group: Group) -> AuditCheck | None:
     nearest = group.wholes[0]
     ways = [(held, parts) for held in group.wholes]
     ways += [(nearest, parts[:count]) for count in group.ends]
+    ways += [(nearest, (*parts, *group.beyond))] if group.beyond else []
     ways.append((nearest, everything))
     for held, listed in ways:
         if _sum(listed) == _sum(held):
@@ -154,7 +156,10 @@ def _differing(group: Group, *, is_complete: bool) -> AuditCheck | None:
     whole, parts = group.whole, group.parts
     total = _sum(parts)
     gap = total - whole.value
-    if _each_has_its_own(group):
+    # 培训3次,参训86人次、92人次: other things; 建议62件(含重点建议3件): no list of all.
+    is_other = all(p.unit != whole.unit and p.value > whole.value for p in parts)
+    is_example = total * 2 < whole.value and re.match(r"\(?含", parts[0].lead) is not None
+    if _each_has_its_own(group) or is_other or is_example:
         return None
     note = "所列各项可能有重复或不都属于这一整体,不能判定"
     if is_complete:
@@ -182,67 +187,104 @@ def _plus(figures: Iterable[Figure]) -> str:
     return " + ".join(number(f.value) for f in figures)
 
 
-def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
-    """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
-    total = amounts[at]
-    is_weak = pattern("weak_totals").match(f"{total.before}§") is not None
+def _total_word(total: Figure) -> str:
+    """How clearly an amount is told as a total: "sure", "weak", "loose", or "" for not at all.
+
+    合计30件 is sure; 共公开30件 may be something else; 全年共发布各类信息30件 counts only where the
+    parts are told in its words.
+    """
+    clause = f"{total.before}§"
     # 英文版326条,日文版112条,外文版合计438条
-    is_weak |= re.match(r"[\u4e00-\u9fa5]{2,6}(?:合计|共计|总计)$", total.before) is not None
-    if not is_weak and not re.match(
-        f"(?:以上|全[国省市州县区]|前?[两三四五六七八九十]+[者项类家个位])?(?:{pattern('totals').pattern})",
-        total.before,
-    ):
-        return
-    parts: list[Figure] = []
-    # 传真申请10件,占1.2%。共计829件: the total is a sentence of its own.
+    is_weak = re.match(r"[\u4e00-\u9fa5]{2,6}(?:合计|共计|总计)$", total.before) is not None
+    if is_weak or pattern("weak_totals").match(clause):
+        return "weak"
+    sure = f"(?:以上|全[国省市州县区]|前?[两三四五六七八九十]+[者项类家个位])?(?:{pattern('totals').pattern})"
+    if re.match(sure, total.before):
+        return "sure"
+    return "loose" if pattern("loose_totals").match(clause) else ""
+
+
+def _summands(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure]:
+    """The amounts that a total may add: those before it in its sentence, or in the one before.
+
+    传真申请10件,占1.2%。共计829件: the total is a sentence of its own.
+    """
+    total = amounts[at]
     is_alone = re.match(rf"。(?:以上)?(?:{pattern('totals').pattern})$", total.lead) is not None
     last = amounts[at - 1] if is_alone and at else total
+    parts: list[Figure] = []
     for figure in reversed(amounts[:at]):
         is_near = figure is last or same_sentence(narrative, figure, last)
         if not is_near or not compatible(figure.unit, total.unit):
             break
         parts.insert(0, figure)
-        if len(parts) > 1 and sum(p.value for p in parts) == total.value:
-            key = f"B10.total.{total.block}.{total.start}"
-            text = f"“{total.quote}”等于前列 {len(parts)} 项之和"
+    return parts
+
+
+def _shares_words(total: Figure, parts: list[Figure]) -> bool:
+    """Whether every part is told in words of the total: 发布信息 … 共发布信息."""
+    pairs = {total.before[n : n + 2] for n in range(len(total.before) - 1)}
+    pairs -= {"全年", "全市", "全县", "全区", "本年", "年度"}
+    return all(any(pair in f"{p.before}{p.after}" for pair in pairs) for p in parts)
+
+
+def _counts_them(total: Figure, parts: list[Figure]) -> bool:
+    """三种方式共推送1541条: as many as there are parts."""
+    counted = re.match(r"(?:以上|这)?([两三四五六七八九十]+)(?:种|类|个|项|家|大)", total.before)
+    return counted is not None and chinese_number(counted[1]) == len(parts)
+
+
+def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
+    """A list that ends in a total: A 10 件、B 20 件,合计 30 件."""
+    total = amounts[at]
+    word = _total_word(total)
+    parts = _summands(narrative, amounts, at) if word else []
+    # 建议145件(主办52件、会办93件),提案98件,共计243件: what stands in brackets is counted already.
+    level = [p for p in parts if depth(narrative, p) <= depth(narrative, total)]
+    parts = level if len(level) > 1 else parts
+    if len(parts) < 2:
+        return
+    key = f"B10.total.{total.block}.{total.start}"
+    for count in range(2, len(parts) + 1):
+        if _sum(parts[-count:]) == total.value:
             yield AuditCheck(
-                "B10",
-                key,
-                "pass",
-                text,
-                f"{_plus(parts)} = {number(total.value)}",
-                Decimal(0),
-                _evidence(*parts, total),
-            )
+                "B10", key, "pass", f"“{total.quote}”等于前列 {count} 项之和",
+                f"{_plus(parts[-count:])} = {number(total.value)}", Decimal(0),
+                _evidence(*parts[-count:], total),
+            )  # fmt: skip
             return
     added = _sum(parts)
-    if len(parts) > 1 and (not is_weak or added < 2 * total.value < 4 * added):
-        gap = added - total.value
-        roles = {p.role for p in parts}
-        # 其他 at the end leaves nothing out.
-        is_whole = not is_weak and re.match("(?:通过)?其[他它]", parts[-1].before) is not None
-        is_intake = is_whole or (
-            len(parts) == 2
-            and roles
-            in (
-                {"received", "carried_in"},
-                {"new_received", "carried_in"},
-            )
-        )
-        text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
-        text += "" if is_intake else "(所列是否都计入合计不能判定)"
-        equation = f"{_plus(parts)} = {number(added)} ≠ {number(total.value)}"
-        yield AuditCheck(
-            "B10",
-            f"B10.total.{total.block}.{total.start}",
-            "fail" if is_intake else "uncertain",
-            text,
-            equation,
-            gap,
-            _evidence(*parts, total),
-            (),
-            slips([*parts, total], [1] * len(parts) + [-1], gap),
-        )
+    is_near = added < 2 * total.value < 4 * added
+    is_told = word != "loose" or _shares_words(total, parts) or _counts_them(total, parts)
+    if word != "sure" and not (is_near and is_told):
+        return
+    gap = added - total.value
+    if _is_left_open(narrative, total, gap):
+        return
+    is_sure = word == "sure" and _leaves_nothing_out(parts)
+    text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
+    text += "" if is_sure else "(所列是否都计入合计不能判定)"
+    yield AuditCheck(
+        "B10", key, "fail" if is_sure else "uncertain", text,
+        f"{_plus(parts)} = {number(added)} ≠ {number(total.value)}", gap,
+        _evidence(*parts, total), (), slips([*parts, total], [1] * len(parts) + [-1], gap),
+    )  # fmt: skip
+
+
+def _is_left_open(narrative: Narrative, total: Figure, gap: Decimal) -> bool:
+    """新收156件,结转4件,共办理151件,结转下年度9件: what is missing was carried out."""
+    return total.role in ("handled", "closed") and any(
+        f.role == "carried_out" and f.passage == total.passage and f.value == gap
+        for f in narrative.figures
+    )
+
+
+def _leaves_nothing_out(parts: list[Figure]) -> bool:
+    """Whether a total must be of just these: 其他 ends them, or they are all that came in."""
+    has_rest = re.match("(?:通过)?其[他它]", parts[-1].before) is not None
+    roles = {p.role for p in parts}
+    is_intake = roles in ({"received", "carried_in"}, {"new_received", "carried_in"})
+    return has_rest or (len(parts) == 2 and is_intake)
 
 
 def _closed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:

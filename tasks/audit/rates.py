@@ -16,7 +16,7 @@ from tasks.audit.groups import STOPS
 from tasks.audit.meanings import phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
-from tasks.audit.ratios import as_printed, manner, percent
+from tasks.audit.percentages import as_printed, manner, percent
 from tasks.audit.result import AuditCheck, Basis
 
 _Term = tuple[Figure, ...]
@@ -89,8 +89,8 @@ def _ways(
 ) -> Iterator[tuple[_Term, _Term]]:
     """The figures that the rate may divide, each side one amount or several added."""
     near = _near(narrative, figure)
-    parts = [f for f in near if f.role in entry["parts"]]
-    if not parts or (near[-1] not in parts and ";" in narrative.between(parts[-1], near[-1])):
+    parts = [f for f in near if f.role in entry["parts"]] or _behind(narrative, figure, entry)
+    if not parts or (near and _is_cut(narrative, parts[-1], near[-1])):
         return
     wholes: list[_Term]
     passage = next((p for p in passages if parts[-1].passage == p.number), None)
@@ -111,6 +111,18 @@ def _ways(
         for whole in wholes:
             if compatible(added[0].unit, whole[0].unit):
                 yield added, whole
+
+
+def _is_cut(narrative: Narrative, part: Figure, last: Figure) -> bool:
+    return part.end <= last.start and ";" in narrative.between(part, last)
+
+
+def _behind(narrative: Narrative, figure: Figure, entry: dict[str, list[str]]) -> list[Figure]:
+    """The part right behind a rate: 答复率99.2%,共答复34845件."""
+    after = next((f for f in narrative.figures if f.place > figure.place), None)
+    if after is None or after.kind != "amount" or after.role not in entry["parts"]:
+        return []
+    return [after] if re.fullmatch(r",[^,;。]*", narrative.between(figure, after)) else []
 
 
 def _check(
@@ -140,7 +152,7 @@ def _check(
     # 按时办结率 leaves out what was late; other words between make the two figures less sure.
     is_sure = (
         is_named
-        and "按" not in figure.before
+        and not re.search("按|期限|及时|当场", figure.before + part[-1].before)
         and len(told) == 1
         and _is_beside(narrative, part[-1], figure)
     )
@@ -153,7 +165,8 @@ def _check(
 
 
 def _is_beside(narrative: Narrative, part: Figure, figure: Figure) -> bool:
-    return re.fullmatch(r"[,、]?[^,;。]*", narrative.between(part, figure)) is not None
+    one, other = sorted((part, figure), key=lambda f: f.start)
+    return re.fullmatch(r"[,、]?[^,;。]*", narrative.between(one, other)) is not None
 
 
 def _exact(part: _Term, whole: _Term) -> Fraction | None:

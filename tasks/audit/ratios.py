@@ -1,57 +1,33 @@
-"""B10 for percentages: quoted shares and year-on-year changes follow from the quoted figures.
+"""B10 for percentages: quoted shares and changes follow from the quoted figures.
 
-Published percentages are rounded or cut off; both are accepted and the check says which. A
-change whose base is not printed is tested against every whole number that could be the base.
+Published percentages are rounded or cut off; both are accepted and the check says which.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from math import ceil, floor
 
 from expectations.balance import number
 from tasks.audit.agreement import CellValues, cell_sum, named
+from tasks.audit.belonging import counted, own_whole, row_of
+from tasks.audit.changes import change_checks, unknown
 from tasks.audit.groups import STOPS, Group
-from tasks.audit.meanings import pattern, phrases
+from tasks.audit.meanings import pattern
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
-from tasks.audit.recognise import bracket_depth
+from tasks.audit.percentages import EITHER, as_printed, either, manner, percent
 from tasks.audit.result import AuditCheck, Basis, Suggestion
-from tasks.audit.suggestions import slip, slips
+from tasks.audit.suggestions import slip
 
 _FORM_WHOLES = (
     "t3.results_total.total",
     "t3.new_received.total",
     "t3.new_received.total + t3.carried_in.total",
 )
-_LONGEST_BASE_RANGE = 1
-"""More possible bases than this and the percentage says nothing about the figures."""
-
-
-EITHER = "四舍五入与截取均相符"
-
-
-def as_printed(exact: Fraction, decimals: int) -> tuple[Decimal, Decimal]:
-    """An exact percentage rounded and cut off to the decimals printed."""
-    value = Decimal(exact.numerator) / Decimal(exact.denominator)
-    unit = Decimal(1).scaleb(-decimals)
-    return value.quantize(unit, ROUND_HALF_UP), value.quantize(unit, ROUND_DOWN)
-
-
-def manner(exact: Fraction, printed: Decimal, decimals: int, unit: str = "%") -> str:
-    """In which manner a percentage was printed, in Chinese; empty if in none."""
-    rounded, cut = as_printed(exact, decimals)
-    if rounded == cut == printed:
-        return EITHER
-    if cut == printed:
-        return f"按截取相符(四舍五入为 {rounded}{unit})"
-    if rounded == printed:
-        return f"按四舍五入相符(截取为 {cut}{unit})"
-    return ""
 
 
 def ratio_checks(
@@ -68,139 +44,19 @@ def ratio_checks(
     """
     checks = []
     by_passage = {p.number: p for p in passages}
-    group_of = {id(part): group for group in found for part in group.parts}
+    group_of = {part.place: group for group in found for part in group.parts}
     for at, figure in enumerate(narrative.figures):
-        if figure.kind == "difference":
-            checks += _difference(narrative, at)
-        if figure.kind not in ("share", "change", "multiple"):
+        if figure.kind in ("difference", "change", "multiple"):
+            checks += change_checks(narrative, at, last_year or {})
+        if figure.kind != "share":
             continue
-        of = _counted(narrative, at)
-        key = f"B10.{figure.kind}.{figure.block}.{figure.start}"
+        of, key = counted(narrative, at), f"B10.share.{figure.block}.{figure.start}"
         if of is None:
-            text = f"“{figure.quote}”:没有写明是哪两个数之比,无法核对"
-            checks.append(
-                AuditCheck(
-                    "B10",
-                    key,
-                    "not_assessable",
-                    text,
-                    evidence=(Basis(figure.value, figure=figure),),
-                )
-            )
-        elif figure.kind == "share":
-            checks.append(
-                _share(
-                    narrative,
-                    at,
-                    of,
-                    by_passage.get(of.passage if of.role else 0),
-                    key,
-                    cells or {},
-                    group_of.get(id(of)),
-                )
-            )
-        else:
-            checks.append(_change(narrative, at, of, last_year or {}, key))
-    return checks
-
-
-def _difference(narrative: Narrative, at: int) -> list[AuditCheck]:
-    """收到100件,比上年(80件)增加20件: both years and the difference are printed."""
-    figure, of = narrative.figures[at], _counted(narrative, at)
-    before = narrative.figures[at - 1] if at else figure
-    if (
-        of is None
-        or before.kind != "other_year"
-        or not of.start < before.start
-        or not of.unit == before.unit == figure.unit
-        or any(f.step != 1 for f in (of, before, figure))
-        or re.search("[。;]", narrative.between(before, figure))
-    ):
-        return []
-    gap = of.value - before.value - figure.value
-    text = f"“{figure.quote}”:{number(of.value)} 与文中所写上年数 {number(before.value)} 相差 {number(of.value - before.value)}"
-    equation = (
-        f"{number(of.value)} - {number(before.value)} {'≠' if gap else '='} {number(figure.value)}"
-    )
-    return [
-        AuditCheck(
-            "B10",
-            f"B10.difference.{figure.block}.{figure.start}",
-            "fail" if gap else "pass",
-            text + (f",文中为 {number(figure.value)}" if gap else ""),
-            equation,
-            gap,
-            tuple(Basis(f.value, figure=f) for f in (of, before, figure)),
-            (),
-            slips([of, before, figure], [1, -1, -1], gap) if gap else (),
-        )
-    ]
-
-
-def _counted(narrative: Narrative, at: int) -> Figure | None:
-    """The amount that a percentage belongs to: the last one before it in its sentence."""
-    figure = narrative.figures[at]
-    if (row := _row(narrative, at)) is not None:
-        return _respective(narrative, *row, at)
-    if not figure.is_subject_free:
-        return None
-    # 申请量 names what was received, however many figures stand between.
-    text = narrative.texts[figure.block]
-    of_received = re.match(phrases()["received_amount"], figure.before) is not None
-    for before in reversed(narrative.figures[:at]):
-        if before.block != figure.block or any(
-            c in narrative.between(before, figure) for c in "。;!?"
-        ):
-            return None
-        # What stands in brackets of its own belongs to them.
-        if bracket_depth(text, before.start) > bracket_depth(text, figure.start):
+            checks.append(unknown(figure, key))
             continue
-        if before.kind == "amount" and "分别" in narrative.between(before, figure):
-            # 分别增长12%、下降10%: whose change this is, only its place in the row says.
-            return None
-        if before.kind == "amount" and (
-            not of_received or before.role in ("received", "new_received")
-        ):
-            return before
-    return None
-
-
-def _row(narrative: Narrative, at: int) -> tuple[int, int] | None:
-    """First and last of the percentages that one 分别 joins, by number; None without it."""
-    figures = narrative.figures
-    first = last = at
-    while first > 0 and narrative.joined(figures[first - 1], figures[first]):
-        first -= 1
-    while last + 1 < len(figures) and narrative.joined(figures[last], figures[last + 1]):
-        last += 1
-    lead = (
-        narrative.between(figures[first - 1], figures[first])
-        if first > 0 and figures[first - 1].block == figures[first].block
-        else figures[first].before
-    )
-    return (first, last) if "分别" in re.split("[。;!?]", lead)[-1] else None
-
-
-def _respective(narrative: Narrative, first: int, last: int, at: int) -> Figure | None:
-    """The amount that one of a row of percentages belongs to: as many amounts stand before.
-
-    公开 966 件、部分公开 67 件,分别占 66.5%、4.6%. The amounts have one unit and stand together.
-    """
-    count = last - first + 1
-    amounts = narrative.figures[max(first - count, 0) : first]
-    if count < 2 or len(amounts) < count:
-        return None
-    follows = [*amounts[1:], narrative.figures[first]]
-    is_row = all(
-        a.kind == "amount"
-        and a.step
-        and compatible(a.unit, amounts[0].unit)
-        and (a.unit == amounts[0].unit or narrative.figures[at].kind != "share")
-        and a.block == b.block
-        and not re.search("[。;!?]", narrative.between(a, b))
-        for a, b in zip(amounts, follows, strict=True)
-    )
-    return amounts[at - first] if is_row else None
+        passage, group = by_passage.get(of.passage if of.role else 0), group_of.get(of.place)
+        checks.append(_share(narrative, at, of, passage, key, cells or {}, group))
+    return checks
 
 
 def _share(
@@ -208,11 +64,14 @@ def _share(
     cells: CellValues, group: Group | None,
 ) -> AuditCheck:  # fmt: skip
     figure = narrative.figures[at]
-    row = _row(narrative, at)
+    # Sums of money in several units are counted in one of them.
+    of = next((p for p in group.parts if p.place == of.place), of) if group else of
+    own = own_whole(narrative, at)
+    row = row_of(narrative, at)
     beside = narrative.figures[max(2 * row[0] - row[1] - 1, 0) : row[0]] if row else []
     wholes = [
         whole
-        for whole in _wholes(narrative, of, passage, cells, group)
+        for whole in (_named_whole(own) if own else _wholes(narrative, of, passage, cells, group))
         if not any(e.figure is one for e in whole[2] for one in beside)
     ]
     evidence = (Basis(of.value, figure=of), Basis(figure.value, figure=figure))
@@ -242,10 +101,13 @@ def _share(
         rounded if abs(rounded - figure.value) <= abs(cut - figure.value) else cut
     )
     # Only a percentage right behind its part, with a whole that the text names, is certain.
-    is_sure = passage is not None or (
-        group is not None and sum(len(held) == 1 for held in group.wholes) == 1
+    is_sure = (
+        own is not None
+        or passage is not None
+        or (group is not None and sum(len(held) == 1 for held in group.wholes) == 1)
     )
-    text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {_either(rounded, cut)},文中为 {figure.value}%"
+    is_sure = is_sure and _may_name(figure, figures)
+    text = f"“{figure.quote}”:{number(of.value)} 占{name} {number(value)} 应为 {either(rounded, cut)},文中为 {figure.value}%"
     offers = tuple(
         Suggestion(f"百分数疑为 {p}%({why})", "", figure.value, p)
         for p in dict.fromkeys((rounded, cut))
@@ -255,6 +117,16 @@ def _share(
         "B10", key, "fail" if is_sure else "uncertain", text, equation, gap, evidence + figures,
         (), offers,
     )  # fmt: skip
+
+
+def _may_name(share: Figure, whole: tuple[Basis, ...]) -> bool:
+    """Whether the words of a share may name the whole that was found: 占市级机关受理量的 does not
+    name what the districts received."""
+    named = share.before.rpartition("占")[2]
+    if "占" not in share.before or pattern("any_whole").match(named):
+        return True
+    words = "".join(b.figure.before + b.figure.label for b in whole if b.figure)
+    return any(named[n : n + 2] in words for n in range(len(named) - 1))
 
 
 def _not_comparable(
@@ -270,13 +142,6 @@ def _not_comparable(
     return ""
 
 
-def _either(rounded: Decimal, cut: Decimal, unit: str = "%") -> str:
-    """A percentage as it may be printed, once where both manners agree."""
-    return (
-        f"{rounded}{unit}" if rounded == cut else f"{rounded}{unit}(四舍五入)或 {cut}{unit}(截取)"
-    )
-
-
 def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Basis, ...]) -> bool:
     """Whether digits that a part or whole in 万 does not show could give the percentage."""
     rest = sum((e.figure.step for e in figures if e.figure and e.figure.step > 1), Decimal(0))
@@ -286,13 +151,6 @@ def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Basis, ..
     unit = Decimal(1).scaleb(-figure.decimals)
     low, high = (of.value - own) / (whole + rest) * 100, (of.value + own) / (whole - rest) * 100
     return low - unit <= figure.value <= high + unit
-
-
-def percent(exact: Fraction, unit: str = "%") -> str:
-    """An exact percentage with four decimals, and … where more follow."""
-    value = Decimal(exact.numerator) / Decimal(exact.denominator)
-    shown = value.quantize(Decimal("0.0001"), ROUND_DOWN)
-    return f"{shown}…{unit}" if Fraction(shown) != exact else f"{number(shown)}{unit}"
 
 
 def _wholes(
@@ -325,6 +183,10 @@ def _wholes(
         added = sum((f.value for f in row), Decimal(0))
         yield "所列各项之和", added, tuple(Basis(f.value, figure=f) for f in row)
     yield from _total_behind(narrative, of)
+
+
+def _named_whole(whole: Figure) -> list[tuple[str, Decimal, tuple[Basis, ...]]]:
+    return [(whole.label or "所写整体", whole.value, (Basis(whole.value, figure=whole),))]
 
 
 def _shares_of(narrative: Narrative, row: Sequence[Figure]) -> Decimal:
@@ -361,157 +223,3 @@ def _total_behind(
         is_total = re.match(rf"(?:以上)?(?:共|{pattern('totals').pattern})", figure.before)
         if is_total and figure.kind == "amount" and compatible(figure.unit, of.unit):
             yield figure.label or "合计", figure.value, (Basis(figure.value, figure=figure),)
-
-
-def _change(
-    narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal], key: str
-) -> AuditCheck:
-    figure = narrative.figures[at]
-    evidence: tuple[Basis, ...] = (
-        Basis(of.value, figure=of),
-        Basis(figure.value, figure=figure),
-    )
-    if of.step != 1 or of.value != of.value.to_integral_value() or figure.about:
-        text = f"“{figure.quote}”:现值或变化是约数,无法核对"
-        return AuditCheck("B10", key, "not_assessable", text, "", None, evidence)
-    base, source, is_sure = _base(narrative, at, of, last_year)
-    if base is None or not base.value or base.value < 0:
-        return _implied(figure, of, key, evidence)
-    exact = _multiple(figure, Fraction(of.value), Fraction(base.value))
-    how = manner(exact, figure.value, figure.decimals, figure.unit)
-    equation = _change_equation(figure, of.value, base.value, exact)
-    if how:
-        text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数,{how}"
-        return AuditCheck("B10", key, "pass", text, equation, None, (*evidence, base))
-    rounded, cut = as_printed(exact, figure.decimals)
-    text = f"“{figure.quote}”:以{source} {number(base.value)} 为基数应为 {_either(rounded, cut, figure.unit)},文中为 {figure.value}{figure.unit}"
-    if not is_sure:
-        text += "(文中所写上年数未必是它的基数)"
-    return AuditCheck(
-        "B10", key, "fail" if is_sure else "uncertain", text, equation, figure.value - rounded,
-        (*evidence, base),
-    )  # fmt: skip
-
-
-def _multiple(figure: Figure, now: Fraction, base: Fraction) -> Fraction:
-    """The exact change in the unit that the text uses: percent, or 倍."""
-    if figure.unit != "倍":
-        return (now / base - 1) * 100
-    return now / base if figure.kind == "multiple" else now / base - 1
-
-
-def _change_equation(figure: Figure, now: Decimal, base: Decimal, exact: Fraction) -> str:
-    sides = f"({number(now)} - {number(base)}) / {number(base)}"
-    if figure.kind == "multiple":
-        sides = f"{number(now)} / {number(base)}"
-    return f"{sides} = {percent(exact, figure.unit)}"
-
-
-def _base(
-    narrative: Narrative, at: int, of: Figure, last_year: dict[str, Decimal]
-) -> tuple[Basis | None, str, bool]:
-    """Last year's figure, where it is from, and whether it must be the base.
-
-    From last year's report; else as the sentence gives it, or the sentence before it. A base
-    that the text prints is the base: no other one is thought of.
-    """
-    if of.meaning and (value := last_year.get(of.meaning.overview or of.meaning.label)) is not None:
-        return Basis(value, years_back=1), "上年报告所载", True
-    figure = narrative.figures[at]
-    for near in narrative.figures[max(at - 2, 0) : at + 2]:
-        is_far = near.block != figure.block or "。" in narrative.between(
-            *sorted((near, figure), key=lambda f: f.start)
-        )
-        if is_far or near.unit != of.unit or near.step != 1:
-            continue
-        if near.kind == "difference" and near.is_subject_free:
-            return Basis(of.value - near.value, figure=near), "文中差额推得的上年数", True
-        if near.kind == "other_year" and near.start > of.start:
-            return Basis(near.value, figure=near), "文中所写上年数", True
-    printed = _printed_bases(narrative, of)
-    if not printed:
-        return None, "", False
-    base = printed[-1]
-    is_same = base.label == of.label or _is_like(base, of)
-    # 由 1128 条增加到 1887 条,另 514 条,总计 2401 条: another amount may be the base's counterpart.
-    rivals = [
-        f
-        for f in narrative.figures
-        if f.block == of.block and base.end <= f.start < of.start and f.unit == of.unit
-    ]
-    is_sure = len(printed) == 1 and is_same and not STOPS.search(narrative.between(base, of))
-    is_sure = is_sure and not rivals
-    return Basis(base.value, figure=base), "文中所写上年数", is_sure
-
-
-def _printed_bases(narrative: Narrative, of: Figure) -> list[Figure]:
-    """Figures of another year before an amount, of the same thing, in its paragraph."""
-    return [
-        f
-        for f in narrative.figures
-        if f.kind == "other_year"
-        and f.block == of.block
-        and f.end <= of.start
-        and f.unit == of.unit
-        and f.step == 1
-        and (f.meaning is None or of.meaning is None or f.meaning.role == of.meaning.role)
-        and len(STOPS.findall(narrative.between(f, of))) < 2
-        and not _is_taken(narrative, f)
-    ]
-
-
-def _is_like(base: Figure, of: Figure) -> bool:
-    """Whether the words of two figures, where no meaning is known, may say the same."""
-    if base.meaning is not None or of.meaning is not None:
-        return False
-    one, other = re.sub("年度?", "", base.words), re.sub("年度?", "", of.words)
-    return one in other or other in one
-
-
-def _is_taken(narrative: Narrative, base: Figure) -> bool:
-    """Whether a figure of another year is what an amount before it is compared with.
-
-    发布4623条,较2021年的4210条增长9.8%,其中动态1865条: 4210 is no base of what follows.
-    """
-    is_in_bracket = bracket_depth(narrative.texts[base.block], base.start) > 0
-    return (is_in_bracket or re.search("[较比与]", base.before) is not None) and any(
-        f.kind == "amount"
-        and f.block == base.block
-        and f.end <= base.start
-        and f.unit == base.unit
-        and not STOPS.search(narrative.between(f, base))
-        for f in narrative.figures
-    )
-
-
-def _implied(figure: Figure, of: Figure, key: str, evidence: tuple[Basis, ...]) -> AuditCheck:
-    """Whole numbers that could be the base of a printed change, none of them printed."""
-    step = Fraction(1, 10**figure.decimals)
-    printed = Fraction(figure.value)
-    if of.value == 0 or printed <= -100 or figure.unit != "%":
-        return AuditCheck(
-            "B10", key, "not_assessable", f"“{figure.quote}”:没有上年数", "", None, evidence
-        )
-    low, high = (printed - step) / 100 + 1, (printed + step) / 100 + 1
-    first = max(floor(Fraction(of.value) / high), 1)
-    last = ceil(Fraction(of.value) / low) if low > 0 else first
-    found: list[tuple[int, str]] = []
-    if last - first <= 10_000:
-        for base in range(first, last + 1):
-            how = manner((Fraction(of.value) / base - 1) * 100, figure.value, figure.decimals)
-            if how:
-                found.append((base, how))
-    if last - first > 10_000 or len(found) > _LONGEST_BASE_RANGE:
-        bases = f"{found[0][0]} 至 {found[-1][0]}" if found else f"{first} 至 {last}"
-        text = f"“{figure.quote}”:没有写上年数;与基数 {bases} 相符,单凭本文无法核对"
-        return AuditCheck("B10", key, "not_assessable", text, "", None, evidence)
-    if not found:
-        text = f"“{figure.quote}”:没有一个整数基数能由 {number(of.value)} 得出 {figure.value}%"
-        direct = of.end <= figure.start and figure.before[:2] in ("", *phrases()["direct_change"])
-        return AuditCheck("B10", key, "fail" if direct else "uncertain", text, "", None, evidence)
-    base, how = found[0]
-    exact = (Fraction(of.value) / base - 1) * 100
-    equation = f"({number(of.value)} - {base}) / {base} = {percent(exact)}"
-    return AuditCheck(
-        "B10", key, "pass", f"“{figure.quote}”:与基数 {base} 一致,{how}", equation, None, evidence
-    )

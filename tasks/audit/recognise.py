@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tasks.audit.characters import plain, with_clauses
+from tasks.audit.characters import THOUSANDS, with_clauses, with_thousands
 from tasks.audit.numerals import CHARACTERS, chinese_number
 from warehouse.disk import yaml_of
 
@@ -111,7 +111,7 @@ def _not_figures() -> re.Pattern[str]:
 
 def numbers_in(original: str) -> Iterator[Number]:
     """The figures of a paragraph in order."""
-    text = plain(original)
+    text = with_thousands(original)
     found = [
         m
         for m in _number_pattern().finditer(_masked(with_clauses(original), text))
@@ -182,7 +182,7 @@ def _named_in_order(text: str, at: int, before: str) -> str:
     if named is None:
         return before
     names = [name for name in re.split(r"、|以及|[和及与]", named["names"]) if name]
-    place = len(re.findall(r"\d[\d,.]*", named["given"]))
+    place = len(re.findall(rf"\d[\d.{THOUSANDS}]*", named["given"]))
     verb = re.match(r"[^\d]*", named["given"])
     words = re.sub("(?:为|是|达到?|有|约)+$", "", verb[0] if verb else "")
     if not words and len(names) > 1 and (shared := _SHARED.search(names[-1])):
@@ -198,7 +198,7 @@ _SHARED = re.compile("(?:(?:访问|浏览|阅读|发布|申请|受理)量|申请
 _NAME = r"(?:(?:19|20)\d\d年度?|[^\d,:、])"
 _IN_ORDER = re.compile(
     rf"(?:^|[,:])(?P<names>{_NAME}{{1,12}}(?:、{_NAME}{{1,12}})*(?:(?:、|以及|[和及与]){_NAME}{{1,12}}?)?)分别"
-    r"(?P<given>[^\d,、]{0,14}(?:\d[\d,.]*\D{1,4}[、,和及与])*)$"
+    r"(?P<given>[^\d,、]{0,14}(?:\d[\d.\u066c]*\D{1,4}[、,和及与])*)$"
 )
 
 

@@ -13,6 +13,7 @@ from tasks.audit.edition import edition_checks
 from tasks.audit.groups import groups, with_parts
 from tasks.audit.identify import identify
 from tasks.audit.kinds import read_documents
+from tasks.audit.movements import movement_checks
 from tasks.audit.narrative import read_narrative
 from tasks.audit.parts import part_checks
 from tasks.audit.passage_checks import passage_checks
@@ -24,6 +25,7 @@ from tasks.audit.split import split_reports, unread_pictures
 from tasks.audit.suggestions import confirm, suggest
 from tasks.audit.table_checks import table_checks
 from tasks.audit.tables import read_tables
+from tasks.audit.yearly import period_checks, yearly_checks
 from tasks.audit.years import earlier, told_last_year, tree_checks, year_checks
 
 SUFFIXES = (
@@ -101,6 +103,9 @@ def check_report(
         report.narrative, found, told_last_year(report, last_year), figures, lists
     )
     checks += rate_checks(report.narrative, found)
+    checks += movement_checks(report.narrative)
+    checks += yearly_checks(report.narrative)
+    checks += period_checks(report.narrative)
     if children:
         checks += tree_checks(report, children)
     if edition is not None:
