@@ -157,7 +157,11 @@ def _city(settings: Settings) -> City:
 
 
 async def shown(
-    request: Request, template: str, make: Callable[[], Mapping[str, Any]], **values: Any
+    request: Request,
+    template: str,
+    make: Callable[[], Mapping[str, Any]],
+    status: int = 200,
+    **values: Any,
 ) -> Response:
     """A page of what `make` reads, in a thread of its own; or a page that says why there is none.
 
@@ -171,7 +175,7 @@ async def shown(
         return said(request, str(error), status=404, at=values.get("at", ""))
     except NianbaoError as error:
         return said(request, str(error), status=422, at=values.get("at", ""))
-    return page(request, template, **values, **made)
+    return page(request, template, status, **values, **made)
 
 
 class NotThere(NianbaoError):

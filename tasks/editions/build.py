@@ -27,7 +27,7 @@ from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake
 from warehouse.layout import Layout
 from warehouse.period import Period
-from warehouse.reading import Reading, reading
+from warehouse.reading import Reading, Supposed, reading
 from warehouse.sql import counted
 from warehouse.tables import all_tables
 
@@ -91,13 +91,17 @@ def compute(
     *,
     now: datetime,
     snapshot: int | None = None,
+    supposed: Supposed | None = None,
     progress: Progress = lambda step: None,
 ) -> Edition:
     """The edition of a period by these definitions, from one snapshot of the lake: the same
-    from the same two, whenever and wherever it is computed. It is not kept."""
+    from the same two, whenever and wherever it is computed. It is not kept. A `supposed`
+    correction is taken for recorded, to see what it would change."""
     form, layout = definitions.parsed_form, definitions.parsed_layout
     measures = definitions.parsed_measures
-    with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
+    with reading(
+        lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED, supposed=supposed
+    ) as opened:
         data_as_of = opened.data_as_of or now
         progress("编制上年数")
         tree = read_tree(opened, period)
