@@ -199,12 +199,21 @@ def to(request: Request, path: str) -> Response:
 
 async def entered(request: Request) -> Mapping[str, str]:
     """What a form was filled in with. Raises Forged for one without this visitor's token."""
+    return {name: values[-1] for name, values in (await entered_all(request)).items()}
+
+
+async def entered_all(request: Request) -> Mapping[str, list[str]]:
+    """The same, with all values of a field that may be chosen more than once."""
+    told: dict[str, list[str]] = {}
     try:
         raw = await whole_body(request.receive, MOST_OF_A_FORM)
-        told = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000))
+        for name, value in parse_qsl(
+            raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000
+        ):
+            told.setdefault(name, []).append(value)
     except (TooLong, ValueError) as error:
         raise Forged from error
-    check_form_token(request, told.get("form_token", ""))
+    check_form_token(request, told.get("form_token", [""])[-1])
     return told
 
 

@@ -51,7 +51,6 @@ class Found:
     organ_id: str | None
     values: dict[str, str | None] = field(hash=False)
     is_removed: bool = False
-    is_corrected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,20 +185,12 @@ def _read(
     if row is None:
         return None
     values = dict(zip(columns, row[1:], strict=True))
-    corrected = connection.execute(
-        f"SELECT column_name FROM {CORRECTIONS} WHERE table_name = ? AND source_system = ? "
-        "AND record_id = ? ORDER BY ALL",
-        [table_name, source_system, record_id],
-    ).fetchall()
-    return Found(
-        table_name,
-        source_system,
-        record_id,
-        values.get("organ_id"),
-        values,
-        bool(row[0]),
-        tuple(name for (name,) in corrected),
-    )
+    return Found(table_name, source_system, record_id, values.get("organ_id"), values, bool(row[0]))
+
+
+def _has_none(connection: Connection, name: str) -> bool:
+    """Whether a table never held a row: then asking it costs the most."""
+    return stored_rows(connection).get(name, 0) is None
 
 
 # ---- the steps of a correction
@@ -305,11 +296,14 @@ class Recorded:
 def recorded(lake: Lake) -> list[Recorded]:
     """The corrections in force, as figures take them. Raises NoLake."""
     with lake.read() as connection:
+        if _has_none(connection, CORRECTIONS):
+            return []
         rows = connection.execute(
             "SELECT table_name, source_system, record_id, column_name, expected_value, "
             "corrected_value, reason, reported_by, coalesce(ground, ''), correction_number, "
             "decided_on, coalesce(entered_by, ''), coalesce(reviewed_by, '') "
-            f"FROM {CORRECTIONS} ORDER BY correction_number NULLS FIRST, ALL"
+            f"FROM {CORRECTIONS} ORDER BY correction_number NULLS FIRST, "
+            "table_name, source_system, record_id, column_name"
         ).fetchall()
         found = []
         for row in rows:
@@ -481,6 +475,8 @@ def _next_number(connection: Connection) -> int:
 
 
 def _entries(connection: Connection) -> list[Entry]:
+    if _has_none(connection, ENTRIES):
+        return []
     rows = connection.execute(
         f"SELECT {', '.join((*_STEP, *_CONTENT))} FROM {ENTRIES} "
         "ORDER BY correction_number DESC, step_number"
