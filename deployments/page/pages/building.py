@@ -32,7 +32,7 @@ from tasks.editions.store import find_row
 from tasks.people import log
 from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import NoLake
-from warehouse.period import Period
+from warehouse.period import NoPeriod, Period
 
 AT = "editions"
 DEPLOYMENT = "year-end"
@@ -59,6 +59,7 @@ async def send_build(request: Request) -> Response:
         "form": told.get("form", "") or ANNUAL_REPORT,
         # A year that is no number is answered by the run, in words; it never gets there.
         "year": int(year) if year.isascii() and year.isdigit() and len(year) == len("2020") else 0,
+        "span": told.get("span", "").strip(),
         "organs": organs,
         "as_of": told.get("as_of", "").strip(),
         "pull_first": told.get("pull_first") == "on",
@@ -127,19 +128,20 @@ async def _form(
     def made() -> Mapping[str, Any]:
         settings = desk.settings
         lake, city = settings.lake(), settings.city
-        key, year = told.get("form", ""), told.get("year", "")
+        key, year, span = (told.get(name, "") for name in ("form", "year", "span"))
         if told.get("edition"):
             with lake.read() as connection:
                 row = find_row(connection, told["edition"])
             if row is not None:
-                key, year = row.form, str(row.report_year)
+                key, year, span = row.form, str(row.report_year), row.span
         titles = form_choices(city)
         known = {**{k: k for k in titles.values()}, **titles}
         form = form_of(known.get(key, ANNUAL_REPORT), city)
         years = years_to_build(form, now())
         chosen = int(year) if year.isdigit() and int(year) in years else years[0]
+        period = _period(span, chosen)
         try:
-            since, has_data = changes_since(lake, form, Period.of_year(chosen)), True
+            since, has_data = changes_since(lake, form, period), True
         except NoLake:
             since, has_data = Since(None), False
         return {
@@ -147,6 +149,8 @@ async def _form(
             "forms": {k: title for title, k in titles.items()},
             "years": years,
             "year": chosen,
+            "span": span,
+            "period": period,
             "this_year": now().year,
             "since": since,
             "has_data": has_data,
@@ -165,6 +169,14 @@ async def _form(
         organs=organs,
         may=may_work(request),
     )
+
+
+def _period(span: str, year: int) -> Period:
+    """The span that is to be built, as far as it can be read; what cannot, the run answers."""
+    try:
+        return Period.parse(span) if span.strip() else Period.of_year(year)
+    except NoPeriod:
+        return Period.of_year(year)
 
 
 ROUTES: list[BaseRoute] = [
