@@ -38,6 +38,7 @@ from deployments.page.inside import Inside
 from deployments.page.origin import UI_API_URL, own_names
 from deployments.page.routes import desk_app
 from deployments.page.under_path import with_path, without_path
+from deployments.page.upload import UPLOADS
 from deployments.page.visitor import Door
 from deployments.run_history import history_variables, vacuum_on_start
 from tasks.lifeline import end_with_starter
@@ -115,7 +116,9 @@ class Patience:
         self._waits = waits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] == "GET":
+        is_read = scope["type"] != "http" or scope["method"] == "GET"
+        # Files that are sent are written down as they come; what receives them has limits.
+        if is_read or scope["path"] == f"{DESK}{UPLOADS}":
             await self._app(scope, receive, send)
             return
         most = MOST_OF_A_CALL if is_api(scope["path"]) else MOST_OF_A_FORM

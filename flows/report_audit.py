@@ -11,7 +11,7 @@ import errno
 import itertools
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -24,15 +24,15 @@ from tasks.audit.markdown import as_markdown
 from tasks.audit.page import render_page
 from tasks.audit.result import AuditReport
 from tasks.audit.run import audit_files, report_files
+from tasks.audit.uploads import AUDITED, BATCH, REPORTS
 from tasks.clock import now
+from tasks.editions.store import load_edition
+from tasks.render import tables_json
 from tasks.render.markdown import code
 from tasks.settings import Settings
 from tasks.wording.typeset import typeset
 from warehouse.disk import reason_of
 from warehouse.errors import EntryError, NianbaoError
-
-AUDITED = "audits"
-"""The folder of the home in which pages are written: new files only, and nowhere else."""
 
 
 class NotAReport(EntryError):
@@ -78,23 +78,50 @@ def write_new(folder: Path, text: str) -> Path:
 
 
 @task(name="核对报告")
-def audit_step(paths: list[Path], year: int | None) -> tuple[list[AuditReport], list[str]]:
-    """Read and check the reports; years of one organ are checked against each other.
+def audit_step(
+    paths: list[Path], year: int | None, edition: dict[str, Any] | None = None
+) -> tuple[list[AuditReport], list[str]]:
+    """Read and check the reports; years of one organ are checked against each other, all of them
+    against the figures of an edition where one is given.
 
     Out: the reports, and what is wrong with files that cannot be read.
     """
     unread: list[str] = []
-    return audit_files(paths, year, unread=unread), unread
+    return audit_files(paths, year, edition, unread=unread), unread
 
 
-def batch_step(reports: list[AuditReport], unread: list[str]) -> str:
-    """A folder of its own with the front page of several reports; where it lies, as Markdown."""
-    folder = Settings().home / AUDITED / f"{now():%Y%m%d-%H%M%S-%f}"
+def batch_step(reports: list[AuditReport], unread: list[str], name: str = "") -> str:
+    """A folder of its own with the front page of several reports; where it lies, as Markdown.
+    `name` is that of a batch that was sent to the page."""
+    audited = Settings().home / AUDITED
     try:
-        front = write_batch(folder, reports, unread)
+        front = write_batch(_new_folder(audited, name), reports, unread)
     except OSError as error:
         return f"汇总页写不了({error.strerror}),请检查数据目录是否已满、能否写入\n\n"
     return f"汇总页(谁有不符,从多到少,另有全部数的 CSV 和 Excel):{code(str(front))}\n\n"
+
+
+def _new_folder(audited: Path, name: str) -> Path:
+    """A folder that was not there: what an earlier audit wrote stays. Raises OSError."""
+    name = name or f"{now():%Y%m%d-%H%M%S-%f}"
+    if audited.is_symlink():
+        raise OSError(errno.ELOOP, "a link")
+    for count in itertools.count(1):
+        folder = audited / (name if count == 1 else f"{name}-{count}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise AssertionError
+
+
+def figures_of(edition_id: str) -> dict[str, Any] | None:
+    """The figures of an edition of the lake, by which reports are judged; None where none is named.
+    Raises NoEdition, NoLake."""
+    if not edition_id.strip():
+        return None
+    return tables_json(load_edition(Settings().lake(), edition_id.strip()))
 
 
 @flow(
@@ -126,19 +153,25 @@ def report_audit(
             "勾选则另写一个标明每个数核对结果的网页,放在数据目录下的 audits 文件夹中,每次一个新文件。",
         ),
     ] = False,
+    edition: Annotated[
+        str,
+        field("版次", "另与哪个版次逐格核对,写版次编号,如 2020-1。不填为不与版次核对。"),
+    ] = "",
 ) -> State[None]:
     """核对年度报告。"""
     home = Settings().home
-    folder, audited = home / "reports", home / AUDITED
+    folder, audited = home / REPORTS, home / AUDITED
     given = [part.strip() for part in re.split("[;\uff1b\\n]", path) if part.strip()]
     try:
         files = [file for name in given or [""] for file in chosen_reports(folder, name)]
-        reports, unread = audit_step(files, report_year or None)
+        reports, unread = audit_step(files, report_year or None, figures_of(edition))
     except UnreadableDocument as error:
         return ended("读不了", str(error))
     except NianbaoError as error:
         return refused(error)
-    front = batch_step(reports, unread) if len(reports) + len(unread) > 1 else ""
+    batch = given[0] if len(given) == 1 and BATCH.fullmatch(given[0]) else ""
+    is_batch = bool(batch) or len(reports) + len(unread) > 1
+    front = batch_step(reports, unread, batch) if is_batch else ""
     create_markdown_artifact(
         key="report-audit",
         markdown=front + as_markdown(reports, unread),

@@ -32,6 +32,7 @@ from flows.progress import progress
 from flows.pulling import pull_sources
 from tasks.city.names import form_choices, organ_choices
 from tasks.clock import now
+from tasks.editions.build import BUILD_STEPS, FILES
 from tasks.editions.differences import compare_with_earlier
 from tasks.editions.store import published_edition
 from tasks.publish.approve import check_builder
@@ -44,8 +45,8 @@ from tasks.wording.typeset import typeset
 from warehouse.errors import NianbaoError
 from warehouse.form import ANNUAL_REPORT, form_of
 
-STEPS = 6
-"""Last year, this year, balance, records, writing, files."""
+STEPS = (*BUILD_STEPS, FILES)
+"""What a run does, as it is told while it goes on."""
 
 
 @flow(
@@ -125,7 +126,7 @@ def year_end(
     except NianbaoError as error:
         return refused(error)
     run = new_run("year-end", f"年终编制 {report.reference(period)}", started_at)
-    with progress(STEPS) as progresses:
+    with progress(len(STEPS)) as progresses:
         prepare_lake_step(lake, settings.city, started_at)
         if pull_first:
             pull_sources(settings, lake, run, progresses)
@@ -141,7 +142,7 @@ def year_end(
             progress=progresses.step,
         )
         edition = built.edition
-        progresses.step("生成文件")
+        progresses.step(FILES)
         folder = settings.editions / edition.id
         # Quoted: Prefect would look through every figure for results of other tasks.
         render_step(quote(edition), folder, lake)  # type: ignore[call-overload]

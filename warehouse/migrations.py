@@ -40,6 +40,8 @@ MIGRATIONS = (
             "WHERE approved_at IS NOT NULL AND manifest_hash IS NOT NULL",
         ),
     ),
+    # What was there is of the city's file: no number, nobody who entered or checked it.
+    Migration(4, "更正:登记与复核"),
 )
 NEWEST = MIGRATIONS[-1].version
 

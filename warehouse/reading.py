@@ -233,10 +233,12 @@ def reading(
     *,
     declared: Mapping[str, Measure] | None = None,
     copy_up_to: int = 0,
+    supposed: Supposed | None = None,
 ) -> Iterator[Reading]:
     """Open a reading at a snapshot, the newest unless one is named.
 
-    `declared` are the measures that an edition keeps, in place of this version's. A table
+    `declared` are the measures that an edition keeps, in place of this version's; `supposed` is a
+    correction that is taken for recorded, to see what it would change. A table
     that did not exist yet at the snapshot is empty. Tables of at most `copy_up_to` rows are copied into memory first: a build asks them
     hundreds of questions, and each costs a look into the lake's catalog otherwise. Raises
     LakeError when there is no lake yet.
@@ -247,9 +249,10 @@ def reading(
         connection.execute("USE scratch")
         connection.execute("CREATE SCHEMA core")
         aside = _set_aside(connection)
+        corrections = CORRECTIONS if supposed is None else _with_supposed(connection, supposed)
         corrected: dict[str, list[str]] = defaultdict(list)
         for name, column in connection.execute(
-            "SELECT DISTINCT table_name, column_name FROM lake.ops.correction"
+            f"SELECT DISTINCT table_name, column_name FROM {corrections}"
         ).fetchall():
             corrected[name].append(column)
         stored, described = stored_rows(connection), stored_columns(connection)
@@ -265,7 +268,10 @@ def reading(
                 )
                 continue
             selected = table_as_figures_see_it(
-                table, corrected.get(table.full_name, []), aside.get(table.full_name)
+                table,
+                corrected.get(table.full_name, []),
+                aside.get(table.full_name),
+                corrections=corrections,
             )
             selected = _with_columns(selected, table, described.get(table.full_name))
             kind = "TABLE" if copy_up_to and rows <= copy_up_to else "VIEW"
@@ -278,6 +284,38 @@ def reading(
         )
 
 
+@dataclass(frozen=True)
+class Supposed:
+    """A correction that nobody recorded yet: of a column, `*` for the whole record not to count;
+    `value` is what it should say while the source says `expect`."""
+
+    table: str
+    source_system: str
+    record_id: str
+    column: str
+    expect: str | None
+    value: str | None
+
+
+def _with_supposed(connection: Connection, supposed: Supposed) -> str:
+    """The recorded corrections and one more, as a table of this connection; returns its name.
+    What was recorded of the same value gives way."""
+    s = supposed
+    connection.execute(
+        "CREATE TABLE scratch.main.supposed_correction AS SELECT table_name, source_system, record_id, "
+        f"column_name, action, expected_value, corrected_value FROM {CORRECTIONS} "
+        "WHERE NOT (table_name = $1 AND source_system = $2 AND record_id = $3 AND column_name = $4) "
+        "UNION ALL SELECT $1, $2, $3, $4, $5, $6, $7",
+        [
+            *(s.table, s.source_system, s.record_id, s.column),
+            "drop" if s.column == "*" else "override",
+            *(s.expect, s.value),
+        ],
+    )
+    return "scratch.main.supposed_correction"
+
+
+CORRECTIONS = "lake.ops.correction"
 SET_ASIDE = "set_aside_columns"
 
 
@@ -308,11 +346,15 @@ def _set_aside(connection: Connection) -> dict[str, tuple[str, ...]]:
 
 
 def table_as_figures_see_it(
-    table: Table, corrected: list[str], aside: tuple[str, ...] | None
+    table: Table,
+    corrected: list[str],
+    aside: tuple[str, ...] | None,
+    *,
+    corrections: str = CORRECTIONS,
 ) -> str:
     """The table as corrected, without the records that are set aside whole, and without what is
     set aside of others; `aside` are the columns of which that is so, None where nothing is."""
-    as_corrected = table_as_corrected(table, corrected)
+    as_corrected = table_as_corrected(table, corrected, corrections)
     if aside is None:
         return f"SELECT *, CAST([] AS VARCHAR[]) AS {SET_ASIDE} FROM ({as_corrected})"
     of_table = f"FROM lake.ops.quarantine AS q WHERE q.table_name = '{table.full_name}'"
@@ -336,7 +378,7 @@ def table_as_figures_see_it(
     )
 
 
-def table_as_corrected(table: Table, corrected: list[str]) -> str:
+def table_as_corrected(table: Table, corrected: list[str], corrections: str = CORRECTIONS) -> str:
     """The table with the recorded corrections. One holds only while the source still says what
     it was made against."""
     source = f"lake.{table.full_name} AS t"
@@ -345,7 +387,7 @@ def table_as_corrected(table: Table, corrected: list[str]) -> str:
     replaced = []
     for column in sorted(corrected):
         match = (
-            f"SELECT c.corrected_value FROM lake.ops.correction AS c WHERE c.table_name = '{table.full_name}' "
+            f"SELECT c.corrected_value FROM {corrections} AS c WHERE c.table_name = '{table.full_name}' "
             f"AND c.source_system = t.source_system AND c.record_id = t.record_id AND c.column_name = '{column}'"
         )
         if column == "*":

@@ -157,7 +157,11 @@ def _city(settings: Settings) -> City:
 
 
 async def shown(
-    request: Request, template: str, make: Callable[[], Mapping[str, Any]], **values: Any
+    request: Request,
+    template: str,
+    make: Callable[[], Mapping[str, Any]],
+    status: int = 200,
+    **values: Any,
 ) -> Response:
     """A page of what `make` reads, in a thread of its own; or a page that says why there is none.
 
@@ -171,7 +175,7 @@ async def shown(
         return said(request, str(error), status=404, at=values.get("at", ""))
     except NianbaoError as error:
         return said(request, str(error), status=422, at=values.get("at", ""))
-    return page(request, template, **values, **made)
+    return page(request, template, status, **values, **made)
 
 
 class NotThere(NianbaoError):
@@ -195,12 +199,21 @@ def to(request: Request, path: str) -> Response:
 
 async def entered(request: Request) -> Mapping[str, str]:
     """What a form was filled in with. Raises Forged for one without this visitor's token."""
+    return {name: values[-1] for name, values in (await entered_all(request)).items()}
+
+
+async def entered_all(request: Request) -> Mapping[str, list[str]]:
+    """The same, with all values of a field that may be chosen more than once."""
+    told: dict[str, list[str]] = {}
     try:
         raw = await whole_body(request.receive, MOST_OF_A_FORM)
-        told = dict(parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000))
+        for name, value in parse_qsl(
+            raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000
+        ):
+            told.setdefault(name, []).append(value)
     except (TooLong, ValueError) as error:
         raise Forged from error
-    check_form_token(request, told.get("form_token", ""))
+    check_form_token(request, told.get("form_token", [""])[-1])
     return told
 
 

@@ -51,12 +51,34 @@ class Inside:
             return None
         return str(found.get("name", "")), dict(found.get("parameter_openapi_schema") or {})
 
+    async def start(self, name: str, parameters: dict[str, Any]) -> str:
+        """Begin a run of the deployment of that name, which is its flow's too; returns its id,
+        empty where it could not be begun."""
+        found = await self.ask(f"/deployments/name/{name}/{name}")
+        if not found:
+            return ""
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
+        made = await self.ask(f"/deployments/{found['id']}/create_flow_run", body)
+        return str((made or {}).get("id", ""))
+
     async def publish(self, approval: int) -> str:
         """Begin the run that publishes what was approved; returns its id, empty where it could
         not be begun."""
-        found = await self.ask("/deployments/name/publish/publish")
-        if not found:
-            return ""
-        body = {"parameters": {"approval": str(approval)}, "state": {"type": "SCHEDULED"}}
-        made = await self.ask(f"/deployments/{found['id']}/create_flow_run", body)
-        return str((made or {}).get("id", ""))
+        return await self.start("publish", {"approval": str(approval)})
+
+    async def run(self, run_id: str) -> dict[str, Any] | None:
+        """A run with its state and what it was asked; None where there is none."""
+        found = await self.ask(f"/flow_runs/{run_id}")
+        return dict(found) if isinstance(found, dict) else None
+
+    async def said(self, run_id: str) -> list[tuple[str, str]]:
+        """What a run wrote into its log: (time, text), the oldest first."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
+        found = await self.ask("/logs/filter", {**wanted, "limit": 200})
+        return [(str(one["timestamp"]), str(one["message"])) for one in found or []]
+
+    async def stop(self, run_id: str) -> bool:
+        """Ask a run to stop; whether that was taken."""
+        asked = {"state": {"type": "CANCELLING"}}
+        answer = await self.ask(f"/flow_runs/{run_id}/set_state", asked)
+        return bool(answer) and answer.get("status") == "ACCEPT"

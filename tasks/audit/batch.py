@@ -1,26 +1,30 @@
 """A folder for a batch of reports, as a county with all its offices hands in.
 
 `index.html` says who fails where, the worst first, each linking to its own marked page;
-`figures.csv` and `figures.xlsx` list every figure that was read.
+`figures.csv` and `figures.xlsx` list every figure that was read, and `result.json` says the same as
+the front page as plain data.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from expectations.balance import STATUS_LABELS, Status, number
+from tasks.audit.edition import CODE as EDITION
 from tasks.audit.page import render_page
-from tasks.audit.result import AuditReport, meaning_of
+from tasks.audit.result import AuditCheck, AuditReport, meaning_of
 from tasks.audit.templates import rendered
 from tasks.wording.typeset import typeset
 
 _WORST_FIRST: tuple[Status, ...] = ("fail", "uncertain", "pass", "not_assessable")
 _HEADS = ("文件", "机关", "年度", "位置", "含义", "数值", "单位", "约数", "原文", "核对结果")
 _Key = TypeVar("_Key")
+RESULT = "result.json"
 _SHOWN = 3
 """Fails told on the front page for each report; the rest stand on its own page."""
 
@@ -47,7 +51,79 @@ def write_batch(folder: Path, reports: Sequence[AuditReport], unread: Sequence[s
         writer.writerow(_HEADS)
         writer.writerows([_harmless(text) for text in row] for row in rows)
     _write_workbook(folder / "figures.xlsx", rows)
+    told = _result(reports, pages, unread)
+    # The last: where it lies, the batch is whole.
+    (folder / RESULT).write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
     return front
+
+
+KINDS: Mapping[str, str] = {
+    "tables": "表内勾稽",
+    "years": "与上年衔接",
+    "prose": "正文与表",
+    "text": "正文自身",
+    "edition": "与版次",
+}
+"""What is checked, by kind, as a batch's matrix has it."""
+_KIND_OF = {"B5": "years", "B6": "years", "B7": "prose", "B8": "tables", "B10": "text"}
+
+
+def kind_of(code: str) -> str:
+    """Which of KINDS a check belongs to, by its code."""
+    return "edition" if code == EDITION else _KIND_OF.get(code, "tables")
+
+
+def _result(
+    reports: Sequence[AuditReport], pages: Mapping[int, str], unread: Sequence[str]
+) -> dict[str, Any]:
+    """A batch as plain data, the worst first: by report how many checks of each kind came to what,
+    and each fail with what it rests on."""
+    ranked = sorted(reports, key=lambda r: (-r.count("fail"), -r.count("uncertain"), r.title))
+    return {
+        "unread": [typeset(text) for text in unread],
+        "reports": [
+            {
+                "title": report.title,
+                "organ": report.organ,
+                "year": report.report_year,
+                "file": report.document.name,
+                "page": pages[id(report)],
+                "counts": {status: report.count(status) for status in _WORST_FIRST},
+                "kinds": {
+                    kind: {
+                        status: sum(
+                            c.status == status and kind_of(c.code) == kind for c in report.checks
+                        )
+                        for status in _WORST_FIRST
+                    }
+                    for kind in KINDS
+                },
+                "fails": [
+                    _told(check)
+                    for status in ("fail", "uncertain")
+                    for check in report.checks
+                    if check.status == status
+                ],
+                "not_read": [typeset(text) for text in report.not_read],
+                "is_judged": report.is_judged,
+            }
+            for report in ranked
+        ],
+    }
+
+
+def _told(check: AuditCheck) -> dict[str, Any]:
+    quotes = (b.figure.quote for b in check.evidence if b.figure is not None)
+    return {
+        "code": check.code,
+        "kind": KINDS[kind_of(check.code)],
+        "status": check.status,
+        "message": typeset(check.message),
+        "equation": check.equation,
+        "gap": number(check.gap) if check.gap else "",
+        "quote": next(quotes, ""),
+        "suggestion": typeset(check.suggestions[0].text) if check.suggestions else "",
+    }
 
 
 def _harmless(text: str) -> str:

@@ -20,11 +20,17 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.errors import ConfigurationError
-from warehouse.lake import Lake, transaction
+from warehouse.lake import Connection, Lake, transaction
 from warehouse.sql import insert_many
 from warehouse.tables import table
 
 ORGAN_COLUMNS = tuple(c.name for c in table("core.organ").columns)
+CORRECTIONS = "ops.correction"
+CORRECTION_COLUMNS = (
+    *("table_name", "source_system", "record_id", "column_name", "action"),
+    *("expected_value", "corrected_value", "reason", "reported_by", "decided_on"),
+)
+"""What `corrections.yaml` says of each; the other columns are of those entered at the page."""
 CITY = "city"
 """The name under which the city's own files are kept in ops.resource_file."""
 SATURDAY = 5
@@ -195,7 +201,7 @@ def _holidays_by_law(first: int, last: int) -> dict[date, str]:
 
 
 def read_corrections(path: Path) -> list[tuple[Any, ...]]:
-    """The rows of `corrections.yaml`, in the order of ops.correction; no file is none.
+    """The rows of `corrections.yaml`, in the order of CORRECTION_COLUMNS; no file is none.
 
     Raises CityFileError when an entry is malformed, names a table or column that is not there,
     or corrects a value that another entry corrects.
@@ -238,6 +244,24 @@ def read_corrections(path: Path) -> list[tuple[Any, ...]]:
     return rows
 
 
+def _refuse_corrected_twice(
+    rows: Sequence[tuple[Any, ...]], connection: Connection, path: Path
+) -> None:
+    """One value has one correction: what a person entered and another checked stands."""
+    for number, row in enumerate(rows, start=1):
+        found = connection.execute(
+            "SELECT correction_number FROM ops.correction WHERE table_name = ? AND "
+            "source_system = ? AND record_id = ? AND column_name = ? "
+            "AND correction_number IS NOT NULL",
+            list(row[:4]),
+        ).fetchone()
+        if found is not None:
+            raise CityFileError(
+                f"{path} 第 {number} 条: {row[2]} {row[3]} 已在页面登记为更正第 {found[0]} 号;只能留一条,"
+                "请删去这一条,或在更正页撤下那一条"
+            )
+
+
 def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     """Bring the city's files into the lake; returns the names of the tables that changed.
 
@@ -250,7 +274,7 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
         "core.organ": _fingerprint(organs),
         "core.calendar_day": f"chinesecalendar {version('chinesecalendar')} "
         f"holidays {version('holidays')} {until}",
-        "ops.correction": _fingerprint(corrections),
+        CORRECTIONS: _fingerprint(corrections),
     }
     with lake.read() as connection:
         held = dict(
@@ -264,13 +288,19 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     readers: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
         "core.organ": lambda: read_organs(organs),
         "core.calendar_day": lambda: read_calendar(until),
-        "ops.correction": lambda: read_corrections(corrections),
+        CORRECTIONS: lambda: read_corrections(corrections),
     }
     rows = {name: readers[name]() for name in stale}
     with lake.write() as connection, transaction(connection):
         for name in stale:
-            connection.execute(f"DELETE FROM {name}")
-            insert_many(connection, name, rows[name])
+            if name == CORRECTIONS:
+                # What was entered at the page is none of the file's.
+                _refuse_corrected_twice(rows[name], connection, corrections)
+                connection.execute(f"DELETE FROM {name} WHERE correction_number IS NULL")
+                insert_many(connection, name, rows[name], CORRECTION_COLUMNS)
+            else:
+                connection.execute(f"DELETE FROM {name}")
+                insert_many(connection, name, rows[name])
             connection.execute(
                 "DELETE FROM ops.resource_file WHERE source_system = ? AND resource = ?",
                 [CITY, name],

@@ -27,13 +27,20 @@ from warehouse.form import ANNUAL_REPORT, form_of
 from warehouse.lake import Lake
 from warehouse.layout import Layout
 from warehouse.period import Period
-from warehouse.reading import Reading, reading
+from warehouse.reading import Reading, Supposed, reading
 from warehouse.sql import counted
 from warehouse.tables import all_tables
 
 Progress = Callable[[str], None]
 ACCOUNT = "A1"
 """The code of a rule without which an edition, built by an earlier version, has no account."""
+BUILD_STEPS = LAST_YEAR, THIS_YEAR, BALANCE, COUNTED, RECORDS, WRITTEN = (
+    *("编制上年数", "编制各机关数字", "核对勾稽关系"),
+    *("清点记录去向", "核对各类记录", "写入版次"),
+)
+"""What a build does, in this order; each is told to whoever watches as it begins."""
+FILES = "生成文件"
+"""What follows where the edition is to be read."""
 ROWS_COPIED = 500_000
 """Tables up to this size are asked from memory while an edition is built."""
 
@@ -65,7 +72,7 @@ def build_edition(
     TabulationError, LakeError.
     """
     edition = preview(lake, city, period, now=now, form=form, snapshot=snapshot, progress=progress)
-    progress("写入版次")
+    progress(WRITTEN)
     return Built(*keep(lake, replace(edition, reason=reason), built_by=built_by))
 
 
@@ -91,15 +98,19 @@ def compute(
     *,
     now: datetime,
     snapshot: int | None = None,
+    supposed: Supposed | None = None,
     progress: Progress = lambda step: None,
 ) -> Edition:
     """The edition of a period by these definitions, from one snapshot of the lake: the same
-    from the same two, whenever and wherever it is computed. It is not kept."""
+    from the same two, whenever and wherever it is computed. It is not kept. A `supposed`
+    correction is taken for recorded, to see what it would change."""
     form, layout = definitions.parsed_form, definitions.parsed_layout
     measures = definitions.parsed_measures
-    with reading(lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED) as opened:
+    with reading(
+        lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED, supposed=supposed
+    ) as opened:
         data_as_of = opened.data_as_of or now
-        progress("编制上年数")
+        progress(LAST_YEAR)
         tree = read_tree(opened, period)
         follows = TRANSFERS in definitions.rules.yearly
         before = tabulate(opened, layout, period.before, tree=tree if follows else None)
@@ -107,10 +118,10 @@ def compute(
         year_ago = before
         if period.before != period.year_before:
             year_ago = tabulate(opened, layout, period.year_before, tree=tree if follows else None)
-        progress("编制各机关数字")
+        progress(THIS_YEAR)
         tabulation = tabulate(opened, layout, period, year_ago)
         root = tabulation.tree.root
-        progress("核对勾稽关系")
+        progress(BALANCE)
         if follows:
             signed = read_last_year(lake, opened, form, layout, before, period)
         else:
@@ -128,7 +139,7 @@ def compute(
         )
         account: tuple[Line, ...] = ()
         if ACCOUNT in definitions.rules.yearly:
-            progress("清点记录去向")
+            progress(COUNTED)
             tables = [table for table in pulled_tables() if form.has_rules_of(table.full_name)]
             account = read_account(opened, layout, period, tables)
             findings += [
@@ -138,7 +149,7 @@ def compute(
                     *rolled_up_checks(opened, tabulation),
                 )
             ]
-        progress("核对各类记录")
+        progress(RECORDS)
         rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
         findings += rule_findings(opened, rules, tabulation, data_as_of.date())
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))

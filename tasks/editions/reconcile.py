@@ -370,9 +370,13 @@ def _corrections(rules: Rulebook, reading: Reading, root: Organ) -> Iterator[Fin
     """C1: a correction whose record says something else by now must be retired. One that
     applies is on record with what it changes, why, and on whose word."""
     columns = {t.full_name: {c.name for c in t.columns} for t in all_tables()}
+    # Earlier snapshots know those of the city's file only.
+    has_entries = "correction_number" in reading.stored_columns.get("ops.correction", ())
+    entered = "correction_number, entered_by, reviewed_by" if has_entries else "NULL, NULL, NULL"
     for name, source, record_id, column, expected, value, *why in reading.connection.execute(
         "SELECT table_name, source_system, record_id, column_name, expected_value, "
-        "corrected_value, reason, reported_by, decided_on FROM lake.ops.correction ORDER BY ALL"
+        f"corrected_value, reason, reported_by, decided_on, {entered} "
+        "FROM lake.ops.correction ORDER BY ALL"
     ).fetchall():
         key = f"C1.{name}.{source}.{record_id}.{column}"
         if column != "*" and column not in columns.get(name, set()):
@@ -388,18 +392,24 @@ def _corrections(rules: Rulebook, reading: Reading, root: Organ) -> Iterator[Fin
         elif column != "*" and row[0] != expected:
             text = (
                 f"{name} {record_id} 的 {column} 现为“{row[0] or '空'}”,已不是更正所针对的"
-                f"“{expected or '空'}”;更正未再适用,请核对后从 corrections.yaml 撤下"
+                f"“{expected or '空'}”;更正未再适用,请核对后{_where_to_retire(why[3])}"
             )
             status = "fail"
         else:
             done = "不计入" if column == "*" else f"由“{expected or '空'}”改为“{value or '空'}”"
             told = f"{why[0]};{why[1]}提出,{why[2]}决定"
+            if why[3] is not None:
+                told += f";更正第 {why[3]} 号,{why[4]}登记,{why[5]}复核"
             text, status = f"更正适用:{name} {record_id} {column} {done}({told})", "pass"
             if not _is_applied(reading, name, source, record_id, column, value):
                 text = f"更正未生效:{name} {record_id} {column} 应{done};这是程序缺陷,请报维护人员"
                 status = "fail"
         result = CheckResult("C1", key, "fail" if status == "fail" else "pass", text)
         yield finding(rules, result, root, [reference])
+
+
+def _where_to_retire(number: int | None) -> str:
+    return "从 corrections.yaml 撤下" if number is None else f"在更正页撤下更正第 {number} 号"
 
 
 def _is_applied(

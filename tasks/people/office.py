@@ -1,7 +1,7 @@
 """The office's own register: one SQLite file in the data home, beside the lake.
 
-It holds persons, sessions, codes that were used, approvals and the log. It is no part of the
-lake, because a load may hold the lake's lock for minutes, and a code is judged at once.
+It holds persons, sessions, codes that were used, approvals, the log, and the trail of what keeps an
+edition from being published. It is no part of the lake, because a load may hold the lake's lock for minutes, and a code is judged at once.
 """
 
 from __future__ import annotations
@@ -17,9 +17,30 @@ from warehouse.errors import MachineError
 
 NAME = "office.sqlite"
 WAIT_SECONDS = 60
-VERSION = 2
-_APPEND_ONLY = ("approval", "log")
-_SCHEMA = """
+VERSION = 3
+_APPEND_ONLY = ("approval", "log", "trail")
+_TRAIL = """
+-- What was done about a matter of a report: a record that keeps something from adding up, a rule
+-- where no record is named, or an edition. It belongs to the period, so a later edition has it too.
+CREATE TABLE trail (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    form TEXT NOT NULL,
+    period TEXT NOT NULL,
+    matter TEXT NOT NULL,
+    act TEXT NOT NULL,
+    person TEXT NOT NULL,
+    done_at TEXT NOT NULL,
+    edition_id TEXT NOT NULL,
+    said TEXT NOT NULL,
+    organ_id TEXT NOT NULL,
+    letter TEXT NOT NULL,
+    due_on TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+);
+CREATE INDEX trail_of ON trail (form, period, matter);
+"""
+_SCHEMA = f"""
 CREATE TABLE person (
     name TEXT PRIMARY KEY,
     role TEXT NOT NULL,
@@ -63,7 +84,7 @@ CREATE TABLE log (
     previous TEXT NOT NULL,
     hash TEXT NOT NULL
 );
-"""
+{_TRAIL}"""
 
 
 class OfficeError(MachineError):
@@ -142,18 +163,30 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been first.
     version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        _run(connection, _SCHEMA)
+        _only_grow(connection, _APPEND_ONLY)
     if version == 1:
         for column in ("reason", "built_by"):
             connection.execute(f"ALTER TABLE approval ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-    elif version < VERSION:
-        for statement in _SCHEMA.split(";"):
-            connection.execute(statement)
-        for table in _APPEND_ONLY:
-            for act in ("UPDATE", "DELETE"):
-                connection.execute(
-                    f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
-                    f"BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"
-                )
+    if version in (1, 2):
+        _run(connection, _TRAIL)
+        _only_grow(connection, ("trail",))
+    if version < VERSION:
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
+
+
+def _run(connection: sqlite3.Connection, statements: str) -> None:
+    for statement in statements.split(";"):
+        connection.execute(statement)
+
+
+def _only_grow(connection: sqlite3.Connection, tables: tuple[str, ...]) -> None:
+    """See that nothing of these tables is changed or taken away."""
+    for table in tables:
+        for act in ("UPDATE", "DELETE"):
+            connection.execute(
+                f"CREATE TRIGGER {table}_no_{act.lower()} BEFORE {act} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, '{table} only grows'); END"
+            )

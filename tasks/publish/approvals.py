@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -88,10 +88,21 @@ class GivenApproval:
             )
 
 
+Carried = Callable[[Edition], Mapping[str, str]]
+"""What was answered before the approval, by `check key@organ id`; asked for once the code is
+judged, may refuse."""
+
+
 def approve(
-    lake: Lake, settings: Settings, request: Request, *, by: str = "", now: datetime
+    lake: Lake,
+    settings: Settings,
+    request: Request,
+    *,
+    by: str = "",
+    carried: Carried | None = None,
+    now: datetime,
 ) -> GivenApproval:
-    """Approve a pending edition as asked.
+    """Approve a pending edition as asked, with the answers that are `carried` into it.
 
     `now` is the moment at which the code was entered; it is judged before anything else, and
     used up whatever comes next. `by` is who entered it: their tries count against them alone.
@@ -112,7 +123,8 @@ def approve(
     if not request.statement.strip():
         raise PublishRefused("请填写批准意见,如“同意发布”")
     built_by, _ = check_conditions(lake, settings, edition, approver)
-    answers = {k.strip(): r.strip() for k, r in (request.answers or {}).items() if r.strip()}
+    given_now = {k.strip(): r.strip() for k, r in (request.answers or {}).items() if r.strip()}
+    answers = {**(carried(edition) if carried else {}), **given_now}
     answered(edition, answers)
     # What the manifest tells, and no more, is what is kept.
     at = now.replace(microsecond=0)

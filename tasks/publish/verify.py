@@ -31,6 +31,7 @@ from tasks.editions.store import (
 from tasks.people.log import broken_lines
 from tasks.people.office import NAME as OFFICE
 from tasks.people.office import Office
+from tasks.people.trail import broken_steps
 from tasks.publish.files import FILE_MODE, FOLDER_MODE, STAGING
 from tasks.publish.signature import SIGNATURE, Checkpoint, Signature, bytes_of, public_key
 from tasks.render.manifest import MANIFEST, sha256_of
@@ -192,6 +193,10 @@ def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = 
     problems += [
         Problem("", "log", f"log {number}", f"日志第 {number} 行前后被改动或删去")
         for number in broken_lines(Office(settings.home))
+    ]
+    problems += [
+        Problem("", "log", f"trail {number}", f"核对问题的经过第 {number} 行前后被改动或删去")
+        for number in broken_steps(Office(settings.home))
     ]
     problems += _office_problems(settings, register)
     number, head = last_link(register)

@@ -13,6 +13,7 @@ from rules_world import as_of, break_rule, in_lake, insert
 from expectations.rules import load_rules
 from tasks import check
 from tasks.check import check_core, data_date, table_versions
+from tasks.city.register import CORRECTION_COLUMNS
 from warehouse.lake import Lake
 
 NOW = datetime(2021, 7, 1, 2, 0)
@@ -139,7 +140,7 @@ def test_recorded_correction_puts_a_record_right(lake: Lake) -> None:
     checked(lake)
     with lake.write() as connection:
         connection.execute(
-            "INSERT INTO ops.correction VALUES "
+            f"INSERT INTO ops.correction ({', '.join(CORRECTION_COLUMNS)}) VALUES "
             "('core.application', 'ledger', 'APP-04/0', 'outcome', 'override', NULL, 'granted', "
             "'按答复文书', '公开科', DATE '2021-06-01'), "
             "('core.application', 'ledger', 'APP-13/0', 'received_on', 'override', '2021-03-11', "

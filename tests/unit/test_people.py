@@ -253,6 +253,7 @@ def test_an_approval_of_an_earlier_register_stays(tmp_path: Path) -> None:
             "INSERT INTO approval VALUES (7, '2020-1', 'c', 'd', 'f', '张三', '张三', '同意', '{}', "
             "'', '2021-01-25T09:00:00')"
         )
+        raw.execute("DROP TABLE trail")
         raw.execute("PRAGMA user_version = 1")
     raw.close()
     for _ in range(2):

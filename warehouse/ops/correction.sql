@@ -1,6 +1,6 @@
 -- table:      ops.correction
 -- title:      更正
--- is:         recorded corrections of single values, from the city's corrections.yaml
+-- is:         corrections of single values that figures take: those of the city's corrections.yaml, and those entered at the page and checked by a second person
 -- grain:      one corrected value
 -- key:        table_name, source_system, record_id, column_name
 -- source:     this project
@@ -14,5 +14,9 @@ CREATE TABLE IF NOT EXISTS ops.correction (
     corrected_value VARCHAR,  -- 改为的值
     reason VARCHAR NOT NULL,  -- 理由
     reported_by VARCHAR NOT NULL,  -- 提出人(岗位)
-    decided_on DATE NOT NULL  -- 决定日期
+    decided_on DATE NOT NULL,  -- 决定日期
+    correction_number INTEGER,  -- 更正的号(ops.correction_entry);空为 corrections.yaml 中的
+    ground VARCHAR,  -- 依据:文书、函件
+    entered_by VARCHAR,  -- 登记人
+    reviewed_by VARCHAR  -- 复核人,不是登记人
 );

@@ -10,13 +10,13 @@ import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from deployments.page.acting import filled, may_approve
 from deployments.page.desk import (
     STALE_FORM,
     Desk,
@@ -29,30 +29,28 @@ from deployments.page.desk import (
     visitor_of,
 )
 from tasks.clock import now
-from tasks.editions.edition import Edition
-from tasks.editions.fingerprints import findings_hash
+from tasks.desk.approving import (
+    answers_hash,
+    before_it,
+    conditions,
+    headline,
+    questions,
+    ticked,
+)
+from tasks.desk.matters import carried, matters_of
 from tasks.editions.store import find_row
-from tasks.people.persons import APPROVES
+from tasks.people.persons import APPROVES, Person
 from tasks.publish.approvals import Request as Entry
 from tasks.publish.approvals import approve, given_approval
+from tasks.publish.approve import approvers
 from tasks.publish.conditions import pending_edition, waiting_editions
-from tasks.render.findings import rule_title
+from tasks.settings import Settings
 from warehouse.errors import NianbaoError
 from warehouse.lake import NoLake
 
-ANSWER = "answer."
+ANSWER, TICK = "answer.", "seen."
+"""How the fields of the form begin in which a rule is answered, and an answer ticked."""
 _RUN = re.compile(r"[0-9a-f-]{36}")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A rule that blocks: what it says, how often, of which organs, and what was answered."""
-
-    code: str
-    title: str
-    count: int
-    organs: str
-    answer: str
 
 
 async def waiting_page(request: Request) -> Response:
@@ -98,7 +96,15 @@ async def send_approval(request: Request) -> Response:
     by = visitor.person.name if visitor.person else client_of(request)
     try:
         given = await asyncio.to_thread(
-            approve, desk.settings.lake(), desk.settings, entry, by=by, now=entered_at
+            approve,
+            desk.settings.lake(),
+            desk.settings,
+            entry,
+            by=by,
+            carried=lambda edition: ticked(
+                desk.settings.lake(), desk.settings, edition, _ticks(told).values()
+            ),
+            now=entered_at,
         )
     except NianbaoError as error:
         return await _form(request, told, str(error), 422)
@@ -134,40 +140,56 @@ async def _form(
 ) -> Response:
     """The form, with what was filled in, but for the code."""
     desk = desk_of(request)
+    person = visitor_of(request).person
+    edition_id = request.path_params["edition"]
+
+    def made() -> Mapping[str, Any]:
+        lake, settings = desk.settings.lake(), desk.settings
+        matters = matters_of(lake, settings, edition_id)
+        if not matters.row.is_pending:
+            # It says why not, and what there is instead.
+            pending_edition(lake, edition_id)
+        edition = matters.edition
+        return {
+            "matters": matters,
+            "edition": edition,
+            "lines": headline(lake, matters.row, edition.root.id),
+            "carried": carried(matters),
+            "questions": questions(matters),
+            "conditions": conditions(lake, settings, matters, person.name if person else ""),
+            "findings_hash": matters.row.findings_hash,
+            "answers_hash": answers_hash(matters),
+            "before": before_it(lake),
+            "is_builder": _is_builder(settings, matters.row.built_by, person),
+            "names": approvers(settings).names,
+        }
+
     try:
-        edition = await asyncio.to_thread(
-            pending_edition, desk.settings.lake(), request.path_params["edition"]
-        )
+        values = await asyncio.to_thread(made)
     except NianbaoError as error:
         return page(request, "waiting.html.j2", 404, waiting=[], said=said or str(error))
     return page(
         request,
         "approve.html.j2",
         status,
-        edition=edition,
-        findings_hash=findings_hash(edition.findings),
-        questions=_questions(edition, told),
-        told={"statement": "同意发布", "approver": "", "stale_reason": "", **told},
+        **values,
+        told=filled({"statement": "同意发布", **told}),
+        ticks=_ticks(told),
+        ANSWER=ANSWER,
+        TICK=TICK,
         said=said,
-        may=visitor_may_approve(request),
+        may=may_approve(request),
+        at="editions",
     )
 
 
-def visitor_may_approve(request: Request) -> bool:
-    """Whether the one who looks may approve: by role, or because nobody is configured."""
-    person = visitor_of(request).person
-    return person is None or person.role == APPROVES
+def _ticks(told: Mapping[str, str]) -> dict[str, str]:
+    """The answers that were ticked, as they were shown, by their place in the page."""
+    return {key: mark for key, mark in told.items() if key.startswith(TICK)}
 
 
-def _questions(edition: Edition, told: Mapping[str, str]) -> list[Question]:
-    found = []
-    for code in sorted({f.code for f in edition.blocking_findings}):
-        of = [f for f in edition.blocking_findings if f.code == code]
-        names = list(dict.fromkeys(f.organ_name for f in of))
-        organs = "、".join(names[:5]) + (f"等 {len(names)} 个机关" if len(names) > 5 else "")
-        title = rule_title(edition, code) or of[0].message
-        found.append(Question(code, title, len(of), organs, told.get(f"{ANSWER}{code}", "")))
-    return found
+def _is_builder(settings: Settings, built_by: str, person: Person | None) -> bool:
+    return settings.two_persons and person is not None and person.name == built_by
 
 
 ROUTES: list[BaseRoute] = [

@@ -10,3 +10,8 @@ document.addEventListener("keydown", (event) => {
     }
   }
 });
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) {
+    window.print();
+  }
+});
