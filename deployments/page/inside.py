@@ -51,12 +51,16 @@ class Inside:
             return None
         return str(found.get("name", "")), dict(found.get("parameter_openapi_schema") or {})
 
-    async def publish(self, approval: int) -> str:
-        """Begin the run that publishes what was approved; returns its id, empty where it could
-        not be begun."""
-        found = await self.ask("/deployments/name/publish/publish")
+    async def start(self, name: str, parameters: dict[str, Any]) -> str:
+        """Begin a run of a deployment, which is called like its flow; returns the run's id, empty
+        where it could not be begun."""
+        found = await self.ask(f"/deployments/name/{name}/{name}")
         if not found:
             return ""
-        body = {"parameters": {"approval": str(approval)}, "state": {"type": "SCHEDULED"}}
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
         made = await self.ask(f"/deployments/{found['id']}/create_flow_run", body)
         return str((made or {}).get("id", ""))
+
+    async def publish(self, approval: int) -> str:
+        """Begin the run that publishes what was approved; as `start`."""
+        return await self.start("publish", {"approval": str(approval)})
