@@ -171,7 +171,7 @@ def _questions(edition: Edition, told: Mapping[str, str]) -> list[Question]:
 
 
 ROUTES: list[BaseRoute] = [
-    Route("/", waiting_page, methods=["GET"]),
+    Route("/waiting", waiting_page, methods=["GET"]),
     Route("/approve/{edition}", approve_page, methods=["GET"]),
     Route("/approve/{edition}", send_approval, methods=["POST"]),
     Route("/approval/{number:int}", given_page, methods=["GET"]),
