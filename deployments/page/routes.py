@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from deployments.page.desk import FOLDER, Desk, no_such_page
 from deployments.page.inside import Inside
-from deployments.page.pages import approval, data, sign_in, today
+from deployments.page.pages import approval, data, record, sign_in, today
 from deployments.page.visitor import Door
 from tasks.settings import Settings
 
@@ -17,6 +17,7 @@ ROUTES: list[BaseRoute] = [
     *sign_in.ROUTES,
     *today.ROUTES,
     *data.ROUTES,
+    *record.ROUTES,
     *approval.ROUTES,
     # The last: whatever no page answers.
     Route("/{path:path}", no_such_page, methods=["GET", "HEAD"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from tasks.desk.sources import State, list_title, table_title
 from tasks.desk.today import chinese
 from tasks.editions.account import NOT_COUNTED, STATES, AccountRecord, Equation, Line
 from tasks.editions.account_view import records_of
-from tasks.editions.edition import Edition
+from tasks.editions.edition import CellValue, Edition
 from tasks.editions.store import load_edition
 from tasks.load.reasons import REASONS
 from tasks.load.rejects import Reject, list_rejects
@@ -142,6 +142,13 @@ def account(lake: Lake, state: EditionState, names: Names, table: str) -> Accoun
 def edition_without_figures(lake: Lake, edition_id: str, _cell_hash: str) -> Edition:
     """An edition without its figures: built again under its id, it has another fingerprint."""
     return load_edition(lake, edition_id, with_figures=False)
+
+
+@lru_cache(maxsize=4)
+def root_figures(lake: Lake, edition_id: str, cell_hash: str) -> Mapping[str, CellValue]:
+    """The figures of the whole city in an edition."""
+    root = edition_without_figures(lake, edition_id, cell_hash).root.id
+    return load_edition(lake, edition_id, organ_id=root).figures()
 
 
 def _sheet(line: Line, names: Names, year: int, title: str) -> Sheet:

@@ -20,6 +20,10 @@ _looked: ContextVar[tuple[Lake, Any] | None] = ContextVar("looked", default=None
 def one_look(lake: Lake) -> Iterator[None]:
     """For the length of the block the lake is asked only once which snapshot is its newest: what
     one page shows is of one moment, and each question costs time. Raises NoLake."""
+    looked = _looked.get()
+    if looked is not None and looked[0] == lake:
+        yield
+        return
     token = _looked.set((lake, _state(lake)))
     try:
         yield

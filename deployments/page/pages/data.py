@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -35,10 +36,12 @@ from tasks.city.names import source_choices
 from tasks.clock import now
 from tasks.desk import data
 from tasks.desk.city import names_of
+from tasks.desk.kept import one_look
 from tasks.desk.reports import EditionState, edition_states
 from tasks.desk.seen import see
 from tasks.people import log
 from tasks.watch.notify import TITLES
+from warehouse.lake import Lake
 
 AT = "data"
 ALL = "全部"
@@ -63,7 +66,7 @@ async def data_page(request: Request) -> Response:
     return await shown(
         request,
         "data.html.j2",
-        lambda: _values(desk, query.get("table", ""), query.get("edition", ""), number_of(query)),
+        partial(_values, desk, query.get("table", ""), query.get("edition", ""), number_of(query)),
         at=AT,
         run=await _run(desk, run) if _RUN.fullmatch(run) else None,
     )
@@ -76,9 +79,14 @@ def number_of(query: Mapping[str, str]) -> int:
 
 
 def _values(desk: Desk, table: str, edition: str, number: int) -> Mapping[str, Any]:
-    settings, moment = desk.settings, now()
-    lake = settings.lake()
-    seen = see(settings, now=moment)
+    lake = desk.settings.lake()
+    with one_look(lake):
+        return _of_lake(desk, lake, table, edition, number)
+
+
+def _of_lake(desk: Desk, lake: Lake, table: str, edition: str, number: int) -> Mapping[str, Any]:
+    moment = now()
+    seen = see(desk.settings, now=moment)
     state = _edition(seen.editions, edition)
     rejects = data.count_of_rejects(lake)
     pages = max(1, -(-rejects // data.REJECTS_A_PAGE))
@@ -93,7 +101,7 @@ def _values(desk: Desk, table: str, edition: str, number: int) -> Mapping[str, A
         "number": min(number, pages),
         "pages": pages,
         "runs": data.runs_shown(seen.runs, seen.names, dict(TITLES))[:10],
-        "sources": list(source_choices(settings.city)),
+        "sources": list(seen.names.sources.values()),
         "from_on": moment.date() - timedelta(days=BACK_DAYS),
         "to_on": moment.date(),
         "all": ALL,
