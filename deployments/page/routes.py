@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from deployments.page.desk import FOLDER, Desk, no_such_page
 from deployments.page.inside import Inside
-from deployments.page.pages import approval, data, record, sign_in, today
+from deployments.page.pages import approval, data, deadlines, office, record, sign_in, today
 from deployments.page.visitor import Door
 from tasks.settings import Settings
 
@@ -18,6 +18,8 @@ ROUTES: list[BaseRoute] = [
     *today.ROUTES,
     *data.ROUTES,
     *record.ROUTES,
+    *deadlines.ROUTES,
+    *office.ROUTES,
     *approval.ROUTES,
     # The last: whatever no page answers.
     Route("/{path:path}", no_such_page, methods=["GET", "HEAD"]),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from tasks.wording.typeset import typeset
 from warehouse.layout import Layout
 from warehouse.numbers import plain
 from warehouse.tables import Column
@@ -23,11 +24,18 @@ def codes_of(column: Column) -> Mapping[str, str]:
     return {code: word.strip() for code, word in _CODE.findall(listed)}
 
 
+def label_of(column: Column) -> str:
+    """What a column is called beside its value, which for an organ is its name."""
+    if column.name.endswith("organ_id"):
+        return column.label.removesuffix("编号")
+    return re.split("[,，]", column.label, maxsplit=1)[0]
+
+
 def rows_in_words(layout: Layout) -> dict[str, str]:
     """The rows of a form by their keys, as a record that is filed under one names it."""
     found: dict[str, str] = {}
     for cell in layout.cells.values():
-        found.setdefault(cell.row, cell.label)
+        found.setdefault(cell.row, typeset(cell.label))
     return found
 
 

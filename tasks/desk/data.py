@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tasks.city.names import Names
+from tasks.desk.codes import label_of
 from tasks.desk.kept import kept
 from tasks.desk.matters import in_words, listed
 from tasks.desk.reports import EditionState
@@ -341,7 +342,7 @@ def column_label(table: str, column: str | None) -> str:
         columns = table_named(f"core.{table.removeprefix('core.')}").columns
     except KeyError:
         return column
-    return next((c.label for c in columns if c.name == column), column)
+    return next((label_of(c) for c in columns if c.name == column), column)
 
 
 def place(origin: str | None) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tasks.city.names import Names
 from tasks.desk.city import names_of
-from tasks.desk.codes import in_words, rows_in_words
+from tasks.desk.codes import in_words, label_of, rows_in_words
 from tasks.desk.data import column_label, edition_without_figures, place, root_figures
 from tasks.desk.kept import kept, one_look
 from tasks.desk.reports import EditionState, edition_states
@@ -256,7 +256,7 @@ def _facts(
         value = in_words(column, row.get(column.name), rows)
         if column.name == "organ_id" and value is not None:
             value = names.organ(value)
-        found.append(Fact(column.name, column.label, value))
+        found.append(Fact(column.name, label_of(column), value))
     updated = row.get("source_updated_at")
     found.append(Fact("", "来源更新", f"{updated:%Y-%m-%d %H:%M}" if updated else None))
     return tuple(found)
@@ -306,7 +306,7 @@ def _corrected(
     now = row.get(column.name)
     said = None if now is None else str(now)
     return Corrected(
-        column.label,
+        label_of(column),
         in_words(column, one["expected_value"], rows) or "空",
         in_words(column, one["corrected_value"], rows) or "空",
         one["reason"],

@@ -10,3 +10,7 @@ document.addEventListener("keydown", (event) => {
     }
   }
 });
+for (const button of document.querySelectorAll("button[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
