@@ -161,7 +161,7 @@ def _approvals(seen: Seen, settings: Settings, who: Who) -> Iterator[Matter]:
         yield Matter(
             f"approve.{edition.id}",
             "turn",
-            f"批准{edition.report}，版次 {edition.id}",
+            f"批准 {edition.report}，版次 {edition.id}",
             f"{edition.blocking} 项核对不符，须逐项写明理由才能发布。"
             if edition.blocking
             else f"没有阻断的问题。{_built(edition)}",

@@ -115,12 +115,13 @@ def due_on(city: Path, form: str, year: int) -> date | None:
 
 
 def steps_of(
-    edition: EditionState | None, approvers: tuple[str, ...], due: date | None
+    edition: EditionState | None, approvers: tuple[str, ...], due: date | None, today: date
 ) -> list[Step]:
     """The four steps of a year's report, with who and when beneath them."""
     stage = stage_of(edition)
     row = edition.row if edition else None
-    until = f"{due.month} 月 {due.day} 日前" if due else ""
+    year = f"{due.year} 年 " if due and due.year != today.year else ""
+    until = f"{year}{due.month} 月 {due.day} 日前" if due else ""
     if row is None or edition is None:
         told = ["还没有版次", "—", "—", until or "—"]
     else:

@@ -75,7 +75,7 @@ def today(settings: Settings, who: Who, *, now: datetime) -> Today:
         said=said,
         more=more,
         matters=tuple(mine),
-        steps=tuple(steps_of(seen.edition, staff.named(APPROVES), due)),
+        steps=tuple(steps_of(seen.edition, staff.named(APPROVES), due, seen.today)),
         days=tuple(_days(seen, settings)),
         staffing=staff,
         impacts=tuple((failure, _impact(seen, failure)) for failure in seen.failures),
