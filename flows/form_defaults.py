@@ -17,7 +17,7 @@ from tasks.clock import now
 from tasks.settings import Settings
 from warehouse.form import ANNUAL_REPORT
 
-DEPLOYMENTS = ("year-end", "backfill")
+DEPLOYMENTS = ("year-end", "backfill", "retry-rejects")
 """Those whose forms change."""
 
 
@@ -45,6 +45,8 @@ def offered_lists(deployment: str) -> dict[str, dict[str, Any]]:
                 "source": choices(source_choices(city), ALL),
                 "resource": choices(resource_choices(city), ALL),
             }
+        case "retry-rejects":
+            return {"source": choices(source_choices(city), ALL)}
         case _:
             return {}
 

@@ -24,6 +24,7 @@ from tasks.editions.build import Built, build_edition
 from tasks.editions.edition import Edition
 from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load
+from tasks.load.rejects import RetryResult, retry
 from tasks.publish.maintain import Maintained, maintain
 from tasks.publish.publish import Published, publish
 from tasks.render import render_edition
@@ -123,6 +124,16 @@ def load_step(landed: Landed, source: Source, lake: Lake, now: datetime, run_id:
 def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Difference]:
     """Compare control totals; returns the windows that differ."""
     return compare_control_totals(source, resource, lake)
+
+
+@answering
+@task(name="retry 再读退回的记录", cache_policy=NO_CACHE)
+@refusals_returned
+def retry_step(
+    sources: Sequence[Source], lake: Lake, landing: Path, now: datetime, *, pull_again: bool
+) -> list[RetryResult]:
+    """Read open rejects again, by the source files as they are now."""
+    return retry(sources, lake, landing, pull_again=pull_again, now=now)
 
 
 @task(name="check 核对记录", cache_policy=NO_CACHE)

@@ -8,13 +8,30 @@ from starlette.staticfiles import StaticFiles
 
 from deployments.page.desk import FOLDER, Desk, no_such_page
 from deployments.page.inside import Inside
-from deployments.page.pages import approval, audit, building, corrections, findings, sign_in
+from deployments.page.pages import (
+    approval,
+    audit,
+    building,
+    corrections,
+    data,
+    deadlines,
+    findings,
+    office,
+    record,
+    sign_in,
+    today,
+)
 from deployments.page.visitor import Door
 from tasks.settings import Settings
 
 ROUTES: list[BaseRoute] = [
     Mount("/static", StaticFiles(directory=FOLDER / "static"), name="static"),
     *sign_in.ROUTES,
+    *today.ROUTES,
+    *data.ROUTES,
+    *record.ROUTES,
+    *deadlines.ROUTES,
+    *office.ROUTES,
     *approval.ROUTES,
     *findings.ROUTES,
     *corrections.ROUTES,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from tasks.city.names import Names, city_names
 from tasks.city.register import ORGAN_COLUMNS, read_organs
 from tasks.editions.definitions import is_synthetic_city
 
@@ -35,3 +36,14 @@ def _city(folder: Path, changed_at: int) -> City:
     roots = [row for row in read_organs(folder / _ORGANS) if row[_PARENT] is None]
     newest = max(roots, key=lambda row: row[_FROM], default=None)
     return City(newest[_NAME] if newest else "", is_synthetic_city(folder))
+
+
+def names_of(folder: Path) -> Names:
+    """What a city's sources, resources and organs are called; see `city_names`."""
+    files = [folder / _ORGANS, *sorted((folder / "sources").glob("*.y*ml"))]
+    return _names(folder, tuple((p.name, p.stat().st_mtime_ns) for p in files if p.exists()))
+
+
+@lru_cache(maxsize=8)
+def _names(folder: Path, changed_at: tuple[tuple[str, int], ...]) -> Names:
+    return city_names(folder)

@@ -15,6 +15,7 @@ from warehouse.lake import Lake
 from warehouse.layout import Layout
 from warehouse.period import Period
 from warehouse.reading import Reading, reading
+from warehouse.tables import Table
 
 
 @contextmanager
@@ -56,6 +57,7 @@ def records_of(
     *,
     source: str | None = None,
     resource: str | None = None,
+    tables: Sequence[Table] | None = None,
     edition_id: str | None = None,
     form: str = ANNUAL_REPORT,
     limit: int = 20,
@@ -70,6 +72,7 @@ def records_of(
             states,
             source=source,
             resource=resource,
+            tables=tables,
             limit=limit,
             offset=offset,
         )

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 from tasks.people.office import Office
 
@@ -24,6 +24,7 @@ class Line:
     person: str
     act: str
     about: str
+    hash: str = ""
 
 
 def write(
@@ -51,10 +52,60 @@ def lines(office: Office) -> list[Line]:
     """The log, the newest first."""
     with office.read() as connection:
         rows = connection.execute("SELECT * FROM log ORDER BY number DESC").fetchall()
-    return [
-        Line(r["number"], datetime.fromisoformat(r["done_at"]), r["person"], r["act"], r["about"])
-        for r in rows
-    ]
+    return [_line(row) for row in rows]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines are asked for: of a person, of an act, from one day to another, both included.
+    What is empty does not limit."""
+
+    person: str = ""
+    act: str = ""
+    first: date | None = None
+    last: date | None = None
+
+    def condition(self) -> tuple[str, list[str]]:
+        """SQL of a WHERE, and its values."""
+        after = self.last + timedelta(days=1) if self.last else None
+        given = {
+            "person = ?": self.person,
+            "act = ?": self.act,
+            "done_at >= ?": self.first.isoformat() if self.first else "",
+            "done_at < ?": after.isoformat() if after else "",
+        }
+        chosen = {sql: value for sql, value in given.items() if value}
+        return " AND ".join(["TRUE", *chosen]), list(chosen.values())
+
+
+def some_lines(
+    office: Office, wanted: Wanted, *, limit: int, offset: int = 0
+) -> tuple[list[Line], int]:
+    """The lines that are asked for, the newest first, and how many there are in all."""
+    condition, values = wanted.condition()
+    with office.read() as connection:
+        counted = connection.execute(f"SELECT count(*) FROM log WHERE {condition}", values)
+        count = int(counted.fetchone()[0])
+        rows = connection.execute(
+            f"SELECT * FROM log WHERE {condition} ORDER BY number DESC LIMIT ? OFFSET ?",
+            [*values, limit, offset],
+        ).fetchall()
+    return [_line(row) for row in rows], count
+
+
+def names_in(office: Office) -> tuple[list[str], list[str]]:
+    """Everyone and every act that the log names."""
+    with office.read() as connection:
+        persons, acts = (
+            [str(r[0]) for r in connection.execute(f"SELECT DISTINCT {name} FROM log ORDER BY 1")]
+            for name in ("person", "act")
+        )
+    return persons, acts
+
+
+def _line(row: sqlite3.Row) -> Line:
+    told = (row["number"], datetime.fromisoformat(row["done_at"]))
+    return Line(*told, row["person"], row["act"], row["about"], row["hash"])
 
 
 def broken_lines(office: Office) -> list[int]:

@@ -29,6 +29,7 @@ MOST_LINES = 20
 TITLES = {
     "nightly": "夜间取数",
     "backfill": "补取",
+    "retry-rejects": "退回再试",
     "year-end": "年终编制",
     "publish": "发布",
     "deadline-watch": "期限查看",

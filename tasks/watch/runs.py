@@ -74,4 +74,52 @@ def last_run(lake: Lake, flow: str) -> tuple[str, list[FailedResource]] | None:
         ).fetchone()
     if row is None:
         return None
-    return row[0], [FailedResource(**f) for f in json.loads(row[1] or "[]")]
+    return row[0], list(_failures(row[1]))
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run that is over, with what its loads brought: rows new or changed, rows that a whole list
+    lacked, records rejected. `failed` are the resources that were not loaded."""
+
+    id: str
+    flow: str
+    name: str
+    started_at: datetime
+    finished_at: datetime | None
+    status: str
+    failed: tuple[FailedResource, ...]
+    written: int
+    removed: int
+    rejected: int
+
+    @property
+    def failed_sources(self) -> list[str]:
+        return sorted({f.source for f in self.failed})
+
+
+_PAST = """
+SELECT r.run_id, r.flow_name, coalesce(r.run_name, r.flow_name), r.started_at, r.finished_at,
+    r.run_status, r.failed_sources, coalesce(sum(l.rows_written), 0),
+    coalesce(sum(l.rows_removed), 0),
+    coalesce(sum(l.rows_rejected), 0)
+FROM (
+    SELECT * FROM ops.run WHERE $flow IS NULL OR flow_name = $flow
+    ORDER BY started_at DESC LIMIT $most
+) AS r
+LEFT JOIN ops.load AS l ON l.run_id = r.run_id
+GROUP BY ALL ORDER BY r.started_at DESC
+"""
+
+
+def past_runs(lake: Lake, *, flow: str | None = None, most: int = 10) -> list[PastRun]:
+    """The newest finished runs, of one flow or of all, the newest first. Raises NoLake."""
+    with lake.read() as connection:
+        rows = connection.execute(_PAST, {"flow": flow, "most": most}).fetchall()
+    return [
+        PastRun(*row[:6], _failures(row[6]), *(int(number) for number in row[7:])) for row in rows
+    ]
+
+
+def _failures(told: str | None) -> tuple[FailedResource, ...]:
+    return tuple(FailedResource(**f) for f in json.loads(told or "[]"))

@@ -711,6 +711,7 @@ def test_an_interface_that_fails_is_told_not_raised(
     assert asyncio.run(inside.ask("/flows/filter", {})) is None
     assert asyncio.run(inside.deployment(DEPLOYMENT)) is None
     assert asyncio.run(inside.publish(1)) == ""
+    assert asyncio.run(inside.start("nightly", {})) == ""
     door = Door(with_people)
     desk = Starlette(routes=[Mount(DESK, desk_app(with_people, door, inside))])
     gate = Gate(desk, door, own_names(PORT, ""), inside, "")

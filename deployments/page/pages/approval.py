@@ -193,7 +193,7 @@ def _is_builder(settings: Settings, built_by: str, person: Person | None) -> boo
 
 
 ROUTES: list[BaseRoute] = [
-    Route("/", waiting_page, methods=["GET"]),
+    Route("/waiting", waiting_page, methods=["GET"]),
     Route("/approve/{edition}", approve_page, methods=["GET"]),
     Route("/approve/{edition}", send_approval, methods=["POST"]),
     Route("/approval/{number:int}", given_page, methods=["GET"]),

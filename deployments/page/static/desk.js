@@ -15,3 +15,6 @@ document.addEventListener("click", (event) => {
     window.print();
   }
 });
+for (const button of document.querySelectorAll("button[data-print]")) {
+  button.hidden = false;
+}

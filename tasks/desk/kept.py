@@ -1,0 +1,58 @@
+"""What is read of the lake once for each of its snapshots, however many look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from warehouse.lake import Lake
+
+Given = ParamSpec("Given")
+Read = TypeVar("Read")
+MOST = 64
+_looked: ContextVar[tuple[Lake, Any] | None] = ContextVar("looked", default=None)
+
+
+@contextmanager
+def one_look(lake: Lake) -> Iterator[None]:
+    """For the length of the block the lake is asked only once which snapshot is its newest: what
+    one page shows is of one moment, and each question costs time. Raises NoLake."""
+    looked = _looked.get()
+    if looked is not None and looked[0] == lake:
+        yield
+        return
+    token = _looked.set((lake, _state(lake)))
+    try:
+        yield
+    finally:
+        _looked.reset(token)
+
+
+def kept(
+    function: Callable[Concatenate[Lake, Given], Read],
+) -> Callable[Concatenate[Lake, Given], Read]:
+    """Keeps what a function read of a lake until the lake changes. What is given besides the lake
+    must be hashable, and the answer must not be changed by whoever gets it.
+
+    Raises NoLake, and whatever the function raises, which is not kept.
+    """
+
+    @lru_cache(maxsize=MOST)
+    def read(_of: Any, lake: Lake, *given: Given.args, **named: Given.kwargs) -> Read:
+        return function(lake, *given, **named)
+
+    @wraps(function)
+    def asked(lake: Lake, *given: Given.args, **named: Given.kwargs) -> Read:
+        looked = _looked.get()
+        state = looked[1] if looked and looked[0] == lake else _state(lake)
+        return read(state, lake, *given, **named)
+
+    return asked
+
+
+def _state(lake: Lake) -> Any:
+    # A lake that was restored from a backup may come to the same number again.
+    return lake.snapshot(), lake.catalog.identity()
