@@ -8,7 +8,7 @@ from starlette.staticfiles import StaticFiles
 
 from deployments.page.desk import FOLDER, Desk, no_such_page
 from deployments.page.inside import Inside
-from deployments.page.pages import approval, sign_in
+from deployments.page.pages import approval, comparison, edition, editions, sign_in, verification
 from deployments.page.visitor import Door
 from tasks.settings import Settings
 
@@ -16,6 +16,10 @@ ROUTES: list[BaseRoute] = [
     Mount("/static", StaticFiles(directory=FOLDER / "static"), name="static"),
     *sign_in.ROUTES,
     *approval.ROUTES,
+    *editions.ROUTES,
+    *edition.ROUTES,
+    *comparison.ROUTES,
+    *verification.ROUTES,
     # The last: whatever no page answers.
     Route("/{path:path}", no_such_page, methods=["GET", "HEAD"]),
 ]
