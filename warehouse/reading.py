@@ -156,9 +156,7 @@ class Reading:
         described = {t.full_name: t for t in all_tables()}[full_name]
         corrected = self.corrected if self.corrected is not None else _corrected(self.connection)
         aside = self.set_aside if self.set_aside is not None else _set_aside(self.connection)
-        sql = table_as_figures_see_it(
-            described, corrected.get(full_name, []), aside.get(full_name)
-        )
+        sql = table_as_figures_see_it(described, corrected.get(full_name, []), aside.get(full_name))
         return re.sub(r"\blake\.\w+\.\w+", rf"(FROM \g<0> AT (VERSION => {self.snapshot}))", sql)
 
     @cached_property
@@ -230,7 +228,9 @@ _CORE_TABLE = re.compile(r"\bcore\.\w+")
 
 def tables_read(measure: Measure) -> frozenset[str]:
     """The core tables that a measure asks, itself or through what it asks besides them."""
-    beside = [sql for name, sql in BESIDE_MEASURES.items() if re.search(rf"\b{name}\b", measure.sql)]
+    beside = [
+        sql for name, sql in BESIDE_MEASURES.items() if re.search(rf"\b{name}\b", measure.sql)
+    ]
     texts = [measure.sql, *beside, BESIDE_MEASURES["organ_of_year"]]
     return frozenset(name for text in texts for name in _CORE_TABLE.findall(text))
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from expectations.balance import evaluate
 from expectations.result import CheckResult
 from tasks.desk import pinned
+from tasks.desk.frame import Frame
 from tasks.editions.edition import OWN, CellValue, Edition, RecordReference, Scope
 from tasks.editions.figures import Figures
 from tasks.editions.figures import text as written
-from tasks.editions.store import EditionRow, NoEdition, publications
+from tasks.editions.store import EditionRow, NoEdition
 from tasks.people import log
 from tasks.people.office import Office
+from tasks.publish.approve import APPROVAL, PUBLISHED
 from tasks.publish.files import TITLES
 from tasks.publish.signature import SIGNATURE
 from tasks.render.form import Grid, grid
@@ -311,29 +313,37 @@ class Event:
     what: str
 
 
-def history(lake: Lake, settings: Settings, row: EditionRow) -> list[Event]:
+def history(settings: Settings, frame: Frame) -> list[Event]:
     """What happened to an edition, the oldest first: of the lake, and of the office's log."""
-    edition = pinned.without_figures(lake, row)
+    row = frame.row
     why = f"编制。理由：{row.reason}" if row.reason else "编制"
     events = [Event(row.built_at, row.built_by, f"{why}（数据快照第 {row.lake_snapshot} 号）")]
     if row.approved_at is not None:
         events.append(Event(row.approved_at, row.approved_by, f"批准。意见：{row.statement}"))
-    with lake.read() as connection:
-        published = [p for p in publications(connection) if p.edition_id == row.edition_id]
-    events += [Event(p.registered_at, "", _registered(p.publication_number)) for p in published]
-    for other in pinned.rows(lake):
-        is_of_report = (other.form, other.period) == (row.form, edition.period)
-        if is_of_report and other.edition_number > row.edition_number:
-            by = "发布" if other.approved_at and row.approved_at else "编成"
-            at = other.approved_at if by == "发布" and other.approved_at else other.built_at
-            events.append(Event(at, other.built_by, f"版次 {other.edition_id} {by}，接替本版次"))
-            break
+    if frame.publication is not None:
+        told = _registered(frame.publication.publication_number)
+        events.append(Event(frame.publication.registered_at, "", told))
+    if not row.is_published and frame.later:
+        events.append(_replaced(row, frame.later))
     events += [
         Event(line.done_at, line.person, f"{line.act}：{line.about}" if line.about else line.act)
         for line in log.lines(Office(settings.home))
         if _is_about(line.about, row.edition_id)
+        # What the lake tells of itself.
+        and not (row.approved_at and line.act in (APPROVAL, PUBLISHED))
     ]
     return sorted(events, key=lambda event: event.at)
+
+
+def _replaced(row: EditionRow, later: Sequence[EditionRow]) -> Event:
+    """By which edition one that was published, or only built, was replaced."""
+    for other in later:
+        if row.approved_at is None:
+            return Event(other.built_at, other.built_by, f"编成 {other.edition_id}，接替本版次")
+        if other.approved_at is not None:
+            told = f"批准 {other.edition_id}，接替本版次"
+            return Event(other.approved_at, other.approved_by, told)
+    return Event(later[0].built_at, later[0].built_by, f"编成 {later[0].edition_id}")
 
 
 def _registered(number: int | None) -> str:

@@ -99,7 +99,6 @@ class Figure:
     before: str
     definition: str
     source: str
-    rule: str
     sql: str
     checks: tuple[Told, ...]
     parts: tuple[Part, ...]
@@ -123,8 +122,9 @@ class Figure:
         return f"含所属 {self.organs_below} 个机关" if self.organs_below else "没有所属机关"
 
     @property
-    def is_off(self) -> bool:
-        return any(not told.holds for told in self.checks)
+    def off_count(self) -> int:
+        """How many checks it fails."""
+        return sum(not told.holds for told in self.checks)
 
 
 def open_figure(
@@ -165,7 +165,6 @@ def open_figure(
         before=print_.text(cell, last_year_of(edition, organ_id, scope).get(key)),
         definition=print_.definition(edition.layout, cell),
         source=_source(edition, cell),
-        rule=explained.rule,
         sql=explained.sql,
         checks=tuple(_checks(edition, cell, organ_id, scope, kept, below)),
         parts=tuple(_parts(edition, explained)),
@@ -270,7 +269,8 @@ def _repeats(edition: Edition, cell: Cell, figures: print_.Figures) -> Iterable[
         if own is None or value is None or own.value is None or value.value is None:
             continue
         holds = own.value == value.value
-        title = f"与“{other.full_label}”一致"
+        of_overview = other.table == OVERVIEW and cell.table != OVERVIEW
+        title = f"与{'总体情况' if of_overview else ''}“{other.full_label}”一致"
         sign = "=" if holds else "≠"
         yield Told("", holds, title, f"{plain(own.value)} {sign} {plain(value.value)}")
 

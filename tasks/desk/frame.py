@@ -10,7 +10,7 @@ from tasks.clock import now
 from tasks.desk import pinned
 from tasks.desk.editions import Mark, State, due_on, due_told, state_of
 from tasks.editions.edition import Edition
-from tasks.editions.store import EditionRow, publications
+from tasks.editions.store import EditionRow, Publication, edition_rows, publications
 from tasks.render.findings import by_who_must_act
 from tasks.settings import Settings
 from warehouse.lake import Lake
@@ -29,8 +29,8 @@ class Step:
 @dataclass(frozen=True)
 class Frame:
     """The head of an edition's pages. `blocking` counts the records (and findings without one)
-    that keep it from being published; `approval` is the number by which it was published;
-    `newer` is the edition that came after it, `later` whether that one is published."""
+    that keep it from being published; `later` are the editions of its report that came after it,
+    the oldest first, `earlier` is the one before it."""
 
     row: EditionRow
     title: str
@@ -40,25 +40,35 @@ class Frame:
     blocking: int
     is_trial: bool
     has_files: bool
-    approval: int | None
-    newer: str
+    publication: Publication | None
+    later: tuple[EditionRow, ...]
     earlier: str
 
     @property
     def id(self) -> str:
         return self.row.edition_id
 
+    @property
+    def approval(self) -> int | None:
+        """The number of the approval by which it was published."""
+        return self.publication.approval_number if self.publication else None
+
+    @property
+    def newer(self) -> str:
+        """The newest edition of the report, where that is another one."""
+        return self.later[-1].edition_id if self.later else ""
+
 
 def frame_of(lake: Lake, settings: Settings, row: EditionRow, today: date) -> Frame:
     """The head of an edition's pages. Raises LakeError."""
     edition = pinned.without_figures(lake, row)
     blocking = _blocking(lake, lake.catalog.identity(), row)
-    of_report = [r for r in pinned.rows(lake) if (r.form, r.period) == (row.form, row.period)]
-    numbers = {r.edition_number: r.edition_id for r in of_report}
-    after = [n for n in numbers if n > row.edition_number]
-    before = [n for n in numbers if n < row.edition_number]
     with lake.read() as connection:
+        rows = edition_rows(connection)
         published = [p for p in publications(connection) if p.edition_id == row.edition_id]
+    of_report = [r for r in rows if (r.form, r.period) == (row.form, row.period)]
+    later = [r for r in of_report if r.edition_number > row.edition_number]
+    before = [r.edition_id for r in of_report if r.edition_number < row.edition_number]
     return Frame(
         row=row,
         title=f"{edition.period.label}{edition.form.short_title}",
@@ -68,9 +78,9 @@ def frame_of(lake: Lake, settings: Settings, row: EditionRow, today: date) -> Fr
         blocking=blocking,
         is_trial=edition.is_trial,
         has_files=(settings.editions / row.edition_id).is_dir(),
-        approval=published[0].approval_number if published else None,
-        newer=numbers[max(after)] if after else "",
-        earlier=numbers[max(before)] if before else "",
+        publication=published[0] if published else None,
+        later=tuple(later),
+        earlier=before[-1] if before else "",
     )
 
 
@@ -95,7 +105,7 @@ def _steps(edition: Edition, row: EditionRow, blocking: int, today: date) -> tup
             Step("公布", None, ""),
         )
     due = due_on(edition.form, edition.period)
-    announced = Step("公布", None, due_told(edition.form, edition.period, today) if due else "")
+    announced = Step("公布" if due else "发布", None, due_told(edition.form, edition.period, today) if due else "")
     if edition.is_trial:
         told = "年度的数据还不完整，试编不能批准"
         return (

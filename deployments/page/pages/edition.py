@@ -74,11 +74,12 @@ def _edition(
     }
     if not is_whole:
         return told
+    frame = frame_of(lake, settings, row, now().date())
     return {
         **told,
-        "frame": frame_of(lake, settings, row, now().date()),
+        "frame": frame,
         "files": files_of(settings, id_),
-        "history": history(lake, settings, row),
+        "history": history(settings, frame),
     }
 
 
