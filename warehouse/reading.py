@@ -117,13 +117,16 @@ class Reading:
 
     `snapshot` is what it is pinned to; `measures` are those of this version unless an
     edition's own were given; `is_as_stored` says that nothing is corrected or set aside, so
-    that the tables are as they lie in the lake.
+    that the tables are as they lie in the lake. `corrected` and `set_aside` are the columns of
+    each table of which some value is: a snapshot is asked for them once.
     """
 
     connection: Connection
     snapshot: int
     measures: Mapping[str, Measure] = field(default_factory=measures)
     is_as_stored: bool = False
+    corrected: Mapping[str, list[str]] | None = None
+    set_aside: Mapping[str, tuple[str, ...]] | None = None
     _materialised: set[str] = field(default_factory=set)
     _period: Period | None = None
     _provided: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -151,15 +154,9 @@ class Reading:
     def as_figures_see_it(self, full_name: str) -> str:
         """The SELECT by which figures see a core table, with the snapshot it is pinned to."""
         described = {t.full_name: t for t in all_tables()}[full_name]
-        corrected = [
-            name
-            for (name,) in self.connection.execute(
-                "SELECT DISTINCT column_name FROM lake.ops.correction WHERE table_name = ?",
-                [full_name],
-            ).fetchall()
-        ]
-        aside = _set_aside(self.connection).get(full_name)
-        sql = table_as_figures_see_it(described, corrected, aside)
+        corrected = self.corrected if self.corrected is not None else _corrected(self.connection)
+        aside = self.set_aside if self.set_aside is not None else _set_aside(self.connection)
+        sql = table_as_figures_see_it(described, corrected.get(full_name, []), aside.get(full_name))
         return re.sub(r"\blake\.\w+\.\w+", rf"(FROM \g<0> AT (VERSION => {self.snapshot}))", sql)
 
     @cached_property
@@ -226,6 +223,18 @@ BESIDE_MEASURES = {
 """What measures may ask besides the core tables: by name, how it is made."""
 
 
+_CORE_TABLE = re.compile(r"\bcore\.\w+")
+
+
+def tables_read(measure: Measure) -> frozenset[str]:
+    """The core tables that a measure asks, itself or through what it asks besides them."""
+    beside = [
+        sql for name, sql in BESIDE_MEASURES.items() if re.search(rf"\b{name}\b", measure.sql)
+    ]
+    texts = [measure.sql, *beside, BESIDE_MEASURES["organ_of_year"]]
+    return frozenset(name for text in texts for name in _CORE_TABLE.findall(text))
+
+
 @contextmanager
 def reading(
     lake: Lake,
@@ -250,11 +259,7 @@ def reading(
         connection.execute("CREATE SCHEMA core")
         aside = _set_aside(connection)
         corrections = CORRECTIONS if supposed is None else _with_supposed(connection, supposed)
-        corrected: dict[str, list[str]] = defaultdict(list)
-        for name, column in connection.execute(
-            f"SELECT DISTINCT table_name, column_name FROM {corrections}"
-        ).fetchall():
-            corrected[name].append(column)
+        corrected = _corrected(connection, corrections)
         stored, described = stored_rows(connection), stored_columns(connection)
         for table in all_tables():
             if table.layer != "core":
@@ -281,6 +286,8 @@ def reading(
             current_snapshot(connection),
             measures() if declared is None else declared,
             is_as_stored=not aside and not corrected,
+            corrected=corrected,
+            set_aside=aside,
         )
 
 
@@ -330,6 +337,16 @@ def _with_columns(selected: str, table: Table, stored: frozenset[str] | None) ->
 
 """A column of each core table as measures see it: names of its columns that are set aside, and
 read as NULL. What rests on one of them counts nothing."""
+
+
+def _corrected(connection: Connection, corrections: str = CORRECTIONS) -> dict[str, list[str]]:
+    """The columns of each table of which some value is corrected."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, column in connection.execute(
+        f"SELECT DISTINCT table_name, column_name FROM {corrections}"
+    ).fetchall():
+        found[name].append(column)
+    return found
 
 
 def _set_aside(connection: Connection) -> dict[str, tuple[str, ...]]:

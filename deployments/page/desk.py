@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -26,7 +27,10 @@ from deployments.page.body import MOST_OF_A_FORM, TooLong, whole_body
 from deployments.page.inside import Inside
 from deployments.page.origin import LOOPBACK
 from deployments.page.visitor import Door, Visitor
+from tasks.clock import now
 from tasks.desk.city import City, city_of
+from tasks.editions.explain import NoSuchCell
+from tasks.editions.store import NoEdition
 from tasks.people.persons import VIEWS
 from tasks.settings import Settings
 from tasks.wording.typeset import typeset
@@ -39,6 +43,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
 )
+_WHOLE = re.compile(r"([+-]?)([1-9]\d*|0)(?![\d,])")
 STALE_FORM = "这个页面放得太久,或不是从本系统打开的。请重新填写"
 NO_DATA = "还没有数据。请先取一次数"
 
@@ -93,8 +98,10 @@ def may_work(request: Request) -> bool:
 
 
 def is_fragment(request: Request) -> bool:
-    """Whether a part of a page is asked for, to be swapped in (htmx)."""
-    return request.headers.get("hx-request") == "true"
+    """Whether a part of a page is asked for, to be swapped in (htmx). Going back in a browser
+    asks for the whole page again."""
+    goes_back = request.headers.get("hx-history-restore-request") == "true"
+    return request.headers.get("hx-request") == "true" and not goes_back
 
 
 def thousands(value: Decimal | int | None, missing: str = "—") -> str:
@@ -115,6 +122,28 @@ def moment(value: datetime | None) -> str:
     return "" if value is None else f"{day(value)} {value:%H:%M}"
 
 
+def when(value: date | datetime | None) -> str:
+    """A day as a column has it that may reach back: 3 月 30 日 09:14, 2020 年 6 月 9 日."""
+    if value is None:
+        return ""
+    if value.year != now().year:
+        return f"{value.year} 年 {day(value)}"
+    return moment(value) if isinstance(value, datetime) else day(value)
+
+
+def commas(text: str) -> str:
+    """A figure as it prints, with its thousands: 293,102,296.61, 34.88%, +1,561."""
+    found = _WHOLE.match(text)
+    return f"{found[1]}{int(found[2]):,}{text[found.end() :]}" if found else text
+
+
+def size(count: int) -> str:
+    """How large a file is."""
+    if count < 1000:
+        return f"{count} 字节"
+    return f"{count / 1000:,.0f} KB" if count < 1_000_000 else f"{count / 1_000_000:,.1f} MB"
+
+
 @cache
 def _templates() -> Environment:
     made = Environment(
@@ -125,6 +154,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"typeset": typeset, "n": thousands, "day": day, "moment": moment}
+    made.filters |= {"when": when, "commas": commas, "size": size}
     return made
 
 
@@ -171,7 +201,7 @@ async def shown(
         made = await asyncio.to_thread(make)
     except NoLake:
         return said(request, NO_DATA, at=values.get("at", ""))
-    except NotThere as error:
+    except (NotThere, NoEdition, NoSuchCell) as error:
         return said(request, str(error), status=404, at=values.get("at", ""))
     except NianbaoError as error:
         return said(request, str(error), status=422, at=values.get("at", ""))

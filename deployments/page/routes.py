@@ -12,14 +12,18 @@ from deployments.page.pages import (
     approval,
     audit,
     building,
+    comparison,
     corrections,
     data,
     deadlines,
+    edition,
+    editions,
     findings,
     office,
     record,
     sign_in,
     today,
+    verification,
 )
 from deployments.page.visitor import Door
 from tasks.settings import Settings
@@ -37,6 +41,10 @@ ROUTES: list[BaseRoute] = [
     *corrections.ROUTES,
     *building.ROUTES,
     *audit.ROUTES,
+    *editions.ROUTES,
+    *edition.ROUTES,
+    *comparison.ROUTES,
+    *verification.ROUTES,
     # The last: whatever no page answers.
     Route("/{path:path}", no_such_page, methods=["GET", "HEAD"]),
 ]

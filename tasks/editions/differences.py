@@ -11,14 +11,14 @@ import csv
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from tasks.editions.compare import CellDifference, compare
-from tasks.editions.edition import Edition, Organ
+from tasks.editions.edition import Edition, Organ, Scope
 from tasks.editions.store import earlier_editions, load_edition
 from tasks.editions.tabulate import Tree, read_tree
 from warehouse.cells import is_loaded, weights_sql
@@ -26,7 +26,7 @@ from warehouse.errors import EntryError
 from warehouse.lake import Connection, Lake, in_memory
 from warehouse.layout import Layout
 from warehouse.numbers import json_number, number
-from warehouse.reading import Reading, reading
+from warehouse.reading import SET_ASIDE, Reading, reading, tables_read
 from warehouse.spreadsheet import safe_text
 from warehouse.sql import named, quoted
 from warehouse.tables import table
@@ -87,6 +87,16 @@ class Differences:
     records_only: tuple[ChangedRecord, ...]
 
 
+@dataclass(frozen=True)
+class Everywhere:
+    """Two editions compared for all organs: `root` told by records, `differences` of every organ
+    and scope, `unexplained` those of them that no record explains."""
+
+    root: Differences
+    differences: tuple[CellDifference, ...]
+    unexplained: tuple[CellDifference, ...]
+
+
 def differences(
     lake: Lake, before: Edition, after: Edition, *, organ_id: str | None = None
 ) -> Differences:
@@ -95,6 +105,53 @@ def differences(
     Raises NotComparable for editions of different reports or an unknown organ, LakeError where
     a snapshot is gone.
     """
+    organ = _organ(before, after, organ_id)
+    found = _records(lake, before, after)
+    return _differences(lake, before, after, organ, found)
+
+
+def differences_everywhere(lake: Lake, before: Edition, after: Edition) -> Everywhere:
+    """What differs for the root, told by records, and for all organs what no record explains.
+
+    Raises NotComparable, LakeError as `differences` does.
+    """
+    root = _organ(before, after, None)
+    found = _records(lake, before, after)
+    told = _differences(lake, before, after, root, found)
+    heavier = _by_organ(*found)
+    all_differences = tuple(compare(after, before.cells))
+    unexplained = []
+    for difference in all_differences:
+        terms = _terms_of(before, after, difference.cell)
+        if heavier.get((difference.organ_id, difference.scope), frozenset()).isdisjoint(terms):
+            unexplained.append(difference)
+    return Everywhere(told, all_differences, tuple(unexplained))
+
+
+def _by_organ(
+    found: Mapping[Key, tuple[_Side, _Side]], trees: tuple[Tree, Tree]
+) -> dict[tuple[str, Scope], set[Term]]:
+    """The cells of each organ in which some record weighs otherwise."""
+    heavier: dict[tuple[str, Scope], set[Term]] = defaultdict(set)
+    for sides in found.values():
+        weights: dict[tuple[str, Scope], dict[Term, Decimal]] = defaultdict(
+            lambda: defaultdict(Decimal)
+        )
+        for side, tree, sign in zip(sides, trees, (-1, 1), strict=True):
+            if side.organ is None:
+                continue
+            places: list[tuple[str, Scope]] = [(side.organ, "own")]
+            places += [(organ, "rolled_up") for organ in tree.above(side.organ)]
+            for place in places:
+                for term, weight in side.weights.items():
+                    weights[place][term] += sign * weight
+        for place, terms in weights.items():
+            heavier[place] |= {term for term, weight in terms.items() if weight}
+    return heavier
+
+
+def _organ(before: Edition, after: Edition, organ_id: str | None) -> Organ:
+    """The organ that is asked for, of two editions of one report. Raises NotComparable."""
     if before.reference != after.reference:
         raise NotComparable(
             f"版次 {before.id}({before.report_name})与 {after.id}({after.report_name})"
@@ -103,7 +160,17 @@ def differences(
     organ = next((o for o in after.organs if o.id == (organ_id or after.root.id)), None)
     if organ is None:
         raise NotComparable(f"版次 {after.id} 中没有机关 {organ_id}。机关编号见 organs.csv")
-    found, trees = _records(lake, before, after)
+    return organ
+
+
+def _differences(
+    lake: Lake,
+    before: Edition,
+    after: Edition,
+    organ: Organ,
+    found_in: tuple[dict[Key, tuple[_Side, _Side]], tuple[Tree, Tree]],
+) -> Differences:
+    found, trees = found_in
     inside = [set(tree.subtree(organ.id)) for tree in trees]
     weighed = {
         key: _weights(sides, inside) for key, sides in found.items() if _is_inside(sides, inside)
@@ -113,9 +180,7 @@ def differences(
     for difference in compare(after, before.cells):
         if (difference.organ_id, difference.scope) != (organ.id, "rolled_up"):
             continue
-        terms = set(_terms(before.layout, difference.cell)) | set(
-            _terms(after.layout, difference.cell)
-        )
+        terms = _terms_of(before, after, difference.cell)
         here = {key: [w[term] for term in terms if w.get(term)] for key, w in weighed.items()}
         behind = tuple(_record(key, told[key], sum(w)) for key, w in here.items() if w)
         listed |= {key for key, w in here.items() if w}
@@ -124,6 +189,11 @@ def differences(
     was, is_ = before.definitions, after.definitions
     changed = tuple(was.changed(is_)) if was and is_ else ()
     return Differences(before.id, after.id, organ, changed, tuple(cells), only)
+
+
+def _terms_of(before: Edition, after: Edition, cell: str) -> set[Term]:
+    """The record-based cells on which a figure rests in either edition."""
+    return set(_terms(before.layout, cell)) | set(_terms(after.layout, cell))
 
 
 def _record(
@@ -170,9 +240,10 @@ def _records(
 ) -> tuple[dict[Key, tuple[_Side, _Side]], tuple[Tree, Tree]]:
     """Every record that is another, or weighs otherwise, and the organs of both editions."""
     found: dict[Key, tuple[_Side, _Side]] = {}
+    differ = _differing_measures(lake, before, after)
     with tempfile.TemporaryDirectory(prefix="nianbao-differences-") as folder:
         exports = [
-            _export(lake, edition, Path(folder) / side)
+            _export(lake, edition, Path(folder) / side, differ)
             for side, edition in (("before", before), ("after", after))
         ]
         trees = tuple(tree for _, tree in exports)
@@ -181,6 +252,62 @@ def _records(
                 sides = [written.get(name) for written, _ in exports]
                 _compare_files(connection, sides, trees, found)
     return found, (trees[0], trees[1])
+
+
+def _differing_measures(lake: Lake, before: Edition, after: Edition) -> set[str]:
+    """The measures whose records may weigh otherwise in one edition than in the other: their
+    declaration is another, a cell asks something else of them, or a table that they read is
+    another. To look at tables costs little beside what every record weighs."""
+    was, is_ = (_signatures(lake, edition) for edition in (before, after))
+    return {name for name in {**was, **is_} if was.get(name) != is_.get(name)}
+
+
+def _signatures(lake: Lake, edition: Edition) -> dict[str, Any]:
+    """By measure, all that what its records weigh in an edition rests on."""
+    assert edition.definitions is not None
+    declared = edition.definitions.parsed_measures
+    found = {}
+    with reading(lake, edition.snapshot, declared=declared) as opened:
+        marks: dict[str, Any] = {}
+
+        def mark(name: str) -> Any:
+            if name not in marks:
+                marks[name] = (name in opened.loaded_tables, _table_mark(opened, name))
+            return marks[name]
+
+        asked: dict[str, list[Any]] = defaultdict(list)
+        for (measure, years_back), terms in _wanted(edition).items():
+            cells = [edition.layout.cells[key] for key, _ in terms]
+            needs = [cell.needs for cell in cells]
+            asked[measure].append((years_back, list(terms), weights_sql(cells), needs))
+        for measure, told in asked.items():
+            tables = {declared[measure].table, *tables_read(declared[measure])}
+            found[measure] = (
+                declared[measure].sql,
+                told,
+                {name: mark(name) for name in sorted(tables)},
+            )
+    return found
+
+
+def _table_mark(opened: Reading, name: str) -> Any:
+    """What a table comes to as figures see it, whatever the order of its rows."""
+    described = table(name)
+    columns = [*described.key, *(c.name for c in described.business_columns), SET_ASIDE]
+    columns += ["removed_at"] if described.is_pulled else []
+    listed = ", ".join(f"t.{named(column)}" for column in dict.fromkeys(columns))
+    return opened.connection.execute(
+        f"SELECT count(*), bit_xor(hash(row({listed}))) FROM {name} AS t"
+    ).fetchone()
+
+
+def _wanted(edition: Edition) -> dict[tuple[str, int], dict[Term, None]]:
+    """The record-based cells of an edition by measure, and by how many years back they count."""
+    wanted: dict[tuple[str, int], dict[Term, None]] = defaultdict(dict)
+    for key in edition.layout.cells:
+        for term in _terms(edition.layout, key):
+            wanted[(str(edition.layout.cells[term[0]].measure), term[1])][term] = None
+    return wanted
 
 
 @dataclass(frozen=True)
@@ -192,21 +319,19 @@ class _File:
     terms: tuple[Term, ...]
 
 
-def _export(lake: Lake, edition: Edition, folder: Path) -> tuple[dict[str, _File], Tree]:
-    """Write what every record weighs in an edition, a file a measure and year."""
+def _export(
+    lake: Lake, edition: Edition, folder: Path, measures: Container[str]
+) -> tuple[dict[str, _File], Tree]:
+    """Write what every record weighs in an edition, a file a measure and year, of `measures`."""
     folder.mkdir()
-    wanted: dict[tuple[str, int], dict[Term, None]] = defaultdict(dict)
-    for key in edition.layout.cells:
-        for term in _terms(edition.layout, key):
-            wanted[(str(edition.layout.cells[term[0]].measure), term[1])][term] = None
     assert edition.definitions is not None
     declared = edition.definitions.parsed_measures
     written = {}
     with reading(lake, edition.snapshot, declared=declared) as opened:
         tree = read_tree(opened, edition.period)
-        for (measure, years_back), terms in wanted.items():
+        for (measure, years_back), terms in _wanted(edition).items():
             cells = [edition.layout.cells[key] for key, _ in terms]
-            if not is_loaded(opened, cells[0]):
+            if measure not in measures or not is_loaded(opened, cells[0]):
                 continue
             period = edition.period.year_before if years_back else edition.period
             path = folder / f"{measure}-{years_back}.parquet"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import CellValue, Scope
+from tasks.editions.edition import CellValue, Edition, Scope
 from tasks.editions.figures import definition
 from tasks.editions.figures import number as printed
 from tasks.editions.last_year import TRANSFERS
 from tasks.editions.store import NoEdition, load_edition, newest_edition
-from tasks.editions.tabulate import Tabulation, read_tree, tabulate
+from tasks.editions.tabulate import Tabulation, Tree, read_tree, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.errors import EntryError
 from warehouse.form import ANNUAL_REPORT, form_of
@@ -116,6 +116,63 @@ def explain(
             raise NoSuchCell(f"{cell.full_label}只有{tree.root.name}有,{organ.name}没有这一数字")
         context = _Context(opened, layout, tabulations, shown, scope, limit, offset)
         return context.explain(cell, period, organ.id, organ.name)
+
+
+def explain_kept(
+    lake: Lake,
+    edition: Edition,
+    tree: Tree,
+    cell_key: str,
+    *,
+    organ_id: str | None = None,
+    scope: Scope = "rolled_up",
+    limit: int = 20,
+    offset: int = 0,
+) -> Explanation:
+    """Explain a cell as `explain` does, of an edition at hand with that organ's figures and its
+    organs as `read_tree` gives them: what it keeps is not reckoned again, which is quicker.
+
+    Raises NoSuchCell, LakeError.
+    """
+    assert edition.definitions is not None
+    layout, declared = edition.layout, edition.definitions.parsed_measures
+    period, before = edition.period, edition.period.year_before
+    organ_id = organ_id or tree.root.id
+    name = check_has_cell(edition, cell_key, organ_id)
+    with reading(lake, edition.snapshot, declared=declared) as opened:
+        narrow = layout.only(cell_key)
+        tabulations = {period: Tabulation(period, layout, tree, _as_figures(edition.cells))}
+        if any(c.change_on_year or c.last_year for c in narrow.cells.values()):
+            follows = TRANSFERS in edition.definitions.rules.yearly
+            if follows and (organ_id, scope) == (tree.root.id, "rolled_up"):
+                figures = {(organ_id, scope): dict(edition.last_year)}
+                tabulations[before] = Tabulation(before, layout, tree, figures)
+            else:
+                of_then = tree if follows else None
+                tabulations[before] = tabulate(opened, narrow, before, tree=of_then)
+        context = _Context(opened, layout, tabulations, edition.id, scope, limit, offset)
+        return context.explain(layout.cells[cell_key], period, organ_id, name)
+
+
+def check_has_cell(edition: Edition, cell_key: str, organ_id: str) -> str:
+    """What an organ of an edition is called that has a cell. Raises NoSuchCell."""
+    if cell_key not in edition.layout.cells:
+        raise NoSuchCell(_unknown(cell_key, edition.layout))
+    organ = next((o for o in edition.organs if o.id == organ_id), None)
+    if organ is None:
+        raise NoSuchCell(
+            f"{edition.period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv"
+        )
+    cell = edition.layout.cells[cell_key]
+    if not edition.has_figure(cell, organ_id):
+        raise NoSuchCell(f"{cell.full_label}只有{edition.root.name}有,{organ.name}没有这一数字")
+    return organ.name
+
+
+def _as_figures(
+    cells: Mapping[tuple[str, Scope], Mapping[str, CellValue]],
+) -> dict[tuple[str, Scope], dict[str, CellValue]]:
+    return {place: dict(figures) for place, figures in cells.items()}
 
 
 def _unknown(key: str, layout: Layout) -> str:

@@ -156,14 +156,22 @@ def given_approval(settings: Settings, number: str) -> GivenApproval:
     text = number.strip()
     if not text:
         raise PublishRefused(f"请填写批准编号。{told}")
-    found = None
-    if text.isascii() and text.isdigit() and len(text) < 18:
-        with Office(settings.home).read() as connection:
-            found = _find(connection, int(text))
+    found = approval_of(settings, text)
     if found is None:
         raise PublishRefused(f"没有编号为“{text[:20]}”的批准。{told}")
     check_is_approver(approvers(settings), found.approver)
     return found
+
+
+def approval_of(settings: Settings, number: str) -> GivenApproval | None:
+    """The approval of a number, to be read; whoever gave it may have no right to it any more.
+
+    Raises OfficeError.
+    """
+    if not (number.isascii() and number.isdigit() and len(number) < 18):
+        return None
+    with Office(settings.home).read() as connection:
+        return _find(connection, int(number))
 
 
 def _find(connection: sqlite3.Connection, number: int) -> GivenApproval | None:

@@ -16,6 +16,7 @@ from warehouse.errors import EntryError
 from warehouse.lake import Lake
 
 APPROVAL = "批准"
+PUBLISHED = "发布"
 
 
 class ApprovalRefused(EntryError):

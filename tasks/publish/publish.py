@@ -29,7 +29,7 @@ from tasks.editions.store import (
 from tasks.people import log
 from tasks.people.office import Office
 from tasks.publish.approvals import GivenApproval, Request, approve, given_approval
-from tasks.publish.approve import check_office_is_kept
+from tasks.publish.approve import PUBLISHED, check_office_is_kept
 from tasks.publish.conditions import (
     PublishRefused,
     Unanswered,
@@ -258,7 +258,7 @@ def _publish(
     checkpoint = Checkpoint(before + 1, manifest_hash)
     with Office(settings.home).change() as register:
         about = f"版次 {edition.id},批准 {given.number},核对码 {checkpoint}"
-        log.write(register, given.approver, "发布", about, now=now)
+        log.write(register, given.approver, PUBLISHED, about, now=now)
     freeze(staging, folder)
     return Published(
         edition=edition,

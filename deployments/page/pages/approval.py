@@ -21,10 +21,12 @@ from deployments.page.desk import (
     STALE_FORM,
     Desk,
     Forged,
+    NotThere,
     client_of,
     desk_of,
     entered,
     page,
+    shown,
     to,
     visitor_of,
 )
@@ -37,13 +39,16 @@ from tasks.desk.approving import (
     questions,
     ticked,
 )
+from tasks.desk.edition import files_of
 from tasks.desk.matters import carried, matters_of
-from tasks.editions.store import find_row
+from tasks.desk.pinned import without_figures
+from tasks.desk.publication import given_for, grouped
 from tasks.people.persons import APPROVES, Person
 from tasks.publish.approvals import Request as Entry
-from tasks.publish.approvals import approve, given_approval
+from tasks.publish.approvals import approve
 from tasks.publish.approve import approvers
 from tasks.publish.conditions import pending_edition, waiting_editions
+from tasks.render.findings import rule_title
 from tasks.settings import Settings
 from warehouse.errors import NianbaoError
 from warehouse.lake import NoLake
@@ -113,26 +118,37 @@ async def send_approval(request: Request) -> Response:
 
 
 async def given_page(request: Request) -> Response:
-    """An approval that was given, and the run that publishes it."""
+    """An approval that was given, the run that publishes it, and what to do once it has."""
     desk = desk_of(request)
-    try:
-        given, edition_status = await asyncio.to_thread(
-            _given, desk, str(request.path_params["number"])
-        )
-    except NianbaoError as error:
-        return page(request, "waiting.html.j2", 404, waiting=[], said=str(error))
     run = request.query_params.get("run", "")
     run = run if _RUN.fullmatch(run) else ""
-    return page(request, "given.html.j2", given=given, edition_status=edition_status, run=run)
+    number = str(request.path_params["number"])
+    return await shown(
+        request, "given.html.j2", lambda: _given(desk, number), run=run, at="editions"
+    )
 
 
-def _given(desk: Desk, number: str) -> tuple[Any, str]:
-    given = given_approval(desk.settings, number)
-    row = None
+def _given(desk: Desk, number: str) -> Mapping[str, Any]:
+    lake = desk.settings.lake()
+    found = given_for(lake, desk.settings, number)
+    if found is None:
+        raise NotThere(f"没有编号为“{number[:20]}”的批准。可以从“版次”中打开")
+    row, edition = found.row, None
     # The number is told even where the lake cannot be asked: it is needed to publish.
-    with suppress(NianbaoError), desk.settings.lake().read() as connection:
-        row = find_row(connection, given.edition_id)
-    return given, row.edition_status if row else "pending"
+    with suppress(NianbaoError):
+        edition = without_figures(lake, row) if row else None
+    checkpoint = found.checkpoint
+    return {
+        "found": found,
+        "title": edition.report_name if edition else "",
+        "report": edition.form.short_title if edition else "",
+        "titles": {code: rule_title(edition, code) for code in found.approval.answers}
+        if edition
+        else {},
+        "is_superseded": bool(row and not row.is_published and row.approved_at),
+        "files": files_of(desk.settings, found.approval.edition_id),
+        "groups": grouped(checkpoint) if checkpoint else [],
+    }
 
 
 async def _form(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from tasks.editions.account import Line
+from tasks.editions.account import TRIAL, Line
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import (
     Approval,
@@ -81,8 +81,10 @@ def read_row(
     organ_id: str | None = None,
     *,
     with_figures: bool = True,
+    with_passed: bool = True,
 ) -> Edition:
-    """The edition of a row; see `load_edition`."""
+    """The edition of a row; see `load_edition`. Without `with_passed` the checks that passed are
+    left out, which are nearly all of them."""
     text = connection.execute(
         "SELECT definitions FROM lake.yearly.edition WHERE edition_id = ?", [row.edition_id]
     ).fetchone()
@@ -104,8 +106,8 @@ def read_row(
         definition_hash=row.definition_hash,
         root=organs[0],
         organs=organs,
-        cells=_read_cells(connection, row.edition_id, organ_id) if with_figures else {},
-        findings=_read_findings(connection, row.edition_id, organs),
+        cells=read_cells(connection, row.edition_id, organ_id) if with_figures else {},
+        findings=_read_findings(connection, row.edition_id, organs, with_passed=with_passed),
         last_year={k: _cell_value(v) for k, v in kept["last_year"].items()},
         series=tuple(
             Series(s["key"], s["title"], s["unit"], tuple((p[0], p[1], p[2]) for p in s["points"]))
@@ -139,11 +141,101 @@ def with_all_records(lake: Lake, edition: Edition) -> Edition:
     return replace(edition, findings=findings)
 
 
+@dataclass(frozen=True)
+class KeptFigure:
+    """A figure as an edition keeps it: of which edition, organ and scope."""
+
+    edition_id: str
+    organ_id: str
+    scope: Scope
+    value: CellValue
+
+
+def kept_figures(
+    connection: Connection,
+    cell: str,
+    *,
+    edition_id: str | None = None,
+    organ_id: str | None = None,
+) -> list[KeptFigure]:
+    """One cell as editions keep it: of one edition for every organ, or of one organ in every
+    edition that has it."""
+    given = {"edition_id": edition_id, "organ_id": organ_id}
+    wanted = {name: value for name, value in given.items() if value is not None}
+    conditions = "".join(f" AND {name} = ?" for name in wanted)
+    rows = connection.execute(
+        "SELECT edition_id, organ_id, scope, value, numerator, denominator "
+        f"FROM lake.yearly.cell WHERE cell = ?{conditions} ORDER BY ALL",
+        [cell, *wanted.values()],
+    ).fetchall()
+    return [KeptFigure(e, o, scope, CellValue(*figure)) for e, o, scope, *figure in rows]
+
+
+def differing_cells(connection: Connection, before: str, after: str) -> tuple[Cells, Cells]:
+    """The figures that are others in one edition than in another, as each of the two has them."""
+    sides: tuple[Cells, Cells] = (defaultdict(dict), defaultdict(dict))
+    names = ("value", "numerator", "denominator")
+    columns = ", ".join(f"{side}.{name}" for side in "ba" for name in names)
+    differs = " OR ".join(f"b.{name} IS DISTINCT FROM a.{name}" for name in names)
+    for organ, scope, key, *figures in connection.execute(
+        f"SELECT organ_id, scope, cell, {columns} "
+        "FROM (FROM lake.yearly.cell WHERE edition_id = ?) AS b "
+        "FULL JOIN (FROM lake.yearly.cell WHERE edition_id = ?) AS a "
+        f"USING (organ_id, scope, cell) WHERE {differs} ORDER BY organ_id, scope, cell",
+        [before, after],
+    ).fetchall():
+        for cells, figure in zip(sides, (figures[:3], figures[3:]), strict=True):
+            cells[(organ, scope)][key] = CellValue(*figure)
+    return dict(sides[0]), dict(sides[1])
+
+
+def editions_with_figure(connection: Connection, number_: Decimal) -> set[str]:
+    """The editions in which some figure of the whole city is a number."""
+    rows = connection.execute(
+        "SELECT DISTINCT c.edition_id FROM lake.yearly.cell AS c "
+        "JOIN lake.yearly.edition AS e USING (edition_id) WHERE c.value = ? "
+        "AND c.scope = 'rolled_up' "
+        "AND c.organ_id = json_extract_string(e.definitions, '$.organs[0].id')",
+        [number_],
+    ).fetchall()
+    return {edition_id for (edition_id,) in rows}
+
+
+def counted_checks(connection: Connection, edition_id: str) -> dict[str, int]:
+    """How many checks of an edition came to what, by status."""
+    rows = connection.execute(
+        "SELECT check_status, count(*) FROM lake.yearly.check_result WHERE edition_id = ? "
+        "GROUP BY check_status ORDER BY check_status",
+        [edition_id],
+    ).fetchall()
+    return dict(rows)
+
+
+def trial_editions(connection: Connection) -> set[str]:
+    """The editions of a year that was not complete (试编)."""
+    rows = connection.execute(
+        "SELECT DISTINCT edition_id FROM lake.yearly.check_result "
+        "WHERE check_status = 'fail' AND code IN (SELECT unnest(?))",
+        [sorted(TRIAL)],
+    ).fetchall()
+    return {edition_id for (edition_id,) in rows}
+
+
+def answers_of(connection: Connection, edition_id: str) -> list[tuple[str, str, str]]:
+    """(organ id, check key, reason) of what was answered for when an edition was approved."""
+    return connection.execute(
+        "SELECT organ_id, check_key, verdict FROM lake.yearly.check_result "
+        "WHERE edition_id = ? AND verdict IS NOT NULL ORDER BY ALL",
+        [edition_id],
+    ).fetchall()
+
+
 def _cell_value(values: Sequence[str | None]) -> CellValue:
     return CellValue(*(None if v is None else Decimal(v) for v in values))
 
 
-def _read_cells(connection: Connection, edition_id: str, organ_id: str | None) -> Cells:
+def read_cells(connection: Connection, edition_id: str, organ_id: str | None) -> Cells:
+    """An edition's figures by (organ id, scope); those of one organ, or of all."""
     cells: Cells = defaultdict(dict)
     condition, values = ("AND organ_id = ?", [organ_id]) if organ_id else ("", [])
     for organ, scope, key, *figure in connection.execute(
@@ -173,13 +265,14 @@ def _read_records(
 
 
 def _read_findings(
-    connection: Connection, edition_id: str, organs: Sequence[Organ]
+    connection: Connection, edition_id: str, organs: Sequence[Organ], *, with_passed: bool
 ) -> tuple[Finding, ...]:
     names = {organ.id: organ.name for organ in organs}
     records = _read_records(connection, edition_id, organs)
+    condition = "" if with_passed else "AND check_status <> 'pass'"
     rows = connection.execute(
         "SELECT code, check_key, organ_id, severity, check_status, message, coalesce(equation, ''), "
-        "gap, record_count FROM lake.yearly.check_result WHERE edition_id = ?",
+        f"gap, record_count FROM lake.yearly.check_result WHERE edition_id = ? {condition}",
         [edition_id],
     ).fetchall()
     found = (
@@ -212,11 +305,7 @@ def kept_approval(lake: Lake, edition_id: str) -> Approval | None:
             for r in editions_of(connection, row.form, row.period)
             if r.edition_number < row.edition_number and r.approved_at
         ]
-        answers = connection.execute(
-            "SELECT organ_id, check_key, verdict FROM yearly.check_result "
-            "WHERE edition_id = ? AND verdict IS NOT NULL",
-            [edition_id],
-        ).fetchall()
+        answers = answers_of(connection, edition_id)
     return Approval(
         approver=row.approved_by,
         approved_at=row.approved_at,
@@ -253,7 +342,7 @@ def signed_edition(connection: Connection, form: str, period: Period) -> SignedE
     ).fetchone()
     assert text is not None
     kept = json.loads(text[0])
-    cells = _read_cells(connection, row.edition_id, None)
+    cells = read_cells(connection, row.edition_id, None)
     figures = {organ: values for (organ, scope), values in cells.items() if scope == "rolled_up"}
     return SignedEdition(
         row.edition_id,

@@ -37,6 +37,7 @@ class EditionRow:
     approved_at: datetime | None
     statement: str
     manifest_hash: str
+    blocking_findings: int = 0
 
     @property
     def period(self) -> Period:
@@ -52,6 +53,9 @@ class EditionRow:
 
 
 _MAY_BE_EMPTY = ("span", "built_by", "reason", "approved_by", "statement", "manifest_hash")
+_MAY_LACK = {"form": ANNUAL_REPORT, "blocking_findings": 0}
+"""Columns that a lake of before does not have, or has empty, and what is meant then: before forms
+were folders all editions were annual reports."""
 
 
 def edition_rows(connection: Connection) -> list[EditionRow]:
@@ -65,13 +69,11 @@ def edition_rows(connection: Connection) -> list[EditionRow]:
 
 
 def _row(told: dict[str, Any]) -> EditionRow:
-    """A row by the names of its columns; those that are not asked for here are left out.
-
-    A lake, or a snapshot of it, from before forms were folders has no column `form`: what lies
-    there are annual reports. One from before other spans could be built has no `period`.
-    """
+    """A row by the names of its columns; those that are not asked for here are left out. A lake
+    from before other spans than years could be built has no `period`."""
     names = [f.name for f in fields(EditionRow)]
-    told = {**told, "form": told.get("form") or ANNUAL_REPORT, "span": told.get("period")}
+    told |= {name: told.get(name) or meant for name, meant in _MAY_LACK.items()}
+    told["span"] = told.get("period")
     values: dict[str, Any] = {n: told[n] or "" if n in _MAY_BE_EMPTY else told[n] for n in names}
     return EditionRow(**values)
 
