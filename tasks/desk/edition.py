@@ -155,7 +155,7 @@ def figures_at(edition: Edition, organ_id: str, scope: Scope) -> Figures:
 def _sections(
     edition: Edition, organ_id: str, scope: Scope, figures: Figures
 ) -> Iterable[PrintedSection]:
-    for section, tables in edition.form.printed(edition.layout):
+    for section, tables in edition.form.printed(edition.layout, edition.period):
         grids = tuple(grid(edition.layout, table, figures) for table in tables)
         lines = lines_of(edition, section, organ_id, scope) if section.figures else ()
         if grids or lines:

@@ -416,7 +416,7 @@ def _section(edition: Edition, table: str) -> str:
     return next(
         (
             s.heading
-            for s, tables in edition.form.printed(edition.layout)
+            for s, tables in edition.form.printed(edition.layout, edition.period)
             if any(t.key == table for t in tables)
         ),
         edition.layout.table(table).title,

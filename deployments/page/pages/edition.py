@@ -177,7 +177,7 @@ async def overview_page(request: Request) -> Response:
 
 
 def _groups(edition: Edition, organ_id: str) -> list[tuple[str, Any]]:
-    sections = [s for s, _ in edition.form.printed(edition.layout) if s.figures]
+    sections = [s for s, _ in edition.form.printed(edition.layout, edition.period) if s.figures]
     found = [(s.heading, lines_of(edition, s, organ_id, "rolled_up")) for s in sections]
     return [(heading, lines) for heading, lines in found if lines]
 
