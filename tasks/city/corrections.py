@@ -311,7 +311,7 @@ def recorded(lake: Lake) -> list[Recorded]:
             record = _read(connection, *draft.place[:3])
             says = record.values.get(draft.column) if record else None
             holds = record is not None and (draft.is_whole or says == draft.expect)
-            found.append(Recorded(row[9], draft, *row[10:], holds, says))
+            found.append(Recorded(row[9], draft, row[10], row[11], row[12], holds, says))
     return found
 
 

@@ -96,7 +96,7 @@ def answers_hash(matters: Matters) -> str:
     return sha256(told.encode()).hexdigest()
 
 
-def before_it(lake: Lake) -> tuple[str, int, str] | None:
+def before_it(lake: Lake) -> tuple[str, int | None, str] | None:
     """The publication that the next one follows: its edition, its number, its fingerprint."""
     with lake.read() as connection:
         # A table that never held a row costs the most to ask.

@@ -398,4 +398,4 @@ def edition_for(lake: Lake, draft: Draft, wanted: str = "") -> EditionRow | None
     found = find_record(lake, draft.table, draft.source_system, draft.record_id)
     year = _year_of(found) if found else None
     of_year = [r for r in rows if r.report_year == year]
-    return (of_year or rows or [None])[-1]
+    return next(reversed(of_year or rows), None)
