@@ -433,6 +433,8 @@ class _writing:
         self._lake = replace(lake, write_timeout=min(lake.write_timeout, PATIENCE))
 
     def __enter__(self) -> Any:
+        if not self._lake.exists():
+            raise CorrectionRefused("还没有数据。请先取一次数")
         return self._lake.write()
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:

@@ -187,6 +187,9 @@ def run_shown(run: Mapping[str, Any], said: Sequence[tuple[str, str]], now: date
 
 def _heading(run: RunShown, state: str) -> str:
     what = "编制" if run.steps else run.name
+    if run.end is not None and run.end.edition_id:
+        told = "编好了" if run.end.mark == "done" else run.end.word
+        return f"版次 {run.end.edition_id} {told}"
     if run.end is not None:
         return f"{what}:{run.end.word}" if run.end.mark != "done" else f"{what}完成"
     if run.is_stopping:

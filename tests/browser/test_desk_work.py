@@ -1,0 +1,142 @@
+"""The pages that write, as an operator uses them: build, answer, correct with a second person, hand
+over, approve, and send reports to be audited."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyotp
+import pytest
+
+from tasks.people.persons import APPROVES, WORKS
+from tests.city import Installation
+from tests.operator_room import APPROVER, PASSWORD, SECRET, Room, add_people, room
+
+CHROMIUM = shutil.which("chromium")
+IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
+if IS_REQUIRED:
+    from playwright import sync_api
+else:
+    sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
+    pytest.mark.timeout(600),
+]
+BUILDER, SECOND = "李科员", "周科员"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """The room over a small city that was pulled once, two persons required."""
+    from deployments.demo_city.service import running
+
+    home = tmp_path_factory.mktemp("desk")
+    with running(home, scale=0.01) as services:
+        Installation.at(home, services).run("nightly")
+    add_people(home, {APPROVER: APPROVES, BUILDER: WORKS, SECOND: WORKS})
+    with room(home, services, NIANBAO_TWO_PERSONS="true") as served:
+        yield served
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    with sync_api.sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
+        )
+        page = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
+        page.set_default_timeout(120_000)
+        page.broken = []
+        page.on("pageerror", lambda error: page.broken.append(str(error)))
+        yield page
+        assert page.broken == []
+        browser.close()
+
+
+used: dict[str, int] = {}
+
+
+def code_of(name: str) -> str:
+    """The next code of someone's authenticator: each serves once, so one may have to wait."""
+    step = max(int(time.time()) // 30, used.get(name, 0) + 1)
+    while step > int(time.time()) // 30 + 1:
+        time.sleep(0.5)
+    used[name] = step
+    return pyotp.TOTP(SECRET).at(step * 30)
+
+
+def sign_in(served: Room, page: Any, name: str, wanted: str) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{served.address}{wanted}")
+    page.get_by_label("姓名").fill(name)
+    page.get_by_label("口令").fill(PASSWORD)
+    page.get_by_label("验证器").fill(code_of(name))
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url(f"{served.address}{wanted}")
+
+
+def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: Any) -> None:
+    sign_in(served, page, BUILDER, "/desk/build?year=2020")
+    page.get_by_role("button", name="开始编制").click()
+    page.wait_for_url("**/desk/building/*")
+    # The page follows the run by itself.
+    page.get_by_role("link", name="处理核对问题").click()
+    edition = re.findall(r"/edition/([^/]+)/findings", page.url)[0]
+    records = page.locator("article.rec.turn")
+    assert records.count() > 1
+    corrected = records.first.locator(".id").inner_text()
+    records.first.get_by_role("link", name="登记更正").click()
+    page.locator("#val").select_option(index=1)
+    page.get_by_label("理由").fill("申请表载明")
+    page.get_by_label("谁提出的").fill("公开科")
+    page.get_by_label("请谁复核").select_option(SECOND)
+    page.get_by_role("button", name="登记，送复核").click()
+    page.wait_for_url(re.compile(r"/desk/correction/\d+$"))
+    correction = page.url.removeprefix(served.address)
+    assert page.get_by_role("button", name="复核同意").is_disabled()
+    # Every other record is answered.
+    page.goto(f"{served.address}/desk/edition/{edition}/findings")
+    while page.locator("article.rec.turn").count():
+        record = page.locator("article.rec.turn").first
+        record.get_by_text("写答复").click()
+        record.get_by_label("为什么可以带着这个问题发布").fill("申请表已遗失")
+        record.get_by_role("button", name="保存答复").click()
+        page.wait_for_load_state()
+    sign_in(served, page, SECOND, correction)
+    page.get_by_role("button", name="复核同意").click()
+    page.get_by_text("有效", exact=True).wait_for()
+    # The correction is built in, the answers are there again, and all of it goes to the approver.
+    page.goto(f"{served.address}/desk/build?edition={edition}")
+    page.get_by_role("button", name="开始编制").click()
+    page.get_by_role("link", name="处理核对问题").click()
+    assert corrected not in page.locator("article.rec").all_inner_texts()
+    page.get_by_role("button", name="送批准").click()
+    page.get_by_role("link", name="看批准页").click()
+    edition = page.url.rpartition("/")[2]
+    sign_in(served, page, APPROVER, f"/desk/approve/{edition}")
+    for box in page.locator("input[type=checkbox]").all():
+        box.check()
+    assert page.locator("textarea[name^='answer.']").count() == 0
+    page.get_by_label("验证码").fill(code_of(APPROVER))
+    page.get_by_role("button", name="批准并发布").click()
+    page.wait_for_url("**/desk/approval/*")
+    assert page.get_by_text("申请表已遗失").count() > 0
+
+
+def test_reports_are_sent_and_shown(served: Room, page: Any, tmp_path: Path) -> None:
+    report = tmp_path / "某局2020年报.txt"
+    text = "某局2020年政府信息公开工作年度报告\n全年收到申请12件，其中予以公开8件、不予公开2件。"
+    report.write_text(text, encoding="utf-8")
+    sign_in(served, page, BUILDER, "/desk/audit")
+    page.get_by_label("报告文件").set_input_files([report])
+    page.get_by_role("button", name="上传并核对").click()
+    page.get_by_role("heading", name="谁在哪里不符").wait_for()
+    page.get_by_role("link", name="某局").first.click()
+    page.get_by_role("link", name="看原文，逐数标明").click()
+    page.get_by_text("全年收到申请").first.wait_for()
