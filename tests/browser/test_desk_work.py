@@ -115,7 +115,7 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
     page.goto(f"{served.address}/desk/build?edition={edition}")
     page.get_by_role("button", name="开始编制").click()
     page.get_by_role("link", name="处理核对问题").click()
-    assert corrected not in page.locator("article.rec").all_inner_texts()
+    assert corrected not in page.locator("article.rec .id").all_inner_texts()
     page.get_by_role("button", name="送批准").click()
     page.get_by_role("link", name="看批准页").click()
     edition = page.url.rpartition("/")[2]
