@@ -18,9 +18,9 @@ from typing import Literal
 
 from tasks.check import corrected_tables
 from tasks.city.corrections import ENTERED, REVIEWED, WITHDRAWN, Entry, entries
+from tasks.desk.pinned import check_counts, without_figures
 from tasks.editions.edition import Edition, Finding, RecordReference
 from tasks.editions.store import EditionRow, NoEdition, find_row, with_all_records
-from tasks.editions.store.read import read_row
 from tasks.people import trail as kept
 from tasks.people.office import Office
 from tasks.people.trail import Step
@@ -214,13 +214,14 @@ def change_told(entry: Entry) -> str:
 @dataclass(frozen=True)
 class Matters:
     """What the page shows of an edition. `steps` are those of the edition itself: handed over,
-    returned."""
+    returned; `all_checks` counts the checks where none is open."""
 
     edition: Edition
     row: EditionRow
     blocking: list[Matter]
     others: list[Matter]
     steps: list[Step]
+    all_checks: int = 0
 
     @property
     def all(self) -> list[Matter]:
@@ -323,6 +324,7 @@ def matters_of(lake: Lake, settings: Settings, edition_id: str) -> Matters:
         [m for m in found if m.blocks],
         [m for m in found if not m.blocks],
         steps.get(edition_matter(edition_id), []),
+        sum(check_counts(lake, row).values()) if not found else 0,
     )
 
 
@@ -333,10 +335,8 @@ def edition_matter(edition_id: str) -> str:
 
 @lru_cache(maxsize=16)
 def _edition(lake: Lake, _identity: object, row: EditionRow) -> Edition:
-    """What an edition keeps does not change; its row is part of what is remembered by."""
-    with lake.read() as connection:
-        found = read_row(connection, row, with_figures=False)
-    return with_all_records(lake, found)
+    """An edition with whatever check did not pass, and every record behind it."""
+    return with_all_records(lake, without_figures(lake, row))
 
 
 def _bare_matters(edition: Edition) -> list[Matter]:
