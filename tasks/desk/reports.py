@@ -13,6 +13,7 @@ from tasks.editions.account import TRIAL
 from tasks.editions.store import EditionRow, edition_rows
 from warehouse.form import forms
 from warehouse.lake import Lake
+from warehouse.period import Period
 from warehouse.sql import quoted
 
 StepState = Literal["done", "now", "todo"]
@@ -79,14 +80,28 @@ def edition_states(lake: Lake, city: Path) -> tuple[EditionState, ...]:
             ).fetchall()
         }
     found = []
-    for row in sorted(rows, key=lambda r: (-r.report_year, r.form, -r.edition_number)):
+    for row in sorted(rows, key=_newest_first):
         checks, records, is_trial = counts.get(row.edition_id, (0, 0, False))
         form = known.get(row.form)
         report = form.named(row.period) if form else f"{row.report_year} 年报告"
         last = form.deadlines[-1] if form and form.deadlines else None
-        day = date(row.report_year + 1, last.month, last.day) if last else None
+        # A statutory day asks for the report of a year; a month or a quarter has none.
+        is_asked = last is not None and row.period.is_year
+        day = date(row.report_year + 1, last.month, last.day) if last and is_asked else None
         found.append(EditionState(row, report, checks, records, is_trial, day))
     return tuple(found)
+
+
+def _newest_first(row: EditionRow) -> tuple[int, str, bool, int, int]:
+    """Years first, in a year its reports, of each the year's own before those of its parts."""
+    period = row.period
+    return (
+        -row.report_year,
+        row.form,
+        not period.is_year,
+        -period.last.toordinal(),
+        -row.edition_number,
+    )
 
 
 def newest_of(editions: tuple[EditionState, ...], form: str, year: int) -> EditionState | None:
@@ -94,7 +109,8 @@ def newest_of(editions: tuple[EditionState, ...], form: str, year: int) -> Editi
     of = [
         e
         for e in editions
-        if (e.row.form, e.row.report_year) == (form, year) and e.row.edition_status != "superseded"
+        if (e.row.form, e.row.period) == (form, Period.of_year(year))
+        and e.row.edition_status != "superseded"
     ]
     return next((e for e in of if e.row.is_pending), of[0] if of else None)
 
@@ -166,5 +182,9 @@ def year_at_work(
     else the newest of which an edition waits; else the last that is over."""
     if records_of_last_year:
         return last_year
-    waiting = [e.row.report_year for e in editions if e.row.form == form and e.row.is_pending]
+    waiting = [
+        e.row.report_year
+        for e in editions
+        if e.row.form == form and e.row.is_pending and e.row.period.is_year
+    ]
     return max(waiting, default=last_year)

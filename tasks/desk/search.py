@@ -212,7 +212,8 @@ def _figures(lake: Lake, states: Sequence[EditionState], asked: str) -> list[Fou
     found = []
     seen: set[str] = set()
     for state in states:
-        if state.row.form in seen or state.row.edition_status == "superseded":
+        is_current = state.row.edition_status != "superseded" and state.row.period.is_year
+        if state.row.form in seen or not is_current:
             continue
         seen.add(state.row.form)
         edition = edition_without_figures(lake, state.id, state.row.cell_hash)

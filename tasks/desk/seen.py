@@ -60,11 +60,8 @@ class Seen:
     @property
     def is_stale(self) -> bool:
         """Whether nothing was pulled for longer than it may be: no run by night took place."""
-        return bool(self.systems) and all(
-            any("没有取" in one.word for one in system.lists) and system.failure is None
-            for system in self.systems
-            if system.lists
-        )
+        lists = [one for system in self.systems for one in system.lists]
+        return bool(lists) and all(one.is_stale for one in lists)
 
 
 def see(settings: Settings, *, now: datetime) -> Seen:

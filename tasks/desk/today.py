@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from tasks.desk.duties import LONG_PAST, Duty, Who, duties, in_words, left_until, listed
+from tasks.desk.duties import A_WEEK, LONG_PAST, Duty, Who, duties, in_words, left_until, listed
 from tasks.desk.people import Staffing, staffing
 from tasks.desk.reports import Step, due_on, newest_of, stage_of, steps_of
 from tasks.desk.seen import Seen, see
@@ -58,8 +58,9 @@ class Today:
         return stage_of(self.seen.edition) != "done" and self.seen.records.records > 0
 
     @property
-    def is_unpublished(self) -> bool:
-        return stage_of(self.seen.edition) != "done"
+    def next_day(self) -> StatutoryDay | None:
+        """The statutory day that comes next."""
+        return next((day for day in self.days if not day.is_past), None)
 
 
 def today(settings: Settings, who: Who, *, now: datetime) -> Today:
@@ -285,16 +286,15 @@ def _days(seen: Seen, settings: Settings) -> list[StatutoryDay]:
                 on = date(year, deadline.month, deadline.day)
                 is_out = (key, year - 1) in published
                 past = (seen.today - on).days
-                if past > LONG_PAST or (
-                    past > 0 and newest_of(seen.editions, key, year - 1) is None
-                ):
+                has_report = newest_of(seen.editions, key, year - 1) is not None
+                if past > LONG_PAST or (past > 0 and not has_report):
                     continue
-                period = Period.of_year(year - 1)
-                told = "已发布" if is_out else f"{form.named(period)}，{left_until(on, seen.today)}"
-                found.append(
-                    StatutoryDay(on, deadline.what, told, is_out, past > 0, -7 <= past <= 0)
-                )
-                break
+                report = form.named(Period.of_year(year - 1))
+                told = "已发布" if is_out else f"{report}，{left_until(on, seen.today)}"
+                is_near = -A_WEEK <= past <= 0
+                found.append(StatutoryDay(on, deadline.what, told, is_out, past > 0, is_near))
+                if past <= 0:
+                    break
     return sorted(found, key=lambda day: day.on)
 
 
