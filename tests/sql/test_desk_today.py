@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.clock import now
 from tasks.desk.duties import MOST, Duty, Who
 from tasks.desk.people import Entry, Shortage, Staffing
 from tasks.desk.today import Today, today
@@ -325,6 +326,7 @@ def test_the_page_shows_the_day_and_escapes_what_it_shows(blocked: SmallCity) ->
 
 def test_signed_in_each_sees_their_own_page(blocked: SmallCity) -> None:
     settings = settings_of(blocked)
+    pulled(blocked, now())
     add_people(settings.home, {"甲": WORKS, "丙": APPROVES, "己": VIEWS})
     assert "等您批准" in heading(Browser(settings, "丙").read("/"))
     worker = Browser(settings, "甲").read("/")
@@ -342,7 +344,7 @@ def test_more_than_seven_matters_are_folded(
     staff = Staffing((), many)
     monkeypatch.setattr("tasks.desk.today.staffing", lambda office: staff)
     monkeypatch.setattr("deployments.page.pages.today.who_of", lambda request: Who("丁", MANAGES))
-    pulled(small, datetime.now())
+    pulled(small, now())
     text = Browser(settings_of(small)).read("/")
     assert f"全部 {MOST + 2} 件" in text
     assert text.index("第 8 件") > text.index("<summary>全部")
