@@ -240,7 +240,9 @@ def _number(asked: str) -> Decimal | None:
         value = Decimal(asked.replace(",", "").replace("，", ""))
     except InvalidOperation:
         return None
-    return value if value.is_finite() else None
+    # Digits behind zeros are a record's number.
+    is_padded = len(asked) > 1 and asked[0] == "0" and asked[1].isdigit()
+    return value if value.is_finite() and not is_padded else None
 
 
 def _editions(states: Sequence[EditionState], asked: str) -> list[FoundEdition]:
