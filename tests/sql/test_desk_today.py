@@ -10,10 +10,12 @@ import pytest
 
 from tasks.clock import now
 from tasks.desk.duties import MOST, Duty, Who
+from tasks.desk.matters import Matters, act, give_back, hand_over, matters_of
 from tasks.desk.people import Entry, Shortage, Staffing
 from tasks.desk.today import Today, today
 from tasks.editions.build import build_edition
 from tasks.people.persons import APPROVES, MANAGES, ROLES, VIEWS, WORKS
+from tasks.people.trail import ANSWERED
 from tasks.settings import Settings
 from tests.desk_browser import Browser, heading
 from tests.operator_room import add_people
@@ -206,15 +208,40 @@ def test_the_eve_of_a_statutory_day_comes_before_what_is_broken(built: SmallCity
 
 def test_records_that_block_are_counted_as_records(blocked: SmallCity) -> None:
     day = of(blocked, Who("甲", WORKS))
-    assert day.said.startswith("2020 年度报告还有 1 条记录要处理。")
+    assert day.said.startswith("2020 年度报告还有 1 条要您处理。")
     assert keys(day) == ["settle"]
+    assert "由 1 条记录引起" in day.duties[0].why
     assert day.duties[0].path == "/desk/edition/2020-1/findings"
     assert [s.state for s in day.steps] == ["done", "now", "todo", "todo"]
-    assert day.steps[0].told == "甲，1 月 20 日"
-    # Whoever approves sees that it waits, and why it cannot be approved as it is.
+    assert [s.told for s in day.steps[:2]] == ["甲，1 月 20 日", "1 条待处理"]
+    # It is with those who edit: whoever approves is not asked yet, but sees where it stands.
     approver = of(blocked, Who("丙", APPROVES))
-    assert keys(approver) == ["approve"]
-    assert "须逐项写明理由" in approver.duties[0].why
+    assert (keys(approver), approver.steps[1].state) == ([], "now")
+
+
+def test_an_edition_goes_to_be_approved_and_comes_back(blocked: SmallCity) -> None:
+    settings = settings_of(blocked)
+
+    def found() -> Matters:
+        return matters_of(blocked.lake, settings, "2020-1")
+
+    worker, approver = Who("甲", WORKS), Who("丙", APPROVES)
+    (matter,) = found().blocking
+    act(settings, found(), matter, ANSWERED, by="甲", said="申请表上没有填", seen=0, now=MORNING)
+    day = of(blocked, worker)
+    assert "可以送批准" in day.said
+    assert [d.action for d in day.duties] == ["看过并送批准"]
+    hand_over(settings, found(), by="甲", now=MORNING)
+    assert keys(of(blocked, worker)) == []
+    asked = of(blocked, approver)
+    assert asked.said.startswith("版次 2020-1 等您批准。")
+    assert "甲 1 月 20 日 09:00 送来。" in asked.more
+    assert [s.state for s in asked.steps] == ["done", "done", "now", "todo"]
+    give_back(settings, found(), by="丙", said="请补充依据", now=MORNING)
+    back = of(blocked, worker)
+    assert back.said.startswith("丙退回了版次 2020-1。")
+    assert back.more == "请补充依据"
+    assert keys(of(blocked, approver)) == []
 
 
 def test_an_ordinary_day_has_applications_and_nothing_else(built: SmallCity) -> None:
@@ -253,7 +280,7 @@ def test_everyone_gets_what_is_theirs_and_nothing_else(blocked: SmallCity) -> No
     expected = {
         VIEWS: [],
         WORKS: ["settle", "rejects"],
-        APPROVES: ["approve"],
+        APPROVES: [],
         MANAGES: ["rejects"],
     }
     assert {role: keys(of(blocked, Who("某", role))) for role in ROLES} == expected
@@ -328,7 +355,7 @@ def test_signed_in_each_sees_their_own_page(blocked: SmallCity) -> None:
     settings = settings_of(blocked)
     pulled(blocked, now())
     add_people(settings.home, {"甲": WORKS, "丙": APPROVES, "己": VIEWS})
-    assert "等您批准" in heading(Browser(settings, "丙").read("/"))
+    assert heading(Browser(settings, "丙").read("/")) == "今天没有要您处理的事。"
     worker = Browser(settings, "甲").read("/")
     assert "处理记录" in worker
     viewer = Browser(settings, "己").read("/")
