@@ -18,11 +18,11 @@ from tasks.desk.sources import State, list_title
 from tasks.desk.workbooks import Workbooks, workbooks_of
 from tasks.editions.account import dated_by, pulled_tables
 from tasks.editions.account_checks import LAG
-from tasks.editions.definitions import Definitions
 from tasks.watch.status import ResourceStatus
 from warehouse.form import form_of
 from warehouse.lake import Connection, Lake
 from warehouse.period import Period
+from warehouse.reading import measure_texts, parse_measures
 from warehouse.sql import quoted
 from warehouse.tables import table as table_named
 
@@ -100,7 +100,7 @@ def year_of_records(
 ) -> YearOfRecords:
     """The resources on which a form's figures of a year rest, those that lack something first.
 
-    Raises NoLake, FormError, LayoutError.
+    Raises NoLake, FormError, LayoutError, MeasureError.
     """
     tables = tables_of_form(lake, city, form, year)
     counted = _counted(lake, tables, year)
@@ -115,12 +115,13 @@ def year_of_records(
 @kept
 def tables_of_form(_lake: Lake, city: Path, form: str, year: int) -> frozenset[str]:
     """The core tables from which some cell of a form counts in a year, without their layer."""
-    definitions = Definitions.now(form_of(form, city), city, Period.of_year(year))
-    measures = definitions.parsed_measures
+    found = form_of(form, city)
+    layout = found.layout_of(Period.of_year(year), found.overview_path(city))
+    measures = parse_measures(measure_texts(city))
     return frozenset(
-        measures[cell.measure].table.removeprefix("core.")
-        for cell in definitions.parsed_layout.cells.values()
-        if cell.measure
+        measures[str(cell.measure)].table.removeprefix("core.")
+        for cell in layout.cells.values()
+        if cell.measure in measures
     )
 
 

@@ -105,7 +105,7 @@ class Account:
     all of which it has one, with their titles."""
 
     edition_id: str
-    year: int
+    period: str
     table: str
     title: str
     tables: tuple[tuple[str, str], ...]
@@ -127,12 +127,12 @@ def account(lake: Lake, state: EditionState, names: Names, table: str) -> Accoun
     chosen = table if table in tables else order[0] if order else ""
     return Account(
         edition_id=edition.id,
-        year=edition.report_year,
+        period=edition.period.label,
         table=chosen,
         title=table_title(chosen),
         tables=tuple((name, table_title(name)) for name in order),
         sheets=tuple(
-            _sheet(line, names, edition.report_year, _title_of(lake, names, line))
+            _sheet(line, names, edition.period.label, _title_of(lake, names, line))
             for line in edition.account
             if line.table == chosen
         ),
@@ -152,7 +152,7 @@ def root_figures(lake: Lake, edition_id: str, cell_hash: str) -> Mapping[str, Ce
     return load_edition(lake, edition_id, organ_id=root).figures()
 
 
-def _sheet(line: Line, names: Names, year: int, title: str) -> Sheet:
+def _sheet(line: Line, names: Names, period: str, title: str) -> Sheet:
     there = [
         Entry("来源说有", line.served),
         Entry("来源已撤回，本库留底", line.withdrawn, "withdrawn"),
@@ -160,7 +160,7 @@ def _sheet(line: Line, names: Names, year: int, title: str) -> Sheet:
         Entry("在库", line.loaded, is_sum=True),
     ]
     went = [
-        Entry(f"计入 {year} 年", line.counted, "counted"),
+        Entry(f"计入 {period}", line.counted, "counted"),
         *(
             Entry(f"没有计入：{label}", line.not_counted.get(name, 0), name)
             for name, label in NOT_COUNTED.items()

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from tasks.desk.people import Staffing
-from tasks.desk.reports import EditionState, due_on, stage_of
+from tasks.desk.reports import EditionState, due_on
 from tasks.desk.seen import Seen
+from tasks.desk.settling import Settling
 from tasks.desk.sources import State
 from tasks.people.persons import APPROVES, MANAGES, WORKS
 from tasks.settings import Settings
@@ -79,7 +80,7 @@ def duties(seen: Seen, settings: Settings, who: Who, staffing: Staffing) -> list
 def _report(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
     """The report of the year at work: to be built, or its records to be settled."""
     edition, today = seen.edition, seen.today
-    stage = stage_of(edition)
+    stage = seen.stage
     is_over = today > Period.of_year(seen.year).last
     if not who.may(WORKS) or not is_over:
         return
@@ -101,27 +102,37 @@ def _report(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
             due,
             is_statutory=True,
         )
-    if stage == "settle" and edition is not None:
-        behind = (
-            f"{edition.records} 条记录等您处理"
-            if edition.records
-            else f"{edition.blocking} 项核对等您处理"
-        )
-        why = f"{edition.blocking} 项核对不符" + (
-            f"由 {edition.records} 条记录引起。" if edition.records else "，不能送批准。"
-        )
-        yield Duty(
-            "settle",
-            "turn",
-            f"{seen.year} 年度报告：{behind}",
-            why,
-            when,
-            left,
-            "处理记录",
-            f"/desk/edition/{edition.id}/findings",
-            due,
-            is_statutory=True,
-        )
+    if stage not in ("build", "done") and edition is not None:
+        yield from _settling(seen, who, edition, due, when, left)
+
+
+def _settling(
+    seen: Seen, who: Who, edition: EditionState, due: date | None, when: str, left: str
+) -> Iterator[Duty]:
+    """What whoever edits has to do about an edition: its records, another build, handing it over."""
+    work = seen.settling(edition)
+    name = f"{seen.year} 年度报告"
+    waits = f"，{work.waits} 条在等机关和复核" if work.waits else ""
+    done = f"，已了结 {work.settled} 条" if work.settled else ""
+    findings = f"/desk/edition/{edition.id}/findings"
+
+    def duty(title: str, why: str, action: str, path: str) -> Duty:
+        return Duty("settle", "turn", title, why, when, left, action, path, due, is_statutory=True)
+
+    if work.remark:
+        title = f"{work.returned_by}退回了版次 {edition.id}"
+        yield duty(title, work.remark, "处理记录", findings)
+    elif work.turns:
+        cause = f"由 {edition.records} 条记录引起" if edition.records else "没有了结"
+        why = f"{edition.blocking} 项核对不符{cause}{done}{waits}。"
+        yield duty(f"{name}：{work.turns} 条等您处理", why, "处理记录", findings)
+    elif work.mended and not work.waits:
+        why = "改正的要重新编制才计入。"
+        path = f"/desk/build?year={seen.year}"
+        yield duty(f"{name}：{work.mended} 条已改正，请重新编制", why, "重新编制", path)
+    elif not work.open and not work.is_handed_over and who.role is not None:
+        why = f"没有要处理的记录{done}。"
+        yield duty(f"{name}：版次 {edition.id} 可以送批准", why, "看过并送批准", findings)
 
 
 def _statutory(seen: Seen, due: date | None, edition: EditionState | None) -> tuple[str, str]:
@@ -153,8 +164,9 @@ def _approvals(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
         is_own = settings.two_persons and row.built_by == who.name and who.role is not None
         if not row.is_pending or edition.is_trial or is_own:
             continue
-        if who.role is None and edition.blocking:
-            # Whoever does everything settles the records first.
+        work = seen.settling(edition)
+        if not work.is_handed_over and (work.open or work.mended or work.remark):
+            # It is still with those who edit.
             continue
         due = edition.last_day
         is_near = due is not None and (seen.today - due).days <= LONG_PAST
@@ -162,9 +174,7 @@ def _approvals(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
             f"approve.{edition.id}",
             "turn",
             f"批准 {edition.report}，版次 {edition.id}",
-            f"{edition.blocking} 项核对不符，须逐项写明理由才能发布。"
-            if edition.blocking
-            else f"没有阻断的问题。{_built(edition)}",
+            _sent(edition, work),
             f"公布 {in_words(due)}" if due and is_near else f"编成 {in_words(row.built_at.date())}",
             left_until(due, seen.today) if due and is_near else "",
             "看过并批准",
@@ -175,10 +185,14 @@ def _approvals(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
         )
 
 
-def _built(edition: EditionState) -> str:
-    by = edition.row.built_by
+def _sent(edition: EditionState, work: Settling) -> str:
+    """From whom it comes, and how it stands."""
+    state = f"{work.settled} 条记录已了结。" if work.settled else "没有阻断的问题。"
+    if work.sent_at is not None:
+        return f"{work.sender} {in_words(work.sent_at.date())} {work.sent_at:%H:%M} 送来。{state}"
     at = in_words(edition.row.built_at.date())
-    return f"{by} {at}编成。" if by else f"{at}编成。"
+    by = f"{edition.row.built_by} " if edition.row.built_by else ""
+    return f"{by}{at}编成，还没有送批准。{state}"
 
 
 def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:

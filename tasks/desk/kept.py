@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from functools import lru_cache, update_wrapper
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from warehouse.lake import Lake
 
@@ -41,16 +41,17 @@ def kept(
     """
 
     @lru_cache(maxsize=MOST)
-    def read(_of: Any, lake: Lake, *given: Given.args, **named: Given.kwargs) -> Read:
-        return function(lake, *given, **named)
+    def read(_of: Any, lake: Lake, given: tuple[Any, ...]) -> Any:
+        return function(lake, *given)  # type: ignore[call-arg]
 
-    @wraps(function)
     def asked(lake: Lake, *given: Given.args, **named: Given.kwargs) -> Read:
+        assert not named, "what is kept is asked for by place"
         looked = _looked.get()
         state = looked[1] if looked and looked[0] == lake else _state(lake)
-        return read(state, lake, *given, **named)
+        found: Read = read(state, lake, given)
+        return found
 
-    return asked
+    return cast("Callable[Concatenate[Lake, Given], Read]", update_wrapper(asked, function))
 
 
 def _state(lake: Lake) -> Any:

@@ -349,8 +349,9 @@ def _chosen(states: Sequence[EditionState], wanted: str, on: date | None) -> Edi
             raise NoRecord(f"没有版次 {wanted[:40]}。可以从版次页开始")
         return found
     current = [s for s in states if s.row.edition_status != "superseded"]
-    of_year = [s for s in current if on and s.row.report_year == on.year]
-    return next(iter([*of_year, *current]), None)
+    years = [s for s in current if s.row.period.is_year]
+    of_year = [s for s in years if on and s.row.report_year == on.year]
+    return next(iter([*of_year, *years, *current]), None)
 
 
 def _why_not(table: Table, stored: _Stored, state: EditionState) -> str:
@@ -362,8 +363,9 @@ def _why_not(table: Table, stored: _Stored, state: EditionState) -> str:
     on = _day(table, stored.row)
     if dated_by(table) and on is None:
         return NOT_COUNTED["undated"]
-    if on is not None and on.year != state.row.report_year:
-        return f"属于 {on.year} 年"
+    period = state.row.period
+    if on is not None and not period.first <= on <= period.last:
+        return f"属于 {on.year} 年" if period.is_year else f"日期是 {on}"
     return NOT_COUNTED["by_definition"]
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from tasks.desk.kept import kept
+from tasks.desk.settling import Settling
 from tasks.editions.account import TRIAL
 from tasks.editions.store import EditionRow, edition_rows
 from warehouse.form import forms
 from warehouse.lake import Lake
+from warehouse.period import Period
 from warehouse.sql import quoted
 
 StepState = Literal["done", "now", "todo"]
+NOTHING_DONE = Settling()
 Stage = Literal["build", "settle", "approve", "publish", "done"]
 """What a report waits for."""
 
@@ -79,14 +82,28 @@ def edition_states(lake: Lake, city: Path) -> tuple[EditionState, ...]:
             ).fetchall()
         }
     found = []
-    for row in sorted(rows, key=lambda r: (-r.report_year, r.form, -r.edition_number)):
+    for row in sorted(rows, key=_newest_first):
         checks, records, is_trial = counts.get(row.edition_id, (0, 0, False))
         form = known.get(row.form)
         report = form.named(row.period) if form else f"{row.report_year} 年报告"
         last = form.deadlines[-1] if form and form.deadlines else None
-        day = date(row.report_year + 1, last.month, last.day) if last else None
+        # A statutory day asks for the report of a year; a month or a quarter has none.
+        is_asked = last is not None and row.period.is_year
+        day = date(row.report_year + 1, last.month, last.day) if last and is_asked else None
         found.append(EditionState(row, report, checks, records, is_trial, day))
     return tuple(found)
+
+
+def _newest_first(row: EditionRow) -> tuple[int, str, bool, int, int]:
+    """Years first, in a year its reports, of each the year's own before those of its parts."""
+    period = row.period
+    return (
+        -row.report_year,
+        row.form,
+        not period.is_year,
+        -period.last.toordinal(),
+        -row.edition_number,
+    )
 
 
 def newest_of(editions: tuple[EditionState, ...], form: str, year: int) -> EditionState | None:
@@ -94,18 +111,22 @@ def newest_of(editions: tuple[EditionState, ...], form: str, year: int) -> Editi
     of = [
         e
         for e in editions
-        if (e.row.form, e.row.report_year) == (form, year) and e.row.edition_status != "superseded"
+        if (e.row.form, e.row.period) == (form, Period.of_year(year))
+        and e.row.edition_status != "superseded"
     ]
     return next((e for e in of if e.row.is_pending), of[0] if of else None)
 
 
-def stage_of(edition: EditionState | None) -> Stage:
-    """What a report with that newest edition waits for."""
+def stage_of(edition: EditionState | None, work: Settling = NOTHING_DONE) -> Stage:
+    """What a report with that newest edition, whose records are settled so far, waits for."""
     if edition is None or (edition.row.is_pending and edition.is_trial):
         return "build"
     if edition.row.is_published:
         return "done"
-    return "settle" if edition.blocking else "approve"
+    if work.is_handed_over:
+        return "approve"
+    is_open = work.open or work.mended or work.remark
+    return "settle" if is_open or (edition.blocking and not work.settled) else "approve"
 
 
 def due_on(city: Path, form: str, year: int) -> date | None:
@@ -115,10 +136,14 @@ def due_on(city: Path, form: str, year: int) -> date | None:
 
 
 def steps_of(
-    edition: EditionState | None, approvers: tuple[str, ...], due: date | None, today: date
+    edition: EditionState | None,
+    work: Settling,
+    approvers: tuple[str, ...],
+    due: date | None,
+    today: date,
 ) -> list[Step]:
     """The four steps of a year's report, with who and when beneath them."""
-    stage = stage_of(edition)
+    stage = stage_of(edition, work)
     row = edition.row if edition else None
     year = f"{due.year} 年 " if due and due.year != today.year else ""
     until = f"{year}{due.month} 月 {due.day} 日前" if due else ""
@@ -127,7 +152,7 @@ def steps_of(
     else:
         told = [
             _who(row.built_by, row.built_at),
-            _settled(edition),
+            _settled(edition, work),
             _who(row.approved_by, row.approved_at) if row.approved_at else _waits(stage, approvers),
             _who("", row.approved_at) if row.is_published else until or "—",
         ]
@@ -146,7 +171,19 @@ def _who(name: str, at: datetime | None) -> str:
     return "，".join(filter(None, (name, when)))
 
 
-def _settled(edition: EditionState) -> str:
+def _settled(edition: EditionState, work: Settling) -> str:
+    if work.returned_by:
+        return f"{work.returned_by}退回"
+    if work.open:
+        parts = (
+            f"{work.turns} 条待处理" if work.turns else "",
+            f"{work.waits} 条在等" if work.waits else "",
+        )
+        return "，".join(filter(None, parts))
+    if work.mended:
+        return f"{work.mended} 条已改正，等重编"
+    if work.settled:
+        return f"{work.settled} 条已了结"
     if edition.blocking:
         behind = f"{edition.records} 条记录" if edition.records else f"{edition.blocking} 项核对"
         return f"还有 {behind}" if edition.row.is_pending else f"{behind}，已答复"
@@ -166,5 +203,9 @@ def year_at_work(
     else the newest of which an edition waits; else the last that is over."""
     if records_of_last_year:
         return last_year
-    waiting = [e.row.report_year for e in editions if e.row.form == form and e.row.is_pending]
+    waiting = [
+        e.row.report_year
+        for e in editions
+        if e.row.form == form and e.row.is_pending and e.row.period.is_year
+    ]
     return max(waiting, default=last_year)

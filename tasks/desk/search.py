@@ -212,7 +212,8 @@ def _figures(lake: Lake, states: Sequence[EditionState], asked: str) -> list[Fou
     found = []
     seen: set[str] = set()
     for state in states:
-        if state.row.form in seen or state.row.edition_status == "superseded":
+        is_current = state.row.edition_status != "superseded" and state.row.period.is_year
+        if state.row.form in seen or not is_current:
             continue
         seen.add(state.row.form)
         edition = edition_without_figures(lake, state.id, state.row.cell_hash)
@@ -239,7 +240,9 @@ def _number(asked: str) -> Decimal | None:
         value = Decimal(asked.replace(",", "").replace("，", ""))
     except InvalidOperation:
         return None
-    return value if value.is_finite() else None
+    # Digits behind zeros are a record's number.
+    is_padded = len(asked) > 1 and asked[0] == "0" and asked[1].isdigit()
+    return value if value.is_finite() and not is_padded else None
 
 
 def _editions(states: Sequence[EditionState], asked: str) -> list[FoundEdition]:

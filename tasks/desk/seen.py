@@ -12,7 +12,16 @@ from tasks.clock import now as clock_now
 from tasks.desk.city import names_of
 from tasks.desk.completeness import YearOfRecords, year_of_records
 from tasks.desk.kept import kept, one_look
-from tasks.desk.reports import EditionState, edition_states, newest_of, year_at_work
+from tasks.desk.reports import (
+    NOTHING_DONE,
+    EditionState,
+    Stage,
+    edition_states,
+    newest_of,
+    stage_of,
+    year_at_work,
+)
+from tasks.desk.settling import Settling, settling_of
 from tasks.desk.sources import Failure, SystemState, failures, systems
 from tasks.desk.workbooks import Workbooks, workbooks_of
 from tasks.settings import Settings
@@ -42,7 +51,17 @@ class Seen:
     deadlines: Deadlines
     year: int
     edition: EditionState | None
+    work: Mapping[str, Settling]
     records: YearOfRecords
+
+    @property
+    def stage(self) -> Stage:
+        """What the report of the year at work waits for."""
+        return stage_of(self.edition, self.settling(self.edition))
+
+    def settling(self, edition: EditionState | None) -> Settling:
+        """How far the records of an edition are settled."""
+        return self.work.get(edition.id, NOTHING_DONE) if edition else NOTHING_DONE
 
     @property
     def today(self) -> date:
@@ -60,11 +79,8 @@ class Seen:
     @property
     def is_stale(self) -> bool:
         """Whether nothing was pulled for longer than it may be: no run by night took place."""
-        return bool(self.systems) and all(
-            any("没有取" in one.word for one in system.lists) and system.failure is None
-            for system in self.systems
-            if system.lists
-        )
+        lists = [one for system in self.systems for one in system.lists]
+        return bool(lists) and all(one.is_stale for one in lists)
 
 
 def see(settings: Settings, *, now: datetime) -> Seen:
@@ -109,6 +125,11 @@ def see(settings: Settings, *, now: datetime) -> Seen:
             deadlines=deadlines_of(lake, today, city),
             year=year,
             edition=newest_of(editions, ANNUAL_REPORT, year),
+            work={
+                e.id: settling_of(lake, settings, e.id)
+                for e in editions
+                if e.row.is_pending and not e.is_trial
+            },
             records=records,
         )
 

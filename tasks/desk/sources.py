@@ -47,6 +47,7 @@ class ListState:
     status: ResourceStatus
     state: State
     word: str
+    is_stale: bool
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,12 @@ def _list(
     stale_after: timedelta,
 ) -> ListState:
     title = list_title(names, one.source_system, one.resource, [one])
-    state, word = _state(one, title, failure, missing, now, stale_after)
-    return ListState(title, one, state, word)
+    pulled = one.last_pull_at
+    is_stale = pulled is not None and now - pulled > stale_after
+    state, word = _state(
+        one, title, failure, missing, (now - pulled).days if pulled else 0, is_stale
+    )
+    return ListState(title, one, state, word, is_stale)
 
 
 def _state(
@@ -209,16 +214,16 @@ def _state(
     title: str,
     failure: Failure | None,
     missing: Mapping[tuple[str, str], int],
-    now: datetime,
-    stale_after: timedelta,
+    days: int,
+    is_stale: bool,
 ) -> tuple[State, str]:
     has_failed = failure is not None and (not failure.resources or title in failure.resources)
     if has_failed or one.last_status == "stopped":
         return "broken", "没有取到"
     if one.last_pull_at is None:
         return "broken", "从未取到"
-    if now - one.last_pull_at > stale_after:
-        return "broken", f"已 {max(1, (now - one.last_pull_at).days)} 天没有取"
+    if is_stale:
+        return "broken", f"已 {max(1, days)} 天没有取"
     if one.totals_agree is False:
         gap = abs((one.source_count or 0) - (one.warehouse_count or 0))
         return "turn", f"与来源差 {gap:,} 条"

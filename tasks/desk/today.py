@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from tasks.desk.duties import LONG_PAST, Duty, Who, duties, in_words, left_until, listed
+from tasks.desk.duties import A_WEEK, LONG_PAST, Duty, Who, duties, in_words, left_until, listed
 from tasks.desk.people import Staffing, staffing
-from tasks.desk.reports import Step, due_on, newest_of, stage_of, steps_of
+from tasks.desk.reports import Step, due_on, newest_of, steps_of
 from tasks.desk.seen import Seen, see
 from tasks.desk.sources import Failure
 from tasks.people.office import Office
@@ -55,11 +55,12 @@ class Today:
     @property
     def works_on_report(self) -> bool:
         """Whether the year's report is still to be made."""
-        return stage_of(self.seen.edition) != "done" and self.seen.records.records > 0
+        return self.seen.stage != "done" and self.seen.records.records > 0
 
     @property
-    def is_unpublished(self) -> bool:
-        return stage_of(self.seen.edition) != "done"
+    def next_day(self) -> StatutoryDay | None:
+        """The statutory day that comes next."""
+        return next((day for day in self.days if not day.is_past), None)
 
 
 def today(settings: Settings, who: Who, *, now: datetime) -> Today:
@@ -75,7 +76,15 @@ def today(settings: Settings, who: Who, *, now: datetime) -> Today:
         said=said,
         more=more,
         duties=tuple(mine),
-        steps=tuple(steps_of(seen.edition, staff.named(APPROVES), due, seen.today)),
+        steps=tuple(
+            steps_of(
+                seen.edition,
+                seen.settling(seen.edition),
+                staff.named(APPROVES),
+                due,
+                seen.today,
+            )
+        ),
         days=tuple(_days(seen, settings)),
         staffing=staff,
         impacts=tuple((failure, _impact(seen, failure)) for failure in seen.failures),
@@ -95,18 +104,16 @@ def _sentence(
     is_first = first is not None and first.order(seen.today)[0] == 0
     if (seen.failures or seen.is_stale) and not is_first:
         return _of_failures(seen)
-    tell: dict[str, Callable[[Seen, date | None], tuple[str, str]]] = {
+    tell: dict[str, Callable[[Seen, date | None, list[Duty]], tuple[str, str]]] = {
         "approve": _of_approval,
         "settle": _of_records,
         "build": _of_build,
     }
-    kind = first.key.partition(".")[0] if first else ""
     report = next((m for m in mine if m.key.partition(".")[0] in tell), None)
     if report is not None:
         # The year's report comes into the heading even where something is due earlier.
-        said, more = tell[report.key.partition(".")[0]](seen, due)
-        return said, more
-    if kind:
+        return tell[report.key.partition(".")[0]](seen, due, mine)
+    if mine:
         return _of_others(seen, mine), ""
     return _nothing(seen, staff)
 
@@ -138,7 +145,7 @@ def _was_last_night(seen: Seen) -> bool:
 
 def _is_harmless(seen: Seen, failure: Failure) -> bool:
     """Whether the report's figures stand on what was pulled before a source failed."""
-    if stage_of(seen.edition) == "build":
+    if seen.stage == "build":
         lists = [one for one in seen.records.lists if one.source == failure.source]
         return bool(lists) and all(one.is_complete for one in lists)
     return True
@@ -147,7 +154,7 @@ def _is_harmless(seen: Seen, failure: Failure) -> bool:
 def _impact(seen: Seen, failure: Failure) -> str:
     """What a source that failed touches."""
     edition = seen.edition
-    if edition is not None and stage_of(edition) != "build":
+    if edition is not None and seen.stage != "build":
         at = in_words(edition.row.data_as_of.date(), seen.today)
         return (
             f"期限和新到的记录看不到最近的变化。{edition.report}的版次 {edition.id} "
@@ -158,25 +165,28 @@ def _impact(seen: Seen, failure: Failure) -> str:
     return f"{seen.year} 年的记录还没有取齐；现在编制，缺的数字会留空，不写 0。"
 
 
-def _of_approval(seen: Seen, due: date | None) -> tuple[str, str]:
-    waiting = [e for e in seen.editions if e.row.is_pending and not e.is_trial]
+def _of_approval(seen: Seen, due: date | None, mine: list[Duty]) -> tuple[str, str]:
+    ids = [d.key.partition(".")[2] for d in mine if d.key.startswith("approve.")]
+    waiting = [e for e in seen.editions if e.id in ids]
     if len(waiting) > 1:
-        listed_ = "、".join(e.id for e in waiting[:3])
+        named = "、".join(e.id for e in waiting[:3])
         return (
             f"有 {len(waiting)} 个版次等您批准。",
-            f"{listed_}{' 等' if len(waiting) > 3 else ''}。",
+            f"{named}{' 等' if len(waiting) > 3 else ''}。",
         )
     edition = waiting[0]
     said = f"版次 {edition.id} 等您批准。{_until(edition.last_day, seen.today)}"
-    row = edition.row
-    by = f"编制人{row.built_by} " if row.built_by else ""
+    work, built_at = seen.settling(edition), edition.row.built_at
+    at, by = work.sent_at or built_at, work.sender or edition.row.built_by
+    sent = (
+        f"{by} {in_words(at.date(), seen.today)} {at:%H:%M} {'送来' if work.sent_at else '编成'}。"
+    )
     state = (
-        f"有 {edition.blocking} 项核对不符，须逐项写明理由。"
-        if edition.blocking
+        f"{work.settled} 条记录已了结，答复在批准页逐条看过。"
+        if work.settled
         else "没有阻断的问题。"
     )
-    more = f"{by}{in_words(row.built_at.date())} {row.built_at:%H:%M} 编成。{state}批准时请带手机验证器。"
-    return said, more
+    return said, f"{sent.strip()}{state}批准时请带手机验证器。"
 
 
 def _until(due: date | None, today_: date) -> str:
@@ -189,16 +199,24 @@ def _until(due: date | None, today_: date) -> str:
     return f"公布期限 {in_words(due)}，{left}。"
 
 
-def _of_records(seen: Seen, due: date | None) -> tuple[str, str]:
-    edition = seen.edition
-    assert edition is not None
-    what = f"{edition.records} 条记录" if edition.records else f"{edition.blocking} 项核对"
-    said = f"{seen.year} 年度报告还有 {what}要处理。{_until(due, seen.today)}"
-    more = "在来源系统改正的，今晚取数以后重新编制；确有理由不改的，写明理由带着批准。"
-    return said, more
+def _of_records(seen: Seen, due: date | None, mine: list[Duty]) -> tuple[str, str]:
+    work, year = seen.settling(seen.edition), seen.year
+    until = _until(due, seen.today)
+    if work.remark:
+        return (
+            f"{work.returned_by}退回了版次 {seen.edition.id if seen.edition else ''}。{until}",
+            work.remark,
+        )
+    if work.turns:
+        more = "在来源系统改正的，今晚取数以后重新编制；确有理由不改的，写明理由带着批准。"
+        return f"{year} 年度报告还有 {work.turns} 条要您处理。{until}", more
+    if work.mended:
+        told = f"{year} 年度报告有 {work.mended} 条已改正，重新编制以后计入。{until}"
+        return told, ""
+    return f"{year} 年度报告的核对已了结，可以送批准。{until}", ""
 
 
-def _of_build(seen: Seen, due: date | None) -> tuple[str, str]:
+def _of_build(seen: Seen, due: date | None, mine: list[Duty]) -> tuple[str, str]:
     lacking = seen.records.incomplete
     papers = seen.records.missing_workbooks
     if not lacking:
@@ -233,16 +251,15 @@ def _of_others(seen: Seen, mine: list[Duty]) -> str:
 
 
 def _of_report(seen: Seen) -> str:
-    return (
-        "年报没有要您做的事。"
-        if stage_of(seen.edition) in ("done", "approve")
-        else "年报还没有编成。"
-    )
+    return "年报没有要您做的事。" if seen.stage in ("done", "approve") else "年报还没有编成。"
 
 
 def _nothing(seen: Seen, staff: Staffing) -> tuple[str, str]:
     edition = seen.edition
-    if stage_of(edition) == "approve" and edition is not None:
+    work = seen.settling(edition)
+    if work.waits and edition is not None:
+        return f"今天没有要您处理的事。版次 {edition.id} 有 {work.waits} 条在等机关和复核。", ""
+    if seen.stage == "approve" and edition is not None:
         waits = "、".join(staff.named(APPROVES)) or "批准人"
         return f"今天没有要您处理的事。版次 {edition.id} 等{waits}批准。", ""
     return "今天没有要您处理的事。", _all_well(seen)
@@ -258,7 +275,7 @@ def _where_it_stands(seen: Seen, staff: Staffing) -> str:
     edition, year = seen.edition, seen.year
     if edition is None:
         return f"{year} 年度报告还没有编制。"
-    stage = stage_of(edition)
+    stage = seen.stage
     if stage == "done":
         at = edition.row.approved_at
         on = f"，{in_words(at.date(), seen.today)}批准" if at else ""
@@ -266,6 +283,9 @@ def _where_it_stands(seen: Seen, staff: Staffing) -> str:
     if stage == "build":
         return f"{year} 年度报告只有试编 {edition.id}，数据取齐以后重新编制。"
     if stage == "settle":
+        work = seen.settling(edition)
+        if work.settled and not work.open:
+            return f"{year} 年度报告的核对已了结：版次 {edition.id}，还没有送批准。"
         what = f"{edition.records} 条记录" if edition.records else f"{edition.blocking} 项核对"
         return f"{year} 年度报告在核对与改正：版次 {edition.id}，还有 {what}。"
     waits = "、".join(staff.named(APPROVES)) or "批准人"
@@ -285,16 +305,15 @@ def _days(seen: Seen, settings: Settings) -> list[StatutoryDay]:
                 on = date(year, deadline.month, deadline.day)
                 is_out = (key, year - 1) in published
                 past = (seen.today - on).days
-                if past > LONG_PAST or (
-                    past > 0 and newest_of(seen.editions, key, year - 1) is None
-                ):
+                has_report = newest_of(seen.editions, key, year - 1) is not None
+                if past > LONG_PAST or (past > 0 and not has_report):
                     continue
-                period = Period.of_year(year - 1)
-                told = "已发布" if is_out else f"{form.named(period)}，{left_until(on, seen.today)}"
-                found.append(
-                    StatutoryDay(on, deadline.what, told, is_out, past > 0, -7 <= past <= 0)
-                )
-                break
+                report = form.named(Period.of_year(year - 1))
+                told = "已发布" if is_out else f"{report}，{left_until(on, seen.today)}"
+                is_near = -A_WEEK <= past <= 0
+                found.append(StatutoryDay(on, deadline.what, told, is_out, past > 0, is_near))
+                if past <= 0:
+                    break
     return sorted(found, key=lambda day: day.on)
 
 

@@ -117,7 +117,10 @@ def past_runs(lake: Lake, *, flow: str | None = None, most: int = 10) -> list[Pa
     with lake.read() as connection:
         rows = connection.execute(_PAST, {"flow": flow, "most": most}).fetchall()
     return [
-        PastRun(*row[:6], _failures(row[6]), *(int(number) for number in row[7:])) for row in rows
+        PastRun(
+            id_, of, name, began, ended, status, _failures(failed), int(w), int(gone), int(back)
+        )
+        for id_, of, name, began, ended, status, failed, w, gone, back in rows
     ]
 
 
