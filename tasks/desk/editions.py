@@ -142,7 +142,7 @@ def find_editions(
         )
     reports = tuple(
         _report(listed[key], titles, known, all_rows, today)
-        for key in sorted(listed, key=lambda k: _place(*k, titles[k[1]]))
+        for key in sorted(listed, key=lambda k: _place(k[0], k[1], titles[k[1]]))
     )
     return Editions(
         reports,

@@ -162,7 +162,7 @@ def test_all_of_it_works_without_scripts(address: str, chromium: Any) -> None:
     page.goto(f"{address}/edition/2020-1")
     page.locator("select[name=organ]").select_option("A1")
     page.get_by_role("button", name="看").click()
-    page.get_by_text("甲县东镇").first.wait_for()
+    page.locator(".formtitle").get_by_text("甲县东镇").wait_for()
     page.goto(f"{address}/edition/2020-2/verify")
     page.get_by_role("button", name="验真").click()
     page.get_by_role("heading", name="版次 2020-2 与签名时一致").wait_for()
