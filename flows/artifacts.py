@@ -37,7 +37,11 @@ def publish_sources(run: Run, resources: Sequence[ResourceStatus], settings: Set
     """What each source brought, with the failures first."""
     create_markdown_artifact(
         key="sources",
-        markdown=source_results(run, resources, city_names(settings.city)),
+        markdown=operator.with_way_to_desk(
+            source_results(run, resources, city_names(settings.city)),
+            "打开数据(年报工作台)",
+            _desk(settings, "/data"),
+        ),
         description="各来源取数情况",
     )
 
@@ -66,6 +70,11 @@ def files_url(settings: Settings, edition: Edition) -> str:
     return f"{settings.files_url}/{edition.id}" if settings.files_url else ""
 
 
+def _desk(settings: Settings, path: str = "") -> str:
+    """Where a page of 年报工作台 is served; empty where it is not."""
+    return f"{settings.page_url}/desk{path}" if settings.page_url else ""
+
+
 def publish_edition(
     edition: Edition,
     folder: Path,
@@ -75,7 +84,7 @@ def publish_edition(
 ) -> None:
     """An edition: tables as they will print, findings, changes, files, and the way on."""
     base_url = files_url(settings, edition)
-    link = f"{settings.page_url}/desk/approve/{edition.id}" if settings.page_url else ""
+    here = _desk(settings, f"/edition/{edition.id}")
     texts = [
         ("tables", markdown.tables(edition), "法定表格"),
         ("findings", markdown.findings(edition), "核对问题"),
@@ -93,13 +102,13 @@ def publish_edition(
     for key, text, title in texts:
         made = create_markdown_artifact(
             key=_key(key, edition),
-            markdown=text,
+            markdown=operator.with_way_to_desk(text, f"打开版次 {edition.id}(年报工作台)", here),
             description=f"{edition.report_name}{title}",
         )
         pages[title] = f"{settings.page_url}/artifacts/artifact/{made}" if settings.page_url else ""
     create_markdown_artifact(
         key=_key("result", edition),
-        markdown=operator.result(edition, comparison, pages, base_url, link),
+        markdown=operator.result(edition, comparison, pages, base_url, _desk(settings)),
         description=f"{edition.report_name}编制结果，从这里看起",
     )
 
@@ -109,15 +118,20 @@ def publish_publication(published: Published, settings: Settings) -> None:
     edition = published.edition
     create_markdown_artifact(
         key=_key("publication", edition),
-        markdown=publication(published, files_url(settings, edition)),
+        markdown=publication(published, files_url(settings, edition), _desk(settings)),
         description=f"{edition.report_name}发布情况",
     )
 
 
-def publish_deadlines(found: Deadlines) -> None:
+def publish_deadlines(found: Deadlines, settings: Settings) -> None:
     """What is due, near or overdue."""
+    text = operator.deadlines(found)
     create_markdown_artifact(
-        key="deadlines", markdown=operator.deadlines(found), description=f"{found.on} 期限"
+        key="deadlines",
+        markdown=operator.with_way_to_desk(
+            text, "打开期限(年报工作台)", _desk(settings, "/deadlines")
+        ),
+        description=f"{found.on} 期限",
     )
 
 

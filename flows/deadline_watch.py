@@ -55,7 +55,7 @@ def deadline_watch(
         found = deadlines_step(lake, settings.city, on or today)
     except NianbaoError as error:
         return refused(error)
-    publish_deadlines(found)
+    publish_deadlines(found, settings)
     if on in (None, today):
         notify_step(
             lake,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,6 +15,7 @@ from functools import lru_cache
 from threading import Lock
 
 from tasks.desk import pinned
+from tasks.desk.codes import in_words, label_of, rows_in_words
 from tasks.editions import figures as print_
 from tasks.editions.compare import COLUMNS, SCOPE_LABELS, CellDifference, compare
 from tasks.editions.differences import (
@@ -28,21 +28,15 @@ from tasks.editions.differences import (
 from tasks.editions.edition import Edition
 from tasks.editions.store import EditionRow, differing_cells
 from tasks.render.findings import by_who_must_act, table_label
-from tasks.wording.typeset import typeset
 from warehouse.lake import Lake
-from warehouse.layout import OVERVIEW, Layout
-from warehouse.layout_file import Axis
+from warehouse.layout import OVERVIEW
 from warehouse.numbers import number, plain
 from warehouse.spreadsheet import safe_text
-from warehouse.tables import table
+from warehouse.tables import Column, table
 
 MOST = 200
 """Rows of a table; the rest is in the file to download."""
 _Key = tuple[str, str, str]
-_IS_CODE = re.compile(r"(\w+) = '([^']+)'")
-_NUMBERING = re.compile(
-    r"^(?:[（(][一二三四五六七八九十]+[）)]|\d+[.．、]|[一二三四五六七八九十]+、)"
-)
 
 
 @dataclass(frozen=True)
@@ -297,7 +291,7 @@ def _told(
     in_value = [d for d in shown if d.is_in_value]
     root = [d for d in in_value if d.organ_id == is_.root.id]
     printed = [d for d in root if not (d.declared and d.declared.derived)]
-    records, without_effect, by_cell = _record_lines(behind, form_words(is_.layout))
+    records, without_effect, by_cell = _record_lines(behind, rows_in_words(is_.layout))
     definitions = tuple(
         was.definitions.changed(is_.definitions) if was.definitions and is_.definitions else ()
     )
@@ -323,7 +317,7 @@ def _told(
 
 def _record_lines(
     behind: _Behind | None,
-    words: Mapping[tuple[str, str], str],
+    words: Mapping[str, str],
 ) -> tuple[
     tuple[ChangedLine, ...] | None, tuple[ChangedLine, ...], Mapping[str, Sequence[ChangedLine]]
 ]:
@@ -347,14 +341,12 @@ def _record_lines(
     return tuple(ordered), only, by_cell
 
 
-def _line(
-    r: ChangedRecord, behind: _Behind, words: Mapping[tuple[str, str], str], figures: int
-) -> ChangedLine:
+def _line(r: ChangedRecord, behind: _Behind, words: Mapping[str, str], figures: int) -> ChangedLine:
     values = tuple(
         ChangedValue(
             _label(r.table, column),
-            _in_words(words, r.table, column, was),
-            _in_words(words, r.table, column, now),
+            _value(words, r.table, column, was),
+            _value(words, r.table, column, now),
         )
         for column, (was, now) in r.columns.items()
     )
@@ -371,46 +363,22 @@ def _line(
     )
 
 
+def _value(words: Mapping[str, str], name: str, column: str, value: str | None) -> str:
+    """A value in words: a code by its column's meaning, or by the line of the form that it names."""
+    described = _column(name, column)
+    if value is None or described is None:
+        return value or "空"
+    given = value == "true" if described.sql_type == "BOOLEAN" else value
+    return in_words(described, given, words) or "空"
+
+
 def _label(name: str, column: str) -> str:
-    if column == "removed_at":
-        return "撤去时间"
-    return next((c.label for c in table(name).columns if c.name == column), column)
+    described = _column(name, column)
+    return label_of(described) if described else column
 
 
-def _in_words(
-    words: Mapping[tuple[str, str], str], name: str, column: str, value: str | None
-) -> str:
-    """A value in words: codes are named in the column's comment, or by the form's own lines."""
-    if value is None:
-        return "空"
-    meaning = next((c.meaning for c in table(name).columns if c.name == column), "")
-    yes_no = {"true": "是", "false": "否"}
-    return code_words(meaning).get(value) or words.get((column, value)) or yes_no.get(value, value)
-
-
-def form_words(layout: Layout) -> dict[tuple[str, str], str]:
-    """What the lines of a form call the codes by which they count: outcome, granted → 予以公开."""
-    found: dict[tuple[str, str], str] = {}
-
-    def walk(axes: Sequence[Axis]) -> None:
-        for axis in axes:
-            asked = _IS_CODE.fullmatch((axis.where or "").strip())
-            if asked and axis.label:
-                label = _NUMBERING.sub("", typeset(axis.label))
-                found.setdefault((asked[1], asked[2]), label)
-            walk(axis.members)
-
-    for one in layout.tables:
-        for block in one.all_blocks():
-            walk(block.rows)
-            walk(block.columns)
-    return found
-
-
-@lru_cache(maxsize=512)
-def code_words(meaning: str) -> Mapping[str, str]:
-    """The codes that a column's comment explains: natural_person 自然人, …"""
-    return dict(re.findall(r"([a-z][a-z0-9_]+) ([\u4e00-\u9fff“”（）()、]+)", meaning))
+def _column(name: str, column: str) -> Column | None:
+    return next((c for c in table(name).columns if c.name == column), None)
 
 
 def _figure(d: CellDifference, edition: Edition, records: Sequence[ChangedLine]) -> DifferentFigure:

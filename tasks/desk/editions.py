@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.desk import pinned
 from tasks.editions.edition import EDITION_STATUS_LABELS
@@ -126,7 +126,7 @@ def find_editions(
     all_rows = pinned.rows(lake)
     known = city_forms(settings)
     titles = {row.form: _title(lake, row, known) for row in all_rows}
-    listed: dict[tuple[int, str], list[Listed]] = {}
+    listed: dict[tuple[Period, str], list[Listed]] = {}
     for row in all_rows:
         if year not in (None, row.period.year) or form not in ("", row.form):
             continue
@@ -137,12 +137,12 @@ def find_editions(
         if asked and met is None:
             continue
         has_files = (settings.editions / row.edition_id).is_dir()
-        listed.setdefault((row.report_year, row.form), []).append(
+        listed.setdefault((row.period, row.form), []).append(
             Listed(row, state, has_files, tuple(met or ()))
         )
     reports = tuple(
         _report(listed[key], titles, known, all_rows, today)
-        for key in sorted(listed, key=lambda k: (-k[0], k[1] != ANNUAL_REPORT, titles[k[1]]))
+        for key in sorted(listed, key=lambda k: _place(k[0], k[1], titles[k[1]]))
     )
     return Editions(
         reports,
@@ -151,6 +151,12 @@ def find_editions(
         len(all_rows),
         sum(len(report.editions) for report in reports),
     )
+
+
+def _place(period: Period, form: str, title: str) -> tuple[Any, ...]:
+    """Where a report stands in the list: by year, the annual report first, then by its span."""
+    is_first = form == ANNUAL_REPORT and period.is_year
+    return (-period.year, not is_first, title, not period.is_year, period.first, period.last)
 
 
 def _title(lake: Lake, row: EditionRow, known: Mapping[str, Form]) -> str:

@@ -11,6 +11,7 @@ from tasks.desk import pinned
 from tasks.desk.editions import Mark, State, due_on, due_told, state_of
 from tasks.editions.edition import Edition
 from tasks.editions.store import EditionRow, Publication, edition_rows, publications
+from tasks.publish.conditions import YEAR_IS_OVER
 from tasks.render.findings import by_who_must_act
 from tasks.settings import Settings
 from warehouse.lake import Lake
@@ -29,7 +30,8 @@ class Step:
 @dataclass(frozen=True)
 class Frame:
     """The head of an edition's pages. `blocking` counts the records (and findings without one)
-    that keep it from being published; `later` are the editions of its report that came after it,
+    that keep it from being published; `is_unfinished` says that its year is not over, which no
+    answer can mend; `later` are the editions of its report that came after it,
     the oldest first, `earlier` is the one before it."""
 
     row: EditionRow
@@ -38,7 +40,7 @@ class Frame:
     state: State
     steps: tuple[Step, ...]
     blocking: int
-    is_trial: bool
+    is_unfinished: bool
     has_files: bool
     publication: Publication | None
     later: tuple[EditionRow, ...]
@@ -76,7 +78,7 @@ def frame_of(lake: Lake, settings: Settings, row: EditionRow, today: date) -> Fr
         state=state_of(row, is_trial=edition.is_trial),
         steps=_steps(edition, row, blocking, today),
         blocking=blocking,
-        is_trial=edition.is_trial,
+        is_unfinished=_is_unfinished(edition),
         has_files=(settings.editions / row.edition_id).is_dir(),
         publication=published[0] if published else None,
         later=tuple(later),
@@ -110,8 +112,8 @@ def _steps(edition: Edition, row: EditionRow, blocking: int, today: date) -> tup
         None,
         due_told(edition.form, edition.period, today) if due else "",
     )
-    if edition.is_trial:
-        told = "年度的数据还不完整，试编不能批准"
+    if _is_unfinished(edition):
+        told = "年度还没有结束，试编不能批准"
         return (
             built,
             Step("核对与改正", "wait", told, is_now=True),
@@ -122,8 +124,13 @@ def _steps(edition: Edition, row: EditionRow, blocking: int, today: date) -> tup
         told = f"{blocking} 项要处理或答复"
         waits = Step("批准", None, "了结后送批准人")
         return (built, Step("核对与改正", "turn", told, is_now=True), waits, announced)
-    checked = Step("核对与改正", "done", "没有阻断问题")
-    return (built, checked, Step("批准", "turn", "等批准人", is_now=True), announced)
+    passed = Step("核对与改正", "done", "没有阻断问题")
+    return (built, passed, Step("批准", "turn", "等批准人", is_now=True), announced)
+
+
+def _is_unfinished(edition: Edition) -> bool:
+    """See `tasks.publish.conditions.check_year_is_over`."""
+    return any(finding.code == YEAR_IS_OVER for finding in edition.trial_findings)
 
 
 def _published(row: EditionRow) -> Step:

@@ -19,6 +19,9 @@ from tasks.settings import Settings
 from warehouse.errors import EntryError, FindingsError
 from warehouse.lake import Lake
 
+YEAR_IS_OVER = "Y1"
+"""The check that no answer can mend."""
+
 
 class PublishRefused(EntryError):
     """The edition cannot be published as asked; the message says what to do."""
@@ -56,7 +59,7 @@ def waiting_editions(lake: Lake) -> list[str]:
 def check_year_is_over(edition: Edition) -> None:
     """Raises PublishRefused for a trial of a year that was not over: no answer makes it whole."""
     for finding in edition.trial_findings:
-        if finding.code == "Y1":
+        if finding.code == YEAR_IS_OVER:
             raise PublishRefused(
                 f"版次 {edition.id} 是试编,不能发布:{finding.message}。请在年度结束并取数之后重新编制"
             )

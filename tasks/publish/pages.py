@@ -12,8 +12,9 @@ from tasks.render.words import document_title
 from tasks.watch.notify import Message
 
 
-def publication(published: Published, base_url: str) -> str:
-    """What was published, by whom, with which answers, and what it replaces."""
+def publication(published: Published, base_url: str, desk: str = "") -> str:
+    """What was published, by whom, with which answers, and what it replaces. `desk` is where
+    年报工作台 is served."""
     edition = published.edition
     rows = [
         ["报告", escaped(document_title(edition))],
@@ -38,6 +39,11 @@ def publication(published: Published, base_url: str) -> str:
         "请把**核对码**抄存在本系统之外(如归档单上)。日后用它可以证明这一版次和它之前的都没有被改动或删去:"
         f"nianbao verify --checkpoint {published.checkpoint}\n"
     )
+    if desk:
+        here = f"{desk}/edition/{edition.id}"
+        parts.append(
+            f"[打开版次 {escaped(edition.id)}(年报工作台)]({here}) · [验真]({here}/verify)\n"
+        )
     names = sorted(path.name for path in published.folder.iterdir())
     shown = [[f"[{n}]({base_url}/{n})" if base_url else code(n)] for n in names]
     parts += ["## 文件\n", f"文件夹:{code(str(published.folder))}\n", table(["文件"], shown)]

@@ -64,11 +64,12 @@ def result(
     comparison: Comparison,
     pages: Mapping[str, str],
     base_url: str,
-    publish_link: str,
+    desk: str,
 ) -> str:
     """The first page of a build: what came out, what to do next, where everything is.
 
-    `pages` are the other artifacts by title; an empty address is shown as text only.
+    `pages` are the other artifacts by title; an empty address is shown as text only. `desk` is
+    where 年报工作台 is served, which has a page for most of them; empty where it is not.
     """
     blocking = edition.blocking_findings
     parts = [f"# {escaped(document_title(edition))}\n"]
@@ -89,20 +90,54 @@ def result(
         ]
     else:
         parts.append("没有阻断问题。看过表格与变化后即可批准。\n")
-    if publish_link:
-        parts.append(f"[打开批准页(版次 {escaped(edition.id)})]({publish_link})\n")
+    here = f"{desk}/edition/{edition.id}" if desk and edition.id else ""
+    if here:
+        parts.append(
+            f"[打开版次 {escaped(edition.id)}(年报工作台)]({here})\n\n"
+            f"[打开批准页(版次 {escaped(edition.id)})]({desk}/approve/{edition.id})\n"
+        )
     parts.append("## 内容\n")
     rows = []
     for title, address in pages.items():
         told = PAGES.get(title, "")
         if title == "与上一版次比较":
             told = f"{len(comparison.in_value):,} 处不同"
-        rows.append([f"[{title}]({address})" if address else title, told])
+        at_desk = _at_desk(title, here, desk, comparison.earlier, edition.id)
+        rows.append([f"[{title}]({address})" if address else title, told, at_desk])
     if base_url:
         used = [(output.name, *output.use) for output in OUTPUTS if output.use]
-        rows += [[f"[{what}]({base_url}/{name})", told] for name, what, told in used]
-    parts.append(table(["看什么", "说明"], rows))
+        rows += [[f"[{what}]({base_url}/{name})", told, ""] for name, what, told in used]
+    if here:
+        parts.append(table(["看什么", "说明", "年报工作台"], rows))
+    else:
+        parts.append(table(["看什么", "说明"], [row[:2] for row in rows]))
     return page(parts)
+
+
+DESK_PAGES = {
+    "法定表格": ("逐数查看", ""),
+    "所选机关的表格": ("换机关查看", ""),
+    "核对问题": ("按记录处理", "/findings"),
+    "与上年比较": ("总体与上年", "/overview"),
+    "输出文件": ("下载", "#files"),
+}
+"""What 年报工作台 has for the pages of a build: what is done there, and where of the edition."""
+
+
+def _at_desk(title: str, here: str, desk: str, earlier: str, edition_id: str) -> str:
+    """A link to what 年报工作台 has for a page of a build; empty where it has nothing."""
+    if not here:
+        return ""
+    if title == "与上一版次比较":
+        address = f"{desk}/compare?before={earlier}&after={edition_id}"
+        return f"[按记录比较]({address})" if earlier else ""
+    told, path = DESK_PAGES.get(title, ("", ""))
+    return f"[{told}]({here}{path})" if told else ""
+
+
+def with_way_to_desk(text: str, told: str, address: str) -> str:
+    """A page of a run with a link to where its subject is worked on; as it is without an address."""
+    return page([text, f"[{told}]({address})\n"]) if address else text
 
 
 def against_earlier(edition: Edition, comparison: Comparison) -> str:

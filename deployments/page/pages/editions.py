@@ -18,25 +18,23 @@ async def editions_page(request: Request) -> Response:
     """The list; `q`, `year`, `form` and `published` narrow it."""
     settings = desk_of(request).settings
     given = request.query_params
-    year = given.get("year", "")
-    asked = {
-        "q": given.get("q", "").strip()[:LONGEST_SEARCH],
-        "year": int(year) if year.isascii() and year.isdigit() and len(year) == 4 else None,
-        "form": given.get("form", ""),
-        "published": bool(given.get("published")),
-    }
+    text, form = given.get("q", "").strip()[:LONGEST_SEARCH], given.get("form", "")
+    named = given.get("year", "")
+    year = int(named) if named.isascii() and named.isdigit() and len(named) == 4 else None
+    only_published = bool(given.get("published"))
+    asked = {"q": text, "year": year, "form": form, "published": only_published}
 
     def make() -> Mapping[str, Any]:
         found = find_editions(
             settings.lake(),
             settings,
             today=now().date(),
-            asked=asked["q"],
-            year=asked["year"],
-            form=asked["form"],
-            only_published=asked["published"],
+            asked=text,
+            year=year,
+            form=form,
+            only_published=only_published,
         )
-        return {"found": found, "sentence": _sentence(found, is_search=bool(asked["q"]))}
+        return {"found": found, "sentence": _sentence(found, is_search=bool(text))}
 
     return await shown(request, "editions.html.j2", make, asked=asked, at="editions")
 
