@@ -293,6 +293,9 @@ class _Prose:
                 meaning = others()[self._enumerated]
             elif not self._is_outcome(block, number):
                 return None
+        is_outcome = meaning and (meaning.role == "leaf" or meaning.role in phrases()["outcomes"])
+        if meaning and is_outcome and pattern("within_outcome").search(number.sentence):
+            return Meaning(f"其中{meaning.label}")
         if meaning is None or not around.in_account:
             return meaning
         # What is new may be a part of what was handled, and is still what is new.
@@ -300,7 +303,12 @@ class _Prose:
         if not self._account.roles & earlier:
             return meaning
         ahead = number.sentence[: len(number.sentence) - (number.start - number.first)]
-        if meaning.role in OPENING and pattern("parts").search(ahead + number.before[:2]):
+        is_due = re.search("应|需", number.before) is not None
+        if (
+            meaning.role in OPENING
+            and not is_due
+            and pattern("parts").search(ahead + number.before[:2])
+        ):
             # 其中街道收到申请38件: a part of what was received, no account of its own.
             return Meaning(f"其中{meaning.label}")
         return meaning

@@ -424,7 +424,7 @@ def _closing(passage: Passage) -> AuditCheck | None:
     left = done.value + carried_out.value
     sides = f"{number(done.value)} + {number(carried_out.value)}"
     key = f"B10.closing.{passage.number}"
-    evidence = _evidence(done, carried_out, whole, carried_in)
+    evidence = _evidence(done, carried_out, whole, carried_in, _due(passage, whole))
     values = list(_closing_wholes(passage, whole))
     is_doubtful = len(values) > 1 and values[0][1] != values[1][1]
     for name, value, written in values:
@@ -477,11 +477,20 @@ def _unequal(written: str, value: Decimal, left: Decimal, sides: str) -> str:
     return f"{sum_}{number(value)} ≠ {number(left)} = {sides}"
 
 
+def _due(passage: Passage, whole: Figure) -> Figure | None:
+    """What had to be answered, where it is told apart: 收到42件,撤回3件,实际应答复39件."""
+    due = passage.figures.get("handled")
+    is_told = due is not None and due is not whole and re.search("应|需", due.before)
+    return due if is_told else None
+
+
 def _closing_wholes(passage: Passage, whole: Figure) -> Iterator[tuple[str, Decimal, str]]:
     """What may be closed or carried out: all that was received, with or without the carry-in."""
     carried_in = passage.figures.get("carried_in")
     if carried_in is None or not passage.excludes_carry_in(whole):
         yield "收到或办理的申请", whole.value, number(whole.value)
+    if (due := _due(passage, whole)) is not None:
+        yield "应办理的申请", due.value, number(due.value)
     if carried_in is not None and not passage.includes_carry_in(whole):
         both = whole.value + carried_in.value
         yield "收到与上年结转之和", both, f"{number(whole.value)} + {number(carried_in.value)}"
