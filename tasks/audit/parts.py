@@ -212,10 +212,13 @@ def _summands(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figu
     total = amounts[at]
     is_alone = re.match(rf"。(?:以上)?(?:{pattern('totals').pattern})$", total.lead) is not None
     last = amounts[at - 1] if is_alone and at else total
+    # 总计24场(期): parts in either unit.
+    other = re.match(r"\(([^\d()]{1,2})\)", narrative.texts[total.block][total.end :])
     parts: list[Figure] = []
     for figure in reversed(amounts[:at]):
         is_near = figure is last or same_sentence(narrative, figure, last)
-        if not is_near or not compatible(figure.unit, total.unit):
+        is_unit = compatible(figure.unit, total.unit) or (other and figure.unit == other[1])
+        if not is_near or not is_unit:
             break
         parts.insert(0, figure)
     return parts
@@ -369,6 +372,14 @@ def _reviewed_wholes(
 ) -> Iterator[tuple[Figure, ...]]:
     """What the endings may be of: the amount before them, one before it, or several together."""
     yield (amounts[at],)
+    # 收到315件,审结287件,其中维持158件: what was closed has its endings.
+    yield from (
+        (f,)
+        for f in amounts[at + 1 : at + 4]
+        if same_sentence(narrative, amounts[at], f)
+        and re.search("审结|结案|办结", f.before)
+        and not re.search("[未尚]", f.before)
+    )
     before = [
         f
         for f in amounts[:at]
