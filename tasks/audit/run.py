@@ -12,6 +12,7 @@ from tasks.audit.document import Document, UnreadableDocument
 from tasks.audit.edition import edition_checks
 from tasks.audit.groups import groups, with_parts
 from tasks.audit.identify import identify
+from tasks.audit.items import item_checks
 from tasks.audit.kinds import read_documents
 from tasks.audit.movements import movement_checks
 from tasks.audit.narrative import read_narrative
@@ -95,6 +96,7 @@ def check_report(
         checks = suggest(report.tables.layout, checks, figures)
     checks += year_checks(report, last_year)
     checks += agreement_checks(report.narrative, figures, report.organ)
+    checks += item_checks(report.narrative, figures)
     for passage in found:
         checks += passage_checks(passage, figures)
     lists = groups(report.narrative)
