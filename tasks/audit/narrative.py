@@ -153,6 +153,17 @@ def _with_lost_units(narrative: Narrative) -> list[Figure]:
     return [replace(f, unit=units.get(id(f), f.unit)) for f in narrative.figures]
 
 
+def _is_topic(number: Number) -> bool:
+    """Whether a figure tells what applications are about: 涉及征地17件、信访事项4件、其他2件."""
+    ahead = number.sentence[: len(number.sentence) - (number.start - number.first)]
+    told = pattern("outcome_words").search(number.before + number.after) is not None
+    return not told and pattern("topics").search(ahead + number.before) is not None
+
+
+def _is_elsewhere(number: Number, around: Around) -> bool:
+    return not around.in_account and is_beside_applications(number)
+
+
 class _Account:
     """The accounts of applications as they open, go on and close, paragraph by paragraph."""
 
@@ -301,7 +312,7 @@ class _Prose:
         is_outcome = meaning and (meaning.role == "leaf" or meaning.role in phrases()["outcomes"])
         if meaning and is_outcome and self._is_within(block, number, meaning):
             return Meaning(f"其中{meaning.label}")
-        if is_outcome and not around.in_account and is_beside_applications(number):
+        if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
             return None
         if meaning is None or not around.in_account:
             return meaning

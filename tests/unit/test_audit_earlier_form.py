@@ -98,7 +98,9 @@ def test_one_figure_changed(
 
 
 def test_cases_that_are_open_may_be_left_out(tmp_path: Path) -> None:
-    report = audited(tmp_path, "html", ROWS.replace("五、行政诉讼数量|件|2", "五、行政诉讼数量|件|4"))
+    report = audited(
+        tmp_path, "html", ROWS.replace("五、行政诉讼数量|件|2", "五、行政诉讼数量|件|4")
+    )
     assert of_form(report, "uncertain") == {"lawsuits"}
     assert report.fails == []
 
