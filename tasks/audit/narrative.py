@@ -70,6 +70,14 @@ class Figure:
         return self.meaning.role if self.meaning and self.kind == "amount" else ""
 
     @property
+    def is_in_time(self) -> bool:
+        """Whether only what was done in time is counted: 按时办结298件, 298件按期答复."""
+        return (
+            re.search("按(?:[时期]|规定|法定)|[时期]限内|及时", self.before + self.after)
+            is not None
+        )
+
+    @property
     def bounds(self) -> tuple[Decimal, Decimal]:
         """The least and the most that the figure may stand for: 1600余 is 1600 to 1699."""
         if self.step:

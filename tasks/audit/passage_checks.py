@@ -353,7 +353,7 @@ def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -
     leading = next((w for w in wholes if _leads(w, first)), None)
     closed = passage.figures.get("closed")
     # 办结29件 says what the outcomes must come to, whatever else would fit.
-    is_told = closed is not None and "按" not in closed.before and closed.value != results
+    is_told = closed is not None and not closed.is_in_time and closed.value != results
 
     def way(text: str, extra: Figure | None, *held: Figure, is_doubtful: bool = False) -> _Way:
         left = results + (extra.value if extra else Decimal(0))
@@ -452,7 +452,7 @@ def _closing(passage: Passage) -> AuditCheck | None:
     # 按时办结 leaves out what was late; an unprinted carry-in can only add.
     sure = (
         done.role == "closed"
-        and "按" not in done.before
+        and not done.is_in_time
         and (carried_in is not None or left < whole.value)
         and not passage.doubles
         and scopes(done) <= scopes(whole)
