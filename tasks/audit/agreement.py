@@ -242,7 +242,7 @@ def _certainty(figure: Figure, around: _Around) -> tuple[Status, str]:
     if meaning.role:
         if figure.passage != around.main:
             return "uncertain", "正文可能另有所指"
-        if figure.role == "closed" and "按" in figure.before:
+        if figure.role == "closed" and figure.is_in_time:
             return "uncertain", "正文只计按时办结的"
         return "fail", ""
     return ("fail", "") if meaning.strict else ("uncertain", "口径可能不同")

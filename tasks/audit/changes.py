@@ -81,7 +81,7 @@ def _likeliest(
     if any(c.status in ("pass", "not_assessable") for _, c in others):
         note = "(也可能属于前面另一个数)"
         return replace(first, status="uncertain", message=first.message + note)
-    best = min((first, *wholes), key=lambda c: abs(c.gap) if c.gap is not None else _FAR)
+    best = min((*wholes, first), key=lambda c: abs(c.gap) if c.gap is not None else _FAR)
     is_sure = first.status == best.status == "fail" and not is_across
     return best if is_sure else replace(best, status="uncertain")
 

@@ -156,8 +156,18 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
         joint = re.sub(r"\([^()]*\)", "", joint)
     if pattern("parts").search(joint) or re.match(r"[^,;。()]{0,8}:", joint):
         return "word"
+    if re.match(r"[^,;。()]{0,4},(?:主要)?涉及[^,;。]*$", joint) and _ends_in_rest(
+        narrative, amounts, at
+    ):
+        return "topics"
     opens = depth(narrative, before) + 1 == inner and re.match(r"[^,;。、]{0,10}\([^()]*$", joint)
     return "bracket" if opens else ""
+
+
+def _ends_in_rest(narrative: Narrative, amounts: list[Figure], at: int) -> bool:
+    """申请31件,涉及征地17件、拆迁8件、其他6件: a list by its end, for no word begins it."""
+    listed = _listed(narrative, amounts, at)
+    return len(listed) > 2 and _REST.match(listed[-1].before) is not None
 
 
 def _is_beside(narrative: Narrative, amounts: list[Figure], at: int) -> bool:
@@ -202,7 +212,7 @@ def _groups_at(
     is_sure = len(chosen) == 1 and not others and all(p.unit == chosen[0].unit for p in parts)
     yield Group(
         tuple(_together(chosen)), tuple(parts), tuple(others),
-        is_complete=has_rest and is_sure, is_bracket=lead == "bracket",
+        is_complete=has_rest and is_sure and lead != "topics", is_bracket=lead == "bracket",
         ends=tuple(_ends(narrative, parts)),
         beyond=_beyond(narrative, listed, parts),
     )  # fmt: skip

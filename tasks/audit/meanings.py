@@ -212,6 +212,12 @@ def is_other_matter(number: Number) -> bool:
     return is_other
 
 
+def is_beside_applications(number: Number) -> bool:
+    """Whether a sentence up to a figure speaks of other matters alone: 提案66件,不予公开14件."""
+    other = pattern("other_matters").search(number.sentence)
+    return other is not None and not re.search("依申请|公开申请|申请公开|申请", number.sentence)
+
+
 def kind_of(number: Number, year: int | None) -> tuple[Kind, int]:
     """What kind of figure it is, and -1 where its words say that it fell."""
     if number.unit in ("个百分点", "百分点"):

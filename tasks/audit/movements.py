@@ -97,6 +97,12 @@ def _ends_of(narrative: Narrative, at: int) -> tuple[Figure, Figure] | None:
         for f in narrative.figures[max(at - 3, 0) : at]
         if f.block == points.block and not _APART.search(narrative.between(f, points))
     ]
+    behind = narrative.figures[at + 1] if at + 1 < len(narrative.figures) else points
+    is_base = behind.kind == "other_year" and behind.unit == "%"
+    # 不合格率1.79%,下降0.24个百分点(上年2.03%)
+    is_base &= re.fullmatch(pattern("base_behind"), narrative.between(points, behind)) is not None
+    if near and is_base and near[-1].unit == "%":
+        return behind, near[-1]
     rates = [f for f in near if f.unit == "%" and f.kind in ("rate", "share", "other_year")]
     if len(rates) < 2 or any(f.about for f in rates[-2:]):
         return None

@@ -19,6 +19,7 @@ from tasks.audit.meanings import (
     Around,
     Kind,
     Meaning,
+    is_beside_applications,
     is_subject_free,
     kind_of,
     others,
@@ -69,6 +70,14 @@ class Figure:
         return self.meaning.role if self.meaning and self.kind == "amount" else ""
 
     @property
+    def is_in_time(self) -> bool:
+        """Whether only what was done in time is counted: 按时办结298件, 298件按期答复."""
+        return (
+            re.search("按(?:[时期]|规定|法定)|[时期]限内|及时", self.before + self.after)
+            is not None
+        )
+
+    @property
     def bounds(self) -> tuple[Decimal, Decimal]:
         """The least and the most that the figure may stand for: 1600余 is 1600 to 1699."""
         if self.step:
@@ -117,6 +126,8 @@ _CHANGES = re.compile(
     r"\s*(?:[、,和及与]|以及)\s*(?:同比)?(?:增长|增加|上升|提高|减少|下降|降低|回落)?(?:了|约)?"
 )
 _JOINT = re.compile(r"\s*(?:[、,和及与]|以及)\s*")
+_DIVIDED = ("denied", "unavailable", "unprocessed", "other")
+"""Outcomes that a bracket behind them divides, by whatever rows of the form."""
 _HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
 _BRACKETS = re.compile(r"\([^()]*\)")
 _EDGES = " ,\uff0c、;\uff1b:\uff1a\u3000"
@@ -148,6 +159,17 @@ def _with_lost_units(narrative: Narrative) -> list[Figure]:
         ):
             units[id(figure)] = before.unit
     return [replace(f, unit=units.get(id(f), f.unit)) for f in narrative.figures]
+
+
+def _is_topic(number: Number) -> bool:
+    """Whether a figure tells what applications are about: 涉及征地17件、信访事项4件、其他2件."""
+    ahead = number.sentence[: len(number.sentence) - (number.start - number.first)]
+    told = pattern("outcome_words").search(number.before + number.after) is not None
+    return not told and pattern("topics").search(ahead + number.before) is not None
+
+
+def _is_elsewhere(number: Number, around: Around) -> bool:
+    return not around.in_account and is_beside_applications(number)
 
 
 class _Account:
@@ -199,6 +221,7 @@ class _Prose:
         self._last: dict[int, tuple[int, int, str]] = {}
         self._before: Figure | None = None
         self._last_amount: Figure | None = None
+        self._owners: dict[int, Figure] = {}
         self._row_from = 0
 
     def read(self, block: int, original: str) -> Iterator[Figure]:
@@ -230,6 +253,7 @@ class _Prose:
         self._before = figure
         if kind == "amount":
             self._last_amount = figure
+            self._owners[number.depth] = figure
         yield figure
         if meaning and meaning.all_closed and _ALL_CLOSED.search(number.behind):
             closed = Meaning("全部办结", overview=meaning.all_closed)
@@ -249,7 +273,7 @@ class _Prose:
             and last is not None
             and last.block == block
             and last.unit == number.unit
-            and last.kind in ("amount", "other_year")
+            and last.kind in ("amount", "other_year", "difference")
             and not re.search("[。;!?]", number.ahead[last.end :])
             and pattern("bare_difference").match(f"{number.before}§") is not None
         )
@@ -293,6 +317,11 @@ class _Prose:
                 meaning = others()[self._enumerated]
             elif not self._is_outcome(block, number):
                 return None
+        is_outcome = meaning and (meaning.role == "leaf" or meaning.role in phrases()["outcomes"])
+        if meaning and is_outcome and self._is_within(block, number, meaning):
+            return Meaning(f"其中{meaning.label}")
+        if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
+            return None
         if meaning is None or not around.in_account:
             return meaning
         # What is new may be a part of what was handled, and is still what is new.
@@ -300,10 +329,26 @@ class _Prose:
         if not self._account.roles & earlier:
             return meaning
         ahead = number.sentence[: len(number.sentence) - (number.start - number.first)]
-        if meaning.role in OPENING and pattern("parts").search(ahead + number.before[:2]):
+        is_due = re.search("应|需", number.before) is not None
+        if (
+            meaning.role in OPENING
+            and not is_due
+            and pattern("parts").search(ahead + number.before[:2])
+        ):
             # 其中街道收到申请38件: a part of what was received, no account of its own.
             return Meaning(f"其中{meaning.label}")
         return meaning
+
+    def _is_within(self, block: int, number: Number, meaning: Meaning) -> bool:
+        """Whether an outcome only divides another one: 不予公开41件(信息不存在14件、其他8件)."""
+        if pattern("within_outcome").search(number.sentence):
+            return True
+        owner = self._owners.get(number.depth - 1)
+        is_opened = owner is not None and owner.block == block and number.depth > 0
+        if not is_opened or owner is None or number.ahead.find("(", owner.end) < 0:
+            return False
+        prefix = f"{owner.role}_"
+        return owner.role in _DIVIDED and not meaning.row.startswith(prefix)
 
     def _is_outcome(self, block: int, number: Number) -> bool:
         """Whether 其他 means 其他处理: by its full name, or behind another outcome."""

@@ -212,10 +212,13 @@ def _summands(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figu
     total = amounts[at]
     is_alone = re.match(rf"。(?:以上)?(?:{pattern('totals').pattern})$", total.lead) is not None
     last = amounts[at - 1] if is_alone and at else total
+    # 总计24场(期): parts in either unit.
+    other = re.match(r"\(([^\d()]{1,2})\)", narrative.texts[total.block][total.end :])
     parts: list[Figure] = []
     for figure in reversed(amounts[:at]):
         is_near = figure is last or same_sentence(narrative, figure, last)
-        if not is_near or not compatible(figure.unit, total.unit):
+        is_unit = compatible(figure.unit, total.unit) or (other and figure.unit == other[1])
+        if not is_near or not is_unit:
             break
         parts.insert(0, figure)
     return parts
@@ -316,41 +319,75 @@ def _closed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[Au
 
 
 def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
-    """Reviews and lawsuits against their endings; the text often leaves out 尚未审结."""
-    whole = amounts[at]
-    parts: list[Figure] = []
+    """Reviews and lawsuits against their endings; the text often leaves out 尚未审结.
+
+    诉讼41件(直接起诉23件、复议后起诉18件),维持26件: the endings are of all, not of the last named.
+    """
+    parts = _endings(narrative, amounts, at)
+    if not parts or (len(parts) == 1 and parts[0].value < amounts[at].value):
+        return
+    wholes = list(_reviewed_wholes(narrative, amounts, at))
+    total = _sum(parts)
+    fitting = next((held for held in wholes if _sum(held) == total), None)
+    held = fitting or wholes[0]
+    whole, gap = held[0], total - _sum(held)
+    key = f"B10.review.{whole.block}.{whole.start}"
+    equation = f"{_plus(parts)} {'≠' if gap else '='} {_plus(held)}"
+    evidence = _evidence(*held, *parts)
+    if not gap:
+        text = f"“{whole.quote}”等于各项结果之和"
+        yield AuditCheck("B10", key, "pass", text, equation, gap, evidence)
+        return
+    if gap < 0 and not any(p.role == "review_pending" for p in parts):
+        text = f"“{whole.quote}”比所列结果之和多 {number(-gap)};文中没有写尚未审结的件数,差额可能即尚未审结,不作推断"
+        yield AuditCheck("B10", key, "uncertain", text, equation, gap, evidence)
+        return
+    text = f"“{whole.quote}”与各项结果之和 {number(total)} 相差 {number(abs(gap))}"
+    is_full = gap > 0 or {p.role for p in parts} >= set(_REVIEW_ENDINGS)
+    is_sure = is_full and (len(wholes) == 1 or all(_sum(h) < total for h in wholes))
+    yield AuditCheck(
+        "B10", key, "fail" if is_sure else "uncertain", text, equation, gap, evidence, (),
+        slips([whole, *parts], [-1] + [1] * len(parts), gap),
+    )  # fmt: skip
+
+
+def _endings(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure]:
+    """The endings behind an amount of reviews or lawsuits, up to the next such amount."""
+    whole, parts = amounts[at], []
     for figure in amounts[at + 1 :]:
-        if not same_sentence(narrative, whole, figure) or figure.role in _REVIEWED:
+        if not same_sentence(narrative, whole, figure):
+            break
+        is_deeper = depth(narrative, figure) > depth(narrative, whole)
+        if figure.role in _REVIEWED and is_deeper:
+            continue
+        if figure.role in _REVIEWED or depth(narrative, figure) < depth(narrative, whole):
             break
         if figure.role in _REVIEW_ENDINGS:
             parts.append(figure)
-    if not parts or (len(parts) == 1 and parts[0].value < whole.value):
-        return
-    total = sum((p.value for p in parts), Decimal(0))
-    gap = total - whole.value
-    key = f"B10.review.{whole.block}.{whole.start}"
-    equation = f"{_plus(parts)} {'≠' if gap else '='} {number(whole.value)}"
-    evidence = _evidence(whole, *parts)
-    if gap == 0:
-        yield AuditCheck(
-            "B10", key, "pass", f"“{whole.quote}”等于各项结果之和", equation, gap, evidence
-        )
-    elif gap < 0 and not any(p.role == "review_pending" for p in parts):
-        text = f"“{whole.quote}”比所列结果之和多 {number(-gap)};文中没有写尚未审结的件数,差额可能即尚未审结,不作推断"
-        yield AuditCheck("B10", key, "uncertain", text, equation, gap, evidence)
-    else:
-        text = f"“{whole.quote}”与各项结果之和 {number(total)} 相差 {number(abs(gap))}"
-        status = (
-            "fail" if gap > 0 or {p.role for p in parts} >= set(_REVIEW_ENDINGS) else "uncertain"
-        )
-        yield AuditCheck(
-            "B10",
-            key,
-            "fail" if status == "fail" else "uncertain",
-            text,
-            equation,
-            gap,
-            evidence,
-            (),
-            slips([whole, *parts], [-1] + [1] * len(parts), gap),
-        )
+    return parts
+
+
+def _reviewed_wholes(
+    narrative: Narrative, amounts: list[Figure], at: int
+) -> Iterator[tuple[Figure, ...]]:
+    """What the endings may be of: the amount before them, one before it, or several together."""
+    yield (amounts[at],)
+    # 收到315件,审结287件,其中维持158件: what was closed has its endings.
+    yield from (
+        (f,)
+        for f in amounts[at + 1 : at + 4]
+        if same_sentence(narrative, amounts[at], f)
+        and re.search("审结|结案|办结", f.before)
+        and not re.search("[未尚]", f.before)
+    )
+    before = [
+        f
+        for f in amounts[:at]
+        if f.role in _REVIEWED
+        and same_sentence(narrative, f, amounts[at])
+        and ";" not in narrative.between(f, amounts[at])
+        and depth(narrative, f) <= depth(narrative, amounts[at])
+    ]
+    for count, figure in enumerate(reversed(before), 1):
+        yield (figure,)
+        yield (*before[-count:], amounts[at])

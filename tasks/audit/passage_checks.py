@@ -353,7 +353,7 @@ def _outcome_ways(passage: Passage, parts: list[Figure], wholes: list[Figure]) -
     leading = next((w for w in wholes if _leads(w, first)), None)
     closed = passage.figures.get("closed")
     # 办结29件 says what the outcomes must come to, whatever else would fit.
-    is_told = closed is not None and "按" not in closed.before and closed.value != results
+    is_told = closed is not None and not closed.is_in_time and closed.value != results
 
     def way(text: str, extra: Figure | None, *held: Figure, is_doubtful: bool = False) -> _Way:
         left = results + (extra.value if extra else Decimal(0))
@@ -424,7 +424,7 @@ def _closing(passage: Passage) -> AuditCheck | None:
     left = done.value + carried_out.value
     sides = f"{number(done.value)} + {number(carried_out.value)}"
     key = f"B10.closing.{passage.number}"
-    evidence = _evidence(done, carried_out, whole, carried_in)
+    evidence = _evidence(done, carried_out, whole, carried_in, _due(passage, whole))
     values = list(_closing_wholes(passage, whole))
     is_doubtful = len(values) > 1 and values[0][1] != values[1][1]
     for name, value, written in values:
@@ -452,7 +452,7 @@ def _closing(passage: Passage) -> AuditCheck | None:
     # 按时办结 leaves out what was late; an unprinted carry-in can only add.
     sure = (
         done.role == "closed"
-        and "按" not in done.before
+        and not done.is_in_time
         and (carried_in is not None or left < whole.value)
         and not passage.doubles
         and scopes(done) <= scopes(whole)
@@ -477,11 +477,20 @@ def _unequal(written: str, value: Decimal, left: Decimal, sides: str) -> str:
     return f"{sum_}{number(value)} ≠ {number(left)} = {sides}"
 
 
+def _due(passage: Passage, whole: Figure) -> Figure | None:
+    """What had to be answered, where it is told apart: 收到42件,撤回3件,实际应答复39件."""
+    due = passage.figures.get("handled")
+    is_told = due is not None and due is not whole and re.search("应|需", due.before)
+    return due if is_told else None
+
+
 def _closing_wholes(passage: Passage, whole: Figure) -> Iterator[tuple[str, Decimal, str]]:
     """What may be closed or carried out: all that was received, with or without the carry-in."""
     carried_in = passage.figures.get("carried_in")
     if carried_in is None or not passage.excludes_carry_in(whole):
         yield "收到或办理的申请", whole.value, number(whole.value)
+    if (due := _due(passage, whole)) is not None:
+        yield "应办理的申请", due.value, number(due.value)
     if carried_in is not None and not passage.includes_carry_in(whole):
         both = whole.value + carried_in.value
         yield "收到与上年结转之和", both, f"{number(whole.value)} + {number(carried_in.value)}"

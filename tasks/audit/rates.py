@@ -152,7 +152,8 @@ def _check(
     # 按时办结率 leaves out what was late; other words between make the two figures less sure.
     is_sure = (
         is_named
-        and not re.search("按|期限|及时|当场", figure.before + part[-1].before)
+        and not re.search("按|期限|及时|当场", figure.before)
+        and not part[-1].is_in_time
         and len(told) == 1
         and _is_beside(narrative, part[-1], figure)
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from expectations.balance import CheckResult, Status, number
 from tasks.audit.document import Document
+from tasks.audit.earlier_form import EarlierForm
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.tables import TableReading
 from tasks.wording.typeset import typeset
@@ -77,6 +78,7 @@ class AuditReport:
     narrative: Narrative
     checks: list[AuditCheck] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    earlier_form: EarlierForm | None = None
 
     @property
     def layout(self) -> str | None:
@@ -95,6 +97,8 @@ class AuditReport:
     @property
     def tables_read(self) -> str:
         """What was read of the tables, in Chinese."""
+        if self.layout is None and self.earlier_form is not None:
+            return f"2014 至 2018 年的统计表,读到 {len(self.earlier_form.rows)} 行"
         if self.layout is None:
             return "没有找到现行格式的表格(可能是图片,或是 2019 年以前的格式),只核对正文"
         return f"{self.layout} 年格式,读到 {len(self.tables.cells)} 个单元格"

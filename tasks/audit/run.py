@@ -9,9 +9,12 @@ from typing import Any
 
 from tasks.audit.agreement import agreement_checks
 from tasks.audit.document import Document, UnreadableDocument
+from tasks.audit.earlier_form import read_earlier_form
+from tasks.audit.earlier_form_checks import earlier_form_checks
 from tasks.audit.edition import edition_checks
 from tasks.audit.groups import groups, with_parts
 from tasks.audit.identify import identify
+from tasks.audit.items import item_checks
 from tasks.audit.kinds import read_documents
 from tasks.audit.movements import movement_checks
 from tasks.audit.narrative import read_narrative
@@ -76,9 +79,13 @@ def of_document(document: Document, year: int | None = None) -> AuditReport:
     found, organ = identify(document)
     tables = read_tables(document)
     lines = {c.place.block for c in tables.cells.values() if c.place.start is not None}
-    narrative = with_parts(read_narrative(document, lines | tables.blocks, year or found))
+    old = read_earlier_form(document)
+    lines |= tables.blocks | (old.blocks if old else set())
+    narrative = with_parts(read_narrative(document, lines, year or found))
     unread = [*document.unread, *unread_pictures(document, tables)]
-    return AuditReport(document, year or found, organ, tables, narrative, unread=unread)
+    return AuditReport(
+        document, year or found, organ, tables, narrative, unread=unread, earlier_form=old
+    )
 
 
 def check_report(
@@ -95,6 +102,9 @@ def check_report(
         checks = suggest(report.tables.layout, checks, figures)
     checks += year_checks(report, last_year)
     checks += agreement_checks(report.narrative, figures, report.organ)
+    if report.earlier_form is not None:
+        checks += earlier_form_checks(report.earlier_form, report.narrative)
+    checks += item_checks(report.narrative, figures)
     for passage in found:
         checks += passage_checks(passage, figures)
     lists = groups(report.narrative)

@@ -156,6 +156,8 @@ def _with_total(narrative: Narrative, row: YearRow) -> Iterator[AuditCheck]:
     total = next((f for f in _amounts(narrative, row) if f.start >= last.end), None)
     if total is None or _STOPS.search(narrative.between(last, total)):
         return
+    if re.search("平均|年均|每年", total.before):
+        return
     counted = _COUNTED.match(total.before)
     if counted and (int(counted[1]) if counted[1].isdigit() else chinese_number(counted[1])) != len(
         row.years
