@@ -139,14 +139,17 @@ def grids(layout: Layout, figures: Figures) -> list[Grid]:
 def section_grids(edition: Edition) -> list[tuple[Section, list[Grid]]]:
     """The sections of the form in order, each with its tables and the root's figures in them."""
     figures = edition.figures()
-    found = []
-    for section, tables in edition.form.printed(edition.layout, edition.period):
-        if section.joined and tables:
-            grids_ = [_joined(edition.layout, section.heading, tables, figures)]
-        else:
-            grids_ = [grid(edition.layout, table, figures) for table in tables]
-        found.append((section, grids_))
-    return found
+    return [
+        (section, grids_of(edition.layout, section, tables, figures))
+        for section, tables in edition.form.printed(edition.layout, edition.period)
+    ]
+
+
+def grids_of(layout: Layout, section: Section, tables: list[Table], figures: Figures) -> list[Grid]:
+    """A section's tables with one organ's figures in them: one for all where they are joined."""
+    if section.joined and tables:
+        return [_joined(layout, section.heading, tables, figures)]
+    return [grid(layout, table, figures) for table in tables]
 
 
 def grid(layout: Layout, table: Table, figures: Figures) -> Grid:
