@@ -63,7 +63,8 @@ def evaluate(equation: Equation, figures: Figures, last_year: Figures | None = N
         for t, v in zip(equation.left + equation.right, left + right, strict=True)
     )
     left_side, right_side = _side(equation.left, left), _side(equation.right, right)
-    place = f"{equation.line_label}:{equation.message}"
+    # A form with one column of figures calls it nothing.
+    place = f"{equation.line_label}:{equation.message}".lstrip(":")
     missing = [e for e in evidence if e.value is None]
     if missing:
         names = "、".join(f"{'上年 ' if e.years_back else ''}{e.cell}" for e in missing[:6])

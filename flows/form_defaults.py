@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.backfill import DAYS_BACK
 from flows.forms import ALL, choices, default_year, many_of
-from tasks.city.names import form_choices, organ_choices, resource_choices, source_choices
+from tasks.city.names import form_choices, resource_choices, source_choices, unit_choices
 from tasks.clock import now
 from tasks.settings import Settings
 from warehouse.form import ANNUAL_REPORT
@@ -39,7 +39,7 @@ def offered_lists(deployment: str) -> dict[str, dict[str, Any]]:
     city = Settings().city
     match deployment:
         case "year-end":
-            return {"form": choices(form_choices(city)), "organs": many_of(organ_choices(city))}
+            return {"form": choices(form_choices(city)), "organs": many_of(unit_choices(city))}
         case "backfill":
             return {
                 "source": choices(source_choices(city), ALL),

@@ -30,7 +30,7 @@ from flows.lost_runs import tell_lost_run
 from flows.nightly import new_run
 from flows.progress import progress
 from flows.pulling import pull_sources
-from tasks.city.names import form_choices, organ_choices
+from tasks.city.names import form_choices, unit_choices
 from tasks.clock import now
 from tasks.editions.build import BUILD_STEPS, FILES
 from tasks.editions.differences import compare_with_earlier
@@ -107,7 +107,7 @@ def year_end(
         report = form_of(keys.get(typeset(form), form), settings.city)
         today = started_at.date()
         period = checked_period(span, year, today, report)
-        offered = organ_choices(settings.city)
+        offered = unit_choices(settings.city)
         chosen = [known(name, offered, "机关") for name in organs]
         moment = read_moment(as_of, "数据截至")
         if moment and pull_first:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-KEY = "website-report"
+KEY = "site-report"
 FORM = """
-key: website-report
-title: 政府网站工作年度报表
+key: site-report
+title: 政府网站发布情况年度报表
 short_title: 网站报表
 deadlines:
   - {month: 1, day: 31, what: 公布上一年度网站报表, notice: 国办函〔2018〕12号}
@@ -20,7 +20,7 @@ sections:
 """
 LAYOUT = """
 layout: "2018"
-title: 政府网站工作年度报表(2018年格式)
+title: 政府网站发布情况年度报表(2018年格式)
 notice: 国办函〔2018〕12号
 report_years: {from: 2018}
 tables:

@@ -18,7 +18,7 @@ import duckdb
 
 from warehouse.layout import Cell, Equation, Layout, LayoutError
 from warehouse.period import Period
-from warehouse.reading import BESIDE_MEASURES, Reading
+from warehouse.reading import Reading, beside
 from warehouse.sql import counted, quoted
 
 
@@ -53,7 +53,8 @@ ALL_ORGANS = OrganFilter()
 
 @dataclass(frozen=True)
 class Record:
-    """A record behind a figure: `quantity` is what it adds, `dates` its dates by column."""
+    """A record behind a figure: `quantity` is what it adds, `dates` its dates by column, `detail`
+    what its measure says of it, if anything."""
 
     table: str
     source_system: str
@@ -62,6 +63,7 @@ class Record:
     record_on: date | None
     quantity: Decimal
     dates: dict[str, Any]
+    detail: str = ""
 
 
 def own_figures(
@@ -75,7 +77,48 @@ def own_figures(
     figures: dict[str | None, dict[str, Decimal]] = defaultdict(dict)
     for measure, wanted in _by_measure(reading, cells).items():
         table = reading.measure(measure, period)
-        columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
+        columns = ", ".join(_of_organs(cell) for cell in wanted)
+        sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
+        try:
+            rows = reading.connection.execute(sql).fetchall()
+        except (duckdb.BinderException, duckdb.ParserException):
+            _name_the_cell(reading, table, wanted)
+            raise
+        for organ_id, *values in rows:
+            for cell, value, asked in zip(wanted, values[::2], values[1::2], strict=True):
+                if cell.blank_without == "cell" and (not asked or value is None):
+                    continue
+                figures[organ_id][cell.key] = Decimal(value or 0)
+                if cell.is_yes_no:
+                    figures[organ_id][asked_key(cell.key)] = Decimal(asked)
+    return figures
+
+
+def asked_key(key: str) -> str:
+    """Under what key `own_figures` has how many were asked a question."""
+    return f"{key}?"
+
+
+def _of_organs(cell: Cell) -> str:
+    """SQL of a cell, and of how many records meet its condition where that is asked."""
+    is_asked = cell.is_yes_no or cell.blank_without == "cell"
+    asked = f"count(*) FILTER (WHERE {cell.where})" if is_asked else "NULL"
+    return f"{_aggregate(cell)} FILTER (WHERE {cell.where}), {asked}"
+
+
+def own_texts(
+    reading: Reading, cells: Iterable[Cell], period: Period
+) -> dict[str | None, dict[str, str]]:
+    """Every cell that shows a text, by organ, from the organ's own records: of several records
+    their texts in order, each once. Where no record has one the cell is left out."""
+    texts: dict[str | None, dict[str, str]] = defaultdict(dict)
+    for measure, wanted in _by_measure(reading, cells, are_texts=True).items():
+        table = reading.measure(measure, period)
+        columns = ", ".join(
+            f"string_agg(DISTINCT {cell.text}::VARCHAR, '、' ORDER BY {cell.text}::VARCHAR) "
+            f"FILTER (WHERE {cell.where})"
+            for cell in wanted
+        )
         sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
         try:
             rows = reading.connection.execute(sql).fetchall()
@@ -84,8 +127,9 @@ def own_figures(
             raise
         for organ_id, *values in rows:
             for cell, value in zip(wanted, values, strict=True):
-                figures[organ_id][cell.key] = Decimal(value or 0)
-    return figures
+                if value is not None:
+                    texts[organ_id][cell.key] = value
+    return texts
 
 
 def whole_figures(reading: Reading, cells: Iterable[Cell], period: Period) -> dict[str, Decimal]:
@@ -101,10 +145,12 @@ def whole_figures(reading: Reading, cells: Iterable[Cell], period: Period) -> di
     return figures
 
 
-def _by_measure(reading: Reading, cells: Iterable[Cell]) -> dict[str, list[Cell]]:
+def _by_measure(
+    reading: Reading, cells: Iterable[Cell], *, are_texts: bool = False
+) -> dict[str, list[Cell]]:
     found: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
-        if cell.measure and is_loaded(reading, cell):
+        if cell.measure and (cell.text is not None) == are_texts and is_loaded(reading, cell):
             found[cell.measure].append(cell)
     return found
 
@@ -114,10 +160,12 @@ def _name_the_cell(reading: Reading, table: str, cells: Iterable[Cell]) -> None:
     for cell in cells:
         try:
             reading.connection.execute(
-                f"SELECT {_aggregate(cell)} FILTER (WHERE {cell.where}) FROM {table} LIMIT 0"
+                f"SELECT {_aggregate(cell)} FILTER (WHERE {cell.where}), any_value({cell.text or 1}) "
+                f"FROM {table} LIMIT 0"
             )
         except duckdb.Error as error:
-            asked = f"条件 {cell.where}" + (f"、取数 {cell.quantity}" if cell.quantity else "")
+            taken = cell.text or cell.quantity
+            asked = f"条件 {cell.where}" + (f"、取数 {taken}" if taken else "")
             reason = str(error).strip().splitlines()[0]
             raise LayoutError(
                 f"单元格 {cell.key}: {asked} 不能用于取数口径 {cell.measure}:{reason}。"
@@ -159,13 +207,12 @@ def _aggregate(cell: Cell) -> str:
     return f"sum({cell.quantity})" if cell.quantity else "count(*)"
 
 
-def _date_columns(reading: Reading, table: str) -> list[str]:
+def _told_columns(reading: Reading, table: str) -> tuple[list[str], str]:
+    """The dates of a measure's records beside their own, and SQL of what it says of each."""
     described = reading.connection.execute(f"DESCRIBE {table}").fetchall()
-    return [
-        name
-        for name, kind, *_ in described
-        if kind in ("DATE", "TIMESTAMP") and name != "record_on"
-    ]
+    kinds = {name: kind for name, kind, *_ in described}
+    dates = [n for n, kind in kinds.items() if kind in ("DATE", "TIMESTAMP") and n != "record_on"]
+    return dates, "coalesce(detail, '')" if "detail" in kinds else "''"
 
 
 def count_records(
@@ -199,16 +246,16 @@ def records(
             break
         measure = reading.measures[_measure(cell)]
         table = reading.measure(measure.name, period)
-        dates = _date_columns(reading, table)
+        dates, told = _told_columns(reading, table)
         organ_filter, values = organs.condition()
         columns = "".join(f", {name}" for name in dates)
         rows = reading.connection.execute(
-            f"SELECT source_system, record_id, organ_id, record_on, {cell.quantity or 1}{columns} "
+            f"SELECT source_system, record_id, organ_id, record_on, {cell.quantity or 1}, {told}{columns} "
             f"FROM {table} WHERE ({cell.where}){organ_filter} "
             "ORDER BY record_on, source_system, record_id LIMIT ? OFFSET ?",
             [*values, limit - len(found), offset],
         ).fetchall()
-        for source, record_id, organ_id, on, quantity, *when in rows:
+        for source, record_id, organ_id, on, quantity, detail, *when in rows:
             found.append(
                 Record(
                     measure.table,
@@ -216,8 +263,9 @@ def records(
                     record_id,
                     organ_id,
                     on,
-                    Decimal(quantity),
+                    Decimal(quantity or 0),
                     dict(zip(dates, when, strict=True)),
+                    detail,
                 )
             )
         if len(cells) > 1:
@@ -282,11 +330,7 @@ def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) 
     """The SQL of a record-based cell, to be read and run by a person in the lake's DuckDB: at the
     reading's snapshot, with what is corrected and what is set aside."""
     measure = reading.measures[_measure(cell)]
-    beside = [name for name in BESIDE_MEASURES if re.search(rf"\b{name}\b", measure.sql)]
-    parts = [
-        *(f"{BESIDE_MEASURES[name]};\n" for name in beside),
-        measure.sql,
-    ]
+    parts = [*(f"{made};\n" for made in beside(measure.sql)), measure.sql]
     names = sorted({name for part in parts for name in _CORE_TABLE.findall(part)})
     views = "".join(
         f"CREATE OR REPLACE TEMP VIEW {name}_as_counted AS\n"
@@ -296,6 +340,10 @@ def cell_sql(reading: Reading, cell: Cell, period: Period, organs: OrganFilter) 
     *made, sql = (_CORE_TABLE.sub(r"\1_as_counted", part) for part in parts)
     indented = sql.replace("\n", "\n    ")
     value = f"coalesce({_aggregate(cell)}, 0)" if cell.quantity else _aggregate(cell)
+    if cell.text:
+        value = f"string_agg(DISTINCT {cell.text}::VARCHAR, '、' ORDER BY {cell.text}::VARCHAR)"
+    elif cell.blank_without == "cell":
+        value = f"CASE WHEN count(*) > 0 THEN {value} END"
     return (
         f"SET VARIABLE year_start = DATE '{period.first}';\n"
         f"SET VARIABLE year_end = DATE '{period.last}';\n"

@@ -239,6 +239,14 @@ class Form:
                     "请写入某一节的 tables"
                 )
 
+        for section in self.sections:
+            for key in section.tables if section.joined else ():
+                if any(table.key == key and table.print != "list" for table in layout.tables):
+                    raise FormError(
+                        f"{self.place}: sections: {section.heading} 写了 joined,"
+                        f"{path.name} 中的表 {key} 须为 print: list"
+                    )
+
     def _check_local_rows(self, overview: Path | None) -> None:
         """A local row must find its place in some layout of the form, or nobody would see it."""
         if overview is None:
@@ -309,7 +317,11 @@ def forms(city: Path | None = None) -> dict[str, Form]:
     """Every form by key: the shipped ones and the city's own. Raises FormError."""
     found = {key: _read(folder) for key, folder in _folders(city).items()}
     prefixes: dict[str, Form] = {}
+    titles: dict[str, Form] = {}
     for form in found.values():
+        named = titles.setdefault(form.title, form)
+        if named is not form:
+            raise FormError(f"{form.place}: title: {form.title} 已用于 {named.key},列表中分不清")
         other = prefixes.setdefault(form.prefix, form)
         if other is not form:
             raise FormError(f"{form.place}: edition_prefix: {form.prefix} 已用于 {other.key}")

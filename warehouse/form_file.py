@@ -26,12 +26,14 @@ class Deadline(Declared):
 
 class Section(Declared):
     """A section in print: the figures of the narrative, tables of the layout, or words: a part
-    (`words`) of the form's narrative file, or what `prompt` asks to be written."""
+    (`words`) of the form's narrative file, or what `prompt` asks to be written. `joined` prints its
+    tables as one, a group of rows each; they are then of the kind `list`."""
 
     heading: str
     figures: bool = False
     words: Literal["", "general", "problems", "others"] = ""
     tables: tuple[str, ...] = ()
+    joined: bool = False
     prompt: str = ""
 
 

@@ -24,16 +24,21 @@ from warehouse.layout_file import (
     AddedRow,
     Axis,
     Block,
+    Entered,
     Figure,
     LayoutFile,
     OverviewFile,
+    Ratio,
     Relation,
     ReportYears,
     Selection,
     Table,
+    Units,
 )
 
 OVERVIEW = "overview"
+ENTRIES = "form_entry"
+"""The measure of what is entered on record."""
 DeclaredFile = TypeVar("DeclaredFile", LayoutFile, OverviewFile)
 
 
@@ -49,7 +54,10 @@ class Cell:
     cells: `parts` are added, `ratio` is numerator over denominator in percent,
     `change_on_year` compares a cell with last year's, `last_year` repeats it. With
     `printed_decimals` it is printed rounded half up, as offices print amounts. `where` is all
-    of its `conditions` together.
+    of its `conditions` together. `text` is the column of the measure that a cell shows in place of
+    a number; a question (`is_yes_no`) adds up the yeses, and counts whoever was asked.
+    `blank_without` says where it is blank and not zero (`Selection`); `entered` how a person
+    enters it on record; one that `is_optional` may well be blank.
     """
 
     key: str
@@ -77,6 +85,16 @@ class Cell:
     needs: str | None = None
     change_on_year: str | None = None
     last_year: str | None = None
+    text: str | None = None
+    is_yes_no: bool = False
+    blank_without: Literal["measure", "cell"] | None = None
+    entered: Entered | None = None
+    is_optional: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it counts or adds up records, rather than show a text or follow from others."""
+        return self.measure is not None and self.text is None
 
     @property
     def made_of(self) -> list[str]:
@@ -122,6 +140,7 @@ class Equation:
 class Layout:
     """A layout ready to use: the printed tables, the cells and the equations.
 
+    `units` are what the form is of, `entries` names the file of what is entered on record;
     `local_rows` tells of the rows that the city adds, `placed_rows` which of them, by number,
     have their place in this layout: a row belongs to the layouts that have the row before it.
     """
@@ -133,6 +152,8 @@ class Layout:
     tables: tuple[Table, ...]
     cells: dict[str, Cell] = field(default_factory=dict)
     equations: tuple[Equation, ...] = ()
+    units: Units = "organ"
+    entries: str | None = None
     local_rows: tuple[str, ...] = ()
     placed_rows: tuple[int, ...] = ()
 
@@ -215,12 +236,14 @@ def _walk(axes: list[Axis], outer: _Line | None = None) -> Iterator[_Line]:
                 "signed",
                 "article",
                 "meaning",
+                "blank_without",
+                "needs",
             )
             if outer is not None and getattr(axis, name) is None
         }
         line = _Line(axis.model_copy(update=given), conditions)
         if not axis.members:
-            yield line
+            yield replace(line, is_derived=axis.derived)
             continue
         if axis.derived:
             yield replace(line, is_derived=True)
@@ -231,12 +254,50 @@ def _first(*values: Any) -> Any:
     return next((v for v in values if v is not None), None)
 
 
-def _cells(table: Table, grammar: _Grammar) -> Iterator[Cell]:
+def _cells(table: Table, grammar: _Grammar, entries: str | None, path: str) -> Iterator[Cell]:
     for block in table.all_blocks():
         columns = list(_walk(block.columns))
         for row in _walk(block.rows):
             for column in columns:
-                yield _cell(table, block, row, column, grammar)
+                cell = _cell(table, block, row, column, grammar)
+                if row.axis.ratio:
+                    yield _of_others(cell, row.axis.ratio)
+                elif row.axis.entered:
+                    yield _entered(cell, row.axis.entered, entries, path)
+                else:
+                    yield cell
+
+
+def _of_others(cell: Cell, ratio: Ratio) -> Cell:
+    """A cell that is a rate or an average of others."""
+    return replace(
+        cell,
+        measure=None,
+        where="TRUE",
+        conditions=(),
+        quantity=None,
+        decimals=2,
+        ratio=(ratio.numerator, ratio.denominator),
+        is_average=not ratio.percent,
+    )
+
+
+def _entered(cell: Cell, entered: Entered, entries: str | None, path: str) -> Cell:
+    """A cell that is entered on record: its record is the entry."""
+    if entries is None:
+        raise LayoutError(f"{path}: {cell.key} 由人工登记,须在 entries 写明登记文件的名称")
+    conditions = (f"entries_of = '{entries}'", f"entry_row = '{cell.table}.{cell.row}'")
+    return replace(
+        cell,
+        measure=ENTRIES,
+        where=" AND ".join(f"({c})" for c in conditions),
+        conditions=conditions,
+        quantity=None if entered == "text" else "entry_value",
+        text="entry_text" if entered == "text" else None,
+        is_yes_no=entered == "yes_no",
+        blank_without="cell",
+        entered=entered,
+    )
 
 
 def _cell(table: Table, block: Block, row: _Line, column: _Line, grammar: _Grammar) -> Cell:
@@ -248,7 +309,8 @@ def _cell(table: Table, block: Block, row: _Line, column: _Line, grammar: _Gramm
     outer = [c for c in (table.where, block.where) if c]
     conditions, joined = list(outer), list(outer)
     for line in (row, column):
-        subtotal = [grammar.either(line.axis)] if line.is_derived else []
+        is_subtotal = line.is_derived and line.axis.members
+        subtotal = [grammar.either(line.axis)] if is_subtotal else []
         conditions += [*line.conditions, *subtotal]
         joined += [*grammar.folded(line.conditions), *subtotal]
     return Cell(
@@ -269,6 +331,11 @@ def _cell(table: Table, block: Block, row: _Line, column: _Line, grammar: _Gramm
         derived=row.is_derived or column.is_derived,
         article=_first(row.axis.article, block.article, table.article) or "",
         meaning=";".join(m for m in dict.fromkeys([row.axis.meaning, column.axis.meaning]) if m),
+        text=row.axis.text,
+        is_yes_no=row.axis.yes_no,
+        blank_without=pick("blank_without"),
+        needs=pick("needs"),
+        is_optional=row.axis.optional,
     )
 
 
@@ -304,7 +371,7 @@ def _equations(table: Table, cells: dict[str, Cell]) -> Iterator[Equation]:
                 sides.append(tuple(terms))
             yield Equation(
                 code=rule.code,
-                key=f"{rule.code}.{table.key}.{line}",
+                key=".".join(filter(None, (rule.code, table.key, line, rule.key))),
                 table=table.key,
                 each=rule.each,
                 line=line,
@@ -410,7 +477,7 @@ def parse_layout(
     )
     cells: dict[str, Cell] = {}
     for place, found in (
-        (path, (cell for table in tables for cell in _cells(table, grammar))),
+        (path, (c for table in tables for c in _cells(table, grammar, declared.entries, path))),
         (overview, (_figure_cell(figure, overview) for figure in local.figures)),
     ):
         for cell in found:
@@ -422,7 +489,8 @@ def parse_layout(
     for cell in cells.values():
         for key in cell.made_of:
             if key not in cells:
-                raise LayoutError(f"{overview}: {cell.key} 引用的 {key} 不存在")
+                place = overview if cell.table == OVERVIEW else path
+                raise LayoutError(f"{place}: {cell.key} 引用的 {key} 不存在")
     return Layout(
         name=declared.layout,
         title=declared.title,
@@ -431,6 +499,8 @@ def parse_layout(
         tables=tuple(tables),
         cells=cells,
         equations=tuple(e for table in tables for e in _equations(table, cells)),
+        units=declared.units,
+        entries=declared.entries,
         local_rows=tuple(added.place for added in local.added_rows),
         placed_rows=placed,
     )

@@ -14,10 +14,18 @@ from pydantic import ConfigDict, Field
 from warehouse.declared import Declared
 
 Relation = Literal["=", ">="]
+Units = Literal["organ", "website"]
+Entered = Literal["count", "yes_no", "text"]
 
 
 class Selection(Declared):
-    """What picks a cell's records; given at any level, joined from the outside in."""
+    """What picks a cell's records; given at any level, joined from the outside in.
+
+    `blank_without` says where a cell is blank and not zero: without any record of the unit in the
+    measure (`measure`), or without one that meets the cell's own condition (`cell`). `needs` is a
+    condition over the core table of the measure: where no record at all meets it no source provides
+    what the cell counts, and it is blank.
+    """
 
     measure: str | None = None
     where: str | None = None
@@ -28,18 +36,38 @@ class Selection(Declared):
     signed: bool | None = None
     article: str | None = None
     meaning: str | None = None
+    blank_without: Literal["measure", "cell"] | None = None
+    needs: str | None = None
+
+
+class Ratio(Declared):
+    """A rate in percent, or with `percent: false` an average such as days a case. Both sides are
+    figures of their own, so both are always shown."""
+
+    numerator: str
+    denominator: str
+    percent: bool = True
 
 
 class Axis(Selection):
     """A row or a column, or a labelled group of them.
 
     `derived` on a group makes a subtotal of its members that the form does not print but
-    the narrative quotes, such as 不予公开.
+    the narrative quotes, such as 不予公开; on a row alone, a figure that is not printed. A row may
+    show a `text`, a column of its measure, in place of a number; be a question (`yes_no`), whose
+    quantity is 1 for yes and 0 for no; be an average or a rate of other cells (`ratio`); or be
+    `entered` on record by a person, in the file that the layout names. An `optional` row may well
+    be blank.
     """
 
     key: str
     label: str
     derived: bool = False
+    text: str | None = None
+    yes_no: bool = False
+    ratio: Ratio | None = None
+    entered: Entered | None = None
+    optional: bool = False
     rows: list[Axis] = Field(default_factory=list)
     columns: list[Axis] = Field(default_factory=list)
 
@@ -48,16 +76,19 @@ class Axis(Selection):
         return self.rows or self.columns
 
     def leaves(self) -> Iterator[Axis]:
-        if not self.members:
+        """The rows or columns that are printed."""
+        if not self.members and not self.derived:
             yield self
         for member in self.members:
             yield from member.leaves()
 
 
 class Balance(Declared):
-    """One rule of the form that holds for each row or each column of a table."""
+    """One rule of the form that holds for each row or each column of a table. `key` tells rules
+    of one code in one table apart."""
 
     code: str
+    key: str = ""
     each: Literal["row", "column"]
     rows: list[str] | None = None
     left: list[str]
@@ -77,11 +108,11 @@ class Block(Selection):
 
 
 class Table(Selection):
-    """A statutory table. `print` says how its form is laid out on paper."""
+    """A statutory table. `print` says how its form is laid out on paper; a `list` is a line a row."""
 
     key: str
     title: str
-    print: Literal["blocks", "grid", "line"]
+    print: Literal["blocks", "grid", "line", "list"]
     corner: str = ""
     column_title: str = ""
     blocks: list[Block] = Field(default_factory=list)
@@ -103,28 +134,17 @@ class ReportYears(Declared):
         return self.first <= year and (self.last is None or year <= self.last)
 
 
-class Ratio(Declared):
-    """A rate in percent, or with `percent: false` an average such as days a case. Both sides are
-    figures of their own, so both are always shown."""
-
-    numerator: str
-    denominator: str
-    percent: bool = True
-
-
 class Figure(Selection):
     """A figure of the narrative (`overview.<key>`), for each city's own file.
 
     Exactly one of `measure`, `sum_of`, `ratio`, `change_on_year`, `last_year` says where it
-    comes from. `needs` is a condition over the core table of the measure: where no record at all
-    meets it no source provides what the figure counts, and the figure is blank, not zero.
+    comes from.
     """
 
     key: str
     label: str
     source: str = ""
     only_root: bool = False
-    needs: str | None = None
     sum_of: list[str] = Field(default_factory=list)
     ratio: Ratio | None = None
     change_on_year: str | None = None
@@ -148,10 +168,15 @@ class AddedRow(Declared):
 
 
 class LayoutFile(Declared):
+    """A layout. `units` are what a form is of: organs, or websites below their organs; `entries`
+    names the city's file of what is entered on record (`entries/<name>.csv`)."""
+
     layout: str
     title: str
     notice: str
     report_years: ReportYears
+    units: Units = "organ"
+    entries: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9-]*$")
     tables: list[Table]
 
 

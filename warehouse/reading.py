@@ -23,8 +23,8 @@ from warehouse.lake import Connection, Lake, current_snapshot, stored_columns, s
 from warehouse.period import Period
 from warehouse.tables import Table, all_tables
 
-CITYS_OWN = "core.organ"
-"""A table that is filled from the city's own file: it is always there."""
+CITYS_OWN = frozenset({"core.organ", "core.website", "core.form_entry"})
+"""Tables that are filled from the city's own files: they are always there."""
 MEASURES = Path(__file__).parent / "measures"
 
 
@@ -197,7 +197,7 @@ class Reading:
         rows = self.connection.execute(
             "SELECT DISTINCT table_name FROM lake.ops.load WHERE load_status IN ('loaded', 'unchanged')"
         ).fetchall()
-        return frozenset("core." + name.removeprefix("core.") for (name,) in rows) | {CITYS_OWN}
+        return frozenset("core." + name.removeprefix("core.") for (name,) in rows) | CITYS_OWN
 
 
 # An organ that moves within the year counts where it stood last; one that ended before the
@@ -216,11 +216,49 @@ SELECT source_system, record_id, {IS_LAPSED} AS is_lapsed,
     waits_for IS NOT NULL OR days_passed <= days_allowed AS is_on_time
 FROM ({answer_times_sql("a.closed_on")}) AS t
 """
+# A website counts in every year in which it was in use on some day.
+WEBSITE_OF_YEAR = """
+SELECT website_id, website_name, home_url, organ_id, website_kind, identification_code, icp_number,
+    police_number, valid_from, valid_to
+FROM core.website
+WHERE valid_from <= getvariable('year_end') AND (valid_to IS NULL OR valid_to >= getvariable('year_start'))
+"""
+# The website of an organ: its own, of several the main one; else that of the nearest organ above.
+WEBSITE_OF_ORGAN = """
+WITH RECURSIVE own AS (
+    SELECT organ_id, website_id FROM website_of_year
+    QUALIFY row_number() OVER (
+        PARTITION BY organ_id ORDER BY website_kind = 'special', website_kind <> 'portal', website_id
+    ) = 1
+),
+climb AS (
+    SELECT o.organ_id, o.parent_organ_id AS above, w.website_id, TRUE AS is_own
+    FROM organ_of_year AS o LEFT JOIN own AS w USING (organ_id)
+    UNION
+    SELECT c.organ_id, o.parent_organ_id, w.website_id, FALSE
+    FROM climb AS c JOIN organ_of_year AS o ON o.organ_id = c.above
+    LEFT JOIN own AS w ON w.organ_id = o.organ_id
+    WHERE c.website_id IS NULL
+)
+SELECT organ_id, website_id, is_own FROM climb WHERE website_id IS NOT NULL
+"""
 BESIDE_MEASURES = {
     "organ_of_year": f"CREATE OR REPLACE TEMP TABLE organ_of_year AS\n{ORGAN_OF_YEAR.strip()}",
     "answer_time": f"CREATE OR REPLACE TEMP VIEW answer_time AS\n{ANSWER_TIME.strip()}",
+    "website_of_year": f"CREATE OR REPLACE TEMP VIEW website_of_year AS\n{WEBSITE_OF_YEAR.strip()}",
+    "website_of_organ": f"CREATE OR REPLACE TEMP VIEW website_of_organ AS\n{WEBSITE_OF_ORGAN.strip()}",
 }
-"""What measures may ask besides the core tables: by name, how it is made."""
+"""What measures may ask besides the core tables: by name, how it is made. One may rest on those
+before it."""
+
+
+def beside(sql: str) -> list[str]:
+    """How to make what a measure's query asks besides the core tables, in order."""
+    found: list[str] = []
+    for name, made in reversed(BESIDE_MEASURES.items()):
+        if any(re.search(rf"\b{name}\b", asked) for asked in (sql, *found)):
+            found.insert(0, made)
+    return found
 
 
 _CORE_TABLE = re.compile(r"\bcore\.\w+")
@@ -419,6 +457,17 @@ def table_as_corrected(table: Table, corrected: list[str], corrections: str = CO
         columns = f"t.* REPLACE ({', '.join(replaced)})"
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT {columns} FROM {source}{where}"
+
+
+def websites_of(reading: Reading, period: Period) -> list[tuple[str, str, str, bool]]:
+    """(website_id, website_name, organ_id, is_in_use) of the registry: those of the period, and all
+    others, whose records may still be there."""
+    reading.set_period(period)
+    return reading.connection.execute(
+        "SELECT website_id, website_name, organ_id, "
+        "website_id IN (SELECT y.website_id FROM website_of_year AS y) "
+        "FROM core.website ORDER BY website_id"
+    ).fetchall()
 
 
 def organs_of(reading: Reading, period: Period) -> list[tuple[str, str, str, str | None, bool]]:

@@ -47,8 +47,6 @@ def diff(
 
 def readable(found: Differences) -> Iterator[str]:
     """Figure by figure with the records behind it. Lines of records keep their punctuation."""
-    from warehouse.numbers import number
-
     yield f"版次 {found.before} → {found.after},{found.organ.name}(含所属)"
     if found.definitions:
         yield f"两个版次的口径不同:{'、'.join(found.definitions)};数字可能因此不同"
@@ -56,7 +54,7 @@ def readable(found: Differences) -> Iterator[str]:
         yield "没有任何数字和记录不同。"
     for cell in found.cells:
         d = cell.difference
-        told = f"{number(d.before, '缺')} → {number(d.after, '缺')}"
+        told = f"{d.shown_before} → {d.shown_after}"
         yield f"{d.label} {d.cell}:{d.note or told},涉及 {len(cell.records)} 条记录"
         yield from _records(cell.records)
     if found.records_only:

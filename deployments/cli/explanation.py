@@ -26,11 +26,18 @@ ROLES = {
 
 def shown(e: Explanation) -> str:
     """A figure with its unit; a rate cut off after two decimals, as it is published."""
-    if e.value is None:
-        return "无数据"
+    if e.value is None and not e.text:
+        return f"空白({e.why_blank})" if e.why_blank else "无数据"
+    if e.value is None or not _is_number(e.text):
+        return e.text
     if e.unit == "%":
         return f"{e.value.quantize(Decimal('0.01'), rounding=ROUND_DOWN)}%"
     return f"{number(e.value)} {e.unit}".strip()
+
+
+def _is_number(text: str) -> bool:
+    """Whether a figure is printed as a number, rather than as words."""
+    return bool(text) and text.strip("+%")[-1:].isdigit()
 
 
 def readable(e: Explanation, page: int, page_size: int) -> RenderableType:
@@ -72,14 +79,18 @@ def _records(e: Explanation) -> Table:
     listed = Table(box=None, header_style="bold", pad_edge=False)
     dates = list(dict.fromkeys(name for r in e.records for name in r.dates))
     has_quantity = any(r.quantity != 1 for r in e.records)
+    has_detail = any(r.detail for r in e.records)
     for name in ("来源", "记录", "机关", "日期"):
         listed.add_column(name, no_wrap=name != "机关")
     for name in dates:
         listed.add_column(name)
     if has_quantity:
         listed.add_column("数量", justify="right")
+    if has_detail:
+        listed.add_column("内容", overflow="fold")
     for r in e.records:
         row = [r.source_system, as_markup(r.record_id), r.organ_id or "—", str(r.record_on or "—")]
         row += [str(r.dates.get(name) or "—") for name in dates]
-        listed.add_row(*row, *([number(r.quantity)] if has_quantity else []))
+        row += [number(r.quantity)] if has_quantity else []
+        listed.add_row(*row, *([as_markup(typeset(r.detail))] if has_detail else []))
     return listed

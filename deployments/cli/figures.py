@@ -73,7 +73,9 @@ def tables(
         except NoEdition:
             shown = preview(lake, settings.city, period, now=now(), form=form)
     if organ and organ not in {o.id for o in shown.organs}:
-        raise NoSuchCell(f"{shown.period.label}没有机关 {organ}。机关编号见城市目录中的 organs.csv")
+        raise NoSuchCell(
+            f"{shown.period.label}没有机关 {organ}。机关编号见城市目录中的 organs.csv,网站编号见 websites.csv"
+        )
     if as_json:
         import json
 

@@ -103,7 +103,7 @@ def _more(count: int) -> Iterator[str]:
 def _figure(figure: CellValue) -> str:
     from warehouse.numbers import number
 
-    told = number(figure.value)
+    told = number(figure.value) if figure.text is None else figure.text
     if figure.numerator is None and figure.denominator is None:
         return told
     return f"{told}({number(figure.numerator)}/{number(figure.denominator)})"

@@ -40,11 +40,25 @@ def source_fields(city: Path) -> list[SourceField]:
         if isinstance(told, Mapping):
             title = str(told.get("title") or told.get("name") or path.stem)
             found += list(_of_resources(title, told.get("resources")))
-    if (city / "organs.csv").exists():
-        # The city's own file: its columns are called as those of the table.
-        columns = (column.name for column in table("core.organ").columns)
-        found += [SourceField("机关表", "organs.csv", "core.organ", name, name) for name in columns]
-    return found
+    return found + list(_of_own_files(city))
+
+
+def _of_own_files(city: Path) -> Iterator[SourceField]:
+    """The city's own files: their columns are called as those of the tables."""
+    for title, file, name in (
+        ("机关表", "organs.csv", "core.organ"),
+        ("网站登记册", "websites.csv", "core.website"),
+    ):
+        if (city / file).exists():
+            for column in table(name).columns:
+                yield SourceField(title, file, name, column.name, column.name)
+    called = {"entry_text": "value", "entry_value": "value", "entry_row": "row"}
+    called |= {"report_year": "year", "entry_source": "source"}
+    for path in sorted((city / "entries").glob("*.csv")):
+        for column in table("core.form_entry").columns:
+            if column.name not in ("entries_of", "entry_number"):
+                name = called.get(column.name, column.name)
+                yield SourceField("人工登记", path.name, "core.form_entry", column.name, name)
 
 
 def _of_resources(source: str, resources: Any) -> Iterator[SourceField]:

@@ -13,7 +13,10 @@ from typing import Any
 
 import yaml
 
-from tasks.city.register import CityFileError, read_organs
+from tasks.city.csv_file import CityFileError
+from tasks.city.register import read_organs
+from tasks.city.websites import FILE as WEBSITES
+from tasks.city.websites import read_websites
 from tasks.wording.typeset import typeset
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.errors import ConfigurationError
@@ -35,6 +38,16 @@ def organ_choices(city: Path) -> dict[str, str]:
     order = dict.fromkeys(row[0] for row in rows)
     names = shown_names(newest[id_] for id_ in order)
     return {typeset(name): id_ for id_, name in names.items()}
+
+
+def unit_choices(city: Path) -> dict[str, str]:
+    """Whose tables may be asked for: organs, and websites behind them, as shown → their ids."""
+    organs = organ_choices(city)
+    try:
+        rows = read_websites(city / WEBSITES, list(organs.values()))
+    except CityFileError:
+        return organs
+    return organs | {typeset(f"网站·{row[1]}"): row[0] for row in rows}
 
 
 def form_choices(city: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from tasks.city.register import CityFileError
+from tasks.city.csv_file import CityFileError
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 
 

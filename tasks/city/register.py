@@ -1,4 +1,5 @@
-"""Register: the city's own files in the lake — organs, working calendar, corrections.
+"""Register: the city's own files in the lake — organs, websites, what is entered on record, working
+calendar, corrections.
 
 They are replaced as a whole, and only when they differ, so that a snapshot pins them
 together with the records.
@@ -18,8 +19,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from warehouse.disk import UnreadableFile, text_of, yaml_of
-from warehouse.errors import ConfigurationError
+from tasks.city.csv_file import CityFileError, city_text
+from tasks.city.entries import entry_files, read_entries, refuse_changed
+from tasks.city.websites import FILE as WEBSITES
+from tasks.city.websites import read_websites
+from warehouse.disk import yaml_of
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.sql import insert_many
 from warehouse.tables import table
@@ -36,10 +40,6 @@ CITY = "city"
 SATURDAY = 5
 CALENDAR_FROM = 2004
 """The first year the calendar package knows."""
-
-
-class CityFileError(ConfigurationError):
-    """A file of the city's folder that cannot be used; the message names file, line and remedy."""
 
 
 class Correction(BaseModel):
@@ -71,7 +71,7 @@ def read_organs(path: Path) -> list[tuple[Any, ...]]:
     """
     if not path.parent.is_dir():
         raise CityFileError(f"没有城市目录 {path.parent}。请检查 NIANBAO_CITY")
-    lines = list(csv.DictReader(io.StringIO(_text(path), newline="")))
+    lines = list(csv.DictReader(io.StringIO(city_text(path), newline="")))
     if not lines:
         raise CityFileError(f"{path}: 没有机关")
     missing = [c for c in ORGAN_COLUMNS if c not in lines[0]]
@@ -143,13 +143,6 @@ def _refuse_circles(rows: Sequence[tuple[Any, ...]], path: Path) -> None:
             sound.update(way)
 
 
-def _text(path: Path) -> str:
-    try:
-        return text_of(path)
-    except UnreadableFile as error:
-        raise CityFileError(str(error)) from error
-
-
 def read_calendar(until: int) -> list[tuple[Any, ...]]:
     """Days from 2004 to the end of `until`, with the State Council's holidays and make-up days.
 
@@ -209,7 +202,7 @@ def read_corrections(path: Path) -> list[tuple[Any, ...]]:
     if not path.exists():
         return []
     try:
-        entries = TypeAdapter(list[Correction]).validate_python(yaml_of(_text(path)) or [])
+        entries = TypeAdapter(list[Correction]).validate_python(yaml_of(city_text(path)) or [])
     except (yaml.YAMLError, ValidationError) as error:
         raise CityFileError(f"{path}: {error}") from error
     rows = []
@@ -270,8 +263,12 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     # An application of December that is extended, or paused, is due well into the next year.
     until = now.year + 2
     organs, corrections = city / "organs.csv", city / "corrections.yaml"
+    websites, entries = city / WEBSITES, entry_files(city)
     fingerprints = {
         "core.organ": _fingerprint(organs),
+        # Whose organs there are decides which websites are right, and these which entries are.
+        "core.website": _fingerprint(organs, websites) if websites.exists() else "",
+        "core.form_entry": _fingerprint(websites, *entries) if entries else "",
         "core.calendar_day": f"chinesecalendar {version('chinesecalendar')} "
         f"holidays {version('holidays')} {until}",
         CORRECTIONS: _fingerprint(corrections),
@@ -282,11 +279,14 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
                 "SELECT resource, sha256 FROM ops.resource_file WHERE source_system = ?", [CITY]
             ).fetchall()
         )
-    stale = [name for name, mark in fingerprints.items() if held.get(name) != mark]
+    # A city without a file has nothing to bring until it once had one.
+    stale = [name for name, mark in fingerprints.items() if held.get(name, "") != mark]
     if not stale:
         return []
     readers: dict[str, Callable[[], list[tuple[Any, ...]]]] = {
         "core.organ": lambda: read_organs(organs),
+        "core.website": lambda: read_websites(websites, _ids(organs)),
+        "core.form_entry": lambda: _entries(lake, city, _website_ids(websites, organs), now.date()),
         "core.calendar_day": lambda: read_calendar(until),
         CORRECTIONS: lambda: read_corrections(corrections),
     }
@@ -313,5 +313,29 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     return stale
 
 
-def _fingerprint(path: Path) -> str:
-    return sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+def _ids(organs: Path) -> list[str]:
+    """The ids of the city's organs."""
+    at = ORGAN_COLUMNS.index("organ_id")
+    return [row[at] for row in read_organs(organs)]
+
+
+def _website_ids(websites: Path, organs: Path) -> list[str]:
+    return [row[0] for row in read_websites(websites, _ids(organs))]
+
+
+def _entries(lake: Lake, city: Path, websites: Sequence[str], today: date) -> list[tuple[Any, ...]]:
+    """What is entered on record, held against what was on record before."""
+    rows = read_entries(city, websites, today=today)
+    with lake.read() as connection:
+        held = connection.execute(
+            "SELECT * FROM core.form_entry ORDER BY entries_of, entry_number"
+        ).fetchall()
+    refuse_changed(city, rows, held)
+    return rows
+
+
+def _fingerprint(*paths: Path) -> str:
+    """Of what the files hold, and of what those of several are called; missing ones are empty."""
+    if len(paths) == 1:
+        return sha256(paths[0].read_bytes()).hexdigest() if paths[0].exists() else ""
+    return sha256("".join(f"{p.name} {_fingerprint(p)}\n" for p in paths).encode()).hexdigest()

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tasks.city.register import CityFileError
+from tasks.city.csv_file import CityFileError
 from warehouse.disk import UnreadableFile, text_of, yaml_of
 from warehouse.form import Form
 from warehouse.lake_errors import unwritable

@@ -22,7 +22,7 @@ from tasks.people.office import Office
 from tasks.publish.approve import APPROVAL, PUBLISHED
 from tasks.publish.files import TITLES
 from tasks.publish.signature import SIGNATURE
-from tasks.render.form import Grid, grid
+from tasks.render.form import Grid, grids_of
 from tasks.render.manifest import MANIFEST
 from tasks.render.outputs import OUTPUTS
 from tasks.render.overview import OverviewLine, overview_lines
@@ -156,7 +156,7 @@ def _sections(
     edition: Edition, organ_id: str, scope: Scope, figures: Figures
 ) -> Iterable[PrintedSection]:
     for section, tables in edition.form.printed(edition.layout, edition.period):
-        grids = tuple(grid(edition.layout, table, figures) for table in tables)
+        grids = tuple(grids_of(edition.layout, section, tables, figures))
         lines = lines_of(edition, section, organ_id, scope) if section.figures else ()
         if grids or lines:
             yield PrintedSection(section.heading, grids, tuple(lines))

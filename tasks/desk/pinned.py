@@ -76,9 +76,10 @@ def tree_of(lake: Lake, row: EditionRow) -> Tree:
 
 
 @lru_cache(maxsize=24)
-def _tree(lake: Lake, _identity: object, row: EditionRow) -> Tree:
+def _tree(lake: Lake, identity: object, row: EditionRow) -> Tree:
+    units = _without_figures(lake, identity, row).layout.units
     with reading(lake, row.lake_snapshot) as opened:
-        return read_tree(opened, row.period)
+        return read_tree(opened, row.period, units)
 
 
 def check_counts(lake: Lake, row: EditionRow) -> Mapping[str, int]:

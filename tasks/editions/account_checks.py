@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time, timedelta
+from decimal import Decimal
 
 from expectations.balance import CheckResult
 from tasks.editions.account import Equation, Line, dated_by
@@ -102,7 +103,8 @@ def rolled_up_checks(reading: Reading, tabulation: Tabulation) -> Iterator[Check
     figure against one count over all records, whosever they are."""
     root = tabulation.root_figures()
     whole = whole_figures(reading, tabulation.layout.cells.values(), tabulation.period)
-    differing = {key: value for key, value in whole.items() if root[key].value != value}
+    # What is blank without a record is blank at the root where the count is none.
+    differing = {k: v for k, v in whole.items() if (root[k].value or Decimal(0)) != v}
     if differing:
         shown = ";".join(
             f"{tabulation.layout.cells[key].label} {root[key].value} ≠ {value}"

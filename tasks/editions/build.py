@@ -15,12 +15,13 @@ from expectations.runner import run_rules
 from tasks.editions.account import Line, dated_by, pulled_tables, read_account
 from tasks.editions.account_checks import account_checks, rolled_up_checks
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import Edition, Finding, RecordReference, Series, in_order
+from tasks.editions.edition import WEBSITE, Edition, Finding, RecordReference, Series, in_order
 from tasks.editions.fingerprints import cell_hash
 from tasks.editions.last_year import TRANSFERS, read_last_year, signed_for_by_the_root
 from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
 from tasks.editions.store import keep
-from tasks.editions.tabulate import Tabulation, read_tree, tabulate
+from tasks.editions.tabulate import Tabulation, TabulationError, Tree, read_tree, tabulate
+from tasks.editions.unit_checks import unit_checks
 from tasks.editions.wording import Wording, word_findings
 from warehouse.disk import yaml_of
 from warehouse.form import ANNUAL_REPORT, form_of
@@ -111,7 +112,8 @@ def compute(
     ) as opened:
         data_as_of = opened.data_as_of or now
         progress(LAST_YEAR)
-        tree = read_tree(opened, period)
+        tree = read_tree(opened, period, layout.units)
+        _refuse_none(tree, layout, period)
         follows = TRANSFERS in definitions.rules.yearly
         before = tabulate(opened, layout, period.before, tree=tree if follows else None)
         # The same span a year ago, which of a year is the year before.
@@ -137,6 +139,10 @@ def compute(
                 before=signed,
             )
         )
+        findings += [
+            finding(definitions.rules, result, organ, records)
+            for result, organ, records in unit_checks(opened, tabulation)
+        ]
         account: tuple[Line, ...] = ()
         if ACCOUNT in definitions.rules.yearly:
             progress(COUNTED)
@@ -182,6 +188,15 @@ def compute(
         software=version("nianbao"),
         definitions=definitions,
     )
+
+
+def _refuse_none(tree: Tree, layout: Layout, period: Period) -> None:
+    """Raises TabulationError for a form of websites without any."""
+    if layout.units == WEBSITE and all(organ.kind != WEBSITE for organ in tree.organs):
+        raise TabulationError(
+            f"{period.label}没有在用的网站,编不出{layout.title}。请在城市目录放入网站登记册 websites.csv"
+            "(每个网站一行,写法见 docs/forms.md),然后重新编制"
+        )
 
 
 def rule_findings(

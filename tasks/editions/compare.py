@@ -9,12 +9,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from tasks.editions.edition import CellValue, Edition, Scope
+from tasks.editions.figures import is_words, text
 from tasks.editions.figures import number as printed
 from warehouse.layout import Cell
 from warehouse.numbers import number
 from warehouse.spreadsheet import safe_text
 
 SCOPE_LABELS: dict[Scope, str] = {"own": "本机关", "rolled_up": "含所属"}
+MISSING = "缺"
 COLUMNS = (
     *("organ_id", "organ_name", "scope", "cell", "label"),
     *("before", "after", "difference", "note"),
@@ -49,10 +51,24 @@ class CellDifference:
     def after(self) -> Decimal | None:
         return self._printed(self.figure_after)
 
+    def _shown(self, figure: CellValue) -> str:
+        if self.declared is not None and is_words(self.declared):
+            return text(self.declared, figure) or MISSING
+        return number(self._printed(figure), MISSING)
+
+    @property
+    def shown_before(self) -> str:
+        """As it is printed; a cell of words is not a number."""
+        return self._shown(self.figure_before)
+
+    @property
+    def shown_after(self) -> str:
+        return self._shown(self.figure_after)
+
     @property
     def is_in_value(self) -> bool:
         """Whether the printed figure is another; else only its numerator or denominator is."""
-        return self.before != self.after
+        return self.before != self.after or self.shown_before != self.shown_after
 
     @property
     def note(self) -> str:
@@ -60,7 +76,7 @@ class CellDifference:
         if self.is_in_value:
             return ""
         sides = (
-            f"{number(f.numerator, '缺')} ÷ {number(f.denominator, '缺')}"
+            f"{number(f.numerator, MISSING)} ÷ {number(f.denominator, MISSING)}"
             for f in (self.figure_before, self.figure_after)
         )
         return f"数字相同,只有分子、分母不同:{' → '.join(sides)}"
@@ -120,5 +136,7 @@ def write_csv(differences: Sequence[CellDifference], path: Path) -> None:
         for d in differences:
             values = (d.before, d.after, d.difference)
             figures = ["" if value is None else number(value) for value in values]
+            if d.declared is not None and is_words(d.declared):
+                figures = [safe_text(d.shown_before), safe_text(d.shown_after), ""]
             organ = safe_text(d.organ_id), safe_text(d.organ_name)
             writer.writerow([*organ, d.scope, d.cell, d.label, *figures, d.note])

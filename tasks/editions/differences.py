@@ -17,7 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from tasks.editions.compare import CellDifference, compare
+from tasks.editions.compare import MISSING, CellDifference, compare
 from tasks.editions.edition import Edition, Organ, Scope
 from tasks.editions.store import earlier_editions, load_edition
 from tasks.editions.tabulate import Tree, read_tree
@@ -32,6 +32,7 @@ from warehouse.sql import named, quoted
 from warehouse.tables import table
 
 Change = Literal["added", "removed", "changed"]
+ORGANS = "core.organ"
 CHANGE_LABELS: dict[Change, str] = {"added": "新增", "removed": "撤去", "changed": "变动"}
 RECORD_COLUMNS = ("cell", "label", "source", "table", "record_id", "change", "weight", "columns")
 Term = tuple[str, int]
@@ -182,6 +183,9 @@ def _differences(
             continue
         terms = _terms_of(before, after, difference.cell)
         here = {key: [w[term] for term in terms if w.get(term)] for key, w in weighed.items()}
+        # Words change while their record weighs what it did.
+        words = after.layout.cells[difference.cell].text if difference.declared else None
+        here |= {key: [Decimal(0)] for key in weighed if words in told[key][1] and not here[key]}
         behind = tuple(_record(key, told[key], sum(w)) for key, w in here.items() if w)
         listed |= {key for key, w in here.items() if w}
         cells.append(CellRecords(difference, behind))
@@ -328,7 +332,7 @@ def _export(
     declared = edition.definitions.parsed_measures
     written = {}
     with reading(lake, edition.snapshot, declared=declared) as opened:
-        tree = read_tree(opened, edition.period)
+        tree = read_tree(opened, edition.period, edition.layout.units)
         for (measure, years_back), terms in _wanted(edition).items():
             cells = [edition.layout.cells[key] for key, _ in terms]
             if measure not in measures or not is_loaded(opened, cells[0]):
@@ -348,9 +352,11 @@ def _export(
 
 def _fingerprint(opened: Reading, name: str) -> str:
     """SQL: what a record's own row comes to, as figures see it."""
-    if not table(name).is_pulled:
-        # The city's own file has no records of a source; its organs are compared as organs.
+    if name == ORGANS:
+        # Organs are compared as organs.
         return "0"
+    if not table(name).is_pulled:
+        return "any_value(hash(m))"
     columns = ", ".join(f"t.{c}" for c in _told_columns(name))
     return (
         f"(SELECT any_value(hash(row({columns}))) FROM {name} AS t "
@@ -417,7 +423,7 @@ def _columns(
             old, new = was.get(key, {}), is_.get(key, {})
             columns = {
                 column: (old.get(column), new.get(column))
-                for column in _told_columns(name)
+                for column in {**old, **new}
                 if old.get(column) != new.get(column)
             }
             told[key] = (_change(old, new), columns)
@@ -437,14 +443,22 @@ def _rows(
 ) -> dict[Key, dict[str, str | None]]:
     """The records' own rows as an edition's figures see them, values as text."""
     found = {}
-    with reading(lake, edition.snapshot) as opened:
+    assert edition.definitions is not None
+    measures = edition.definitions.parsed_measures
+    with reading(lake, edition.snapshot, declared=measures) as opened:
         for name, ids in by_table.items():
+            place, columns = name, _told_columns(name)
             if not table(name).is_pulled:
-                continue
-            columns = _told_columns(name)
+                # A record of the city's own file is what its measure makes of a line.
+                own = next((m.name for m in measures.values() if m.table == name), None)
+                if own is None or name == ORGANS:
+                    continue
+                place = opened.measure(own, edition.period)
+                described = opened.connection.execute(f"DESCRIBE {place}").fetchall()
+                columns = [c for c, *_ in described if c not in ("source_system", "record_id")]
             selected = ", ".join(f"t.{named(c)}::VARCHAR" for c in columns)
             for source, record_id, *values in opened.connection.execute(
-                f"SELECT t.source_system, t.record_id, {selected} FROM {name} AS t "
+                f"SELECT t.source_system, t.record_id, {selected} FROM {place} AS t "
                 "JOIN (SELECT unnest(?) AS s, unnest(?) AS r) AS wanted "
                 "ON t.source_system = wanted.s AND t.record_id = wanted.r",
                 [[s for s, _ in ids], [r for _, r in ids]],
@@ -514,6 +528,16 @@ def _line(r: ChangedRecord) -> list[str]:
     return [safe_text(r.source_system), r.table, id_, r.change, weight, safe_text(columns)]
 
 
+def _told_value(
+    difference: CellDifference, value: Decimal | None, shown: str
+) -> int | float | str | None:
+    """A figure as plain data: a number, or the words that stand there."""
+    cell = difference.declared
+    if cell is None or cell.text is None:
+        return json_number(value)
+    return None if shown == MISSING else shown
+
+
 def differences_json(found: Differences) -> dict[str, Any]:
     """The differences as plain data."""
 
@@ -537,8 +561,8 @@ def differences_json(found: Differences) -> dict[str, Any]:
                 "cell": c.difference.cell,
                 "label": c.difference.label,
                 "organ": c.difference.organ_id,
-                "before": json_number(c.difference.before),
-                "after": json_number(c.difference.after),
+                "before": _told_value(c.difference, c.difference.before, c.difference.shown_before),
+                "after": _told_value(c.difference, c.difference.after, c.difference.shown_after),
                 "note": c.difference.note,
                 "records": [record(r) for r in c.records],
             }

@@ -26,9 +26,14 @@ OWN = "本级"
 EDITION_STATUS_LABELS = {"pending": "待发布", "published": "已发布", "superseded": "已被替代"}
 
 
+WEBSITE = "website"
+"""The kind of an organ that is a website."""
+
+
 @dataclass(frozen=True)
 class Organ:
-    """An organ in the tree of the report year; `parent_id` is empty for the root."""
+    """An organ in the tree of the report year; `parent_id` is empty for the root. In a form of
+    websites a website is one too, of the kind `website`, below the organ that runs it."""
 
     id: str
     name: str
@@ -39,11 +44,18 @@ class Organ:
 
 @dataclass(frozen=True)
 class CellValue:
-    """A figure. Percentages carry numerator and denominator; None is a figure that is not there."""
+    """A figure. Percentages carry numerator and denominator, a question how many said yes and how
+    many were asked; None is a figure that is not there. A cell of words has `text` in place of a
+    value: None where it is not there, empty where the organ has none of its own."""
 
     value: Decimal | None
     numerator: Decimal | None = None
     denominator: Decimal | None = None
+    text: str | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        return self.value is None and self.text is None
 
 
 @dataclass(frozen=True)

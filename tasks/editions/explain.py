@@ -11,8 +11,9 @@ from typing import Any
 
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import CellValue, Edition, Scope
-from tasks.editions.figures import definition
+from tasks.editions.figures import definition, why_not_provided
 from tasks.editions.figures import number as printed
+from tasks.editions.figures import text as shown
 from tasks.editions.last_year import TRANSFERS
 from tasks.editions.store import NoEdition, load_edition, newest_edition
 from tasks.editions.tabulate import Tabulation, Tree, read_tree, tabulate
@@ -35,7 +36,9 @@ class Explanation:
     """One figure explained.
 
     A figure made of other figures carries theirs in `parts`, by the role they play:
-    numerator and denominator, this year and last year, or the parts of a sum.
+    numerator and denominator, this year and last year, or the parts of a sum. `text` is the figure
+    as it is printed: words for a cell of words, 是 or 否 for a question; `why_blank` says why it is not there,
+    where that is known.
     """
 
     period: Period
@@ -44,6 +47,8 @@ class Explanation:
     organ_id: str
     organ_name: str
     value: Decimal | None
+    text: str
+    why_blank: str
     unit: str
     definition: str
     article: str
@@ -100,7 +105,7 @@ def explain(
         before = period.year_before
         # As in the edition, last year is read through this year's organs.
         follows = TRANSFERS in definitions.rules.yearly
-        tree = read_tree(opened, period) if follows else None
+        tree = read_tree(opened, period, layout.units) if follows else None
         last_year = tabulate(opened, narrow, before, tree=tree) if looks_back else None
         tabulations = {period: tabulate(opened, narrow, period, last_year)}
         if last_year:
@@ -109,7 +114,7 @@ def explain(
         organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
         if organ is None:
             raise NoSuchCell(
-                f"{period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv"
+                f"{period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv,网站编号见 websites.csv"
             )
         cell = layout.cells[cell_key]
         if cell.only_root and organ.id != tree.root.id:
@@ -210,7 +215,7 @@ class _Context:
         count, sql = 0, ""
         if cell.measure:
             sql = cell_sql(self.reading, cell, period, organs)
-            if figure.value is not None:
+            if not figure.is_missing:
                 count = count_records(self.reading, [cell], period, organs)
                 found = records(
                     self.reading, [cell], period, organs, limit=self.limit, offset=self.offset
@@ -238,6 +243,8 @@ class _Context:
             organ_id=organ_id,
             organ_name=organ_name,
             value=printed(cell, figure),
+            text=shown(cell, figure),
+            why_blank=why_not_provided(cell, figure),
             unit=cell.unit,
             definition=definition_in_words(cell, self.layout),
             article=cell.article,
@@ -275,6 +282,8 @@ def definition_in_words(cell: Cell, layout: Layout) -> str:
     if cell.measure is None:
         return f"{cell.full_label}:{words}"
     counted = f"{cell.quantity} 之和" if cell.quantity else "记录数"
+    if cell.text:
+        counted = f" {cell.text} 的内容"
     return f"{cell.full_label}:{words}。取自 {cell.measure},条件 {cell.where},取{counted}"
 
 
@@ -290,6 +299,8 @@ def explanation_json(e: Explanation) -> dict[str, Any]:
         "label": e.label,
         "organ": {"id": e.organ_id, "name": e.organ_name},
         "value": json_number(e.value),
+        "text": e.text,
+        **({"why_blank": e.why_blank} if e.why_blank else {}),
         "unit": e.unit,
         "definition": e.definition,
         "article": e.article,
@@ -308,6 +319,7 @@ def explanation_json(e: Explanation) -> dict[str, Any]:
                 "on": plain(r.record_on),
                 "quantity": json_number(r.quantity),
                 "dates": {name: plain(value) for name, value in r.dates.items()},
+                **({"detail": r.detail} if r.detail else {}),
             }
             for r in e.records
         ],

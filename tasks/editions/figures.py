@@ -60,11 +60,28 @@ def is_percentage(cell: Cell) -> bool:
 
 
 NOT_PROVIDED = "来源没有这一内容"
+NOT_ENTERED = "没有登记"
+NO_RECORD = "来源没有该网站的记录"
+NONE_OF_ITS_OWN = "—"
+"""In the place of words that an organ above others has none of."""
 
 
-def is_not_provided(cell: Cell, value: CellValue | None) -> bool:
-    """Whether a figure is blank because no source has what it takes."""
-    return cell.needs is not None and (value is None or value.value is None)
+def is_words(cell: Cell) -> bool:
+    """Whether the cell is printed in words: a text, or the answer to a question."""
+    return cell.text is not None or cell.is_yes_no
+
+
+def why_not_provided(cell: Cell, value: CellValue | None) -> str:
+    """Why a figure is blank although nothing went wrong; empty where it is there, or where its
+    source was not reached."""
+    if value is not None and not value.is_missing:
+        return ""
+    if cell.entered:
+        return NOT_ENTERED
+    if cell.text is not None:
+        return NO_RECORD
+    reasons = [NO_RECORD] if cell.blank_without else []
+    return "，或".join([NOT_PROVIDED, *reasons] if cell.needs is not None else reasons)
 
 
 def rate(cell: Cell, value: CellValue | None) -> Rate | None:
@@ -104,6 +121,11 @@ def number(cell: Cell, value: CellValue | None) -> Decimal | None:
 
 def text(cell: Cell, value: CellValue | None) -> str:
     """The figure as text; a missing one is the empty text, zero is 0."""
+    if cell.text is not None:
+        told = value.text if value else None
+        return NONE_OF_ITS_OWN if told == "" else told or ""
+    if cell.is_yes_no:
+        return _yes_no(value)
     if is_percentage(cell):
         percentage = rate(cell, value)
         if percentage is None:
@@ -119,11 +141,21 @@ def text(cell: Cell, value: CellValue | None) -> str:
     return plain(shown)
 
 
+def _yes_no(value: CellValue | None) -> str:
+    """是 or 否 of one that was asked; of several how many said which."""
+    if value is None or value.value is None:
+        return ""
+    asked = value.denominator or Decimal(0)
+    if asked <= 1:
+        return "是" if value.value else "否"
+    return f"{plain(value.value)} 个是、{plain(asked - value.value)} 个否"
+
+
 def sides(cell: Cell, value: CellValue | None) -> str:
     """A percentage's numerator, denominator and way of rounding in words, an average's sides; else
     empty. A figure that no source provides says so."""
-    if is_not_provided(cell, value):
-        return NOT_PROVIDED
+    if why := why_not_provided(cell, value):
+        return why
     if cell.is_average:
         both = (value.numerator, value.denominator) if value else (None, None)
         above, below = ("缺" if side is None else plain(side) for side in both)
@@ -170,10 +202,14 @@ def definition(layout: Layout, cell: Cell) -> str:
         made = f"即“{layout.cells[cell.parts[0]].full_label}”"
     elif cell.parts:
         made = "加".join(f"“{layout.cells[key].full_label}”" for key in cell.parts) + "之和"
+    elif cell.entered:
+        made = "由人员登记，照登记的列出，没有登记时空白"
     elif cell.column_label:
         made = f"列入“{cell.label}”行、“{cell.column_label}”列"
     else:
         made = "" if cell.meaning else cell.label
+    if cell.blank_without and not cell.entered:
+        made = f"{made}，来源没有该网站的记录时空白" if made else "来源没有该网站的记录时空白"
     if cell.needs:
         made = f"{made}，来源没有这一内容时空白" if made else "来源没有这一内容时空白"
     return "，".join(part for part in (cell.meaning, made) if part)

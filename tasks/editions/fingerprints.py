@@ -11,11 +11,14 @@ from warehouse.numbers import number
 
 
 def cell_hash(cells: Any) -> str:
-    """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, sorted."""
+    """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, and the text
+    of those that have one, sorted."""
     digest = sha256()
     for (organ_id, scope), figures in sorted(cells.items()):
         for key, figure in sorted(figures.items()):
             written = "\t".join(map(number, (figure.value, figure.numerator, figure.denominator)))
+            if figure.text is not None:
+                written += f"\t{figure.text}"
             digest.update(f"{organ_id}\t{scope}\t{key}\t{written}\n".encode())
     return digest.hexdigest()
 

@@ -89,7 +89,7 @@ def by_parts(
         )
     with reading(lake, copy_up_to=ROWS_COPIED) as opened:
         layout = Definitions.now(form_of(form, city), city, period).parsed_layout
-        organ, tree = _organ(opened, period, organ_id)
+        organ, tree = _organ(opened, layout, period, organ_id)
         figures = {p: _figures(opened, layout, p, tree, organ) for p in (*parts, period)}
         compared, wrong = _held_against(opened, layout, figures, parts, period)
     columns = tuple((p.label, p) for p in parts)
@@ -113,17 +113,21 @@ def beside_others(
         columns.append((f"上年同期({period.year_before.label})", period.year_before))
     with reading(lake, copy_up_to=ROWS_COPIED) as opened:
         layout = Definitions.now(form_of(form, city), city, period).parsed_layout
-        organ, tree = _organ(opened, period, organ_id)
+        organ, tree = _organ(opened, layout, period, organ_id)
         figures = {p: _figures(opened, layout, p, tree, organ) for _, p in columns}
     return Spans(period, layout, organ, tuple(columns), figures)
 
 
-def _organ(opened: Reading, period: Period, organ_id: str | None) -> tuple[Organ, Tree]:
-    tree = read_tree(opened, period)
+def _organ(
+    opened: Reading, layout: Layout, period: Period, organ_id: str | None
+) -> tuple[Organ, Tree]:
+    tree = read_tree(opened, period, layout.units)
     for organ in tree.organs:
         if organ.id == (organ_id or tree.root.id):
             return organ, tree
-    raise NoSuchCell(f"{period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv")
+    raise NoSuchCell(
+        f"{period.label}没有机关 {organ_id}。机关编号见城市目录中的 organs.csv,网站编号见 websites.csv"
+    )
 
 
 def _figures(opened: Reading, layout: Layout, period: Period, tree: Tree, organ: Organ) -> Figures:

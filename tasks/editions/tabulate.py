@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 
-from tasks.editions.edition import CellValue, Organ, Scope
-from warehouse.cells import OrganFilter, is_loaded, own_figures
+from tasks.editions.edition import WEBSITE, CellValue, Organ, Scope
+from warehouse.cells import OrganFilter, asked_key, is_loaded, own_figures, own_texts
 from warehouse.errors import ConfigurationError
 from warehouse.layout import Cell, Layout
+from warehouse.layout_file import Units
 from warehouse.organ_names import shown_names
 from warehouse.period import Period
-from warehouse.reading import Reading, organs_of
+from warehouse.reading import Reading, organs_of, websites_of
 
 Figures = dict[str, CellValue]
 SIX_PLACES = Decimal("0.000001")
@@ -94,8 +95,9 @@ class Tree:
         return OrganFilter(tuple(sorted(inside)), is_exclusion=False)
 
 
-def read_tree(reading: Reading, period: Period) -> Tree:
-    """The organ tree of a period, as it stood at its end.
+def read_tree(reading: Reading, period: Period, units: Units = "organ") -> Tree:
+    """The organ tree of a period, as it stood at its end; of a form of websites, with these below
+    the organs that run them.
 
     Raises TabulationError when there is no organ, or more than one without a parent.
     """
@@ -132,7 +134,34 @@ def read_tree(reading: Reading, period: Period) -> Tree:
         Organ(i, shown[i], kind, parent if parent in known else None, has_system)
         for i, _, kind, parent, has_system in rows
     )
-    return Tree(organs, stands_for)
+    tree = Tree(organs, stands_for)
+    return _with_websites(reading, period, tree) if units == WEBSITE else tree
+
+
+def _with_websites(reading: Reading, period: Period, tree: Tree) -> Tree:
+    """The tree with the period's websites, and without the organs that have none at or below
+    them: the nearest organ above answers for what is recorded there, as it does for a website
+    that is not in use any more."""
+    rows = websites_of(reading, period)
+    runs = {website: tree.answers_for(organ) for website, _, organ, _ in rows}
+    places = {organ.id: at for at, organ in enumerate(tree.organs)}
+    in_use = [(website, name) for website, name, _, is_in_use in rows if is_in_use]
+    in_use.sort(key=lambda found: (places[runs[found[0]]], found[0]))
+    kept = {tree.root.id}.union(*(tree.above(runs[website]) for website, _ in in_use))
+
+    def kept_above(organ_id: str) -> str:
+        parents = {organ.id: organ.parent_id for organ in tree.organs}
+        while organ_id not in kept:
+            organ_id = parents[organ_id] or tree.root.id
+        return organ_id
+
+    shown = shown_names((website, name, runs[website]) for website, name in in_use)
+    organs = tuple(o for o in tree.organs if o.id in kept) + tuple(
+        Organ(website, shown[website], WEBSITE, runs[website]) for website, _ in in_use
+    )
+    gone = {o.id: o.id for o in tree.organs if o.id not in kept} | dict(tree.stands_for)
+    gone |= {website: runs[website] for website, _, _, is_in_use in rows if not is_in_use}
+    return Tree(organs, {old: kept_above(new) for old, new in gone.items()})
 
 
 @dataclass(frozen=True)
@@ -163,7 +192,7 @@ def tabulate(
     so that an organ is compared with what it answers for now. A record of an organ that is not in the tree counts at its successor, else at
     the root, so the city's totals lose nothing (the rules name such records).
     """
-    tree = tree or read_tree(reading, period)
+    tree = tree or read_tree(reading, period, layout.units)
     own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
     for organ_id, values in own_figures(reading, layout.cells.values(), period).items():
         target = own[tree.answers_for(organ_id)]
@@ -174,7 +203,10 @@ def tabulate(
         if organ.parent_id is not None:
             for key, value in rolled[organ.id].items():
                 rolled[organ.parent_id][key] += value
-    loaded = {c.key for c in layout.cells.values() if c.measure and is_loaded(reading, c)}
+    loaded = {c.key for c in layout.cells.values() if c.is_number and is_loaded(reading, c)}
+    texts: dict[str, dict[str, str]] = defaultdict(dict)
+    for organ_id, told in own_texts(reading, layout.cells.values(), period).items():
+        texts[tree.answers_for(organ_id)] |= told
     cells: dict[tuple[str, Scope], Figures] = {}
     scopes: tuple[tuple[Scope, dict[str, defaultdict[str, Decimal]]], ...] = (
         ("own", own),  # type: ignore[assignment]
@@ -183,8 +215,20 @@ def tabulate(
     for scope, values_of in scopes:
         for organ in tree.organs:
             before = last_year.cells.get((organ.id, scope), {}) if last_year else {}
-            cells[(organ.id, scope)] = _complete(layout, values_of[organ.id], loaded, before)
+            figures = _complete(layout, values_of[organ.id], loaded, before)
+            cells[(organ.id, scope)] = figures | _texts(layout, tree, organ, texts[organ.id])
     return Tabulation(period, layout, tree, cells)
+
+
+def _texts(layout: Layout, tree: Tree, organ: Organ, own: Mapping[str, str]) -> Figures:
+    """The cells of words of one organ: its own, as they do not add up; an organ above others has
+    none of its own."""
+    absent = CellValue(None, text="" if tree.children(organ.id) else None)
+    return {
+        key: CellValue(None, text=own[key]) if key in own else absent
+        for key, cell in layout.cells.items()
+        if cell.text is not None
+    }
 
 
 def _complete(
@@ -200,7 +244,7 @@ def _complete(
 
     def _figure(cell: Cell) -> CellValue:
         if cell.measure:
-            return CellValue(values.get(cell.key, Decimal(0)) if cell.key in loaded else None)
+            return _counted(cell, values, is_loaded=cell.key in loaded)
         if cell.parts:
             parts = [figure(part).value for part in cell.parts]
             known = [p for p in parts if p is not None]
@@ -221,6 +265,16 @@ def _complete(
     for key in layout.cells:
         figure(key)
     return figures
+
+
+def _counted(cell: Cell, values: Mapping[str, Decimal], *, is_loaded: bool) -> CellValue:
+    """A cell of records: zero where none counts, unless it is blank without any."""
+    if not is_loaded or (cell.blank_without and cell.key not in values):
+        return CellValue(None)
+    value = values.get(cell.key, Decimal(0))
+    if cell.is_yes_no:
+        return CellValue(value, value, values.get(asked_key(cell.key), Decimal(0)))
+    return CellValue(value)
 
 
 def _percent(numerator: Decimal | None, denominator: Decimal | None) -> CellValue:

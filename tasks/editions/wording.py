@@ -12,7 +12,7 @@ from functools import cached_property
 from expectations.rules import Rulebook
 from tasks.editions.definitions import Definitions
 from tasks.editions.edition import OWN, CellValue, Edition, Finding, Organ, Scope
-from tasks.editions.figures import is_not_provided
+from tasks.editions.figures import why_not_provided
 from tasks.editions.narrative.draft import Draft, Facts, draft
 from tasks.editions.narrative.narrative import CHILDREN, Narrative, text_cells
 from tasks.editions.tabulate import Tabulation
@@ -114,7 +114,7 @@ class Wording:
             cells={
                 key: cell
                 for key, cell in self.known.items()
-                if not is_not_provided(cell, figures.get(key))
+                if not why_not_provided(cell, figures.get(key))
             },
             figures=figures,
             before=self.last_year if is_root else {},

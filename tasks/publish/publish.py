@@ -50,7 +50,6 @@ from tasks.render.manifest import MANIFEST
 from tasks.settings import Settings
 from warehouse.form import form_of
 from warehouse.lake import Lake
-from warehouse.numbers import number
 
 __all__ = [
     "FIGURE_TABLES",
@@ -126,7 +125,7 @@ class Staleness:
             told.append(f"{'、'.join(self.definitions)}已改")
         if self.differences:
             first = "、".join(
-                f"{d.organ_name} {d.label}({number(d.before, '缺')} → {number(d.after, '缺')})"
+                f"{d.organ_name} {d.label}({d.shown_before} → {d.shown_after})"
                 for d in self.differences[:3]
             )
             told.append(f"按现在的数据有 {len(self.differences)} 个数字不同:{first}")

@@ -365,6 +365,7 @@ def rebuilt_json(done: Rebuilt) -> dict[str, Any]:
                     "value": json_number(figure.value),
                     "numerator": json_number(figure.numerator),
                     "denominator": json_number(figure.denominator),
+                    **({} if figure.text is None else {"text": figure.text}),
                 }
                 for side, figure in sides
             },

@@ -36,6 +36,8 @@ CELL_COLUMNS = (
     "denominator",
     "unit",
 )
+TEXT_COLUMN = "text"
+"""A further column of the cells of a form that has cells of words."""
 FINDING_COLUMNS = (
     "edition_id",
     "organ_id",
@@ -64,6 +66,12 @@ RECORD_COLUMNS = (
 )
 
 
+def cell_columns(layout: Layout) -> tuple[str, ...]:
+    """The columns of a layout's cells."""
+    has_words = any(cell.text is not None for cell in layout.cells.values())
+    return (*CELL_COLUMNS, TEXT_COLUMN) if has_words else CELL_COLUMNS
+
+
 def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     # The byte order mark lets spreadsheet programs read the Chinese text as UTF-8.
     with path.open("w", encoding="utf-8-sig", newline="") as file:
@@ -76,6 +84,7 @@ def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
     """Every figure of every organ and scope, in the order of organs and of the layout."""
     names = {organ.id: organ.name for organ in edition.organs}
     order = {organ.id: at for at, organ in enumerate(edition.organs)}
+    columns = cell_columns(edition.layout)
     groups = sorted(edition.cells, key=lambda g: (order.get(g[0], len(order)), g))
     for organ_id, scope in groups:
         figures = edition.cells[(organ_id, scope)]
@@ -83,7 +92,7 @@ def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
             if key not in figures or not edition.has_figure(cell, organ_id):
                 continue
             value = figures[key]
-            yield (
+            row = (
                 edition.id,
                 edition.report_year,
                 edition.layout.name,
@@ -101,7 +110,9 @@ def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
                 value.numerator,
                 value.denominator,
                 cell.unit,
+                value.text,
             )
+            yield row[: len(columns)]
 
 
 def _csv_value(value: Any) -> str:
@@ -116,7 +127,8 @@ def _csv_value(value: Any) -> str:
 
 def write_cells_csv(edition: Edition, path: Path) -> None:
     """All cells, one a line; UTF-8 with byte order mark."""
-    _write_csv(path, CELL_COLUMNS, ([_csv_value(v) for v in r] for r in cell_rows(edition)))
+    columns = cell_columns(edition.layout)
+    _write_csv(path, columns, ([_csv_value(v) for v in r] for r in cell_rows(edition)))
 
 
 def write_cells_parquet(edition: Edition, path: Path) -> None:
@@ -127,7 +139,8 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
     from warehouse.lake import in_memory
 
     text = "VARCHAR"
-    types = dict.fromkeys(CELL_COLUMNS, text) | {
+    columns = cell_columns(edition.layout)
+    types = dict.fromkeys(columns, text) | {
         "report_year": "BIGINT",
         "is_derived": "BOOLEAN",
         "value": "DECIMAL(24, 6)",
@@ -135,14 +148,13 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
         "denominator": "DECIMAL(24, 6)",
     }
     source = path.with_suffix(".parquet.csv")
-    _write_csv(source, CELL_COLUMNS, ([_exact(v) for v in r] for r in cell_rows(edition)))
+    _write_csv(source, columns, ([_exact(v) for v in r] for r in cell_rows(edition)))
     # One thread: row groups in the order of the rows, so the bytes repeat.
     connection = in_memory(threads=1)
     try:
         relation = connection.read_csv(str(source), header=True, dtype=types, quotechar='"')
         chosen = ", ".join(
-            f"coalesce({name}, '') AS {name}" if types[name] == text else name
-            for name in CELL_COLUMNS
+            f"coalesce({name}, '') AS {name}" if types[name] == text else name for name in columns
         )
         relation.project(chosen).write_parquet(str(path), compression="zstd")
     finally:
@@ -175,8 +187,11 @@ def head(edition: Edition) -> dict[str, Any]:
     }
 
 
-def printed_number(cell: Cell, value: CellValue | None) -> int | float | None:
-    """The figure as it is printed, as a JSON number."""
+def printed_number(cell: Cell, value: CellValue | None) -> int | float | str | None:
+    """The figure as it is printed, as a JSON number; a cell of words as its text, a question as how
+    many said yes."""
+    if cell.text is not None:
+        return (value.text or None) if value else None
     return json_number(written.number(cell, value))
 
 

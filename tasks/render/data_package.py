@@ -16,6 +16,7 @@ from tasks.render.data_files import (
     CELL_COLUMNS,
     FINDING_COLUMNS,
     RECORD_COLUMNS,
+    cell_columns,
     definitions_json,
     write_json,
 )
@@ -31,7 +32,7 @@ MEANINGS = {
     "organ_name": "机关名称", "scope": "范围:own 本机关,rolled_up 含所属", "cell": "单元格的键",
     "table_key": "表的键", "row_key": "行的键", "column_key": "列的键", "row_label": "行",
     "column_label": "列", "is_derived": "不印出、由其他单元格算出的小计", "value": "数值;空为缺失,不是 0",
-    "numerator": "百分数的分子", "denominator": "百分数的分母", "unit": "计量单位", "code": "规则代码",
+    "numerator": "百分数的分子", "denominator": "百分数的分母", "unit": "计量单位", "text": "文字单元格的内容;不是文字的为空", "code": "规则代码",
     "check_key": "核对项的键", "severity": "级别", "check_status": "结果", "message": "说明",
     "equation": "算式", "gap": "相差", "record_count": "所涉记录数", "check_organ_id": "核对所属机关的编号",
     "table_name": "记录所在的表", "source_system": "来源系统", "record_id": "来源系统中的记录编号",
@@ -63,7 +64,12 @@ def write(edition: Edition, path: Path) -> None:
     """Write the description of the data files that lie beside `path`."""
     folder = path.parent
     resources = [
-        _table(folder / name, title, columns, key)
+        _table(
+            folder / name,
+            title,
+            cell_columns(edition.layout) if columns is CELL_COLUMNS else columns,
+            key,
+        )
         for name, (title, columns, key) in CSV_FILES.items()
         if (folder / name).exists()
     ]
@@ -78,7 +84,7 @@ def write(edition: Edition, path: Path) -> None:
         "version": str(edition.number),
         "created": edition.built_at.strftime("%Y-%m-%dT%H:%M:%S+08:00"),
         "profile": "data-package",
-        "description": "政府信息公开工作年度报告的全部数字,每个数字的定义与依据见 definitions。"
+        "description": f"{edition.form.title}的全部数字,每个数字的定义与依据见 definitions。"
         + (SYNTHETIC_NOTICE if edition.is_synthetic else ""),
         "contributors": [{"title": edition.root.name, "role": "publisher"}],
         "resources": resources,

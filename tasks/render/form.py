@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from tasks.editions import figures as written
@@ -34,6 +34,10 @@ GROUP_LABEL_WIDTH = 13.0
 LEAF_LABEL_WIDTH = 29.5
 NUMBER_WIDTH = 8.4
 LINE_WIDTH = 8.4
+# Group, row, row of a group, and what stands there, of a form that is a list.
+LIST_WIDTHS = (12.0, 14.0, 34.0, 38.0)
+ENTERED = "※"
+ENTERED_NOTICE = f"{ENTERED} 由人员登记，照登记的列出，登记人、日期和依据见“人工登记”"
 # More rows do not fit on a page below others.
 LONG_TABLE = 20
 # Above this width a table is printed on its side.
@@ -56,7 +60,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Grid:
-    """A statutory table ready to print. Boxes tile `row_count` × `column_count` exactly."""
+    """A statutory table ready to print. Boxes tile `row_count` × `column_count` exactly. `tables`
+    are the keys of those that it is joined of; none where it is one. In a list every label says its
+    own unit."""
 
     key: str
     title: str
@@ -67,6 +73,8 @@ class Grid:
     boxes: tuple[Box, ...]
     unit: str = ""
     notes: tuple[str, ...] = field(default=())
+    tables: tuple[str, ...] = ()
+    is_list: bool = False
 
     @property
     def column_count(self) -> int:
@@ -132,14 +140,21 @@ def section_grids(edition: Edition) -> list[tuple[Section, list[Grid]]]:
     """The sections of the form in order, each with its tables and the root's figures in them."""
     figures = edition.figures()
     return [
-        (section, [grid(edition.layout, table, figures) for table in tables])
+        (section, grids_of(edition.layout, section, tables, figures))
         for section, tables in edition.form.printed(edition.layout, edition.period)
     ]
 
 
+def grids_of(layout: Layout, section: Section, tables: list[Table], figures: Figures) -> list[Grid]:
+    """A section's tables with one organ's figures in them: one for all where they are joined."""
+    if section.joined and tables:
+        return [_joined(layout, section.heading, tables, figures)]
+    return [grid(layout, table, figures) for table in tables]
+
+
 def grid(layout: Layout, table: Table, figures: Figures) -> Grid:
     """One statutory table as the layout's `print` says. Raises KeyError for an unknown cell."""
-    shape = {"blocks": _blocks, "grid": _grid, "line": _line}[table.print]
+    shape = {"blocks": _blocks, "grid": _grid, "line": _line, "list": _list}[table.print]
     return shape(layout, table, figures)
 
 
@@ -182,7 +197,7 @@ def _paths(axes: list[Axis], above: tuple[str, ...] = ()) -> Iterator[tuple[tupl
         path = (*above, axis.label)
         if axis.members:
             yield from _paths(axis.members, path)
-        else:
+        elif not axis.derived:
             yield path, axis.key
 
 
@@ -209,16 +224,23 @@ def _finished(
     header_rows: int,
     label_columns: int,
     widths: tuple[float, ...],
+    is_list: bool = False,
 ) -> Grid:
     units = {box.cell.unit for box in boxes if box.cell is not None}
-    missing = [box.cell.full_label for box in boxes if box.cell is not None and not box.text]
+    missing = [
+        box.cell.full_label
+        for box in boxes
+        if box.cell is not None and not box.text and not box.cell.is_optional
+    ]
     cells = [box.cell for box in boxes if box.cell is not None]
     # Counts need no unit; an amount does, unless its header says it.
     notes = [
         f"{cell.full_label}以{cell.unit}为单位"
         for cell in cells
-        if len(units) > 1 and cell.decimals and cell.unit not in cell.column_label
+        if len(units) > 1 and cell.decimals and cell.unit not in cell.column_label and not is_list
     ]
+    if any(cell.entered for cell in cells):
+        notes.append(ENTERED_NOTICE)
     if missing:
         named = "、".join(missing[:6]) + (f"等 {len(missing)} 项" if len(missing) > 6 else "")
         notes.append(f"{MISSING_NOTICE}:{named}")
@@ -230,8 +252,9 @@ def _finished(
         label_columns=label_columns,
         widths=widths,
         boxes=tuple(boxes),
-        unit=units.pop() if len(units) == 1 else "",
+        unit=units.pop() if len(units) == 1 and not is_list else "",
         notes=tuple(notes),
+        is_list=is_list,
     )
 
 
@@ -287,6 +310,8 @@ def _labels(axes: list[Axis], row: int, column: int, levels: int) -> Iterator[Bo
     """Label boxes of a row tree; a leaf reaches right to the last label column."""
     for axis in axes:
         span = sum(1 for _ in axis.leaves())
+        if not span:
+            continue
         across = 1 if axis.members else levels
         yield Box(row, column, "label", axis.label, span, across)
         yield from _labels(axis.members, row, column + 1, levels - 1)
@@ -359,3 +384,63 @@ def _line(layout: Layout, table: Table, figures: Figures) -> Grid:
         label_columns=0,
         widths=(LINE_WIDTH,) * (len(columns) * len(rows)),
     )
+
+
+def _list(layout: Layout, table: Table, figures: Figures) -> Grid:
+    """A line a row: what it is, with its unit, and what stands there."""
+    levels = _depth(table.rows)
+    boxes = list(_list_boxes(layout, table, figures, 0, 0, levels))
+    return _finished(
+        layout,
+        table,
+        boxes,
+        rows=sum(1 for axis in table.rows for _ in axis.leaves()),
+        header_rows=0,
+        label_columns=levels,
+        widths=(*LIST_WIDTHS[:-1][-levels:], LIST_WIDTHS[-1]),
+        is_list=True,
+    )
+
+
+def _joined(layout: Layout, heading: str, tables: list[Table], figures: Figures) -> Grid:
+    """Several lists as one, each behind its title."""
+    levels = max(_depth(table.rows) for table in tables)
+    boxes: list[Box] = []
+    row = 0
+    for table in tables:
+        count = sum(1 for axis in table.rows for _ in axis.leaves())
+        boxes.append(Box(row, 0, "label", table.title, count))
+        boxes += _list_boxes(layout, table, figures, row, 1, levels)
+        row += count
+    made = _finished(
+        layout,
+        tables[0],
+        boxes,
+        rows=row,
+        header_rows=0,
+        label_columns=levels + 1,
+        widths=(LIST_WIDTHS[0], *LIST_WIDTHS[1:-1][-levels:], LIST_WIDTHS[-1]),
+        is_list=True,
+    )
+    return replace(made, title=heading, tables=tuple(table.key for table in tables))
+
+
+def _list_boxes(
+    layout: Layout, table: Table, figures: Figures, row: int, column: int, levels: int
+) -> Iterator[Box]:
+    """The boxes of a list from a row and column on, its labels over `levels` columns."""
+    leaves = [leaf for axis in table.rows for leaf in axis.leaves()]
+    value = table.columns[0].key
+    cells = [layout.cells[f"{table.key}.{leaf.key}.{value}"] for leaf in leaves]
+    told = {(cell.label, at): _told(cell) for at, cell in enumerate(cells)}
+    for box in _labels(table.rows, row, column, levels):
+        yield replace(box, text=told.get((box.text, box.row - row), box.text))
+    for at, cell in enumerate(cells):
+        place = Box(row + at, column + levels, "number", "")
+        yield _number(layout, figures, cell.key, place)
+
+
+def _told(cell: Cell) -> str:
+    """What a row of a list is called: with its unit, and marked where a person enters it."""
+    unit = f"（单位：{cell.unit}）" if cell.unit else ""
+    return f"{cell.label}{unit}{f' {ENTERED}' if cell.entered else ''}"

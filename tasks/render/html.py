@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.result import SEVERITY_LABELS, STATUS_LABELS
 from tasks.editions import figures as written
-from tasks.render import account
+from tasks.render import account, entries
 from tasks.render.charts import chart
 from tasks.render.findings import (
     by_who_must_act,
@@ -93,6 +93,10 @@ def page(edition: Edition) -> str:
         check_text=check_text,
         edition_name=edition_name,
         charts=[(series, Markup(chart(series))) for series in edition.series],
+        entries=entries.entry_lines(edition),
+        entries_title=entries.TITLE,
+        entries_heads=entries.HEADS,
+        entries_explained=entries.EXPLAINED,
         account=list(account.lines(edition)),
         account_heads=account.heads(edition),
         account_explained=account.EXPLAINED,
@@ -235,8 +239,8 @@ def _embedded_value(cell: Cell, value: CellValue | None) -> int | str | None:
     text = written.text(cell, value)
     if not text:
         return None
-    if written.is_percentage(cell) or "." in text:
-        return text
+    if written.is_words(cell) or written.is_percentage(cell) or "." in text:
+        return typeset(text) if written.is_words(cell) else text
     return int(text) if abs(int(text)) < LARGEST_EXACT else text
 
 

@@ -219,8 +219,8 @@ def _differences(differences: Sequence[CellDifference], with_organ: bool = False
             [
                 *([escaped(d.organ_name), SCOPE_LABELS[d.scope]] if with_organ else []),
                 escaped(d.label),
-                "缺" if d.before is None else plain(d.before),
-                "缺" if d.after is None else plain(d.after),
+                escaped(d.shown_before),
+                escaped(d.shown_after),
                 "" if change is None else f"{'+' if change > 0 else ''}{plain(change)}",
             ]
         )

@@ -110,6 +110,8 @@ def _paths(axes: list[Axis], above: str = "") -> list[tuple[Axis, str, bool]]:
     """Rows with an indent; a group is a line of its own without figures."""
     found: list[tuple[Axis, str, bool]] = []
     for axis in axes:
+        if axis.derived and not axis.members:
+            continue
         found.append((axis, above, bool(axis.members)))
         found += _paths(axis.members, above + "  ")
     return found

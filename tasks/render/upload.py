@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from tasks.editions import figures as written
 from tasks.editions.upload import UploadColumn, upload_of
 from tasks.render.workbook import Formats, sheet_name, text_in
+from tasks.wording.typeset import typeset
+from tasks.wording.visible import visible
 from warehouse.numbers import plain
 
 if TYPE_CHECKING:
@@ -60,7 +62,10 @@ def _figure(
 ) -> None:
     cell = edition.layout.cells[column.cell]
     shown = written.number(cell, figures.get(cell.key))
-    if shown is None or not edition.has_figure(cell, organ.id):
+    words = written.text(cell, figures.get(cell.key)) if written.is_words(cell) else ""
+    if words:
+        sheet.write_string(row, at, visible(typeset(words)), formats("text"))
+    elif shown is None or not edition.has_figure(cell, organ.id):
         sheet.write_blank(row, at, None, formats("number"))
     elif abs(shown) >= 10**15:
         sheet.write_string(row, at, plain(shown), formats("number"))

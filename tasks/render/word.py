@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from tasks.editions.narrative.draft import Draft, Span, WrittenParagraph
 from tasks.editions.wording import Wording
+from tasks.render import entries
+from tasks.render.entries import entry_lines
 from tasks.render.findings import by_who_must_act, check_text, summary
 from tasks.render.form import Box, Grid, section_grids
 from tasks.render.overview import overview_lines
-from tasks.render.word_set import RED, SECOND_FONT, Document, Piece, TableCell, saved
+from tasks.render.word_set import PAGE, RED, SECOND_FONT, Document, Piece, TableCell, saved
 from tasks.render.words import NO_FIGURES, document_title, edition_facts, notice
 from tasks.wording.typeset import balanced, typeset
 
@@ -29,6 +31,8 @@ TABLE_POINTS, WIDE_TABLE_POINTS, SMALL_POINTS = 9, 10.5, 7.5
 ROW_HEIGHT, LOW_ROW_HEIGHT = 8.0, 5.6
 LABEL_WIDTHS = {1: (45.0,), 2: (38.0, 48.0), 3: (16.0, 22.0, 48.0)}
 """Millimetres of the columns of labels, by their number; figures share the rest evenly."""
+LIST_LABEL_WIDTHS = {1: (88.0,), 2: (28.0, 66.0), 3: (18.0, 26.0, 58.0)}
+"""Those of a form that is a list: its labels are the longer part."""
 TEXT_WIDTH = 156.0
 # The annex lists no more; the workbook lists all.
 MOST_LINES = 40
@@ -173,18 +177,21 @@ def _form(document: Document, grid: Grid) -> None:
                     is_bold=box.kind == "section",
                 )
             )
+    height = LOW_ROW_HEIGHT if grid.is_long else ROW_HEIGHT
     document.table(
         [sorted(row, key=lambda cell: cell.at) for row in rows],
         widths,
         header_rows=grid.header_rows,
-        height=LOW_ROW_HEIGHT if grid.is_long else ROW_HEIGHT,
+        height=height,
+        # What does not fit on a page is not held together, or its page before would stay empty.
+        keeps=grid.row_count * height < PAGE["height"] - PAGE["top"] - PAGE["bottom"],
         keep_last=bool(grid.notes),
     )
 
 
 def _widths(grid: Grid) -> list[float]:
     """The columns in millimetres: labels as offices set them, figures alike."""
-    labels = LABEL_WIDTHS.get(grid.label_columns)
+    labels = (LIST_LABEL_WIDTHS if grid.is_list else LABEL_WIDTHS).get(grid.label_columns)
     figures = grid.column_count - grid.label_columns
     if not labels or figures < 1 or not any(box.kind == "label" for box in grid.boxes):
         return [TEXT_WIDTH / grid.column_count] * grid.column_count
@@ -272,6 +279,11 @@ def write_annex(edition: Edition, path: Path) -> None:
     if any(section.figures for section in edition.form.sections):
         document.paragraph("first", "可引用的数字")
         _overview(document, edition)
+    if told := entry_lines(edition):
+        document.paragraph("first", entries.TITLE)
+        document.paragraph("body", entries.EXPLAINED)
+        shown = [[website, on, what, f"{file} {line}"] for website, on, what, file, line in told]
+        _lines(document, (*entries.HEADS[:3], "出处"), shown, [20, 12, 46, 22], (1,), (3,))
     document.paragraph("first", "版次")
     facts = [[name, value] for name, value in edition_facts(edition)]
     _lines(document, (), facts, [18.0, 82.0], (0,))

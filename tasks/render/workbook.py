@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from expectations.result import SEVERITY_LABELS, STATUS_LABELS
 from tasks.editions import figures as written
-from tasks.render import account
+from tasks.render import account, entries
+from tasks.render.entries import entry_lines
 from tasks.render.findings import (
     OrganWork,
     by_who_must_act,
@@ -131,6 +132,8 @@ def write(edition: Edition, path: Path) -> None:
         for grid in tables:
             _table(book, formats, edition, grid)
     _findings(book, formats, edition, work)
+    if lines := entry_lines(edition):
+        _entries(book, formats, edition, lines)
     if edition.account:
         _account(book, formats, edition)
     _notes(book, formats, edition)
@@ -192,13 +195,17 @@ def wide_in(
 def _put(sheet: Any, formats: Formats, row: int, column: int, cell: Cell, value: Any) -> None:
     """A figure in its box: a number, an exact text where it is too long, or a blank; a click
     leads to its explanation."""
-    number = written.number(cell, value)
+    words = written.text(cell, value) if written.is_words(cell) else ""
+    number = None if words else written.number(cell, value)
+    # Words under a link would be set as one, apart from the others.
     if cell.key in formats.links and number is not None:
         # The link first: what is written after it is what the cell holds.
         sheet.write_url(
             row, column, formats.links[cell.key], formats("number"), "", "看这个数字的定义"
         )
-    if number is None:
+    if words:
+        text_in(sheet, row, column, words, formats("center"))
+    elif number is None:
         sheet.write_blank(row, column, None, formats("number"))
     elif abs(number) >= LARGEST_NUMBER:
         sheet.write_string(row, column, plain(number), formats("number"))
@@ -243,7 +250,7 @@ def _notes_under(
     """What a reader of the printed sheet must know; gives the next free row."""
     notes = list(grid.notes)
     open_here = sum(
-        f.key.split(".")[1:2] == [grid.key]
+        f.key.partition(".")[2].partition(".")[0] in (grid.tables or (grid.key,))
         for f in edition.open_findings
         if f.organ_id == edition.root.id
     )
@@ -399,6 +406,31 @@ def findings_lines(edition: Edition, work: list[OrganWork]) -> list[list[Any]]:
                 ]
             )
     return lines
+
+
+def _entries(book: Any, formats: Formats, edition: Edition, lines: Sequence[Sequence[str]]) -> None:
+    """What persons entered on record."""
+    sheet = _sheet(book, edition, entries.TITLE, landscape=True)
+    widths = (34, 12, 70, 30, 10)
+    last = len(widths) - 1
+    for at, width in enumerate(widths):
+        sheet.set_column(at, at, width)
+    wide_in(sheet, 0, 0, 0, last, entries.TITLE, formats("title"))
+    sheet.set_row(0, 34)
+    wide_in(sheet, 1, 0, 1, last, entries.EXPLAINED, formats("text"))
+    sheet.set_row(1, 24)
+    for at, name in enumerate(entries.HEADS):
+        text_in(sheet, 2, at, name, formats("column"))
+    for row, line in enumerate(lines, 3):
+        for at, value in enumerate(line):
+            # The file and its line are printed as they are, to be found again.
+            put = sheet.write_string if at >= last - 1 else partial(text_in, sheet)
+            put(row, at, value, formats("text" if at in (0, 2, 3) else "center"))
+        needed = max(lines_needed(v, w - 1) for v, w in zip(line, widths, strict=True))
+        sheet.set_row(row, max(19.0, LINE_POINTS * needed + 5))
+    sheet.repeat_rows(2)
+    sheet.freeze_panes(3, 1)
+    sheet.print_area(0, 0, 2 + len(lines), last)
 
 
 def _account(book: Any, formats: Formats, edition: Edition) -> None:

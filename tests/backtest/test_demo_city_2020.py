@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from deployments.demo_city.service import personal
-from tests.backtest import recount
+from tests.backtest import recount, recount_websites
 from tests.backtest.conftest import FullCity
 from warehouse.form import form_of
 from warehouse.period import Period
@@ -413,3 +413,42 @@ def test_the_drafted_words_state_every_published_figure_as_it_was_published(
         value = Decimal(str(figure["value"]))
         shown = f"{value:.2f}%" if figure.get("decimals") else f"{value:f}"
         assert shown in text, figure["key"]
+
+
+WEBSITE_YEARS = (2019, 2020, 2021)
+
+
+@pytest.fixture(scope="session")
+def websites_pulled(full_city: FullCity) -> dict[str, Any]:
+    return recount_websites.pull(full_city.installation.environment, WEBSITE_YEARS)
+
+
+@pytest.mark.parametrize("year", WEBSITE_YEARS)
+def test_a_recount_without_the_projects_code_comes_to_every_row_of_the_websites(
+    full_city: FullCity, websites_pulled: dict[str, Any], year: int
+) -> None:
+    """The yearly form of every website (国办函〔2018〕12号), and their sum."""
+    full_city.installation.run("year-end", str(year), "--form", "website-report")
+    folder = full_city.installation.home / "editions" / f"website-report-{year}-1"
+    told = json.loads((folder / "cells.json").read_text(encoding="utf-8"))
+    printed = {o["id"]: o["rolled_up"] for o in told["organs"]}
+    counted = recount_websites.recount(websites_pulled, CITY, year)
+    assert set(counted) == {o["id"] for o in told["organs"] if o["kind"] == "website"}
+    assert len(counted) == (7 if year == 2019 else 8)
+    rows = {key.removesuffix(".value") for key in printed["441500"]} - {"interaction.days_total"}
+    for website, form in counted.items():
+        assert set(form) == rows
+        differs = {
+            row: (printed[website][f"{row}.value"], value)
+            for row, value in form.items()
+            if printed[website][f"{row}.value"]
+            != (float(value) if isinstance(value, Decimal) else value)
+        }
+        assert differs == {}, website
+    whole = recount_websites.summed(counted)
+    assert {row: printed["441500"][f"{row}.value"] for row in whole} == whole
+    # What is not there is blank and told, nowhere zero.
+    if year > 2019:
+        special = counted["W08"]
+        assert special["publishing.total"] is special["safety.checks"] is None
+        assert special["foot.phone"] is None

@@ -264,9 +264,10 @@ def test_work_orders_accounts_channels(small: SmallCity) -> None:
     assert found.work_order_counts == (("甲县东镇", 1, 1),)
     assert [(s.name, s.days) for s in found.accounts] == [("静默", 14)]
     assert [(s.name, s.days) for s in found.channels] == [("动态", 18)]
-    assert [(f.on, f.is_published) for f in found.filings] == [
-        (date(2020, 1, 31), False),
-        (date(2020, 3, 31), False),
+    assert [(f.on, f.what, f.is_published) for f in found.filings] == [
+        (date(2020, 1, 31), "县级以上政府部门上报上一年度年度报告", False),
+        (date(2020, 1, 31), "公布上一年度政府网站工作年度报表", False),
+        (date(2020, 3, 31), "县级以上地方政府公布上一年度年度报告", False),
     ]
 
 

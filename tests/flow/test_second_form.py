@@ -74,7 +74,7 @@ def build(city: SmallCity, settings: Settings, **more: Any) -> Any:
 
 def test_it_is_built_beside_the_annual_report(city: SmallCity, settings: Settings) -> None:
     edition = build(city, settings)
-    assert (edition.id, edition.form.key) == ("website-report-2020-1", KEY)
+    assert (edition.id, edition.form.key) == ("site-report-2020-1", KEY)
     assert {key: figure.value for key, figure in edition.figures().items()} == RIGHT
     # The same span a year before, from its own records.
     assert edition.last_year["w1.published.total"].value == 1
@@ -96,7 +96,7 @@ def test_it_is_built_beside_the_annual_report(city: SmallCity, settings: Setting
 def test_every_output_has_its_figures_and_its_words(city: SmallCity, settings: Settings) -> None:
     edition = build(city, settings)
     folder = settings.editions / edition.id
-    title = "某市人民政府2020年政府网站工作年度报表"
+    title = "某市人民政府2020年政府网站发布情况年度报表"
 
     book = openpyxl.load_workbook(folder / "tables.xlsx")
     assert book.sheetnames == ["信息发布总数", "问题清单", "记录去向", "编制说明"]
@@ -124,7 +124,7 @@ def test_every_output_has_its_figures_and_its_words(city: SmallCity, settings: S
     assert "w1.published.news" in (folder / "cells.csv").read_text(encoding="utf-8-sig")
     assert "W1.w1.published" in (folder / "findings.csv").read_text(encoding="utf-8-sig")
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["form"], manifest["edition"]) == (KEY, "website-report-2020-1")
+    assert (manifest["form"], manifest["edition"]) == (KEY, "site-report-2020-1")
     assert "网站报表（Word" in manifest["files"][1]["title"]
 
     assert tables_json(edition)["cells"] == RIGHT
@@ -132,14 +132,14 @@ def test_every_output_has_its_figures_and_its_words(city: SmallCity, settings: S
     assert title in text
     assert "| 发布 | 4 | 2 | 2 |" in text
     assert "总体情况" not in text
-    assert [m.matter for m in edition_messages(edition)] == ["waiting/website-report-2020"]
+    assert [m.matter for m in edition_messages(edition)] == ["waiting/site-report-2020"]
     assert "2020 年网站报表" in edition_messages(edition)[0].title
 
 
 def test_a_figure_is_explained_down_to_its_records(city: SmallCity, settings: Settings) -> None:
     build(city, settings)
     found = explain(city.lake, city.folder, YEAR, "w1.published.news", form=KEY)
-    assert (found.value, found.record_count, found.edition_id) == (2, 2, "website-report-2020-1")
+    assert (found.value, found.record_count, found.edition_id) == (2, 2, "site-report-2020-1")
     assert "channel_kind = 'overview' or" in found.sql
     of_organ = explain(city.lake, city.folder, YEAR, "w1.published.total", form=KEY, organ_id="A1")
     assert of_organ.value == 2
@@ -151,7 +151,7 @@ def test_it_is_published_and_proved(city: SmallCity, settings: Settings) -> None
     edition = build(city, settings)
     request = Request(edition.id, "张三", "同意发布")
     published = approve_and_publish(city.lake, settings, request, now=NOW)
-    assert published.folder.name == "website-report-2020-1"
+    assert published.folder.name == "site-report-2020-1"
     assert published_edition(city.lake, KEY, YEAR) == edition.id
     assert published_edition(city.lake, ANNUAL_REPORT, YEAR) is None
     done = rebuild(city.lake, settings, edition.id)
@@ -170,7 +170,7 @@ def test_a_new_edition_is_compared_with_the_published_one_of_its_form(
     build_edition(city.lake, city.folder, YEAR, now=NOW)
     city.add("article", {"organ_id": "B", "published_at": datetime(2020, 7, 1)})
     second = build(city, settings, reason="补登")
-    assert second.id == "website-report-2020-2"
+    assert second.id == "site-report-2020-2"
     published = approve_and_publish(
         city.lake, settings, Request(second.id, "张三", "同意发布"), now=NOW
     )
@@ -196,12 +196,12 @@ def test_its_statutory_day_is_watched(city: SmallCity, settings: Settings) -> No
 def test_the_command_line_builds_it(city: SmallCity) -> None:
     nianbao = Installation.at(city.lake.home, {"NIANBAO_CITY": str(city.folder)})
     told = nianbao.run("year-end", "2020", "--form", KEY)
-    assert "website-report-2020-1" in told
+    assert "site-report-2020-1" in told
     assert nianbao.json("tables", "2020", "--form", KEY)["cells"] == RIGHT
     assert nianbao.json("explain", "2020", CELLS[0], "--form", KEY)["value"] == 4
-    assert nianbao.json("rebuild", "website-report-2020-1")["same"] is True
-    nianbao.run("publish", "website-report-2020-1", "--approver", "张三", "--statement", "同意")
-    assert (city.lake.home / "editions" / "website-report-2020-1" / "edition.duckdb").exists()
+    assert nianbao.json("rebuild", "site-report-2020-1")["same"] is True
+    nianbao.run("publish", "site-report-2020-1", "--approver", "张三", "--statement", "同意")
+    assert (city.lake.home / "editions" / "site-report-2020-1" / "edition.duckdb").exists()
 
 
 def test_forms_are_offered_by_title_and_an_unknown_one_names_those_there_are(
@@ -209,13 +209,14 @@ def test_forms_are_offered_by_title_and_an_unknown_one_names_those_there_are(
 ) -> None:
     assert form_choices(city.folder) == {
         "政府信息公开工作年度报告": ANNUAL_REPORT,
-        "政府网站工作年度报表": KEY,
+        "政府网站工作年度报表": "website-report",
+        "政府网站发布情况年度报表": KEY,
     }
-    with pytest.raises(NoForm, match="没有报表 x。现有:annual-report、website-report"):
+    with pytest.raises(NoForm, match="没有报表 x。现有:annual-report、website-report、site-report"):
         form_of("x", city.folder)
     # A broken form of the city is told, and is not in the way of the others.
     (city.folder / "forms" / KEY / "form.yaml").write_text("key: [", encoding="utf-8")
-    assert list(form_choices(city.folder).values()) == [ANNUAL_REPORT]
+    assert list(form_choices(city.folder).values()) == [ANNUAL_REPORT, "website-report"]
     assert form_of(ANNUAL_REPORT, city.folder).key == ANNUAL_REPORT
 
 
@@ -223,8 +224,8 @@ def test_forms_are_offered_by_title_and_an_unknown_one_names_those_there_are(
     ("changed", "told"),
     [
         ({"form": FORM.replace("tables: [w1]", "tables: [w9]")}, "form.yaml: sections: 没有列出 2018.yaml 中的表 w1"),
-        ({"form": FORM.replace("key: website", "key: Website", 1)}, "form.yaml:\n  key: 写法不对"),
-        ({"form": FORM.replace("key: website-report", "key: other")}, "form.yaml: key: 现为 other,须与文件夹同名"),
+        ({"form": FORM.replace("key: site", "key: Site", 1)}, "form.yaml:\n  key: 写法不对"),
+        ({"form": FORM.replace("key: site-report", "key: other")}, "form.yaml: key: 现为 other,须与文件夹同名"),
         ({"form": FORM + "color: red\n"}, "form.yaml:\n  color: 没有这一项"),
         ({"form": FORM.replace("short_title: 网站报表\n", "")}, "form.yaml:\n  short_title: 缺少这一项"),
         ({"form": FORM + 'edition_prefix: ""\n'}, "edition_prefix: 只有年度报告"),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.city.register import CityFileError, read_corrections
+from tasks.city.csv_file import CityFileError
+from tasks.city.register import read_corrections
 from tasks.editions.build import preview
 from tasks.editions.edition import Edition, Finding
 from tests.small_city import NOW, SmallCity

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from tasks.city.register import CityFileError, read_organs
+from tasks.city.csv_file import CityFileError
+from tasks.city.register import read_organs
 from tasks.editions.tabulate import Tabulation, TabulationError, tabulate
 from tests.small_city import SmallCity
 from warehouse.period import Period

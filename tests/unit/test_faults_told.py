@@ -15,8 +15,9 @@ import typer
 import deployments.cli as cli
 from flows.nightly import LAKE_FAILED, SOURCE_FAILED, end_of
 from flows.pulling import _failed
+from tasks.city.csv_file import CityFileError
 from tasks.city.names import Names, organ_choices, source_choices
-from tasks.city.register import CityFileError, read_corrections, read_organs
+from tasks.city.register import read_corrections, read_organs
 from tasks.clock import now
 from tasks.settings import HomeError, Settings, SettingsError, check_home
 from tasks.sources.errors import SourceUnavailable

@@ -21,6 +21,9 @@ CREATE TABLE IF NOT EXISTS core.article (
     created_at TIMESTAMP,  -- 创建时间(北京时间)
     published_at TIMESTAMP,  -- 发布时间(北京时间);空为未发布
     url VARCHAR,  -- 地址
+    site_id VARCHAR,  -- 所在网站的编号(core.website);空按机关所属的网站计
+    information_kind VARCHAR,  -- 信息类别:overview 概况类, government_news 政务动态, catalogue 信息公开目录, other 其他;空按栏目性质计
+    interpretation_kind VARCHAR,  -- 解读回应类别:material 解读材料, product 解读产品, comment 媒体评论文章, response 回应关注;非解读回应为空
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

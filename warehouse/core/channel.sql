@@ -4,6 +4,7 @@
 -- grain:      one channel of one site
 -- key:        source_system, record_id
 -- source:     website CMS: channels
+-- stands:     from opened_on until closed_on; a year needs no new ones
 CREATE TABLE IF NOT EXISTS core.channel (
     source_system VARCHAR NOT NULL,  -- 来源系统:部署中该来源的名称(source file `name`)
     record_id VARCHAR NOT NULL,  -- 来源系统内的编号
@@ -14,6 +15,8 @@ CREATE TABLE IF NOT EXISTS core.channel (
     organ_id VARCHAR,  -- 机关编号(core.organ)
     opened_on DATE,  -- 开设日期
     closed_on DATE,  -- 关停日期;空为在用
+    site_id VARCHAR,  -- 所在网站的编号(core.website);空按机关所属的网站计
+    is_special_column BOOLEAN,  -- 是否专栏专题;栏目性质另有代码时标明
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

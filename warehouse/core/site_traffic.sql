@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS core.site_traffic (
     traffic_on DATE,  -- 日期
     visit_count BIGINT,  -- 访问量(次)
     visitor_count BIGINT,  -- 独立用户访问量(个)
+    site_id VARCHAR,  -- 网站编号(core.website);空按网站名称对应
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

@@ -14,5 +14,6 @@ CREATE TABLE IF NOT EXISTS yearly.cell (
     column_key VARCHAR NOT NULL,  -- 列
     value DECIMAL(24, 6),  -- 值;空为无法计算
     numerator DECIMAL(24, 6),  -- 比率的分子
-    denominator DECIMAL(24, 6)  -- 比率的分母
+    denominator DECIMAL(24, 6),  -- 比率的分母
+    cell_text VARCHAR  -- 文字单元格的内容;不是文字的为空
 );

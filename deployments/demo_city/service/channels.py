@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 from deployments.demo_city.service.organs import ROOT, Organs
+from deployments.demo_city.service.sites import PORTAL, SITES, SPECIAL_COLUMNS
 
 DIRECTORY, NEWS, OVERVIEW, INTERPRETATION = "01", "02", "03", "04"
 WORK_REPORT, SUGGESTION, PROPOSAL = "05", "06", "07"
@@ -32,6 +34,16 @@ COLUMNS = {
     "26": "把人民安全健康放在首位 坚决打赢疫情防控阻击战",
 }
 
+# When they were opened and closed.
+COLUMN_DAYS: dict[str, tuple[date, date | None]] = {
+    "21": (date(2017, 3, 1), None),
+    "22": (date(2018, 9, 3), date(2021, 1, 8)),
+    "23": (date(2020, 3, 10), None),
+    "24": (date(2018, 5, 21), None),
+    "25": (date(2018, 7, 2), None),
+    "26": (date(2020, 1, 24), None),
+}
+
 REGULATIONS = "LM0110"
 NORMATIVE = "LM0111"
 INTERPRETATIONS = "LM0405"
@@ -46,6 +58,10 @@ class Channel:
     kind: str
     is_disclosure: bool
     organ_id: str
+    site: str = ""
+    is_special: bool = False
+    opened: date | None = None
+    closed: date | None = None
 
 
 def column_channel(kind: str) -> str:
@@ -82,7 +98,15 @@ def channel_tree(organs: Organs) -> list[Channel]:
         one("LM9000", "LM0100", "政府信息公开目录", DIRECTORY, True),
     ]
     tree += [one(key_field_channel(c), "LM0300", n, DIRECTORY, True) for c, n in KEY_FIELDS.items()]
-    tree += [one(column_channel(k), "LM0600", n, k, False) for k, n in COLUMNS.items()]
+    tree += [
+        replace(
+            one(column_channel(kind), "LM0600", name, kind, False),
+            is_special=True,
+            opened=COLUMN_DAYS[kind][0],
+            closed=COLUMN_DAYS[kind][1],
+        )
+        for kind, name in COLUMNS.items()
+    ]
     for organ_id in organs.ids:
         name = organs.on(organ_id, organs.existed_from(organ_id)).name
         tree.append(
@@ -90,4 +114,21 @@ def channel_tree(organs: Organs) -> list[Channel]:
                 organ_channel(organ_id), "LM9000", f"{name}信息公开目录", DIRECTORY, True, organ_id
             )
         )
+    for site in SITES:
+        for n, (name, opened, closed) in enumerate(SPECIAL_COLUMNS if site is not PORTAL else ()):
+            number = f"LM07{site.code[1:]}{n}"
+            tree.append(
+                Channel(
+                    number,
+                    None,
+                    name,
+                    OVERVIEW,
+                    False,
+                    site.organ_id,
+                    site.code,
+                    True,
+                    opened,
+                    closed,
+                )
+            )
     return tree

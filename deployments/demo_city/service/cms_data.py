@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -21,6 +22,14 @@ from deployments.demo_city.service.moments import (
 )
 from deployments.demo_city.service.organs import ROOT, Organ, OrganDraw, Organs
 from deployments.demo_city.service.personal import People
+from deployments.demo_city.service.sites import (
+    PORTAL,
+    SITES,
+    information_kind,
+    interpretation_kind,
+    site_of,
+    surveys,
+)
 from deployments.demo_city.service.store import Row, as_json, write_store
 from deployments.demo_city.service.totals import CMS, CmsYear, scaled
 from deployments.demo_city.service.workdays import add_working_days
@@ -33,16 +42,6 @@ _TOPICS = (
     "公共卫生事件应急预案", "行政处罚信息公示", "农村危房改造", "食品安全监督抽检", "项目招标",
     "城乡低保对象名单公示", "防汛防旱防风工作", "领导分工调整", "疫苗接种安排", "稳岗补贴发放",
 )  # fmt: skip
-_PORTAL = ("S01", "汕尾市人民政府门户网站", ROOT)
-_SITES = (
-    _PORTAL,
-    ("S02", "汕尾市城区人民政府网站", "441502"),
-    ("S03", "海丰县人民政府网站", "441521"),
-    ("S04", "陆丰市人民政府网站", "441581"),
-    ("S05", "陆河县人民政府网站", "441523"),
-    ("S06", "红海湾经济开发区网站", "441571"),
-    ("S07", "华侨管理区网站", "441572"),
-)
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,7 @@ class _Newsroom:
         self._draw = OrganDraw(organs, rng, _organ_weight)
         self._organs = organs
         self._numbers = dict.fromkeys(YEARS, 0)
+        self._disclosing = {c.channel_id: c.is_disclosure for c in channels.channel_tree(organs)}
 
     def year(self, year: int, wanted: CmsYear) -> Iterator[Row]:
         batches = list(self._batches(wanted))
@@ -137,15 +137,23 @@ class _Newsroom:
         organ_words = organ.name.removesuffix("人民政府")
         has_number = is_document or (batch.genre == "通知" and rng.random() < 0.5)
         draft = state == "draft"
+        topic = rng.choice(_TOPICS)
+        channel = batch.channel or channels.organ_channel(organ.organ_id)
+        is_news = channel == channels.NEWS_CHANNEL
         record = {
             "wzId": record_id,
-            "lanmuId": batch.channel or channels.organ_channel(organ.organ_id),
+            "lanmuId": channel,
+            "zhandianDm": site_of(self._organs, organ.organ_id, day),
             "danweiDm": organ.cms_code,
-            "biaoti": f"{organ_words}关于{rng.choice(_TOPICS)}的{batch.genre}({number})",
+            "biaoti": f"{organ_words}关于{topic}的{batch.genre}({number})",
             "wenhao": f"{organ.organ_id}〔{year}〕{number}号" if has_number else None,
             "suoyinhao": f"{organ.organ_id}/{year}-{number:05d}",
             "ticai": batch.genre,
             "zdly": batch.key_field,
+            "xxLb": information_kind(
+                batch.genre, topic, is_news=is_news, is_disclosure=self._disclosing[channel]
+            ),
+            "jdLb": interpretation_kind(number, batch.genre, is_news=is_news),
             "xiaoli": "有效" if is_document else None,
             "jieduWzId": source,
             "cjSj": spaced(published - int(rng.random() * 40) * _HOUR),
@@ -185,6 +193,10 @@ def _channels(organs: Organs) -> Iterator[Row]:
             "lanmuLx": channel.kind,
             "shiGongkai": "1" if channel.is_disclosure else "0",
             "danweiDm": organ.cms_code,
+            "zhandianDm": channel.site or site_of(organs, organ.organ_id, organ.valid_from),
+            "sfZt": "1" if channel.is_special else "0",
+            "ktRq": channel.opened.isoformat() if channel.opened else None,
+            "gbRq": channel.closed.isoformat() if channel.closed else None,
             "zhuangtai": "fabu",
             "chexiaoSj": None,
             "gxSj": spaced(updated),
@@ -250,6 +262,7 @@ class _Desk:
             "hdId": record_id,
             "leixing": kind,
             "danweiDm": organ.cms_code,
+            "zhandianDm": site_of(self._organs, organ.organ_id, received),
             "lanmuMc": platform,
             "slRq": received.isoformat(),
             "bjRq": closed.isoformat() if closed else None,
@@ -283,18 +296,19 @@ def _traffic(rng: Random, organs: Organs) -> Iterator[Row]:
     for year in YEARS:
         first = date(year, 1, 1)
         days = [first + timedelta(n) for n in range((date(year, 12, 31) - first).days + 1)]
-        for site, name, organ_id in _SITES:
-            portal = site == _PORTAL[0]
+        for site in SITES:
+            portal = site is PORTAL
             total = CMS[year].portal_visits if portal else rng.randint(150_000, 700_000)
             weights = [rng.uniform(0.6, 1.4) * (0.6 if d.weekday() > 4 else 1.0) for d in days]
             for day, visits in zip(days, apportion(total, weights), strict=True):
                 updated = day_ms(day) + _DAY + 2 * _HOUR
-                record_id = f"{site}-{day:%Y%m%d}"
+                record_id = f"{site.code}-{day:%Y%m%d}"
                 record = {
                     "jlId": record_id,
-                    "wangzhanMc": name,
+                    "zhandianDm": site.code,
+                    "wangzhanMc": site.name,
                     "shiMenhu": "1" if portal else "0",
-                    "danweiDm": organs.on(organ_id, day).cms_code,
+                    "danweiDm": organs.on(site.organ_id, day).cms_code,
                     "tjRq": day.isoformat(),
                     "fwl": visits,
                     "dlyhs": int(visits * rng.uniform(0.3, 0.55)),
@@ -311,5 +325,6 @@ def generate(folder: Path, seed: int, scale: float) -> None:
     write_store(folder, "lanmu", _channels(organs))
     articles = (row for year in YEARS for row in newsroom.year(year, CMS[year]))
     write_store(folder, "wenzhang", articles)
-    write_store(folder, "hudong", (r for y in YEARS for r in desk.year(y, CMS[y], scale)))
+    talks = (r for y in YEARS for r in desk.year(y, CMS[y], scale))
+    write_store(folder, "hudong", chain(talks, surveys(seed, organs)))
     write_store(folder, "fangwenliang", _traffic(rng, organs))

@@ -27,7 +27,7 @@ from tasks.editions.fingerprints import cell_hash, findings_hash
 from tasks.editions.store.rows import EditionRow, edition_rows, editions_of, find_row
 from warehouse.errors import EntryError
 from warehouse.form import ANNUAL_REPORT, Form
-from warehouse.lake import Connection, Lake
+from warehouse.lake import Connection, Lake, stored_columns
 from warehouse.period import Period
 from warehouse.reading import Reading
 
@@ -231,15 +231,18 @@ def answers_of(connection: Connection, edition_id: str) -> list[tuple[str, str, 
 
 
 def _cell_value(values: Sequence[str | None]) -> CellValue:
-    return CellValue(*(None if v is None else Decimal(v) for v in values))
+    value, numerator, denominator = (None if v is None else Decimal(v) for v in values[:3])
+    return CellValue(value, numerator, denominator, values[3] if len(values) > 3 else None)
 
 
 def read_cells(connection: Connection, edition_id: str, organ_id: str | None) -> Cells:
     """An edition's figures by (organ id, scope); those of one organ, or of all."""
     cells: Cells = defaultdict(dict)
     condition, values = ("AND organ_id = ?", [organ_id]) if organ_id else ("", [])
+    # A lake of an earlier version, or its snapshot, has no texts.
+    text = "cell_text" if "cell_text" in stored_columns(connection)["yearly.cell"] else "NULL"
     for organ, scope, key, *figure in connection.execute(
-        "SELECT organ_id, scope, cell, value, numerator, denominator FROM lake.yearly.cell "
+        f"SELECT organ_id, scope, cell, value, numerator, denominator, {text} FROM lake.yearly.cell "
         f"WHERE edition_id = ? {condition}",
         [edition_id, *values],
     ).fetchall():

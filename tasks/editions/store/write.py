@@ -8,6 +8,7 @@ from typing import Any
 
 from tasks.editions.edition import (
     Approval,
+    CellValue,
     Edition,
 )
 from tasks.editions.fingerprints import findings_hash
@@ -93,12 +94,13 @@ def _write(connection: Connection, edition: Edition, built_by: str) -> None:
         connection,
         "yearly.cell",
         [
-            (edition.id, organ_id, scope, key, *_place(key), v.value, v.numerator, v.denominator)
+            (edition.id, organ_id, scope, key, *_place(key))
+            + (v.value, v.numerator, v.denominator, v.text)
             for (organ_id, scope), figures in edition.cells.items()
             for key, v in figures.items()
         ],
         ("edition_id", "organ_id", "scope", "cell", "table_key", "row_key", "column_key")
-        + ("value", "numerator", "denominator"),
+        + ("value", "numerator", "denominator", "cell_text"),
     )
     insert_many(
         connection,
@@ -143,15 +145,18 @@ def _kept_definitions(edition: Edition) -> str:
         {
             **edition.definitions.as_data(),
             "organs": [asdict(o) for o in edition.organs],
-            "last_year": {
-                key: [None if v is None else number(v) for v in asdict(figure).values()]
-                for key, figure in edition.last_year.items()
-            },
+            "last_year": {key: _kept_figure(figure) for key, figure in edition.last_year.items()},
             "series": [asdict(s) for s in edition.series],
             "account": [asdict(line) for line in edition.account],
         },
         ensure_ascii=False,
     )
+
+
+def _kept_figure(figure: CellValue) -> list[str | None]:
+    numbers = (figure.value, figure.numerator, figure.denominator)
+    told = [None if v is None else number(v) for v in numbers]
+    return told if figure.text is None else [*told, figure.text]
 
 
 def _place(key: str) -> tuple[str, str, str]:
