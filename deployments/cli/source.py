@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -152,24 +152,54 @@ def _show_records(console: Console, found: ListCheck) -> None:
 
 @app.command("fields")
 def fields(
-    url: Annotated[str, typer.Argument(metavar="地址", help="列表接口的完整地址")],
-    table: Annotated[str | None, typer.Option("--table", help="打算写入的核心表")] = None,
+    place: Annotated[
+        str,
+        typer.Argument(
+            metavar="地址|目录",
+            help="列表接口的完整地址(含参数),或接口描述(OpenAPI、WSDL)的地址,或工作簿所在的目录",
+        ),
+    ],
+    table: Annotated[
+        str | None, typer.Option("--table", help="打算写入的核心表;不写则按字段推断")
+    ] = None,
     source: Annotated[
         Path | None, typer.Option("--source", help="用这个来源文件的登录方式")
     ] = None,
+    body: Annotated[
+        str | None,
+        typer.Option("--body", help="POST 的请求体:JSON、XML 报文,或 @文件;写了它即用 POST"),
+    ] = None,
 ) -> None:
-    """取一个样本,建议记录列表、编号、翻页和字段的写法;疑为个人信息的字段不列入。"""
+    """取样本,写出来源文件的初稿:列表、编号、翻页、增量和字段;疑为个人信息的字段不列入。"""
     from tasks.connect.fields import propose
+    from tasks.connect.writing import proposal_text
     from tasks.settings import Settings
     from tasks.sources.model import load_source
 
-    auth = load_source(source, Settings().environment).auth if source else None
+    known = load_source(source, Settings().environment) if source else None
     try:
-        proposal = propose(url, auth=auth, table_name=table)
+        proposal = propose(place, source=known, body=_body(body), table_name=table)
     except KeyError:
         typer.echo(f"没有核心表 {table}", err=True)
         raise typer.Exit(ExitCode.WRONG_USE) from None
-    typer.echo(proposal.yaml(), nl=False)
+    typer.echo(proposal_text(proposal), nl=False)
+
+
+def _body(given: str | None) -> dict[str, Any] | str | None:
+    """The body of a request as it was given: an object of JSON, or a text as it is."""
+    import json
+
+    from warehouse.disk import UnreadableFile, text_of
+
+    if given is None:
+        return None
+    try:
+        written = text_of(Path(given[1:])) if given.startswith("@") else given
+        found = json.loads(written) if written.lstrip().startswith("{") else written
+    except (UnreadableFile, ValueError) as error:
+        typer.echo(f"--body 读不懂:{error}", err=True)
+        raise typer.Exit(ExitCode.WRONG_USE) from None
+    return found if isinstance(found, dict) else str(found)
 
 
 @app.command("schema")

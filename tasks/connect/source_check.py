@@ -18,7 +18,7 @@ import duckdb
 
 from tasks import clock
 from tasks.connect.cursor_check import cursor_hints
-from tasks.connect.fields import paging_of
+from tasks.connect.paging import paging_of
 from tasks.load.typed import ListTyping, make_codes, prepare
 from tasks.sources.client import Client
 from tasks.sources.compiled import Context

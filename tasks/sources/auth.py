@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 import msgspec
 
 from tasks.clock import BEIJING
-from tasks.sources import address
+from tasks.sources import address, raw_body
 from tasks.sources.decode import Undecodable
 from tasks.sources.errors import Passing, SourceDenied, SourceUnavailable
 from tasks.sources.exchange import Answer, Request
@@ -122,7 +122,7 @@ class RequestSignature(SignIn):
         unsigned = _without_signature(auth.params, own)
         body = request.body
         if auth.body:
-            body = {**(body or {}), **_without_signature(auth.body, own)}
+            body = _beside(body, _without_signature(auth.body, own))
         request = replace(request, body=body)
         pairs = sorted(
             [
@@ -134,7 +134,8 @@ class RequestSignature(SignIn):
         # Keys of a body are signed like parameters where a form is sent, or where the
         # signature itself goes into the body.
         is_form = request.body_type == "form" or bool(auth.body)
-        sent = [(n, _written(v)) for n, v in (body or {}).items()] if is_form else []
+        keys = body if isinstance(body, dict) and is_form else {}
+        sent = [(n, _written(v)) for n, v in keys.items()]
         plain = [(n, v) for n, v in sorted([*pairs, *sent]) if v != ""]
         content = request.content
         values = {
@@ -163,7 +164,7 @@ class RequestSignature(SignIn):
             ),
             params={},
             headers={**request.headers, **{n: _plain(t, values) for n, t in auth.headers.items()}},
-            body=body and {**body, **dict(_with_signature(auth.body, signature))},
+            body=body and _beside(body, dict(_with_signature(auth.body, signature))),
         )
 
     def _signature(self, values: Mapping[str, str]) -> str:
@@ -396,6 +397,13 @@ def _number(value: Any) -> float:
 
 def _plain(template: str, values: Mapping[str, str]) -> str:
     return str(fill(template, values))
+
+
+def _beside(body: dict[str, Any] | str | None, values: Mapping[str, str]) -> dict[str, Any] | str:
+    """A body with more values; a text has them where their names stand in it."""
+    return (
+        raw_body.with_values(body, values) if isinstance(body, str) else {**(body or {}), **values}
+    )
 
 
 def _without_signature(templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:

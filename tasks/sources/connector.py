@@ -14,7 +14,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
-from tasks.sources import address
+from tasks.sources import address, raw_body
 from tasks.sources.client import Client
 from tasks.sources.compiled import Context, Row
 from tasks.sources.errors import SourceContractError
@@ -52,12 +52,17 @@ def base_request(
         method=rule.method,
         params=fill(dict(rule.params), values),
         headers={} if isinstance(rule, ControlTotal) else dict(rule.headers),
-        body=fill(rule.body, values) if rule.body is not None else None,
+        body=_filled(rule.body, values),
         body_type=rule.body_type,
         # A count's `format` is how its window is written, not how it answers.
-        form="json" if isinstance(rule, ControlTotal) else rule.format,
+        form=rule.answer_format if isinstance(rule, ControlTotal) else rule.format,
         encoding=None if isinstance(rule, ControlTotal) else rule.encoding,
     )
+
+
+def _filled(body: Any, values: Mapping[str, Any]) -> Any:
+    """A body with its places filled; those of a text that nothing fills yet stay for the pages."""
+    return raw_body.filled(body, values) if isinstance(body, str) else body and fill(body, values)
 
 
 def requests_of(

@@ -21,6 +21,8 @@ CREATE TABLE IF NOT EXISTS core.article (
     created_at TIMESTAMP,  -- 创建时间(北京时间)
     published_at TIMESTAMP,  -- 发布时间(北京时间);空为未发布
     url VARCHAR,  -- 地址
+    other_channel_ids VARCHAR,  -- 同时发布到的其他栏目编号(core.channel.record_id),以英文逗号分隔;任一为公开栏目即计入主动公开
+    view_count BIGINT,  -- 浏览次数
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

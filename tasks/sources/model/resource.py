@@ -10,8 +10,28 @@ from pydantic import Field, model_validator
 from tasks.sources.model.base import Duration, Part, Says, Text, Texts
 from tasks.sources.model.fields import Condition, Fields, Key, Removed
 from tasks.sources.model.paginator import Paginator, Single
+from tasks.sources.raw_body import wrong_xml
 
 Split = Literal["none", "day", "week", "month", "year"]
+
+
+BodyType = Annotated[
+    Literal["json", "form", "xml", "text"],
+    Says(
+        "请求体的格式;xml 为 SOAP 等 XML 报文,text 为其他原文",
+        "format of the body; xml for SOAP envelopes and other XML, text for anything else",
+    ),
+]
+
+
+def _fits(body: dict[str, Any] | str | None, body_type: str) -> None:
+    """Raise ValueError where a body is no body of its kind."""
+    if isinstance(body, str) != (body_type in ("xml", "text")) and body is not None:
+        raise ValueError("body_type 为 xml、text 时 body 写全文(文字),为 json、form 时写键与值")
+    if body_type == "xml" and isinstance(body, str):
+        wrong = wrong_xml(body)
+        if wrong is not None:
+            raise ValueError(f"body 不是合法的 XML:{wrong}")
 
 
 class _Request(Part):
@@ -29,10 +49,14 @@ class _Request(Part):
     headers: Annotated[dict[str, str], Says("固定的请求头", "fixed headers")] = Field(
         default_factory=dict
     )
-    body: Annotated[dict[str, Any] | None, Says("POST 的请求体(可用占位)", "body of a POST")] = None
-    body_type: Annotated[Literal["json", "form"], Says("请求体的格式", "format of the body")] = (
-        "json"
-    )
+    body: Annotated[
+        dict[str, Any] | str | None,
+        Says(
+            "POST 的请求体(可用占位);body_type 为 xml、text 时写全文,参数按 XML 元素名或 {名称} 填入",
+            "body of a POST; for xml and text the whole of it, parameters go into the XML element of their name, or {name}",
+        ),
+    ] = None
+    body_type: BodyType = "json"
     records: Annotated[
         str | None,
         Says(
@@ -50,6 +74,11 @@ class _Request(Part):
             "encoding; by default as the answer says, then UTF-8, then GB18030",
         ),
     ] = None
+
+    @model_validator(mode="after")
+    def _body_fits(self) -> _Request:
+        _fits(self.body, self.body_type)
+        return self
 
 
 class CursorRule(Part):
@@ -174,10 +203,14 @@ class ControlTotal(Part):
     params: Annotated[dict[str, Text], Says("固定的查询参数", "fixed query parameters")] = Field(
         default_factory=dict
     )
-    body: Annotated[dict[str, Any] | None, Says("POST 的请求体", "body of a POST")] = None
-    body_type: Annotated[Literal["json", "form"], Says("请求体的格式", "format of the body")] = (
-        "json"
-    )
+    body: Annotated[
+        dict[str, Any] | str | None,
+        Says("POST 的请求体,同资源的 body", "body of a POST, as a resource's"),
+    ] = None
+    body_type: BodyType = "json"
+    answer_format: Annotated[
+        Literal["json", "xml", "csv"], Says("响应体的格式", "format of the answer")
+    ] = "json"
     total: Annotated[str | None, Says("响应体中条数的路径", "path of the count")] = None
     total_header: Annotated[str | None, Says("条数所在的响应头", "header with the count")] = None
     from_param: Annotated[str | None, Says("窗口起点的参数", "parameter for the beginning")] = None
@@ -199,6 +232,7 @@ class ControlTotal(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> ControlTotal:
+        _fits(self.body, self.body_type)
         if (self.total is None) == (self.total_header is None):
             raise ValueError("total(响应体路径)与 total_header(响应头)必须且只能写一个")
         parts = (self.from_param, self.to_param or self.both, self.start, self.column)
