@@ -188,6 +188,10 @@ def fill(proposal: Proposal, fields: list[Field], best: Mapped) -> None:
         if name in best.chosen:
             one = by_field[best.chosen[name].path]
             rule = _rule(columns[name], one, proposal)
+            if name == vocabulary.words()["counts_by"].get(best.table.name) and (
+                len(one.values) == proposal.count > 0
+            ):
+                rule["required"] = True
             if proposal.workbook is not None:
                 beside = _in_turn(one, best.others.get(name, []), fields)
                 rule |= {"path": [one.path, *beside]} if beside else {}

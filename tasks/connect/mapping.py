@@ -31,6 +31,7 @@ EMPTY = 0.75
 """A field without a value in the sample may be what its name says; one with values is better."""
 UNKNOWN_WORDS = 0.96
 MOST_CODES = 40
+NEGATIONS = frozenset("不未非无没待")
 TIMES = frozenset({"date", "timestamp", "timestamp(epoch?)", "date(yyyymmdd?)"})
 NUMBERS = frozenset({"integer", "decimal"})
 _CODES = re.compile(r"[::]\s*([a-z][a-z_]+) [一-鿿]")
@@ -243,6 +244,9 @@ def _as_reference(column: Column, one: Field) -> float:
 
 def own_codes(column: Column) -> dict[str, str]:
     """The codes that a column's comment lists, each with what it is called; none for free texts."""
+    listed_elsewhere = vocabulary.words()["codes"].get(column.name)
+    if column.sql_type == "VARCHAR" and listed_elsewhere and not _CODES.search(column.meaning):
+        return {code: str(said[0]) for code, said in listed_elsewhere.items()}
     if column.sql_type != "VARCHAR" or not _CODES.search(column.meaning):
         return {}
     listed = re.split(r"[::]", column.meaning, maxsplit=1)[1].partition(";")[0]
@@ -266,6 +270,9 @@ def _code_of(value: str, known: dict[str, str]) -> str:
     plain = vocabulary.compact(value)
     if plain in known:
         return known[plain]
+    if plain[:1] in NEGATIONS:
+        # 未办结 is not 办结.
+        return ""
     within = [
         word
         for word in known

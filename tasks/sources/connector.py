@@ -259,6 +259,21 @@ class ApiPull:
         self._note_shortage()
         self._complain_if_missing()
 
+    def run_pages(self, listed: list[tuple[Request, Context]], most: int) -> int:
+        """Fetch and land the first pages of the lists, so many in all; how many there were.
+
+        Raises SourceError."""
+        read = 0
+        with few_collections(), ThreadPoolExecutor(1, "pages") as executor:
+            for stream, (request, context) in enumerate(listed):
+                self._writer.current = stream
+                for page in itertools.islice(self._lister(None).pages(request), most - read):
+                    self._land(page, context, executor)
+                    read += 1
+                if read >= most:
+                    break
+        return read
+
     def sample(self, request: Request, context: Context, most: int) -> Page:
         """Land the first records of the first page only, with their details and children."""
         with ThreadPoolExecutor(1, "sample") as executor:

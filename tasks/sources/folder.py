@@ -143,7 +143,7 @@ def pull_workbooks(
             e for e in entries if not e.mark or pull.known_files.get(e.name, ("", ""))[1] != e.mark
         ]
         executor = stack.enter_context(ThreadPoolExecutor(source.http.concurrency, "file"))
-        for entry, content in zip(due, executor.map(_content, due), strict=True):
+        for entry, content in zip(due, executor.map(content_of, due), strict=True):
             run.take(entry, content)
             if progress is not None:
                 progress(run.projector.read, None)
@@ -172,7 +172,7 @@ def pull_workbooks(
         )
 
 
-def _content(entry: Entry) -> bytes | UnreadableWorkbook:
+def content_of(entry: Entry) -> bytes | UnreadableWorkbook:
     """What a file holds, or why it cannot be read: the other files are read all the same."""
     try:
         return entry.read()

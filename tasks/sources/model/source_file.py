@@ -244,9 +244,12 @@ def _code_values(code_map: CodeMap, folder: Path, path: KeyPath, report: Any) ->
                 return values
         for row in rows:
             code = (row[str(code_map.from_column)] or "").strip()
-            if code:
-                values[code] = (row[str(code_map.to_column)] or "").strip()
-    return values | code_map.values
+            ours = (row[str(code_map.to_column)] or "").strip()
+            # A blank in a file is what nobody has filled in yet; that a code means nothing is
+            # written out in `values`.
+            if code and ours:
+                values[code] = ours
+    return values | {code: ours or "" for code, ours in code_map.values.items()}
 
 
 def _check_references(source: Source, report: Any) -> None:

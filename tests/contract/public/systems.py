@@ -47,8 +47,11 @@ class System:
     body: str | None = None
     url: str = ""
     records: list[Record] = field(default_factory=list)
+    beside: dict[str, Any] = field(default_factory=dict)
 
     def reply(self, path: str, given: dict[str, str], body: str) -> Reply:
+        if path in self.beside:
+            return Reply(self.beside[path])
         if path != self.place.partition("?")[0]:
             return Reply({"detail": "Not found."}, 404)
         return self.answer(self, path, given, body)
@@ -560,6 +563,7 @@ def wordpress() -> System:
             ("modified", "modified_gmt"), "modified_after", ("author", "content", "excerpt"),
         ),
         _wordpress, records=_made(_post),
+        beside={"/wp-json/wp/v2/categories": [{"id": n + 1, "name": f"栏目&amp;{n}", "parent": 0} for n in range(7)]},
     )  # fmt: skip
 
 
@@ -668,7 +672,7 @@ def ruoyi() -> System:
             "gdId", {"type": "page_number", "page_param": "pageNum", "size_param": "pageSize", "size": 10, "total": "total"},
             ("updateTime",), None, ("createBy", "updateBy", "remark", "lxr", "lxdh", "sqnr"),
         ),
-        _ruoyi, records=_made(_gd),
+        _ruoyi, records=_made(_gd), beside={"/prod-api/login": {"code": 200, "msg": "操作成功", "token": "t"}},
     )  # fmt: skip
 
 
