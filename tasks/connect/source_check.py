@@ -10,7 +10,7 @@ import difflib
 import json
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from tasks.connect.cursor_check import cursor_faults, cursor_hints
 from tasks.connect.paging import paging_of
 from tasks.connect.vocabulary import compact, part
 from tasks.load.typed import ListTyping, code_key, codes_table, folded_table, make_codes, prepare
-from tasks.sources import address
+from tasks.sources import address, database
 from tasks.sources.client import Client
 from tasks.sources.compiled import Context
 from tasks.sources.connector import ApiPull, control_count, cursor_text, requests_of
@@ -148,8 +148,7 @@ def _check_resource(source: Source, rule: Resource) -> Iterator[ListCheck]:
     with tempfile.TemporaryDirectory(prefix="nianbao-check-") as folder, ExitStack() as stack:
         writer = stack.enter_context(LandingWriter(Path(folder), source.name, rule.name))
         try:
-            look = _look_at_workbooks if rule.workbook is not None else _look_at_api
-            found.not_mapped = look(source, rule, writer, found)
+            found.not_mapped = _look(source, rule)(source, rule, writer, found)
         except SourceError as error:
             found.error = error
             yield found
@@ -169,6 +168,37 @@ def _check_resource(source: Source, rule: Resource) -> Iterator[ListCheck]:
                     _judge(connection, ListTyping(source, one), files[one.name], result)
                     _account(connection, files, result)
                 yield result
+
+
+Look = Callable[[Source, Resource, LandingWriter, ListCheck], list[str]]
+
+
+def _look(source: Source, rule: Resource) -> Look:
+    """How a resource is looked at."""
+    if rule.workbook is not None:
+        return _look_at_workbooks
+    return _look_at_query if rule.query is not None else _look_at_api
+
+
+def _look_at_query(
+    source: Source, rule: Resource, writer: LandingWriter, found: ListCheck
+) -> list[str]:
+    assert rule.query is not None
+    found.request = rule.query.strip()
+    with database.opened(source) as asked:
+        names = database.asked_of(rule)
+        columns = asked.columns(rule.query)
+        lacking = [name for name in names if name not in columns]
+        if lacking:
+            raise SourceContractError(f"查询没有列 {'、'.join(lacking)};有:{'、'.join(columns)}")
+        found.total = asked.count(rule.query, "")
+        projector = database.projector_of(rule)
+        for rows in asked.rows(rule.query, names, limit=SAMPLE):
+            projector.project(rows, {"$each": {}}, writer)
+        found.records_on_page = projector.read
+    if rule.cursor is None and not rule.full_list:
+        found.hints.append("没有写 cursor 与 full_list:每次取全部,且看不到来源中删除的记录")
+    return [name for name in columns if name not in names]
 
 
 def _look_at_api(

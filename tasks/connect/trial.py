@@ -24,6 +24,7 @@ from tasks.editions import figures as written
 from tasks.editions.build import preview
 from tasks.editions.edition import Edition
 from tasks.load.load import load
+from tasks.sources import database
 from tasks.sources.client import Client
 from tasks.sources.connector import ApiPull, cursor_text, requests_of
 from tasks.sources.errors import SourceError
@@ -42,6 +43,8 @@ from warehouse.tables import table
 LAST_WINDOWS = 3
 MOST_REJECTS = 8
 MOST_ROWS = 3
+ROWS_A_PAGE = 200
+"""Rows of a database query that count as a page."""
 
 
 @dataclass
@@ -194,6 +197,8 @@ def _landed(source: Source, rule: Resource, landing: Path, pages: int) -> Landed
         writer = stack.enter_context(LandingWriter(landing, source.name, rule.name))
         if rule.workbook is not None:
             return _landed_files(source, rule, writer, stack, pages)
+        if rule.query is not None:
+            return _landed_query(source, rule, writer, pages)
         client = stack.enter_context(Client(source))
         windows: tuple[Window, ...] = ()
         if rule.windows is not None:
@@ -224,6 +229,15 @@ def _landed_files(
     if run.problems and not run.versions:
         raise SourceError("工作簿都未能读取。" + run.problems[0])
     return _finished(writer, run.counts, place, run.notes, run.problems)
+
+
+def _landed_query(source: Source, rule: Resource, writer: LandingWriter, pages: int) -> Landed:
+    assert rule.query is not None
+    with database.opened(source) as asked:
+        projector = database.projector_of(rule)
+        for rows in asked.rows(rule.query, database.asked_of(rule), limit=pages * ROWS_A_PAGE):
+            projector.project(rows, {"$each": {}}, writer)
+    return _finished(writer, {rule.name: ListCounts(projector.read)}, rule.name, [])
 
 
 def _finished(
