@@ -51,7 +51,7 @@ def base_request(
         url=address.join(client.base_url, fill(rule.path, values)),
         method=rule.method,
         params=fill(dict(rule.params), values),
-        headers={} if isinstance(rule, ControlTotal) else dict(rule.headers),
+        headers={} if isinstance(rule, ControlTotal) else fill(dict(rule.headers), values),
         body=_filled(rule.body, values),
         body_type=rule.body_type,
         # A count's `format` is how its window is written, not how it answers.

@@ -447,8 +447,8 @@ class Resource(_Request):
     for_each: Annotated[
         dict[str, Texts],
         Says(
-            "对每个取值各请求一遍;在 path、params、body 中写 {名称},字段中写 $each.名称",
-            "repeats the request for each value",
+            "对每个取值各请求一遍(写几项则各种组合都请求);在 path、params、headers、body 中写 {名称},字段中写 $each.名称",
+            "repeats the request for each value, of several for each combination; {name} in path, params, headers and body, $each.name in fields",
         ),
     ] = Field(default_factory=dict)
     key: Key
