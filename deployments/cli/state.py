@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON,供程序读取")] = False,
 ) -> None:
-    """显示每项资源的最近取数、水位、行数、退回数、对账和数据时效。
+    """显示每项资源的最近取数、水位、有效与作废的记录数、退回数、对账和数据时效。
 
     任何资源早于允许的时限(NIANBAO_LAG_HOURS)、最近一次未能装载或对账不符时,退出码为 1。
     """
@@ -72,6 +72,7 @@ def _plain(one: ResourceStatus, limit: timedelta) -> dict[str, object]:
         "is_stale": one.is_stale(limit),
         "watermark": one.watermark,
         "rows": one.rows,
+        "removed": {"withdrawn": one.removed.withdrawn, "unseen": one.removed.unseen},
         "open_rejects": one.open_rejects,
         "control_total": None
         if one.source_count is None
@@ -88,7 +89,7 @@ def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
     table.add_column("来源 / 资源", overflow="fold")
     table.add_column("最近取数", no_wrap=True)
     table.add_column("水位", no_wrap=True)
-    for name in ("行数", "退回"):
+    for name in ("有效", "作废", "退回"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("情况", overflow="fold")
     for one in found:
@@ -98,6 +99,8 @@ def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
             notes.append(f"对账不符:来源 {one.source_count:,},库内 {one.warehouse_count:,}")
         elif one.totals_agree:
             notes.append("对账相符")
+        if one.removed.count:
+            notes.append(one.removed.text)
         if one.message:
             notes.append(one.message)
         bad = stale or one.totals_agree is False or one.last_status == "stopped"
@@ -106,6 +109,7 @@ def _table(found: list[ResourceStatus], limit: timedelta) -> Table:
             _age(one.age),
             (one.watermark or "—").replace("T", " ")[:16],
             f"{one.rows:,}",
+            f"{one.removed.count:,}" if one.removed.count else "",
             Text(str(one.open_rejects), style="yellow" if one.open_rejects else ""),
             Text(typeset(";".join(notes) or "正常"), style="red" if bad else ""),
         )

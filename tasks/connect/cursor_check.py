@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 from tasks.sources.client import Client
@@ -46,6 +47,30 @@ def cursor_hints(
         yield (
             f"来源按“大于”比较 {cursor.param}:与上次最后一条同一{'时刻' if cursor.kind == 'time' else '编号'}的记录"
             "只靠 lag 取回,lag 不能为 0"
+        )
+
+
+FUTURE = datetime(2999, 1, 1)
+
+
+def cursor_faults(
+    client: Client, source: Source, rule: Resource, first_page: Callable[[Request], Page]
+) -> Iterator[str]:
+    """That a source passes over the cursor's parameter: asked for the far future, it gives records."""
+    cursor = rule.cursor
+    if cursor is None or cursor.kind != "time":
+        return
+    since = cursor_text(source, rule, FUTURE)
+    request, _ = requests_of(client, source, rule, since=since, until=None, windows=())[0]
+    try:
+        found = first_page(request)
+    except SourceError:
+        # A far future may be refused; then the parameter is looked at.
+        return
+    if found.records:
+        yield (
+            f"cursor.param {cursor.param} 没有起作用:问 2999 年以后的更改,仍给出 {len(found.records)} 条。"
+            "请核对参数名与 format;系统不能按更新时间筛选的,改写 full_list: true"
         )
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.sources.model.paginator import paginator_kinds
+from warehouse.disk import text_of
 from warehouse.tables import table
+
+TEMPLATES = Path(__file__).with_name("templates")
 
 AUTHS = {
     "none": "{type: none}",
@@ -92,3 +96,27 @@ resources:
     fields:
 {fields}
 """
+
+
+def templates() -> dict[str, str]:
+    """The systems for which there is a file to begin with, each with what it connects."""
+    return {
+        file.stem: text_of(file).partition("\n")[0].removeprefix("# ")
+        for file in sorted(TEMPLATES.glob("*.yaml"))
+    }
+
+
+def file_from(template: str, name: str, title: str, base_url: str) -> str:
+    """The text of a source file for a system of a known kind. Raises KeyError for an unknown one."""
+    if template not in templates():
+        raise KeyError(template)
+    text = text_of(TEMPLATES / f"{template}.yaml")
+    filled = {
+        "@PREFIX": f"NIANBAO_{name.upper()}",
+        "@base_url": base_url,
+        "@title": title,
+        "@name": name,
+    }
+    for place, value in filled.items():
+        text = text.replace(place, value)
+    return text

@@ -7,24 +7,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tasks.sources.model import auth, fields, resource, source
+from tasks.sources.model import auth, database, fields, resource, source
 from tasks.sources.model.base import Says
 from tasks.sources.model.paginator import paginator_kinds
+from warehouse.disk import YamlLoader, text_of
 
+EXAMPLES = Path(__file__).with_name("examples.yaml")
 DOCS = Path(__file__).parents[2] / "docs"
 BEGIN = "<!-- reference: written by python -m tasks.connect.reference -->"
 # In the order of a file; the kinds of a union follow the key that takes them.
 PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("来源", "Source", source.Source),
+    ("database 数据库", "database", database.Database),
     ("http 请求的限度", "http", source.Http),
     ("success 业务状态码", "success", source.Success),
     ("auth: api_key", "auth: api_key", auth.ApiKey),
@@ -55,6 +61,7 @@ PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
     ("children 下级记录", "children", resource.Child),
     ("control_total 对账", "control_total", resource.ControlTotal),
     ("workbook 工作簿", "workbook", resource.Workbook),
+    ("workbook.sftp SFTP 目录", "workbook.sftp", resource.Sftp),
     ("workbook.listing 文件目录", "workbook.listing", resource.Listing),
     ("reject_limit 退回上限", "reject_limit", resource.RejectLimit),
 )
@@ -63,8 +70,28 @@ PARTS: tuple[tuple[str, str, type[BaseModel]], ...] = (
 def reference(language: str) -> str:
     """The reference in `zh` or `en`: a table of keys for every part."""
     return "\n".join(
-        _part(zh if language == "zh" else en, model, language) for zh, en, model in PARTS
+        _part(zh if language == "zh" else en, model, language) + _examples(en)
+        for zh, en, model in PARTS
     )
+
+
+@dataclass(frozen=True)
+class Example:
+    """A piece of a source file in which keys of a part stand; `level` is `source` or `resource`."""
+
+    part: str
+    level: str
+    text: str
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    """All examples of the reference."""
+    return tuple(Example(**one) for one in yaml.load(text_of(EXAMPLES), Loader=YamlLoader))
+
+
+def _examples(part: str) -> str:
+    return "".join(f"\n```yaml\n{one.text}```\n" for one in examples() if one.part == part)
 
 
 def _part(title: str, model: type[BaseModel], language: str) -> str:

@@ -124,7 +124,9 @@ class LoadResult:
         """What a person should know though the load went through."""
         told = list(self.notes)
         if self.rows_removed:
-            told.append(f"撤回或删除 {self.rows_removed:,} 条{self._first('removed_ids')}")
+            told.append(
+                f"清单中不再有、算撤回或删除 {self.rows_removed:,} 条{self._first('removed_ids')}"
+            )
         if self.rows_unseen:
             told.append(
                 f"清单中未再出现 {self.rows_unseen:,} 条{self._first('unseen_ids')},仍算有效,待再次拉取核实"
@@ -138,8 +140,9 @@ class LoadResult:
     @property
     def message(self) -> str:
         """For people: 读取 1,200,写入 30,未变 1,170."""
+        withdrawn = self._sum("rows_withdrawn")
         parts = [
-            f"读取 {self.rows_read:,}",
+            f"读取 {self.rows_read:,}" + (f"(其中来源注明作废 {withdrawn:,})" if withdrawn else ""),
             f"写入 {self.rows_written:,}",
             f"未变 {self.rows_unchanged:,}",
         ]

@@ -145,11 +145,19 @@ class ListTyping:
                 read.append(f"{self._text(named(name))} AS {raw}")
             value = raw
             if rule.codes is not None:
-                alias = named(f"codes {name}")
+                exact, folded = named(f"codes {name}"), named(f"folded {name}")
                 joins.append(
-                    f"LEFT JOIN {codes_table(self.source, rule.codes)} AS {alias} ON {alias}.code = {raw}"
+                    f"LEFT JOIN {codes_table(self.source, rule.codes)} AS {exact} ON {exact}.code = {raw}"
                 )
-                value = self._mapped(rule.codes, raw, f"{alias}.value")
+                # As it is written first; else without blanks, width and case.
+                joins.append(
+                    f"LEFT JOIN {folded_table(self.source, rule.codes)} AS {folded}"
+                    f" ON {folded}.code = CASE WHEN {exact}.code IS NULL THEN {code_key(raw)} END"
+                )
+                nothing = f"coalesce({exact}.is_nothing, {folded}.is_nothing, false)"
+                found = f"coalesce({exact}.value, {folded}.value)"
+                value = f"CASE WHEN NOT {nothing} THEN {self._mapped(rule.codes, raw, found)} END"
+                typed.append(f"{nothing} AS {named(f'{name}$nothing')}")
             if rule.default is not None:
                 value = (
                     f"coalesce({value}, CASE WHEN {raw} IS NULL THEN {quoted(rule.default)} END)"
@@ -190,7 +198,8 @@ class ListTyping:
         if rule.required:
             conditions.append(f"{name} IS NULL")
         elif not (rule.codes and self.source.code_maps[rule.codes].unknown == "null"):
-            conditions.append(f"({raw} IS NOT NULL AND {name} IS NULL)")
+            told = f" AND NOT {named(f'{item.column.name}$nothing')}" if rule.codes else ""
+            conditions.append(f"({raw} IS NOT NULL AND {name} IS NULL{told})")
         if item.type == "text":
             conditions.append(f"coalesce(starts_with({raw}, {quoted(NOT_SCALAR)}), false)")
         return "(" + " OR ".join(conditions or ["false"]) + ")"
@@ -247,8 +256,9 @@ class ListTyping:
         ]
         for item in self.columns:
             name, raw = item.column.name, named(f"{item.column.name}$")
+            nothing = f" OR {named(f'{item.column.name}$nothing')}" if item.rule.codes else ""
             reason = (
-                f"CASE WHEN {raw} IS NULL THEN 'missing_required'"
+                f"CASE WHEN {raw} IS NULL{nothing} THEN 'missing_required'"
                 f" WHEN starts_with({raw}, {quoted(NOT_SCALAR)}) THEN 'not_scalar'"
                 f" ELSE {quoted('unknown_code' if item.rule.codes else 'wrong_type')} END"
             )
@@ -308,6 +318,22 @@ def codes_table(source: Source, name: str) -> str:
     return named(f"codes of {source.name} {name}")
 
 
+def folded_table(source: Source, name: str) -> str:
+    """The temporary table of a code map by folded codes; those that would mean two things are not
+    in it."""
+    return named(f"folded codes of {source.name} {name}")
+
+
+_WIDE = "".join(map(chr, range(0xFF01, 0xFF5F)))
+_NARROW = "".join(map(chr, range(0x21, 0x7F)))
+_BLANK = " \t\n\r\v\f\x85\xa0\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200E)))
+
+
+def code_key(value: str) -> str:
+    """A text (SQL) as codes are compared: without white space, width and case."""
+    return f"lower(translate({value}, {quoted(_WIDE + _BLANK)}, {quoted(_NARROW)}))"
+
+
 def make_codes(connection: Connection, source: Source, rules: list[Resource | Child]) -> None:
     """Fill the temporary tables of the code maps that these lists use."""
     used = {f.codes for rule in rules for f in rule.fields.values() if f.codes is not None}
@@ -315,13 +341,20 @@ def make_codes(connection: Connection, source: Source, rules: list[Resource | Ch
         values: Mapping[str, str] = source.code_values[name]
         target = f"temp.main.{codes_table(source, name)}"
         rows = ", ".join(
-            f"({quoted(code)}, nullif({quoted(value)}, ''))" for code, value in values.items()
+            f"({quoted(code)}, nullif({quoted(value)}, ''), {value == ''})"
+            for code, value in values.items()
         )
         connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {codes_table(source, name)} (code VARCHAR, value VARCHAR)"
+            f"CREATE OR REPLACE TEMP TABLE {codes_table(source, name)}"
+            " (code VARCHAR, value VARCHAR, is_nothing BOOLEAN)"
         )
         if rows:
             connection.execute(f"INSERT INTO {target} VALUES {rows}")
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {folded_table(source, name)} AS"
+            f" SELECT {code_key('code')} AS code, any_value(value) AS value, bool_and(is_nothing) AS is_nothing"
+            f" FROM {target} GROUP BY 1 HAVING count(DISTINCT coalesce(value, '')) = 1"
+        )
 
 
 def _type_of(column: Column) -> str:

@@ -17,9 +17,11 @@ from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from tasks.clock import BEIJING
-from tasks.sources import address
+from tasks.sources import address, raw_body
 from tasks.sources.decode import Undecodable
 from tasks.sources.errors import Passing, SourceDenied, SourceUnavailable
 from tasks.sources.exchange import Answer, Request
@@ -122,7 +124,7 @@ class RequestSignature(SignIn):
         unsigned = _without_signature(auth.params, own)
         body = request.body
         if auth.body:
-            body = {**(body or {}), **_without_signature(auth.body, own)}
+            body = _beside(body, _without_signature(auth.body, own))
         request = replace(request, body=body)
         pairs = sorted(
             [
@@ -134,7 +136,8 @@ class RequestSignature(SignIn):
         # Keys of a body are signed like parameters where a form is sent, or where the
         # signature itself goes into the body.
         is_form = request.body_type == "form" or bool(auth.body)
-        sent = [(n, _written(v)) for n, v in (body or {}).items()] if is_form else []
+        keys = body if isinstance(body, dict) and is_form else {}
+        sent = [(n, _written(v)) for n, v in keys.items()]
         plain = [(n, v) for n, v in sorted([*pairs, *sent]) if v != ""]
         content = request.content
         values = {
@@ -147,7 +150,7 @@ class RequestSignature(SignIn):
             "joined": "".join(f"{n}{v}" for n, v in plain),
             "values": "".join(v for _, v in plain),
             "body": content.decode("utf-8", errors="replace"),
-            "body_digest": hashlib.new(_digest(auth.algorithm), content).hexdigest(),
+            "body_digest": _hashed(_digest(auth.algorithm), content).hex(),
             "body_md5": hashlib.md5(content).hexdigest(),
             "body_md5_base64": base64.b64encode(hashlib.md5(content).digest()).decode(),
             "body_sha256": hashlib.sha256(content).hexdigest(),
@@ -163,16 +166,16 @@ class RequestSignature(SignIn):
             ),
             params={},
             headers={**request.headers, **{n: _plain(t, values) for n, t in auth.headers.items()}},
-            body=body and {**body, **dict(_with_signature(auth.body, signature))},
+            body=body and _beside(body, dict(_with_signature(auth.body, signature))),
         )
 
     def _signature(self, values: Mapping[str, str]) -> str:
         auth, digest = self._auth, _digest(self._auth.algorithm)
         canonical = _plain(auth.canonical, values).encode()
         if auth.algorithm.startswith("hmac_"):
-            raw = hmac.new(_plain(auth.hmac_key, values).encode(), canonical, digest).digest()
+            raw = _keyed(digest, _plain(auth.hmac_key, values).encode(), canonical)
         else:
-            raw = hashlib.new(digest, canonical).digest()
+            raw = _hashed(digest, canonical)
         if auth.encoding == "base64":
             return base64.b64encode(raw).decode()
         return raw.hex().upper() if auth.encoding == "hex_upper" else raw.hex()
@@ -398,6 +401,13 @@ def _plain(template: str, values: Mapping[str, str]) -> str:
     return str(fill(template, values))
 
 
+def _beside(body: dict[str, Any] | str | None, values: Mapping[str, str]) -> dict[str, Any] | str:
+    """A body with more values; a text has them where their names stand in it."""
+    return (
+        raw_body.with_values(body, values) if isinstance(body, str) else {**(body or {}), **values}
+    )
+
+
 def _without_signature(templates: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
     return {n: _plain(t, values) for n, t in templates.items() if "{signature}" not in t}
 
@@ -419,6 +429,24 @@ def _encoded(value: str) -> str:
 
 def _digest(algorithm: str) -> str:
     return algorithm.removeprefix("hmac_")
+
+
+def _hashed(digest: str, content: bytes) -> bytes:
+    """A digest. SM3 (GB/T 32905-2016) comes from a library: not every Python knows it."""
+    if digest != "sm3":
+        return hashlib.new(digest, content).digest()
+    sm3 = hashes.Hash(hashes.SM3())
+    sm3.update(content)
+    return sm3.finalize()
+
+
+def _keyed(digest: str, key: bytes, content: bytes) -> bytes:
+    """A digest keyed with a secret."""
+    if digest != "sm3":
+        return hmac.new(key, content, digest).digest()
+    sm3 = HMAC(key, hashes.SM3())
+    sm3.update(content)
+    return sm3.finalize()
 
 
 def _timestamp(kind: str) -> str:

@@ -45,6 +45,12 @@ MOST_RENEWALS = 12
 MOST_BROKEN = 3
 SHORTEST_REST = 0.25
 CHUNK = 1 << 22
+CONTENT_TYPES = {
+    "json": "application/json",
+    "form": "application/x-www-form-urlencoded",
+    "xml": "text/xml; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
+}
 CLOCK_TOLERANCE = 300.0
 """Seconds by which two clocks may differ without being told."""
 
@@ -250,8 +256,7 @@ class Client:
     def _send(self, request: Request) -> Answer:
         headers = dict(request.headers)
         if request.body is not None:
-            kind = "json" if request.body_type == "json" else "x-www-form-urlencoded"
-            headers.setdefault("Content-Type", f"application/{kind}")
+            headers.setdefault("Content-Type", CONTENT_TYPES[request.body_type])
         prepared = self._http.prepare_request(
             requests.Request(
                 request.method,

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import repeat
 from typing import Any
 
-from tasks.sources import address
+from tasks.sources import address, raw_body
 from tasks.sources.client import Client
 from tasks.sources.compiled import Context, Row
 from tasks.sources.errors import SourceContractError
@@ -51,13 +51,18 @@ def base_request(
         url=address.join(client.base_url, fill(rule.path, values)),
         method=rule.method,
         params=fill(dict(rule.params), values),
-        headers={} if isinstance(rule, ControlTotal) else dict(rule.headers),
-        body=fill(rule.body, values) if rule.body is not None else None,
+        headers={} if isinstance(rule, ControlTotal) else fill(dict(rule.headers), values),
+        body=_filled(rule.body, values),
         body_type=rule.body_type,
         # A count's `format` is how its window is written, not how it answers.
-        form="json" if isinstance(rule, ControlTotal) else rule.format,
+        form=rule.answer_format if isinstance(rule, ControlTotal) else rule.format,
         encoding=None if isinstance(rule, ControlTotal) else rule.encoding,
     )
+
+
+def _filled(body: Any, values: Mapping[str, Any]) -> Any:
+    """A body with its places filled; those of a text that nothing fills yet stay for the pages."""
+    return raw_body.filled(body, values) if isinstance(body, str) else body and fill(body, values)
 
 
 def requests_of(
@@ -253,6 +258,21 @@ class ApiPull:
             self.expected_rows = sum(self._totals.values())
         self._note_shortage()
         self._complain_if_missing()
+
+    def run_pages(self, listed: list[tuple[Request, Context]], most: int) -> int:
+        """Fetch and land the first pages of the lists, so many in all; how many there were.
+
+        Raises SourceError."""
+        read = 0
+        with few_collections(), ThreadPoolExecutor(1, "pages") as executor:
+            for stream, (request, context) in enumerate(listed):
+                self._writer.current = stream
+                for page in itertools.islice(self._lister(None).pages(request), most - read):
+                    self._land(page, context, executor)
+                    read += 1
+                if read >= most:
+                    break
+        return read
 
     def sample(self, request: Request, context: Context, most: int) -> Page:
         """Land the first records of the first page only, with their details and children."""

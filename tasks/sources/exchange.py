@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from requests.structures import CaseInsensitiveDict
 
+from tasks.sources import raw_body
 from tasks.sources.declared import Declared
 from tasks.sources.decode import Undecodable, decode, decode_text
 from tasks.sources.select import text
@@ -23,7 +24,7 @@ class Request:
     method: str = "GET"
     params: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | str | None = None
     body_type: str = "json"
     form: str = "json"
     encoding: str | None = None
@@ -31,6 +32,8 @@ class Request:
 
     def with_values(self, values: Mapping[str, str | int], place: str = "query") -> Request:
         """The same request with more values, in the query or (dotted names) in the body."""
+        if isinstance(self.body, str) and place == "body":
+            return replace(self, body=raw_body.with_values(self.body, values))
         if place == "query":
             return replace(self, params={**self.params, **{k: str(v) for k, v in values.items()}})
         body: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self.body or {}))
@@ -51,6 +54,8 @@ class Request:
         """The body as it is sent."""
         if self.body is None:
             return b""
+        if isinstance(self.body, str):
+            return raw_body.sent(self.body).encode()
         if self.body_type == "json":
             return msgspec.json.encode(self.body)
         return urlencode({name: text(value) for name, value in self.body.items()}).encode()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from tasks.sources import address
+from tasks.sources import address, sftp
 from tasks.sources.client import Client
 from tasks.sources.compiled import Row
 from tasks.sources.errors import SourceContractError, SourceUnavailable
@@ -143,7 +143,7 @@ def pull_workbooks(
             e for e in entries if not e.mark or pull.known_files.get(e.name, ("", ""))[1] != e.mark
         ]
         executor = stack.enter_context(ThreadPoolExecutor(source.http.concurrency, "file"))
-        for entry, content in zip(due, executor.map(_content, due), strict=True):
+        for entry, content in zip(due, executor.map(content_of, due), strict=True):
             run.take(entry, content)
             if progress is not None:
                 progress(run.projector.read, None)
@@ -172,7 +172,7 @@ def pull_workbooks(
         )
 
 
-def _content(entry: Entry) -> bytes | UnreadableWorkbook:
+def content_of(entry: Entry) -> bytes | UnreadableWorkbook:
     """What a file holds, or why it cannot be read: the other files are read all the same."""
     try:
         return entry.read()
@@ -249,6 +249,9 @@ def open_folder(source: Source, resource: Resource, stack: ExitStack) -> tuple[l
     if rule.folder is not None:
         folder = (source.file.parent / rule.folder).resolve()
         return list(_local(source, folder, rule)), str(folder)
+    if rule.sftp is not None:
+        remote = stack.enter_context(sftp.opened(source, rule.sftp))
+        return list(_on_server(remote, rule)), f"sftp://{rule.sftp.shown}/{rule.sftp.folder}"
     client = stack.enter_context(Client(source))
     request = Request(address.join(client.base_url, rule.url or ""), form="json")
     entries = _json_listing if rule.listing.type == "json" else _html_listing
@@ -278,6 +281,15 @@ def _local(source: Source, folder: Path, rule: Workbook) -> Iterator[Entry]:
         # A link to nowhere is a file that cannot be read, not none.
         if (path.is_file() or path.is_symlink()) and _matches(name, rule):
             yield Entry(name, "", {"name": name}, partial(_read_local, path, folder))
+
+
+def _on_server(remote: sftp.SftpFolder, rule: Workbook) -> Iterator[Entry]:
+    """The files of a server's folder; what is as it was is not fetched again."""
+    is_deep = any("/" in pattern for pattern in rule.match)
+    for file in remote.files(is_deep):
+        if _matches(file.name, rule):
+            read = partial(remote.read, file.name, LARGEST)
+            yield Entry(file.name, file.mark, {"name": file.name}, read)
 
 
 def _read_local(path: Path, folder: Path) -> bytes:

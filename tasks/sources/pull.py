@@ -8,6 +8,7 @@ from pathlib import Path
 from tasks import clock
 from tasks.sources.client import Client
 from tasks.sources.connector import ApiPull, cursor_text, requests_of
+from tasks.sources.database import pull_query
 from tasks.sources.folder import pull_workbooks
 from tasks.sources.landing import Landed, LandingWriter
 from tasks.sources.model import Resource, Source
@@ -27,6 +28,8 @@ def pull(
     """
     if pull.resource.workbook is not None:
         return pull_workbooks(pull, landing, progress=progress)
+    if pull.resource.query is not None:
+        return pull_query(pull, landing, progress=progress)
     source, resource = pull.source, pull.resource
     with LandingWriter(landing, source.name, resource.name) as writer, Client(source) as client:
         listed = requests_of(

@@ -195,7 +195,7 @@ def read_workbook(
         if rule.sheets and not any(fnmatch(sheet_name, pattern) for pattern in rule.sheets):
             unasked += 1
             continue
-        repeated = _fill_merged(grid, merged, rule.header_within)
+        repeated = fill_merged(grid, merged, rule.header_within)
         header = _find_header(grid, rule, wanted, merged or [])
         if isinstance(header, str):
             lacking.append(f"工作表“{sheet_name}”{header}")
@@ -241,7 +241,7 @@ def _notes(sheet: Grid, labels: list[str], columns: dict[str, int]) -> list[str]
     return notes
 
 
-def _fill_merged(
+def fill_merged(
     grid: Cells, merged: list[Range] | None, header_within: int
 ) -> set[tuple[int, int]]:
     """Give every cell of a merged range its value: in the header both ways, below it downwards.
@@ -272,7 +272,7 @@ def _find_header(
     for top in range(min(rule.header_within, len(grid))):
         for depth in depths:
             rows = grid[top : top + depth]
-            labels = _labels(rows, _has_groups(rows, top, merged))
+            labels = labels_of(rows, has_groups(rows, top, merged))
             columns = match_labels(labels, wanted.labels)
             # Of two that have as many of the labels, the one without a line of something else
             # above it: there more of them are whole.
@@ -290,7 +290,7 @@ def _find_header(
     return first_row, labels, columns
 
 
-def _has_groups(rows: Cells, top: int, merged: list[Range]) -> bool:
+def has_groups(rows: Cells, top: int, merged: list[Range]) -> bool:
     """Whether headings over several columns are merged; a title over all of them is none."""
     width = max((len(row) for row in rows), default=0)
     return any(
@@ -299,7 +299,7 @@ def _has_groups(rows: Cells, top: int, merged: list[Range]) -> bool:
     )
 
 
-def _labels(rows: Cells, has_merged: bool) -> list[str]:
+def labels_of(rows: Cells, has_merged: bool) -> list[str]:
     """The label of each column: its levels, the same one not twice, joined by `/`."""
     width = max((len(row) for row in rows), default=0)
     levels = [[normal(row[i]) if i < len(row) else "" for i in range(width)] for row in rows]

@@ -156,7 +156,8 @@ SELECT coalesce(w.organ_id, '') AS organ_id,
 FROM core.work_order AS w
 LEFT JOIN organs AS g ON g.organ_id = w.organ_id
 WHERE w.removed_at IS NULL AND w.dispatched_at <= $at AND (w.closed_at IS NULL OR w.closed_at > $at)
-    AND w.work_order_status IS DISTINCT FROM 'closed' AND w.due_at < $soon
+    AND coalesce(w.work_order_status NOT IN ('closed', 'refused', 'merged'), TRUE)
+    AND w.merged_into_id IS NULL AND w.refused_at IS NULL AND w.due_at < $soon
 """
 
 _ACCOUNTS = f"""

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from warehouse.lake import Lake
+
+NAMED = 3
+"""How many of the records that were removed last are named."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """Records that are not in force any more: `withdrawn` says the source itself, `unseen` are those
+    that a whole list lacks; `newest` names the last ones."""
+
+    withdrawn: int = 0
+    unseen: int = 0
+    newest: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return self.withdrawn + self.unseen
+
+    @property
+    def text(self) -> str:
+        """For people; empty where there is none."""
+        if not self.count:
+            return ""
+        parts = [f"来源注明作废 {self.withdrawn:,}"] if self.withdrawn else []
+        parts += [f"清单中不再有 {self.unseen:,}"] if self.unseen else []
+        last = f",最近:{'、'.join(self.newest)}" if self.newest else ""
+        return f"已作废 {self.count:,}({'、'.join(parts)}{last})"
 
 
 @dataclass(frozen=True)
 class ResourceStatus:
     """One resource of one source as it stands.
 
+    `rows` are the records in force, `removed` those that are not any more;
     `age` is the time since it was last pulled successfully; `source_count` and
     `warehouse_count` are the newest control total's sums, None where the source cannot count.
     """
@@ -28,6 +56,7 @@ class ResourceStatus:
     source_count: int | None
     warehouse_count: int | None
     message: str
+    removed: Removed = field(default_factory=lambda: Removed())
 
     @property
     def totals_agree(self) -> bool | None:
@@ -38,6 +67,8 @@ class ResourceStatus:
     def is_stale(self, limit: timedelta) -> bool:
         return self.age is None or self.age > limit
 
+
+NOTHING = (0, Removed())
 
 _STATUS = """
 WITH newest AS (
@@ -75,19 +106,22 @@ def read_status(lake: Lake, *, now: datetime) -> list[ResourceStatus]:
     with lake.read() as connection:
         rows = connection.execute(_STATUS).fetchall()
         tables = sorted({row[2].removeprefix("core.") for row in rows})
-        counts: dict[tuple[str, str], int] = {}
+        counts: dict[tuple[str, str], tuple[int, Removed]] = {}
         if tables:
             # One question for all: each costs a look into the lake's catalog.
             selects = (
-                f"SELECT source_system, '{table}' AS name, count(*) FROM core.{table} GROUP BY ALL"
+                f"""SELECT source_system, '{table}' AS name, count(*) FILTER (removed_at IS NULL),
+                    count(*) FILTER (removed_at IS NOT NULL AND removal IS DISTINCT FROM 'unseen'),
+                    count(*) FILTER (removed_at IS NOT NULL AND removal = 'unseen'),
+                    max_by(record_id, removed_at, {NAMED}) FILTER (removed_at IS NOT NULL)
+                FROM core.{table} GROUP BY ALL"""
                 for table in tables
             )
-            counts = {
-                (source, table): count
-                for source, table, count in connection.execute(
-                    " UNION ALL ".join(selects)
-                ).fetchall()
-            }
+            for source, table, live, withdrawn, unseen, newest in connection.execute(
+                " UNION ALL ".join(selects)
+            ).fetchall():
+                removed = Removed(withdrawn, unseen, tuple(newest or ()))
+                counts[(source, table)] = (live, removed)
     return [
         ResourceStatus(
             source_system=source,
@@ -97,7 +131,8 @@ def read_status(lake: Lake, *, now: datetime) -> list[ResourceStatus]:
             last_pull_at=pulled,
             age=now - pulled if pulled else None,
             watermark=watermark,
-            rows=counts.get((source, table.removeprefix("core.")), 0),
+            rows=counts.get((source, table.removeprefix("core.")), NOTHING)[0],
+            removed=counts.get((source, table.removeprefix("core.")), NOTHING)[1],
             open_rejects=rejects,
             source_count=None if at_source is None else int(at_source),
             warehouse_count=None if here is None else int(here),

@@ -20,6 +20,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tasks.connect.fields import propose, propose_from
 from tasks.connect.source_check import check_source
+from tasks.connect.writing import proposal_text
 from tasks.load.control_totals import compare_control_totals
 from tasks.load.load import load
 from tasks.sources import client
@@ -415,7 +416,11 @@ def test_a_proposal_keeps_the_address_and_quotes_what_it_must() -> None:
     answer = Answer(Request(url), url, 200, CaseInsensitiveDict(), orjson.dumps(body))
     proposal = propose_from(url, answer, "article")
     assert proposal.params == {"type": "通知"}
-    assert proposal.paginator == {"type": "next_link", "next": "data.@links.next[0].uri"}
+    assert proposal.paginator == {
+        "type": "next_link",
+        "next": "data.@links.next[0].uri",
+        "total": "data.@total",
+    }
     assert (proposal.key, proposal.records) == ("@id", "data.collection")
     assert {f.path: f.column for f in proposal.fields} == {
         "@id": None,
@@ -432,6 +437,7 @@ def test_a_proposal_keeps_the_address_and_quotes_what_it_must() -> None:
     assert propose_from(url, listed).paginator == {
         "type": "page_number",
         "page_param": "@page_index",
+        "size_param": None,
         "total_header": "X-WP-Total",
     }
 
@@ -452,13 +458,19 @@ def test_a_proposal_from_a_sample(vendor: Vendor) -> None:
         "type": "page_number",
         "page_param": "page",
         "size_param": "size",
+        "size": 20,
         "total": "data.total",
     }
-    assert {f.path: (f.type, f.column) for f in proposal.fields}["day"] == ("date", None)
-    assert {f.path: f.column for f in proposal.fields}["title"] == "title"
-    assert "citizen.phone" in proposal.left_out
-    assert "PD7731" not in proposal.yaml()
-    assert yaml.safe_load(proposal.yaml())["resources"][0]["fields"] == {"title": {"path": "title"}}
+    assert proposal.changes.cursor is not None
+    assert proposal.changes.cursor["param"] == "since"
+    assert proposal.mapping == {
+        "title": "title",
+        "organ_id": "organ.code",
+        "published_at": "day",
+    }
+    assert {"citizen.name", "citizen.phone"} <= proposal.left_out.keys()
+    assert "PD7731" not in proposal_text(proposal)
+    assert yaml.safe_load(proposal_text(proposal))["resources"][0]["path"] == "/records"
 
 
 def test_a_pull_that_is_killed_leaves_nothing_that_counts(tmp_path: Path) -> None:

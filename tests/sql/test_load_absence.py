@@ -19,8 +19,10 @@ from tasks.sources import client
 from tasks.sources.errors import SourceContractError
 from tasks.sources.plan import plan
 from tasks.sources.pull import pull
+from tasks.watch.status import read_status
 from tests.contract import source_files as files
 from tests.contract.vendor import Vendor
+from tests.small_city import NOW
 from warehouse.lake import Lake
 
 
@@ -285,3 +287,18 @@ def _unpacks_to(size: int, workbook: bytes) -> bytes:
         name = next(n for n in archive.namelist() if "sheets/" in n).encode()
     entry = workbook.rindex(b"PK\x01\x02", 0, workbook.rindex(name))
     return workbook[: entry + 24] + struct.pack("<I", size) + workbook[entry + 28 :]
+
+
+def test_the_status_tells_live_and_removed_records_apart(world: World) -> None:
+    world.vendor.paging = "page_number"
+    raw = files.raw_source(
+        world.vendor, full_list=True, removed={"path": "organ.code", "equals": "O6"}
+    )
+    first = world.night(raw)
+    assert "读取 12(其中来源注明作废 1)" in first.message
+    del world.vendor.records[3]
+    result = world.night(raw)
+    assert "清单中不再有、算撤回或删除 1 条(R00003)" in result.message
+    (one,) = read_status(world.lake, now=NOW)
+    assert (one.rows, one.removed.withdrawn, one.removed.unseen) == (10, 1, 1)
+    assert one.removed.text.startswith("已作废 2(来源注明作废 1、清单中不再有 1,最近:R0000")

@@ -186,6 +186,43 @@ def test_the_rule_for_unknown_codes(
     assert found == ([(value,) for value in values], faults)
 
 
+def test_codes_match_without_white_space_width_and_case(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    code_map = {"values": {"已办结(A)": "closed", "无": "", "a": "low", "A": "high", "空": None}}
+    found = _typed(
+        connection,
+        tmp_path,
+        {"category": {"path": "c", "codes": "m"}},
+        [
+            {"category": one}
+            for one in ("已 办结\u3000(A)", "已办结(a)", " 无 ", "a", "A", "\uff21", "空", "未知")
+        ],
+        code_maps={"m": code_map},
+    )
+    # A and a mean two things here, so that a wide A means neither.
+    assert [value for (value,) in found[0]] == [
+        "closed", "closed", None, "low", "high", None, None, None,
+    ]  # fmt: skip
+    assert [(place, reason) for place, _, reason, _ in found[1]] == [
+        ("5", "unknown_code"),
+        ("7", "unknown_code"),
+    ]
+
+
+def test_a_required_value_is_not_a_code_for_nothing(
+    connection: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    found = _typed(
+        connection,
+        tmp_path,
+        {"category": {"path": "c", "codes": "m", "required": True}},
+        [{"category": "无"}],
+        code_maps={"m": {"values": {"无": ""}}},
+    )
+    assert [reason for _, _, reason, _ in found[1]] == ["missing_required"]
+
+
 def test_constants_defaults_formats_and_blanks(
     connection: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:

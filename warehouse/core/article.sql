@@ -24,6 +24,8 @@ CREATE TABLE IF NOT EXISTS core.article (
     site_id VARCHAR,  -- 所在网站的编号(core.website);空按机关所属的网站计
     information_kind VARCHAR,  -- 信息类别:overview 概况类, government_news 政务动态, catalogue 信息公开目录, other 其他;空按栏目性质计
     interpretation_kind VARCHAR,  -- 解读回应类别:material 解读材料, product 解读产品, comment 媒体评论文章, response 回应关注;非解读回应为空
+    other_channel_ids VARCHAR,  -- 同时发布到的其他栏目编号(core.channel.record_id),以英文逗号分隔;任一为公开栏目即计入主动公开
+    view_count BIGINT,  -- 浏览次数
     source_updated_at TIMESTAMP,  -- 来源系统中的更新时间(北京时间)
     removed_at TIMESTAMP,  -- 来源系统撤回或删除该记录的时间(北京时间);空为有效
     removal VARCHAR,  -- 不再有效的缘由:withdrawn 来源系统撤回或删除, unseen 完整清单中不再有;空为有效

@@ -1,7 +1,7 @@
 -- measure:    article
 -- records:    core.article
 -- is:         articles published on the websites in the report year and not withdrawn by its end
--- rule:       条例第二十三条;年末已撤回的不计
+-- rule:       条例第二十三条;年末已撤回的不计;发布在多个栏目的计一篇,任一栏目为公开栏目即算主动公开
 -- not summed: *
 SELECT
     a.source_system,
@@ -9,7 +9,12 @@ SELECT
     a.organ_id,
     a.published_at::DATE AS record_on,
     c.channel_kind,
-    coalesce(c.is_disclosure, FALSE) AS is_disclosure,
+    coalesce(c.is_disclosure, FALSE) OR coalesce(a.other_channel_ids IS NOT NULL AND EXISTS (
+        SELECT 1 FROM core.channel AS o
+        WHERE
+            o.source_system = a.source_system AND o.is_disclosure
+            AND list_contains(string_split(a.other_channel_ids, ','), o.record_id)
+    ), FALSE) AS is_disclosure,
     a.key_field,
     a.genre,
     a.interpretation_form,

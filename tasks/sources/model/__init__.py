@@ -15,6 +15,7 @@ from tasks.sources.model.auth import (
     SessionLogin,
     Signed,
 )
+from tasks.sources.model.database import Database
 from tasks.sources.model.fields import CodeMap, Condition, FieldRule, Fields, Removed
 from tasks.sources.model.paginator import (
     Cursor,
@@ -50,6 +51,7 @@ __all__ = [
     "ControlTotal",
     "Cursor",
     "CursorRule",
+    "Database",
     "Detail",
     "FieldRule",
     "Fields",

@@ -16,9 +16,13 @@ NAMED_FORMATS = ("auto", "iso", "epoch_s", "epoch_ms", "excel")
 class CodeMap(Part):
     """From the source's codes to ours; written out in `values`, or read from a CSV."""
 
-    values: Annotated[dict[Text, Text], Says("来源代码: 本库代码", "their code: our code")] = Field(
-        default_factory=dict
-    )
+    values: Annotated[
+        dict[Text, Text | None],
+        Says(
+            '来源代码: 本库代码;写 "" 即算没有值。先按原样对照,再不论空白、全半角与大小写对照',
+            'their code: our code; "" for no value. Compared as written first, then without white space, width and case',
+        ),
+    ] = Field(default_factory=dict)
     file: Annotated[
         str | None, Says("CSV 文件,相对来源文件所在目录", "CSV file, relative to the source file")
     ] = None

@@ -5,13 +5,34 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from tasks.sources.model.base import Duration, Part, Says, Text, Texts
+from tasks.sources.model.database import wrong_query
 from tasks.sources.model.fields import Condition, Fields, Key, Removed
 from tasks.sources.model.paginator import Paginator, Single
+from tasks.sources.raw_body import wrong_xml
 
 Split = Literal["none", "day", "week", "month", "year"]
+
+
+BodyType = Annotated[
+    Literal["json", "form", "xml", "text"],
+    Says(
+        "请求体的格式;xml 为 SOAP 等 XML 报文,text 为其他原文",
+        "format of the body; xml for SOAP envelopes and other XML, text for anything else",
+    ),
+]
+
+
+def _fits(body: dict[str, Any] | str | None, body_type: str) -> None:
+    """Raise ValueError where a body is no body of its kind."""
+    if isinstance(body, str) != (body_type in ("xml", "text")) and body is not None:
+        raise ValueError("body_type 为 xml、text 时 body 写全文(文字),为 json、form 时写键与值")
+    if body_type == "xml" and isinstance(body, str):
+        wrong = wrong_xml(body)
+        if wrong is not None:
+            raise ValueError(f"body 不是合法的 XML:{wrong}")
 
 
 class _Request(Part):
@@ -29,10 +50,14 @@ class _Request(Part):
     headers: Annotated[dict[str, str], Says("固定的请求头", "fixed headers")] = Field(
         default_factory=dict
     )
-    body: Annotated[dict[str, Any] | None, Says("POST 的请求体(可用占位)", "body of a POST")] = None
-    body_type: Annotated[Literal["json", "form"], Says("请求体的格式", "format of the body")] = (
-        "json"
-    )
+    body: Annotated[
+        dict[str, Any] | str | None,
+        Says(
+            "POST 的请求体(可用占位);body_type 为 xml、text 时写全文,参数按 XML 元素名或 {名称} 填入",
+            "body of a POST; for xml and text the whole of it, parameters go into the XML element of their name, or {name}",
+        ),
+    ] = None
+    body_type: BodyType = "json"
     records: Annotated[
         str | None,
         Says(
@@ -51,6 +76,11 @@ class _Request(Part):
         ),
     ] = None
 
+    @model_validator(mode="after")
+    def _body_fits(self) -> _Request:
+        _fits(self.body, self.body_type)
+        return self
+
 
 class CursorRule(Part):
     """Incremental pull: only what changed since the last one."""
@@ -59,7 +89,13 @@ class CursorRule(Part):
         str,
         Says("记录中更新时间(或递增编号)的路径", "path of the time of change or a rising number"),
     ]
-    param: Annotated[str, Says("请求中“自何时起”的参数", "parameter for “changed since”")]
+    param: Annotated[
+        str,
+        Says(
+            "请求中“自何时起”的参数;数据库查询不写",
+            "parameter for “changed since”; none for a query",
+        ),
+    ] = ""
     end_param: Annotated[
         str | None, Says("请求中“至何时止”的参数", "parameter for “changed until”")
     ] = None
@@ -174,10 +210,14 @@ class ControlTotal(Part):
     params: Annotated[dict[str, Text], Says("固定的查询参数", "fixed query parameters")] = Field(
         default_factory=dict
     )
-    body: Annotated[dict[str, Any] | None, Says("POST 的请求体", "body of a POST")] = None
-    body_type: Annotated[Literal["json", "form"], Says("请求体的格式", "format of the body")] = (
-        "json"
-    )
+    body: Annotated[
+        dict[str, Any] | str | None,
+        Says("POST 的请求体,同资源的 body", "body of a POST, as a resource's"),
+    ] = None
+    body_type: BodyType = "json"
+    answer_format: Annotated[
+        Literal["json", "xml", "csv"], Says("响应体的格式", "format of the answer")
+    ] = "json"
     total: Annotated[str | None, Says("响应体中条数的路径", "path of the count")] = None
     total_header: Annotated[str | None, Says("条数所在的响应头", "header with the count")] = None
     from_param: Annotated[str | None, Says("窗口起点的参数", "parameter for the beginning")] = None
@@ -199,6 +239,7 @@ class ControlTotal(Part):
 
     @model_validator(mode="after")
     def _complete(self) -> ControlTotal:
+        _fits(self.body, self.body_type)
         if (self.total is None) == (self.total_header is None):
             raise ValueError("total(响应体路径)与 total_header(响应头)必须且只能写一个")
         parts = (self.from_param, self.to_param or self.both, self.start, self.column)
@@ -227,6 +268,43 @@ class Listing(Part):
     ] = ()
 
 
+class Sftp(Part):
+    """A folder on an SFTP server."""
+
+    host: Annotated[str, Says("主机", "host")]
+    port: Annotated[int, Says("端口", "port")] = Field(22, ge=1, le=65535)
+    username: Annotated[str, Says("用户名", "user name")]
+    password: Annotated[SecretStr | None, Says("口令,写作 ${环境变量}", "password, as ${NAME}")] = (
+        None
+    )
+    private_key: Annotated[
+        str | None,
+        Says("私钥文件,相对来源文件所在目录,代替口令", "private key file instead of a password"),
+    ] = None
+    passphrase: Annotated[SecretStr | None, Says("私钥的口令", "passphrase of the private key")] = (
+        None
+    )
+    host_key: Annotated[
+        str,
+        Says(
+            "主机公钥,如 ssh-ed25519 AAAA…(ssh-keyscan 主机,并与对方核对);校验不能关闭",
+            "public key of the host, such as ssh-ed25519 AAAA…; checks cannot be turned off",
+        ),
+    ]
+    folder: Annotated[str, Says("服务器上的目录", "folder on the server")] = "."
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> Sftp:
+        if (self.password is None) == (self.private_key is None):
+            raise ValueError("password(口令)与 private_key(私钥文件)必须且只能写一个")
+        return self
+
+    @property
+    def shown(self) -> str:
+        """For messages."""
+        return f"{self.host}:{self.port}"
+
+
 class Workbook(Part):
     """Records in office workbooks: .xlsx, .xls, .ods, .csv, in a folder or an HTTP folder."""
 
@@ -235,6 +313,7 @@ class Workbook(Part):
         Says("本机目录;相对来源文件所在目录", "local folder, relative to the source file"),
     ] = None
     url: Annotated[str | None, Says("HTTP 目录,相对 base_url", "HTTP folder below base_url")] = None
+    sftp: Annotated[Sftp | None, Says("SFTP 目录", "a folder on an SFTP server")] = None
     listing: Annotated[Listing, Says("HTTP 目录的写法", "how the HTTP folder lists its files")] = (
         Listing()
     )
@@ -301,8 +380,8 @@ class Workbook(Part):
 
     @model_validator(mode="after")
     def _one_place(self) -> Workbook:
-        if (self.folder is None) == (self.url is None):
-            raise ValueError("folder(本机目录)与 url(HTTP 目录)必须且只能写一个")
+        if sum(one is not None for one in (self.folder, self.url, self.sftp)) != 1:
+            raise ValueError("folder(本机目录)、url(HTTP 目录)与 sftp(SFTP 目录)必须且只能写一个")
         return self
 
 
@@ -357,12 +436,19 @@ class Resource(_Request):
     workbook: Annotated[
         Workbook | None, Says("从工作簿读取,代替 path", "read workbooks instead of a path")
     ] = None
+    query: Annotated[
+        str | None,
+        Says(
+            "数据库来源:一条 SELECT,代替 path;只取 fields 等声明的列",
+            "of a database: one SELECT, instead of a path; only declared columns are asked for",
+        ),
+    ] = None
     paginator: Annotated[Paginator, Says("翻页", "paging")] = Single()
     for_each: Annotated[
         dict[str, Texts],
         Says(
-            "对每个取值各请求一遍;在 path、params、body 中写 {名称},字段中写 $each.名称",
-            "repeats the request for each value",
+            "对每个取值各请求一遍(写几项则各种组合都请求);在 path、params、headers、body 中写 {名称},字段中写 $each.名称",
+            "repeats the request for each value, of several for each combination; {name} in path, params, headers and body, $each.name in fields",
         ),
     ] = Field(default_factory=dict)
     key: Key
@@ -423,8 +509,9 @@ class Resource(_Request):
 
     @model_validator(mode="after")
     def _consistent(self) -> Resource:
-        if (self.path is None) == (self.workbook is None):
-            raise ValueError("path(接口路径)与 workbook(工作簿)必须且只能写一个")
+        if sum(one is not None for one in (self.path, self.workbook, self.query)) != 1:
+            raise ValueError("path(接口路径)、workbook(工作簿)与 query(查询)必须且只能写一个")
+        self._query_fits()
         if self.workbook and (self.cursor or self.windows or self.detail or self.control_total):
             raise ValueError("工作簿资源不能写 cursor、windows、detail、control_total")
         if self.full_list and self.cursor:
@@ -439,6 +526,26 @@ class Resource(_Request):
         if self.cursor and self.cursor.kind == "number" and isinstance(self.cursor.lag, timedelta):
             raise ValueError("cursor.kind 为 number 时 lag 须为整数")
         return self
+
+    def _query_fits(self) -> None:
+        """Raise ValueError for a query that is none, or keys that do not go with one."""
+        if self.query is None:
+            if self.cursor is not None and not self.cursor.param:
+                raise ValueError("cursor 缺少 param(请求中“自何时起”的参数)")
+            return
+        wrong = wrong_query(self.query)
+        if wrong is not None:
+            raise ValueError(f"query {wrong}")
+        given = {
+            "windows": self.windows,
+            "detail": self.detail,
+            "children": self.children,
+            "control_total": self.control_total,
+            "for_each": self.for_each,
+        }
+        for key, value in given.items():
+            if value:
+                raise ValueError(f"数据库查询不能写 {key}")
 
     @property
     def updated_path(self) -> str | None:

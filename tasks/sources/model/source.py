@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from tasks.sources.model.auth import Auth, NoAuth
 from tasks.sources.model.base import Part, Says, Texts
+from tasks.sources.model.database import Database
 from tasks.sources.model.fields import CodeMap
 from tasks.sources.model.resource import RejectLimit, Resource
 
@@ -90,6 +91,13 @@ class Source(Part):
     base_url: Annotated[
         str | None,
         Says("接口的根地址;只读本机工作簿时不写", "root address; none for local workbooks"),
+    ] = None
+    database: Annotated[
+        Database | None,
+        Says(
+            "数据库,代替 base_url;资源中写 query",
+            "a database instead of base_url; resources have a query",
+        ),
     ] = None
     auth: Annotated[Auth, Says("登录方式", "sign-in")] = NoAuth()
     http: Annotated[Http, Says("请求的限度", "limits of requests")] = Http()

@@ -244,9 +244,12 @@ def _code_values(code_map: CodeMap, folder: Path, path: KeyPath, report: Any) ->
                 return values
         for row in rows:
             code = (row[str(code_map.from_column)] or "").strip()
-            if code:
-                values[code] = (row[str(code_map.to_column)] or "").strip()
-    return values | code_map.values
+            ours = (row[str(code_map.to_column)] or "").strip()
+            # A blank in a file is what nobody has filled in yet; that a code means nothing is
+            # written out in `values`.
+            if code and ours:
+                values[code] = ours
+    return values | {code: ours or "" for code, ours in code_map.values.items()}
 
 
 def _check_references(source: Source, report: Any) -> None:
@@ -256,7 +259,9 @@ def _check_references(source: Source, report: Any) -> None:
     for index, resource in enumerate(source.resources):
         path: KeyPath = ("resources", index)
         _check_records(source, resource, path, tables, names, report)
-        if resource.workbook is None and source.base_url is None:
+        if resource.query is not None and source.database is None:
+            report((*path, "query"), "来源没有写 database,不能用查询")
+        if resource.path is not None and source.base_url is None:
             report((*path, "path"), "来源没有写 base_url,不能用接口路径")
         if resource.workbook is not None and resource.workbook.url and source.base_url is None:
             report((*path, "workbook", "url"), "来源没有写 base_url")
@@ -294,7 +299,7 @@ def _check_records(
         return
     _check_fields(source, records.fields, table, (*path, "fields"), report)
     # In a workbook a path is a label, whatever it holds.
-    if isinstance(records, Child) or records.workbook is None:
+    if isinstance(records, Child) or records.path is not None:
         for key, written in [*record_paths(records), *answer_paths(records)]:
             try:
                 compile_path(written)
