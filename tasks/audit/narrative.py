@@ -307,21 +307,10 @@ class _Prose:
             self._account.is_open(block), self._last_amount.role if self._last_amount else None
         )
         meaning = worded_meaning(number, around)
-        last = self._last_amount
         if meaning and meaning.role == "other":
-            if number.depth and last and last.meaning and last.meaning.row.startswith("other_"):
-                # 其他处理3件(逾期不补正2件、其他1件): the rest of the group, not the group.
-                meaning = Meaning("其中其他处理", "leaf", "other_misc")
-            elif self._enumerated and self._beside(block, number):
-                # 其他 belongs to what is being enumerated.
-                meaning = others()[self._enumerated]
-            elif not self._is_outcome(block, number):
-                return None
-        is_outcome = meaning and (meaning.role == "leaf" or meaning.role in phrases()["outcomes"])
-        if meaning and is_outcome and self._is_within(block, number, meaning):
-            return Meaning(f"其中{meaning.label}")
-        if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
-            return None
+            meaning = self._as_other(block, number, meaning)
+        if meaning:
+            meaning = self._as_placed(block, number, meaning, around)
         if meaning is None or not around.in_account:
             return meaning
         # What is new may be a part of what was handled, and is still what is new.
@@ -336,6 +325,30 @@ class _Prose:
             and pattern("parts").search(ahead + number.before[:2])
         ):
             # 其中街道收到申请38件: a part of what was received, no account of its own.
+            return Meaning(f"其中{meaning.label}")
+        return meaning
+
+    def _as_other(self, block: int, number: Number, meaning: Meaning) -> Meaning | None:
+        """What 其他 means: the rest of a group of outcomes, of what is enumerated, or an outcome."""
+        last = self._last_amount
+        if number.depth and last and last.meaning and last.meaning.row.startswith("other_"):
+            # 其他处理3件(逾期不补正2件、其他1件): the rest of the group, not the group.
+            return Meaning("其中其他处理", "leaf", "other_misc")
+        if self._enumerated and self._beside(block, number):
+            # 其他 belongs to what is being enumerated.
+            return others()[self._enumerated]
+        return meaning if self._is_outcome(block, number) else None
+
+    def _as_placed(
+        self, block: int, number: Number, meaning: Meaning, around: Around
+    ) -> Meaning | None:
+        """A meaning where it stands: part of another one, what applications are about, or itself."""
+        is_outcome = meaning.role == "leaf" or meaning.role in phrases()["outcomes"]
+        if is_outcome and self._is_within(block, number, meaning):
+            return Meaning(f"其中{meaning.label}")
+        if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
+            return None
+        if meaning.role and pattern("part_of_year").search(number.before):
             return Meaning(f"其中{meaning.label}")
         return meaning
 

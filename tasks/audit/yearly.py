@@ -118,27 +118,49 @@ _ALL_PERIODS = {"季度": ({*"一二三四"}, {*"1234"}), "半年": ({*"上下"}
 
 def period_checks(narrative: Narrative) -> list[AuditCheck]:
     """Amounts of all quarters, or of both halves, make up the year's: 356条,一季度78条…四季度85条."""
-    checks: list[AuditCheck] = []
     amounts = [f for f in narrative.figures if f.kind == "amount" and f.unit and f.step]
+    checks: list[AuditCheck] = []
     for word, told in _PERIODS.items():
-        for at in range(1, len(amounts)):
-            if not told.match(amounts[at].before):
-                continue
-            row = []
-            for figure in amounts[at:]:
-                if figure.unit != amounts[at].unit or not told.match(figure.before):
-                    break
-                row.append(figure)
+        for at in range(len(amounts)):
+            row = _periods_at(amounts, at, told)
             names = {m[1] for f in row if (m := told.match(f.before))}
-            whole = amounts[at - 1]
-            is_whole = whole.block == row[0].block and whole.unit == row[0].unit
-            if names not in _ALL_PERIODS[word] or len(names) != len(row) or not is_whole:
+            if names not in _ALL_PERIODS[word] or len(names) != len(row):
                 continue
-            if len(_STOPS.findall(narrative.between(whole, row[-1]))) < 2:
-                checks.append(
-                    _check(YearRow(tuple(range(len(row))), tuple(row)), whole, is_all=True)
-                )
+            whole = _year_of(narrative, amounts, at, row)
+            if whole is not None:
+                years = YearRow(tuple(range(len(row))), tuple(row))
+                checks.append(_check(years, whole, is_all=True))
     return [coarse(check) for check in checks]
+
+
+def _periods_at(amounts: list[Figure], at: int, told: re.Pattern[str]) -> list[Figure]:
+    row: list[Figure] = []
+    for figure in amounts[at:]:
+        if figure.unit != amounts[at].unit or not told.match(figure.before):
+            break
+        row.append(figure)
+    return row
+
+
+def _year_of(
+    narrative: Narrative, amounts: list[Figure], at: int, row: list[Figure]
+) -> Figure | None:
+    """The amount of the whole year: right before its parts, or told behind them."""
+    behind = amounts[at + len(row)] if at + len(row) < len(amounts) else None
+    before = amounts[at - 1] if at else None
+    largest = max(f.value for f in row)
+    if (
+        behind is not None
+        and re.match("全年|合计|共|总|累计", behind.before)
+        and behind.unit == row[0].unit
+        and behind.block == row[0].block
+        and not _STOPS.search(narrative.between(row[-1], behind))
+    ):
+        return behind
+    if before is None or before.unit != row[0].unit or before.block != row[0].block:
+        return None
+    is_near = len(_STOPS.findall(narrative.between(before, row[-1]))) < 2
+    return before if is_near and before.value >= largest else None
 
 
 def _amounts(narrative: Narrative, row: YearRow) -> list[Figure]:
