@@ -19,11 +19,13 @@ from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
-_YEAR = re.compile(r"(?:其中|包括|包含)?[,:]?((?:19|20)\d\d)年")
+_YEAR = re.compile(r"(?:其中|包括|包含)?[,:]?(?:((?:19|20)\d\d)年|(今年|本年度?|去年|上年|前年))")
+_BACK = {"今年": 0, "本年": 0, "本年度": 0, "去年": 1, "上年": 1, "前年": 2}
 _OF_YEAR = re.compile(
     r"(?:((?:19|20)\d\d)年度?|今年|本年度?)?(?:同比|[比较](?:上年|去年|(?:19|20)\d\d年))"
 )
 """Whose change it is: of a year named, of this year, or of the year right before."""
+_THIS_YEAR = 3000
 _COUNTED = re.compile(r"([两三四五六七八九十\d]+)年(?:来|间|内)?")
 
 
@@ -45,24 +47,31 @@ def year_rows(narrative: Narrative) -> list[YearRow]:
     for figure in narrative.figures:
         if figure.kind not in ("amount", "other_year"):
             continue
-        year = _YEAR.match(figure.before)
-        is_next = run and year and _goes_on(narrative, run, int(year[1]), figure)
+        year = _year(figure)
+        is_next = run and year and _goes_on(narrative, run, year, figure)
         if not is_next:
             rows += _row_of(run)
             run = []
         if year:
-            run.append((int(year[1]), figure))
+            run.append((year, figure))
     return rows + _row_of(run)
+
+
+def _year(figure: Figure) -> int:
+    """The year that begins a figure's clause, 0 if none does; 去年 counts from a year of its own."""
+    told = _YEAR.match(figure.before)
+    if told is None or re.search("结转", figure.before):
+        return 0
+    return int(told[1]) if told[1] else _THIS_YEAR - _BACK[told[2]]
 
 
 def _goes_on(
     narrative: Narrative, run: list[tuple[int, Figure]], year: int, figure: Figure
 ) -> bool:
-    last_year, last = run[-1]
-    step = year - last_year
+    last = run[-1][1]
+    years = {y for y, _ in run}
     return (
-        abs(step) == 1
-        and (len(run) < 2 or step == run[1][0] - run[0][0])
+        year in (min(years) - 1, max(years) + 1)
         and last.block == figure.block
         and last.unit == figure.unit
         and not _STOPS.search(narrative.between(last, figure))
@@ -196,7 +205,9 @@ def _with_whole(narrative: Narrative, row: YearRow) -> Iterator[AuditCheck]:
     if whole is None:
         return
     joint = narrative.between(whole, first)
-    if _STOPS.search(joint) or not re.match(r"(?:[,;(:]|其中|包括|包含)+(?:19|20)\d\d年", joint):
+    if _STOPS.search(joint) or not re.match(
+        r"(?:[,;(:]|其中|包括|包含)+(?:(?:19|20)\d\d年|[今去本上前]年)", joint
+    ):
         return
     if re.search("其中|包括|包含|[(:]", joint):
         yield _check(row, whole, is_all=False)
