@@ -126,6 +126,7 @@ _CHANGES = re.compile(
     r"\s*(?:[、,和及与]|以及)\s*(?:同比)?(?:增长|增加|上升|提高|减少|下降|降低|回落)?(?:了|约)?"
 )
 _JOINT = re.compile(r"\s*(?:[、,和及与]|以及)\s*")
+_PARTS_OF_INTAKE = ("其中收到的申请", "其中本年新收申请", "其中办理的申请")
 _DIVIDED = ("denied", "unavailable", "unprocessed", "other")
 """Outcomes that a bracket behind them divides, by whatever rows of the form."""
 _HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
@@ -223,6 +224,8 @@ class _Prose:
         self._last_amount: Figure | None = None
         self._owners: dict[int, Figure] = {}
         self._row_from = 0
+        self._other_year = -1, 0
+        """Block and end of an account of another year that is open."""
 
     def read(self, block: int, original: str) -> Iterator[Figure]:
         text = with_thousands(original)
@@ -239,6 +242,7 @@ class _Prose:
         is_free = is_subject_free(kind, number.own.strip(" )")) or bool(row and row.is_subject_free)
         first, words = self._said(block, number, kind, row, is_free)
         meaning = self._meaning(block, number) if kind in ("amount", "rate", "other_year") else None
+        kind = self._in_its_year(block, number, kind, meaning)
         figure = Figure(
             -number.value if number.sign == "-" or sign < 0 else number.value,
             number.unit, kind, _quote(original, first, number), block, number.start, number.end,
@@ -280,6 +284,27 @@ class _Prose:
         if not is_bare:
             return kind, sign
         return "difference", -1 if re.search(phrases()["moved_down"], number.before) else 1
+
+    def _in_its_year(self, block: int, number: Number, kind: Kind, meaning: Meaning | None) -> Kind:
+        """The kind, where an account of another year is open: 2020年收到94件,其中自然人87件.
+
+        Such an account begins with its year, and ends with its sentence or with this year's.
+        """
+        role = meaning.role if meaning else ""
+        opens = role in OPENING or bool(meaning and meaning.label in _PARTS_OF_INTAKE)
+        if kind == "other_year" and opens and not number.depth:
+            is_account = re.match(r"[^,;。]{0,6}(?:(?:19|20)\d\d年|上年|去年)", number.before)
+            is_compared = re.search("[较比与由从]", number.own) is not None
+            if is_account and not is_compared:
+                stop = re.search(r"[。!?\n]", number.behind)
+                self._other_year = (
+                    block,
+                    number.end + (stop.start() if stop else len(number.behind)),
+                )
+        elif role in OPENING:
+            self._other_year = -1, 0
+        is_open = self._other_year[0] == block and number.start < self._other_year[1]
+        return "other_year" if is_open and kind == "amount" and role else kind
 
     def _said(
         self, block: int, number: Number, kind: Kind, row: Figure | None, is_free: bool
@@ -348,7 +373,8 @@ class _Prose:
             return Meaning(f"其中{meaning.label}")
         if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
             return None
-        if meaning.role and pattern("part_of_year").search(number.before):
+        is_one_of = meaning.role in OPENING and "分别" in number.before
+        if is_one_of or (meaning.role and pattern("part_of_year").search(number.before)):
             return Meaning(f"其中{meaning.label}")
         return meaning
 

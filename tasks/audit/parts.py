@@ -131,6 +131,8 @@ def _agreeing(group: Group) -> AuditCheck | None:
     ways = [(held, parts) for held in group.wholes]
     ways += [(nearest, parts[:count]) for count in group.ends]
     ways += [(nearest, (*parts, *group.beyond))] if group.beyond else []
+    # 住建局6件、其他6个部门9件: only what has the unit of the whole.
+    ways += [(nearest, tuple(p for p in parts if p.unit == nearest[0].unit))]
     ways.append((nearest, everything))
     for held, listed in ways:
         if _sum(listed) == _sum(held):
