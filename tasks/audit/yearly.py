@@ -26,7 +26,7 @@ _OF_YEAR = re.compile(
 )
 """Whose change it is: of a year named, of this year, or of the year right before."""
 _THIS_YEAR = 3000
-_COUNTED = re.compile(r"([两三四五六七八九十\d]+)年(?:来|间|内)?")
+_COUNTED = re.compile(r"(?:近|这)?([两三四五六七八九十\d]+)年(?:来|间|内)?")
 
 
 @dataclass(frozen=True)
