@@ -201,14 +201,17 @@ def is_by_openness(number: Number) -> bool:
     return is_class and pattern("documents_made").search(number.sentence) is not None
 
 
+def _last(wanted: re.Pattern[str], text: str) -> int:
+    """Where a pattern begins for the last time in a text; -1 where it does not."""
+    return max((match.start() for match in wanted.finditer(text)), default=-1)
+
+
 def is_other_matter(number: Number) -> bool:
     """Whether a sentence up to a figure's clause speaks of something else than applications."""
     is_other = False
     for part in re.split("[,;:]", number.sentence + number.clause.split("§", 1)[-1]):
-        if pattern("applications").search(part):
-            is_other = False
-        elif pattern("other_matters").search(part):
-            is_other = True
+        told = _last(pattern("applications"), part), _last(pattern("other_matters"), part)
+        is_other = told[1] > told[0] if max(told) >= 0 else is_other
     return is_other
 
 

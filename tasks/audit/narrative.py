@@ -126,6 +126,7 @@ _CHANGES = re.compile(
     r"\s*(?:[、,和及与]|以及)\s*(?:同比)?(?:增长|增加|上升|提高|减少|下降|降低|回落)?(?:了|约)?"
 )
 _JOINT = re.compile(r"\s*(?:[、,和及与]|以及)\s*")
+_PARTS_OF_INTAKE = ("其中收到的申请", "其中本年新收申请", "其中办理的申请")
 _DIVIDED = ("denied", "unavailable", "unprocessed", "other")
 """Outcomes that a bracket behind them divides, by whatever rows of the form."""
 _HEADING = re.compile(r"\s*(?:\([一二三四五六七八九十]{1,3}\)|[一二三四五六七八九十]{1,3}、)")
@@ -223,6 +224,8 @@ class _Prose:
         self._last_amount: Figure | None = None
         self._owners: dict[int, Figure] = {}
         self._row_from = 0
+        self._other_year = -1, 0
+        """Block and end of an account of another year that is open."""
 
     def read(self, block: int, original: str) -> Iterator[Figure]:
         text = with_thousands(original)
@@ -239,6 +242,7 @@ class _Prose:
         is_free = is_subject_free(kind, number.own.strip(" )")) or bool(row and row.is_subject_free)
         first, words = self._said(block, number, kind, row, is_free)
         meaning = self._meaning(block, number) if kind in ("amount", "rate", "other_year") else None
+        kind = self._in_its_year(block, number, kind, meaning)
         figure = Figure(
             -number.value if number.sign == "-" or sign < 0 else number.value,
             number.unit, kind, _quote(original, first, number), block, number.start, number.end,
@@ -281,6 +285,27 @@ class _Prose:
             return kind, sign
         return "difference", -1 if re.search(phrases()["moved_down"], number.before) else 1
 
+    def _in_its_year(self, block: int, number: Number, kind: Kind, meaning: Meaning | None) -> Kind:
+        """The kind, where an account of another year is open: 2020年收到94件,其中自然人87件.
+
+        Such an account begins with its year, and ends with its sentence or with this year's.
+        """
+        role = meaning.role if meaning else ""
+        opens = role in OPENING or bool(meaning and meaning.label in _PARTS_OF_INTAKE)
+        if kind == "other_year" and opens and not number.depth:
+            is_account = re.match(r"[^,;。]{0,6}(?:(?:19|20)\d\d年|上年|去年)", number.before)
+            is_compared = re.search("[较比与由从]", number.own) is not None
+            if is_account and not is_compared:
+                stop = re.search(r"[。!?\n]", number.behind)
+                self._other_year = (
+                    block,
+                    number.end + (stop.start() if stop else len(number.behind)),
+                )
+        elif role in OPENING:
+            self._other_year = -1, 0
+        is_open = self._other_year[0] == block and number.start < self._other_year[1]
+        return "other_year" if is_open and kind == "amount" and role else kind
+
     def _said(
         self, block: int, number: Number, kind: Kind, row: Figure | None, is_free: bool
     ) -> tuple[int, str]:
@@ -307,21 +332,10 @@ class _Prose:
             self._account.is_open(block), self._last_amount.role if self._last_amount else None
         )
         meaning = worded_meaning(number, around)
-        last = self._last_amount
         if meaning and meaning.role == "other":
-            if number.depth and last and last.meaning and last.meaning.row.startswith("other_"):
-                # 其他处理3件(逾期不补正2件、其他1件): the rest of the group, not the group.
-                meaning = Meaning("其中其他处理", "leaf", "other_misc")
-            elif self._enumerated and self._beside(block, number):
-                # 其他 belongs to what is being enumerated.
-                meaning = others()[self._enumerated]
-            elif not self._is_outcome(block, number):
-                return None
-        is_outcome = meaning and (meaning.role == "leaf" or meaning.role in phrases()["outcomes"])
-        if meaning and is_outcome and self._is_within(block, number, meaning):
-            return Meaning(f"其中{meaning.label}")
-        if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
-            return None
+            meaning = self._as_other(block, number, meaning)
+        if meaning:
+            meaning = self._as_placed(block, number, meaning, around)
         if meaning is None or not around.in_account:
             return meaning
         # What is new may be a part of what was handled, and is still what is new.
@@ -336,6 +350,31 @@ class _Prose:
             and pattern("parts").search(ahead + number.before[:2])
         ):
             # 其中街道收到申请38件: a part of what was received, no account of its own.
+            return Meaning(f"其中{meaning.label}")
+        return meaning
+
+    def _as_other(self, block: int, number: Number, meaning: Meaning) -> Meaning | None:
+        """What 其他 means: the rest of a group of outcomes, of what is enumerated, or an outcome."""
+        last = self._last_amount
+        if number.depth and last and last.meaning and last.meaning.row.startswith("other_"):
+            # 其他处理3件(逾期不补正2件、其他1件): the rest of the group, not the group.
+            return Meaning("其中其他处理", "leaf", "other_misc")
+        if self._enumerated and self._beside(block, number):
+            # 其他 belongs to what is being enumerated.
+            return others()[self._enumerated]
+        return meaning if self._is_outcome(block, number) else None
+
+    def _as_placed(
+        self, block: int, number: Number, meaning: Meaning, around: Around
+    ) -> Meaning | None:
+        """A meaning where it stands: part of another one, what applications are about, or itself."""
+        is_outcome = meaning.role == "leaf" or meaning.role in phrases()["outcomes"]
+        if is_outcome and self._is_within(block, number, meaning):
+            return Meaning(f"其中{meaning.label}")
+        if is_outcome and (_is_topic(number) or _is_elsewhere(number, around)):
+            return None
+        is_one_of = meaning.role in OPENING and "分别" in number.before
+        if is_one_of or (meaning.role and pattern("part_of_year").search(number.before)):
             return Meaning(f"其中{meaning.label}")
         return meaning
 

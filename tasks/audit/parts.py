@@ -131,6 +131,8 @@ def _agreeing(group: Group) -> AuditCheck | None:
     ways = [(held, parts) for held in group.wholes]
     ways += [(nearest, parts[:count]) for count in group.ends]
     ways += [(nearest, (*parts, *group.beyond))] if group.beyond else []
+    # 住建局6件、其他6个部门9件: only what has the unit of the whole.
+    ways += [(nearest, tuple(p for p in parts if p.unit == nearest[0].unit))]
     ways.append((nearest, everything))
     for held, listed in ways:
         if _sum(listed) == _sum(held):
@@ -262,7 +264,9 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     if word != "sure" and not (is_near and is_told):
         return
     gap = added - total.value
-    if _is_left_open(narrative, total, gap):
+    # 审核3126条,退回216条,共发布2910条: what is left over is no sum.
+    is_rest = parts[0].value - _sum(parts[1:]) == total.value
+    if is_rest or _is_left_open(narrative, total, gap):
         return
     is_sure = word == "sure" and _leaves_nothing_out(parts)
     text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"

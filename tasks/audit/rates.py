@@ -37,7 +37,7 @@ def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[Audit
         # 按时办结率 leaves out what was late; by its own word only, a rate is worth a doubt right
         # behind its part.
         is_exact = not re.search("按[时期]|及时|限时", figure.before)
-        is_near = is_named or (bool(ways) and _is_beside(narrative, ways[0][0][-1], figure))
+        is_near = is_named or (bool(ways) and _is_of_part(narrative, ways[0][0][-1], figure))
         is_heard = check and (check.status == "pass" or (is_exact and is_near))
         checks += [check] if check and is_heard else []
     return checks
@@ -60,7 +60,7 @@ def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figur
     if named is None or not near:
         return None
     for name in (named[1][at:] for at in range(len(named[1]) - 1)):
-        word = f"(?<!不)(?<!未)(?<!不予)(?<!依申请){name}"
+        word = f"(?<!不)(?<!未)(?<!不予)(?<!依申请)(?<!基本)(?<!部分)(?<!较){name}"
         parts = [f for f in near if re.search(f"^{word}|{word}(?:了|的)?$", f.before)]
         if parts:
             return parts[-1]
@@ -90,6 +90,8 @@ def _ways(
     """The figures that the rate may divide, each side one amount or several added."""
     near = _near(narrative, figure)
     parts = [f for f in near if f.role in entry["parts"]] or _behind(narrative, figure, entry)
+    # 办理65件,其中按期办结62件,延期办结3件: what was handled is the whole of what was closed.
+    parts = [f for f in parts if f.role != "handled"] or parts
     if not parts or (near and _is_cut(narrative, parts[-1], near[-1])):
         return
     wholes: list[_Term]
@@ -163,6 +165,12 @@ def _check(
         figure.value - (rounded if figure.value >= rounded else cut),
         _evidence(part, whole, figure),
     )  # fmt: skip
+
+
+def _is_of_part(narrative: Narrative, part: Figure, figure: Figure) -> bool:
+    """Whether a rate stands right behind its part, or has its whole name: 主动公开178件,…主动公开率."""
+    named = re.search(r"([\u4e00-\u9fa5]{4,6})率[^§,]{0,6}$", figure.before)
+    return _is_beside(narrative, part, figure) or bool(named and part.before.endswith(named[1]))
 
 
 def _is_beside(narrative: Narrative, part: Figure, figure: Figure) -> bool:

@@ -19,12 +19,14 @@ from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
-_YEAR = re.compile(r"(?:其中|包括|包含)?[,:]?((?:19|20)\d\d)年")
+_YEAR = re.compile(r"(?:其中|包括|包含)?[,:]?(?:((?:19|20)\d\d)年|(今年|本年度?|去年|上年|前年))")
+_BACK = {"今年": 0, "本年": 0, "本年度": 0, "去年": 1, "上年": 1, "前年": 2}
 _OF_YEAR = re.compile(
     r"(?:((?:19|20)\d\d)年度?|今年|本年度?)?(?:同比|[比较](?:上年|去年|(?:19|20)\d\d年))"
 )
 """Whose change it is: of a year named, of this year, or of the year right before."""
-_COUNTED = re.compile(r"([两三四五六七八九十\d]+)年(?:来|间|内)?")
+_THIS_YEAR = 3000
+_COUNTED = re.compile(r"(?:近|这)?([两三四五六七八九十\d]+)年(?:来|间|内)?")
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,31 @@ def year_rows(narrative: Narrative) -> list[YearRow]:
     for figure in narrative.figures:
         if figure.kind not in ("amount", "other_year"):
             continue
-        year = _YEAR.match(figure.before)
-        is_next = run and year and _goes_on(narrative, run, int(year[1]), figure)
+        year = _year(figure)
+        is_next = run and year and _goes_on(narrative, run, year, figure)
         if not is_next:
             rows += _row_of(run)
             run = []
         if year:
-            run.append((int(year[1]), figure))
+            run.append((year, figure))
     return rows + _row_of(run)
+
+
+def _year(figure: Figure) -> int:
+    """The year that begins a figure's clause, 0 if none does; 去年 counts from a year of its own."""
+    told = _YEAR.match(figure.before)
+    if told is None or re.search("结转", figure.before):
+        return 0
+    return int(told[1]) if told[1] else _THIS_YEAR - _BACK[told[2]]
 
 
 def _goes_on(
     narrative: Narrative, run: list[tuple[int, Figure]], year: int, figure: Figure
 ) -> bool:
-    last_year, last = run[-1]
-    step = year - last_year
+    last = run[-1][1]
+    years = {y for y, _ in run}
     return (
-        abs(step) == 1
-        and (len(run) < 2 or step == run[1][0] - run[0][0])
+        year in (min(years) - 1, max(years) + 1)
         and last.block == figure.block
         and last.unit == figure.unit
         and not _STOPS.search(narrative.between(last, figure))
@@ -118,27 +127,49 @@ _ALL_PERIODS = {"季度": ({*"一二三四"}, {*"1234"}), "半年": ({*"上下"}
 
 def period_checks(narrative: Narrative) -> list[AuditCheck]:
     """Amounts of all quarters, or of both halves, make up the year's: 356条,一季度78条…四季度85条."""
-    checks: list[AuditCheck] = []
     amounts = [f for f in narrative.figures if f.kind == "amount" and f.unit and f.step]
+    checks: list[AuditCheck] = []
     for word, told in _PERIODS.items():
-        for at in range(1, len(amounts)):
-            if not told.match(amounts[at].before):
-                continue
-            row = []
-            for figure in amounts[at:]:
-                if figure.unit != amounts[at].unit or not told.match(figure.before):
-                    break
-                row.append(figure)
+        for at in range(len(amounts)):
+            row = _periods_at(amounts, at, told)
             names = {m[1] for f in row if (m := told.match(f.before))}
-            whole = amounts[at - 1]
-            is_whole = whole.block == row[0].block and whole.unit == row[0].unit
-            if names not in _ALL_PERIODS[word] or len(names) != len(row) or not is_whole:
+            if names not in _ALL_PERIODS[word] or len(names) != len(row):
                 continue
-            if len(_STOPS.findall(narrative.between(whole, row[-1]))) < 2:
-                checks.append(
-                    _check(YearRow(tuple(range(len(row))), tuple(row)), whole, is_all=True)
-                )
+            whole = _year_of(narrative, amounts, at, row)
+            if whole is not None:
+                years = YearRow(tuple(range(len(row))), tuple(row))
+                checks.append(_check(years, whole, is_all=True))
     return [coarse(check) for check in checks]
+
+
+def _periods_at(amounts: list[Figure], at: int, told: re.Pattern[str]) -> list[Figure]:
+    row: list[Figure] = []
+    for figure in amounts[at:]:
+        if figure.unit != amounts[at].unit or not told.match(figure.before):
+            break
+        row.append(figure)
+    return row
+
+
+def _year_of(
+    narrative: Narrative, amounts: list[Figure], at: int, row: list[Figure]
+) -> Figure | None:
+    """The amount of the whole year: right before its parts, or told behind them."""
+    behind = amounts[at + len(row)] if at + len(row) < len(amounts) else None
+    before = amounts[at - 1] if at else None
+    largest = max(f.value for f in row)
+    if (
+        behind is not None
+        and re.match("全年|合计|共|总|累计", behind.before)
+        and behind.unit == row[0].unit
+        and behind.block == row[0].block
+        and not _STOPS.search(narrative.between(row[-1], behind))
+    ):
+        return behind
+    if before is None or before.unit != row[0].unit or before.block != row[0].block:
+        return None
+    is_near = len(_STOPS.findall(narrative.between(before, row[-1]))) < 2
+    return before if is_near and before.value >= largest else None
 
 
 def _amounts(narrative: Narrative, row: YearRow) -> list[Figure]:
@@ -174,7 +205,9 @@ def _with_whole(narrative: Narrative, row: YearRow) -> Iterator[AuditCheck]:
     if whole is None:
         return
     joint = narrative.between(whole, first)
-    if _STOPS.search(joint) or not re.match(r"(?:[,;(:]|其中|包括|包含)+(?:19|20)\d\d年", joint):
+    if _STOPS.search(joint) or not re.match(
+        r"(?:[,;(:]|其中|包括|包含)+(?:(?:19|20)\d\d年|[今去本上前]年)", joint
+    ):
         return
     if re.search("其中|包括|包含|[(:]", joint):
         yield _check(row, whole, is_all=False)
