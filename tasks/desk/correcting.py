@@ -8,8 +8,6 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -19,9 +17,11 @@ from tasks.city.corrections import (
     Entry,
     Found,
     Recorded,
+    choices_of,
     entries,
     find_record,
     find_records,
+    in_words,
     recorded,
 )
 from tasks.editions.account import dated_by
@@ -34,51 +34,16 @@ from tasks.people.persons import VIEWS, persons
 from tasks.render.findings import table_label
 from tasks.settings import Settings
 from warehouse.errors import NianbaoError
-from warehouse.form import layout_of_year
 from warehouse.lake import Lake
 from warehouse.numbers import number
-from warehouse.reading import measures
 from warehouse.tables import Column, table
 
 EMPTY = "空(未登记)"
-_CODE = re.compile(r"([a-z][a-z_0-9]*) ([^\s,;:]+)(?=[,;]|$)")
 MOST_SHOWN = 40
 """Differences that are listed; the others are counted."""
 
 
 # ---- what a record says, and what it may say
-
-
-def choices_of(table_name: str, column: str, year: int | None = None) -> dict[str, str]:
-    """What a column of codes may say: labels by code; empty for a column that is no list.
-
-    Codes stand in the column's own meaning, or are what the lines of the yearly form count.
-    """
-    meaning = next((c.meaning for c in table(table_name).columns if c.name == column), "")
-    _, _, listed = meaning.partition(":")
-    found = dict(_CODE.findall(listed))
-    if len(found) > 1:
-        return found
-    return _lines_of(table_name, column, year or datetime.now().year)
-
-
-@lru_cache(maxsize=256)
-def _lines_of(table_name: str, column: str, year: int) -> dict[str, str]:
-    """The lines of the annual report that count one value of a column."""
-    try:
-        layout = layout_of_year(year)
-    except NianbaoError:
-        return {}
-    of_table = {name for name, m in measures().items() if m.table == table_name}
-    wanted = re.compile(rf"{re.escape(column)} = '([^']*)'")
-    found: dict[str, str] = {}
-    for cell in layout.cells.values():
-        if cell.measure not in of_table:
-            continue
-        for condition in cell.conditions:
-            if match := wanted.fullmatch(condition):
-                found.setdefault(match[1], cell.label)
-    return found
 
 
 @dataclass(frozen=True)
@@ -165,12 +130,7 @@ def full_name(name: str) -> str:
 
 def said_of(draft: Draft, value: str | None) -> str:
     """A value of a correction's column in words."""
-    if draft.is_whole:
-        return "整条不计"
-    column = next((c for c in table(draft.table).columns if c.name == draft.column), None)
-    if value is None or column is None:
-        return "空"
-    return choices_of(draft.table, draft.column).get(value, value)
+    return "整条不计" if draft.is_whole else in_words(draft.table, draft.column, value)
 
 
 def label_of(draft: Draft) -> str:

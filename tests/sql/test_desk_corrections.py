@@ -13,6 +13,7 @@ from tasks.city.corrections import (
     CorrectionRefused,
     Draft,
     WriterBusy,
+    choices_of,
     enter,
     entries,
     entry_of,
@@ -24,7 +25,7 @@ from tasks.city.corrections import (
 )
 from tasks.city.register import CityFileError
 from tasks.clock import now
-from tasks.desk.correcting import choices_of, corrections_of, effect_of, found_by, shown
+from tasks.desk.correcting import corrections_of, effect_of, found_by, shown
 from tasks.editions.build import build_edition, compute
 from tasks.editions.edition import Edition
 from tasks.editions.store import load_edition
@@ -133,7 +134,7 @@ def test_a_source_that_says_something_else_by_now_is_not_corrected(
     number = entered(small.lake, draft)
     with small.lake.write() as connection:
         connection.execute("UPDATE core.application SET applicant_kind = 'other_organization'")
-    with pytest.raises(CorrectionRefused, match="来源现在是“other_organization”"):
+    with pytest.raises(CorrectionRefused, match="来源现在是“其他”"):
         review(small.lake, number, by="乙", is_signed_in=True, now=now())
 
 

@@ -166,7 +166,7 @@ def test_a_correction_is_told_from_entry_to_review(desk: Desk) -> None:
     assert desk.state(desk.kindless) == "已由更正改正"
     (matter,) = [m for m in desk.matters().blocking if m.name == desk.kindless]
     assert [t.text for t in matter.trail] == [
-        "甲登记更正第 1 号:申请人类别 空 → natural_person",
+        "甲登记更正第 1 号:申请人类别 空 → 自然人",
         "乙复核更正第 1 号,同意",
     ]
 
