@@ -8,19 +8,16 @@ the rows of `corrections.yaml`; every step of it, in the order in which it was d
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 from tasks.city.register import CORRECTIONS
-from warehouse.errors import EntryError, NianbaoError
-from warehouse.form import layout_of_year
+from warehouse.errors import EntryError
 from warehouse.lake import Connection, Lake, LakeBusy, stored_rows, transaction
-from warehouse.reading import Supposed, measures
+from warehouse.reading import Supposed
 from warehouse.sql import insert_many
 from warehouse.tables import Column, all_tables, table
 
@@ -34,7 +31,6 @@ PATIENCE = 5.0
 LONGEST = 2000
 """Characters of a reason, of a remark, of whoever asked."""
 LONGEST_VALUE = 4000
-_CODE = re.compile(r"([a-z][a-z_0-9]*) ([^\s,;:]+)(?=[,;]|$)")
 
 
 class CorrectionRefused(EntryError):
@@ -142,43 +138,6 @@ def _pulled(table_name: str) -> Any:
     if found is None or not found.is_pulled or found.layer != "core":
         raise CorrectionRefused(f"没有表 {table_name[:60]},或它的记录不能更正")
     return found
-
-
-def choices_of(table_name: str, column: str, year: int | None = None) -> dict[str, str]:
-    """What a column of codes may say: labels by code; empty for a column that is no list.
-
-    Codes stand in the column's own meaning, or are what the lines of the yearly form count.
-    """
-    meaning = next((c.meaning for c in table(table_name).columns if c.name == column), "")
-    _, _, listed = meaning.partition(":")
-    found = dict(_CODE.findall(listed))
-    if len(found) > 1:
-        return found
-    return _lines_of(table_name, column, year or datetime.now().year)
-
-
-@lru_cache(maxsize=256)
-def _lines_of(table_name: str, column: str, year: int) -> dict[str, str]:
-    """The lines of the annual report that count one value of a column."""
-    try:
-        layout = layout_of_year(year)
-    except NianbaoError:
-        return {}
-    of_table = {name for name, m in measures().items() if m.table == table_name}
-    wanted = re.compile(rf"{re.escape(column)} = '([^']*)'")
-    found: dict[str, str] = {}
-    for cell in layout.cells.values():
-        if cell.measure not in of_table:
-            continue
-        for condition in cell.conditions:
-            if match := wanted.fullmatch(condition):
-                found.setdefault(match[1], cell.label)
-    return found
-
-
-def in_words(table_name: str, column: str, value: str | None) -> str:
-    """A value as people read it: what a code stands for."""
-    return "空" if value is None else choices_of(table_name, column).get(value, value)
 
 
 def find_records(lake: Lake, record_id: str, most: int = 20) -> list[Found]:
@@ -433,8 +392,9 @@ def _still_says(connection: Connection, draft: Draft) -> Found:
         return found
     says = found.values[draft.column]
     if says != draft.expect:
-        now_, then = (in_words(draft.table, draft.column, v) for v in (says, draft.expect))
-        raise CorrectionRefused(f"来源现在是“{now_}”,已不是“{then}”。请看过记录再填,也许不用更正了")
+        raise CorrectionRefused(
+            "来源现在的值已经变了,不是登记时的值。请看过记录再填,也许不用更正了"
+        )
     kind = next(c.sql_type for c in correctable(draft.table) if c.name == draft.column)
     row = connection.execute(
         f"SELECT TRY_CAST(CAST($1 AS VARCHAR) AS {kind}) IS NULL", [draft.value]

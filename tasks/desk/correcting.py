@@ -8,6 +8,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 from importlib.metadata import version
 
@@ -17,13 +19,12 @@ from tasks.city.corrections import (
     Entry,
     Found,
     Recorded,
-    choices_of,
     entries,
     find_record,
     find_records,
-    in_words,
     recorded,
 )
+from tasks.desk.codes import codes_of
 from tasks.editions.account import dated_by
 from tasks.editions.build import Progress, compute
 from tasks.editions.compare import CellDifference, compare
@@ -34,8 +35,10 @@ from tasks.people.persons import VIEWS, persons
 from tasks.render.findings import table_label
 from tasks.settings import Settings
 from warehouse.errors import NianbaoError
+from warehouse.form import layout_of_year
 from warehouse.lake import Lake
 from warehouse.numbers import number
+from warehouse.reading import measures
 from warehouse.tables import Column, table
 
 EMPTY = "空(未登记)"
@@ -44,6 +47,42 @@ MOST_SHOWN = 40
 
 
 # ---- what a record says, and what it may say
+
+
+def choices_of(table_name: str, column: str, year: int | None = None) -> dict[str, str]:
+    """What a column of codes may say: labels by code; empty for a column that is no list.
+
+    Codes stand in the column's own meaning, or are what the lines of the yearly form count.
+    """
+    described = next((c for c in table(table_name).columns if c.name == column), None)
+    found = codes_of(described) if described else {}
+    if len(found) > 1:
+        return dict(found)
+    return _lines_of(table_name, column, year or datetime.now().year)
+
+
+@lru_cache(maxsize=256)
+def _lines_of(table_name: str, column: str, year: int) -> dict[str, str]:
+    """The lines of the annual report that count one value of a column."""
+    try:
+        layout = layout_of_year(year)
+    except NianbaoError:
+        return {}
+    of_table = {name for name, m in measures().items() if m.table == table_name}
+    wanted = re.compile(rf"{re.escape(column)} = '([^']*)'")
+    found: dict[str, str] = {}
+    for cell in layout.cells.values():
+        if cell.measure not in of_table:
+            continue
+        for condition in cell.conditions:
+            if match := wanted.fullmatch(condition):
+                found.setdefault(match[1], cell.label)
+    return found
+
+
+def in_words(table_name: str, column: str, value: str | None) -> str:
+    """A value as people read it: what a code stands for."""
+    return "空" if value is None else choices_of(table_name, column).get(value, value)
 
 
 @dataclass(frozen=True)

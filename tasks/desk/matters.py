@@ -17,7 +17,8 @@ from hashlib import sha256
 from typing import Literal
 
 from tasks.check import corrected_tables
-from tasks.city.corrections import ENTERED, REVIEWED, WITHDRAWN, Entry, entries, in_words
+from tasks.city.corrections import ENTERED, REVIEWED, WITHDRAWN, Entry, entries
+from tasks.desk.correcting import in_words
 from tasks.desk.pinned import check_counts, without_figures
 from tasks.editions.edition import Edition, Finding, RecordReference
 from tasks.editions.store import EditionRow, NoEdition, find_row, with_all_records

@@ -13,7 +13,6 @@ from tasks.city.corrections import (
     CorrectionRefused,
     Draft,
     WriterBusy,
-    choices_of,
     enter,
     entries,
     entry_of,
@@ -25,7 +24,7 @@ from tasks.city.corrections import (
 )
 from tasks.city.register import CityFileError
 from tasks.clock import now
-from tasks.desk.correcting import corrections_of, effect_of, found_by, shown
+from tasks.desk.correcting import choices_of, corrections_of, effect_of, found_by, shown
 from tasks.editions.build import build_edition, compute
 from tasks.editions.edition import Edition
 from tasks.editions.store import load_edition
@@ -134,7 +133,7 @@ def test_a_source_that_says_something_else_by_now_is_not_corrected(
     number = entered(small.lake, draft)
     with small.lake.write() as connection:
         connection.execute("UPDATE core.application SET applicant_kind = 'other_organization'")
-    with pytest.raises(CorrectionRefused, match="来源现在是“其他”"):
+    with pytest.raises(CorrectionRefused, match="来源现在的值已经变了"):
         review(small.lake, number, by="乙", is_signed_in=True, now=now())
 
 
@@ -160,7 +159,7 @@ def test_one_that_no_longer_holds_is_a_finding_and_asks_to_be_taken_down(
         ({"table": "core.'; DROP"}, "没有表"),
         ({"record_id": "nobody"}, "没有编号为"),
         ({"source_system": "other"}, "没有编号为"),
-        ({"expect": "natural_person", "value": None}, "来源现在是“空”"),
+        ({"expect": "natural_person", "value": None}, "已经变了"),
         ({"value": None}, "相同"),
         ({"reason": " "}, "请填写理由"),
         ({"reported_by": ""}, "请填写谁提出的"),
