@@ -87,8 +87,10 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
     page.wait_for_url("**/desk/building/*")
     # The page follows the run by itself.
     page.get_by_role("link", name="处理核对问题").click()
+    page.wait_for_url("**/findings")
     edition = re.findall(r"/edition/([^/]+)/findings", page.url)[0]
     records = page.locator("article.rec.turn")
+    records.first.wait_for()
     assert records.count() > 1
     corrected = records.first.locator(".id").inner_text()
     records.first.get_by_role("link", name="登记更正").click()
@@ -106,8 +108,8 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
         record = page.locator("article.rec.turn").first
         record.get_by_text("写答复").click()
         record.get_by_label("为什么可以带着这个问题发布").fill("申请表已遗失")
-        record.get_by_role("button", name="保存答复").click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            record.get_by_role("button", name="保存答复").click()
     sign_in(served, page, SECOND, correction)
     page.get_by_role("button", name="复核同意").click()
     page.get_by_text("有效", exact=True).wait_for()
@@ -115,9 +117,11 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
     page.goto(f"{served.address}/desk/build?edition={edition}")
     page.get_by_role("button", name="开始编制").click()
     page.get_by_role("link", name="处理核对问题").click()
+    page.get_by_role("button", name="送批准").wait_for()
     assert corrected not in page.locator("article.rec .id").all_inner_texts()
     page.get_by_role("button", name="送批准").click()
     page.get_by_role("link", name="看批准页").click()
+    page.wait_for_url("**/desk/approve/*")
     edition = page.url.rpartition("/")[2]
     sign_in(served, page, APPROVER, f"/desk/approve/{edition}")
     for box in page.locator("input[type=checkbox]").all():
