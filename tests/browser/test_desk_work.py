@@ -3,27 +3,25 @@ over, approve, and send reports to be audited."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyotp
 import pytest
 
 from tasks.people.persons import APPROVES, WORKS
+from tests.browser.test_operator_room import (
+    CHROMIUM,
+    IS_REQUIRED,
+    QUIET,
+    code_of,
+    sign_in,
+    sync_api,
+)
 from tests.city import Installation
-from tests.operator_room import APPROVER, PASSWORD, SECRET, Room, add_people, room
+from tests.operator_room import APPROVER, Room, add_people, room
 
-CHROMIUM = shutil.which("chromium")
-IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
-if IS_REQUIRED:
-    from playwright import sync_api
-else:
-    sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
     pytest.mark.timeout(600),
@@ -47,9 +45,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
 @pytest.fixture
 def page() -> Iterator[Any]:
     with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        )
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         page = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
         page.set_default_timeout(120_000)
         page.broken = []
@@ -57,28 +53,6 @@ def page() -> Iterator[Any]:
         yield page
         assert page.broken == []
         browser.close()
-
-
-used: dict[str, int] = {}
-
-
-def code_of(name: str) -> str:
-    """The next code of someone's authenticator: each serves once, so one may have to wait."""
-    step = max(int(time.time()) // 30, used.get(name, 0) + 1)
-    while step > int(time.time()) // 30 + 1:
-        time.sleep(0.5)
-    used[name] = step
-    return pyotp.TOTP(SECRET).at(step * 30)
-
-
-def sign_in(served: Room, page: Any, name: str, wanted: str) -> None:
-    page.context.clear_cookies()
-    page.goto(f"{served.address}{wanted}")
-    page.get_by_label("姓名").fill(name)
-    page.get_by_label("口令").fill(PASSWORD)
-    page.get_by_label("验证器").fill(code_of(name))
-    page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"{served.address}{wanted}")
 
 
 def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: Any) -> None:
