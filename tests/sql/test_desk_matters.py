@@ -33,6 +33,7 @@ from tasks.people.trail import Overtaken, broken_steps
 from tasks.publish.approvals import Request, approve
 from tasks.publish.conditions import PublishRefused, Unanswered
 from tasks.publish.publish import publish
+from tasks.publish.verify import verify_home
 from tasks.settings import Settings
 from tests.small_city import NOW, SmallCity
 from warehouse.errors import EntryError
@@ -307,6 +308,9 @@ def test_the_trail_only_grows_and_shows_any_change(desk: Desk) -> None:
         raw.execute("DROP TRIGGER trail_no_delete")
         raw.execute("DELETE FROM trail WHERE number = 2")
     assert broken_steps(office) == [1, 2]
+    # Maintenance looks every night, and so does who asks for it.
+    told = [p.text for p in verify_home(desk.lake, desk.settings).problems]
+    assert any("核对问题的经过第 1 行" in message for message in told)
 
 
 def test_an_edition_without_problems_says_so(small: SmallCity) -> None:
