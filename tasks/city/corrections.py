@@ -393,7 +393,7 @@ def _still_says(connection: Connection, draft: Draft) -> Found:
     says = found.values[draft.column]
     if says != draft.expect:
         raise CorrectionRefused(
-            f"来源现在是“{says or '空'}”,已不是“{draft.expect or '空'}”。请看过记录再填,也许不用更正了"
+            "来源现在的值已经变了,不是登记时的值。请看过记录再填,也许不用更正了"
         )
     kind = next(c.sql_type for c in correctable(draft.table) if c.name == draft.column)
     row = connection.execute(

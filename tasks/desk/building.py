@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -180,7 +181,8 @@ def run_shown(run: Mapping[str, Any], said: Sequence[tuple[str, str]], now: date
         end=end,
         started_at=started,
         said=told[-1] if told else "",
-        asked=asked,
+        # Whoever began it elsewhere need not have filled in every field.
+        asked=defaultdict(str, asked),
     )
     return RunShown(**{**shown.__dict__, "heading": _heading(shown, name)})
 

@@ -24,6 +24,7 @@ from tasks.city.corrections import (
     find_records,
     recorded,
 )
+from tasks.desk.codes import codes_of
 from tasks.editions.account import dated_by
 from tasks.editions.build import Progress, compute
 from tasks.editions.compare import CellDifference, compare
@@ -41,7 +42,6 @@ from warehouse.reading import measures
 from warehouse.tables import Column, table
 
 EMPTY = "空(未登记)"
-_CODE = re.compile(r"([a-z][a-z_0-9]*) ([^\s,;:]+)(?=[,;]|$)")
 MOST_SHOWN = 40
 """Differences that are listed; the others are counted."""
 
@@ -54,11 +54,10 @@ def choices_of(table_name: str, column: str, year: int | None = None) -> dict[st
 
     Codes stand in the column's own meaning, or are what the lines of the yearly form count.
     """
-    meaning = next((c.meaning for c in table(table_name).columns if c.name == column), "")
-    _, _, listed = meaning.partition(":")
-    found = dict(_CODE.findall(listed))
+    described = next((c for c in table(table_name).columns if c.name == column), None)
+    found = codes_of(described) if described else {}
     if len(found) > 1:
-        return found
+        return dict(found)
     return _lines_of(table_name, column, year or datetime.now().year)
 
 
@@ -79,6 +78,11 @@ def _lines_of(table_name: str, column: str, year: int) -> dict[str, str]:
             if match := wanted.fullmatch(condition):
                 found.setdefault(match[1], cell.label)
     return found
+
+
+def in_words(table_name: str, column: str, value: str | None) -> str:
+    """A value as people read it: what a code stands for."""
+    return "空" if value is None else choices_of(table_name, column).get(value, value)
 
 
 @dataclass(frozen=True)
@@ -165,12 +169,7 @@ def full_name(name: str) -> str:
 
 def said_of(draft: Draft, value: str | None) -> str:
     """A value of a correction's column in words."""
-    if draft.is_whole:
-        return "整条不计"
-    column = next((c for c in table(draft.table).columns if c.name == draft.column), None)
-    if value is None or column is None:
-        return "空"
-    return choices_of(draft.table, draft.column).get(value, value)
+    return "整条不计" if draft.is_whole else in_words(draft.table, draft.column, value)
 
 
 def label_of(draft: Draft) -> str:

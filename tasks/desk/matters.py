@@ -18,6 +18,7 @@ from typing import Literal
 
 from tasks.check import corrected_tables
 from tasks.city.corrections import ENTERED, REVIEWED, WITHDRAWN, Entry, entries
+from tasks.desk.correcting import in_words
 from tasks.desk.pinned import check_counts, without_figures
 from tasks.editions.edition import Edition, Finding, RecordReference
 from tasks.editions.store import EditionRow, NoEdition, find_row, with_all_records
@@ -121,11 +122,17 @@ class Matter:
         columns = table(self.record.table).business_columns
         return next((c.name for c in columns if c.label == labels[1].strip()), "")
 
-    def label_of(self, column: str) -> str:
-        """What a column of the record is called."""
-        assert self.record is not None
-        found = (c.label for c in table(self.record.table).columns if c.name == column)
-        return next(found, column)
+    @property
+    def changes(self) -> list[str]:
+        """What the source changed since, in words."""
+        if self.record is None:
+            return []
+        labels = {c.name: c.label for c in table(self.record.table).columns}
+        name = self.record.table
+        return [
+            f"{labels[column]} {in_words(name, column, was)} → {in_words(name, column, is_)}"
+            for column, (was, is_) in self.seen.changed.items()
+        ]
 
     @property
     def answer(self) -> Step | None:
@@ -205,7 +212,8 @@ def change_told(entry: Entry) -> str:
     if draft.is_whole:
         return "整条不计"
     label = next((c.label for c in table(draft.table).columns if c.name == draft.column), "")
-    return f"{label} {draft.expect or '空'} → {draft.value or '空'}"
+    was, becomes = (in_words(draft.table, draft.column, v) for v in (draft.expect, draft.value))
+    return f"{label} {was} → {becomes}"
 
 
 # ---- the matters of an edition

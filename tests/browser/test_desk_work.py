@@ -3,27 +3,25 @@ over, approve, and send reports to be audited."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyotp
 import pytest
 
 from tasks.people.persons import APPROVES, WORKS
+from tests.browser.test_operator_room import (
+    CHROMIUM,
+    IS_REQUIRED,
+    QUIET,
+    code_of,
+    sign_in,
+    sync_api,
+)
 from tests.city import Installation
-from tests.operator_room import APPROVER, PASSWORD, SECRET, Room, add_people, room
+from tests.operator_room import APPROVER, Room, add_people, room
 
-CHROMIUM = shutil.which("chromium")
-IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
-if IS_REQUIRED:
-    from playwright import sync_api
-else:
-    sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
     pytest.mark.timeout(600),
@@ -47,9 +45,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
 @pytest.fixture
 def page() -> Iterator[Any]:
     with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        )
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         page = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
         page.set_default_timeout(120_000)
         page.broken = []
@@ -59,36 +55,16 @@ def page() -> Iterator[Any]:
         browser.close()
 
 
-used: dict[str, int] = {}
-
-
-def code_of(name: str) -> str:
-    """The next code of someone's authenticator: each serves once, so one may have to wait."""
-    step = max(int(time.time()) // 30, used.get(name, 0) + 1)
-    while step > int(time.time()) // 30 + 1:
-        time.sleep(0.5)
-    used[name] = step
-    return pyotp.TOTP(SECRET).at(step * 30)
-
-
-def sign_in(served: Room, page: Any, name: str, wanted: str) -> None:
-    page.context.clear_cookies()
-    page.goto(f"{served.address}{wanted}")
-    page.get_by_label("姓名").fill(name)
-    page.get_by_label("口令").fill(PASSWORD)
-    page.get_by_label("验证器").fill(code_of(name))
-    page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"{served.address}{wanted}")
-
-
 def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: Any) -> None:
     sign_in(served, page, BUILDER, "/desk/build?year=2020")
     page.get_by_role("button", name="开始编制").click()
     page.wait_for_url("**/desk/building/*")
     # The page follows the run by itself.
     page.get_by_role("link", name="处理核对问题").click()
+    page.wait_for_url("**/findings")
     edition = re.findall(r"/edition/([^/]+)/findings", page.url)[0]
     records = page.locator("article.rec.turn")
+    records.first.wait_for()
     assert records.count() > 1
     corrected = records.first.locator(".id").inner_text()
     records.first.get_by_role("link", name="登记更正").click()
@@ -106,8 +82,8 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
         record = page.locator("article.rec.turn").first
         record.get_by_text("写答复").click()
         record.get_by_label("为什么可以带着这个问题发布").fill("申请表已遗失")
-        record.get_by_role("button", name="保存答复").click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            record.get_by_role("button", name="保存答复").click()
     sign_in(served, page, SECOND, correction)
     page.get_by_role("button", name="复核同意").click()
     page.get_by_text("有效", exact=True).wait_for()
@@ -115,9 +91,11 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
     page.goto(f"{served.address}/desk/build?edition={edition}")
     page.get_by_role("button", name="开始编制").click()
     page.get_by_role("link", name="处理核对问题").click()
+    page.get_by_role("button", name="送批准").wait_for()
     assert corrected not in page.locator("article.rec .id").all_inner_texts()
     page.get_by_role("button", name="送批准").click()
     page.get_by_role("link", name="看批准页").click()
+    page.wait_for_url("**/desk/approve/*")
     edition = page.url.rpartition("/")[2]
     sign_in(served, page, APPROVER, f"/desk/approve/{edition}")
     for box in page.locator("input[type=checkbox]").all():

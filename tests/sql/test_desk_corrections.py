@@ -133,7 +133,7 @@ def test_a_source_that_says_something_else_by_now_is_not_corrected(
     number = entered(small.lake, draft)
     with small.lake.write() as connection:
         connection.execute("UPDATE core.application SET applicant_kind = 'other_organization'")
-    with pytest.raises(CorrectionRefused, match="来源现在是“other_organization”"):
+    with pytest.raises(CorrectionRefused, match="来源现在的值已经变了"):
         review(small.lake, number, by="乙", is_signed_in=True, now=now())
 
 
@@ -159,7 +159,7 @@ def test_one_that_no_longer_holds_is_a_finding_and_asks_to_be_taken_down(
         ({"table": "core.'; DROP"}, "没有表"),
         ({"record_id": "nobody"}, "没有编号为"),
         ({"source_system": "other"}, "没有编号为"),
-        ({"expect": "natural_person", "value": None}, "来源现在是“空”"),
+        ({"expect": "natural_person", "value": None}, "已经变了"),
         ({"value": None}, "相同"),
         ({"reason": " "}, "请填写理由"),
         ({"reported_by": ""}, "请填写谁提出的"),

@@ -33,6 +33,7 @@ from tasks.people.trail import Overtaken, broken_steps
 from tasks.publish.approvals import Request, approve
 from tasks.publish.conditions import PublishRefused, Unanswered
 from tasks.publish.publish import publish
+from tasks.publish.verify import verify_home
 from tasks.settings import Settings
 from tests.small_city import NOW, SmallCity
 from warehouse.errors import EntryError
@@ -166,7 +167,7 @@ def test_a_correction_is_told_from_entry_to_review(desk: Desk) -> None:
     assert desk.state(desk.kindless) == "已由更正改正"
     (matter,) = [m for m in desk.matters().blocking if m.name == desk.kindless]
     assert [t.text for t in matter.trail] == [
-        "甲登记更正第 1 号:申请人类别 空 → natural_person",
+        "甲登记更正第 1 号:申请人类别 空 → 自然人",
         "乙复核更正第 1 号,同意",
     ]
 
@@ -307,6 +308,9 @@ def test_the_trail_only_grows_and_shows_any_change(desk: Desk) -> None:
         raw.execute("DROP TRIGGER trail_no_delete")
         raw.execute("DELETE FROM trail WHERE number = 2")
     assert broken_steps(office) == [1, 2]
+    # Maintenance looks every night, and so does who asks for it.
+    told = [p.text for p in verify_home(desk.lake, desk.settings).problems]
+    assert any("核对问题的经过第 1 行" in message for message in told)
 
 
 def test_an_edition_without_problems_says_so(small: SmallCity) -> None:

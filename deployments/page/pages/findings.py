@@ -122,6 +122,7 @@ async def _sent(request: Request, deed: Deed, what: str) -> Response:
     try:
         place = await asyncio.to_thread(done)
     except NianbaoError as error:
+        told = {**told, "act": request.path_params.get("act", "")}
         return await _findings(request, told, str(error), 422)
     return to(request, f"/desk/edition/{edition_id}/findings{place}")
 
