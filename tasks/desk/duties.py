@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from tasks.city.corrections import ENTERED
 from tasks.desk.people import Staffing
 from tasks.desk.reports import EditionState, due_on
 from tasks.desk.seen import Seen
@@ -68,6 +69,7 @@ def duties(seen: Seen, settings: Settings, who: Who, staffing: Staffing) -> list
     sources: tuple[Callable[[Seen, Settings, Who], Iterator[Duty]], ...] = (
         _report,
         _approvals,
+        _corrections,
         _workbooks,
         _rejects,
         _applications,
@@ -193,6 +195,29 @@ def _sent(edition: EditionState, work: Settling) -> str:
     at = in_words(edition.row.built_at.date())
     by = f"{edition.row.built_by} " if edition.row.built_by else ""
     return f"{by}{at}编成，还没有送批准。{state}"
+
+
+def _corrections(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
+    """Corrections that wait for a second person: whoever was asked, else anybody but the first."""
+    if not who.may(WORKS):
+        return
+    for entry in seen.corrections:
+        asked = entry.draft.reviewer
+        is_mine = asked == who.name if asked else entry.entered_by != who.name
+        if entry.state != ENTERED or (who.role is not None and not is_mine):
+            continue
+        days = (seen.today - entry.acts[0].done_at.date()).days
+        yield Duty(
+            f"correction.{entry.number}",
+            "turn",
+            f"更正第 {entry.number} 号等您复核",
+            f"{entry.draft.record_id}，{entry.entered_by}登记。复核以后重新编制才计入。",
+            f"登记 {in_words(entry.acts[0].done_at.date())}",
+            waited(days),
+            "看过并复核",
+            f"/desk/correction/{entry.number}",
+            waited=days,
+        )
 
 
 def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:

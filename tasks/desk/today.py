@@ -251,7 +251,10 @@ def _of_others(seen: Seen, mine: list[Duty]) -> str:
 
 
 def _of_report(seen: Seen) -> str:
-    return "年报没有要您做的事。" if seen.stage in ("done", "approve") else "年报还没有编成。"
+    """What the report asks of whoever has nothing to do for it."""
+    if seen.stage == "done":
+        return "年报没有要您做的事。"
+    return "年报还没有编成。" if seen.stage == "build" else "年报在等别人。"
 
 
 def _nothing(seen: Seen, staff: Staffing) -> tuple[str, str]:

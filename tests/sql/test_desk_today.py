@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.city.corrections import Draft, enter
 from tasks.clock import now
 from tasks.desk.duties import MOST, Duty, Who
 from tasks.desk.matters import Matters, act, give_back, hand_over, matters_of
 from tasks.desk.people import Entry, Shortage, Staffing
+from tasks.desk.records import record
 from tasks.desk.today import Today, today
 from tasks.editions.build import build_edition
 from tasks.people.persons import APPROVES, MANAGES, ROLES, VIEWS, WORKS
@@ -242,6 +244,25 @@ def test_an_edition_goes_to_be_approved_and_comes_back(blocked: SmallCity) -> No
     assert back.said.startswith("丙退回了版次 2020-1。")
     assert back.more == "请补充依据"
     assert keys(of(blocked, approver)) == []
+
+
+def test_a_correction_waits_for_the_second_person(blocked: SmallCity) -> None:
+    with blocked.lake.read() as connection:
+        (id_,) = connection.execute("SELECT record_id FROM core.application").fetchall()[0]
+    draft = Draft(
+        "core.application", "s", id_, "applicant_kind", None, "natural_person", "补登", "甲县",
+        ground="申请表", reviewer="乙",
+    )  # fmt: skip
+    number = enter(blocked.lake, draft, by="甲", is_signed_in=True, now=MORNING)
+    second = of(blocked, Who("乙", WORKS))
+    assert keys(second) == ["correction"]
+    assert second.duties[0].path == f"/desk/correction/{number}"
+    assert second.said == "有 1 件事要您处理；年报在等别人。"
+    # Whoever entered it sees that it waits, and is not asked.
+    first = of(blocked, Who("甲", WORKS))
+    assert (keys(first), first.steps[1].told) == ([], "1 条在等")
+    (entered,) = record(blocked.lake, blocked.folder, "s", "application", id_).entered
+    assert (entered.number, entered.word) == (number, "等复核")
 
 
 def test_an_ordinary_day_has_applications_and_nothing_else(built: SmallCity) -> None:
