@@ -59,9 +59,11 @@ class Duty:
 
     def order(self, today: date) -> tuple[int, date, int]:
         """Sorts duties as the module says."""
-        near = self.is_statutory and self.due is not None and (self.due - today).days <= A_WEEK
-        group = 0 if near else 1 if self.state == "broken" else 2 if self.due else 3
-        return group, self.due or date.max, -self.waited
+        # A day long past, of a year that was never published, presses no more.
+        due = self.due if self.due and (today - self.due).days <= LONG_PAST else None
+        is_near = self.is_statutory and due is not None and (due - today).days <= A_WEEK
+        group = 0 if is_near else 1 if self.state == "broken" else 2 if due else 3
+        return group, due or date.max, -self.waited
 
 
 def duties(seen: Seen, settings: Settings, who: Who, staffing: Staffing) -> list[Duty]:
@@ -235,8 +237,8 @@ def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
             "turn",
             f"{one.year} 年月报表缺 {len(one.missing)} 份：{listed(names, NAMED)}",
             f"{months}的登记表没有收到。不补齐，本年申请数不能送批准。",
-            "上月应报" if len(one.missing) == 1 else "最早一份",
-            left_until(due, seen.today),
+            f"最早 {first.month} 月" if len(one.missing) > 1 else f"{first.month} 月应报",
+            left_until(due, seen.today) if (seen.today - due).days <= LONG_PAST else "",
             "看缺哪份" if len(one.missing) == 1 else "看缺哪些",
             "/desk/data#workbooks",
             waited=(seen.today - due).days,

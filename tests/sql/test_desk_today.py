@@ -333,6 +333,7 @@ def test_matters_are_in_the_order_of_the_law() -> None:
     day = date(2021, 3, 25)
     found = [
         matter("old", waited=9),
+        matter("law, years ago", due=date(2018, 3, 31), is_statutory=True, waited=5),
         matter("due", due=date(2021, 3, 26)),
         matter("new", waited=1),
         matter("law, later", due=date(2021, 4, 30), is_statutory=True),
@@ -340,7 +341,15 @@ def test_matters_are_in_the_order_of_the_law() -> None:
         matter("law", due=date(2021, 3, 31), is_statutory=True),
     ]
     found.sort(key=lambda m: m.order(day))
-    assert [m.key for m in found] == ["law", "broken", "due", "law, later", "old", "new"]
+    assert [m.key for m in found] == [
+        "law",
+        "broken",
+        "due",
+        "law, later",
+        "old",
+        "law, years ago",
+        "new",
+    ]
 
 
 def test_without_a_lake_there_is_a_sentence_and_no_error(
