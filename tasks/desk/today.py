@@ -58,6 +58,17 @@ class Today:
         return self.seen.stage != "done" and self.seen.records.records > 0
 
     @property
+    def to_approve(self) -> str:
+        """The edition that waits for whoever looks to approve it; empty without one."""
+        keys = (duty.key.partition(".") for duty in self.duties)
+        return next((id_ for kind, _, id_ in keys if kind == "approve"), "")
+
+    @property
+    def other_approvers(self) -> tuple[str, ...]:
+        """Who else could approve now."""
+        return tuple(n for n in self.staffing.ready(APPROVES) if n != self.who.name)
+
+    @property
     def next_day(self) -> StatutoryDay | None:
         """The statutory day that comes next."""
         return next((day for day in self.days if not day.is_past), None)

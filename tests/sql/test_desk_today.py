@@ -19,7 +19,7 @@ from tasks.editions.build import build_edition
 from tasks.people.persons import APPROVES, MANAGES, ROLES, VIEWS, WORKS
 from tasks.people.trail import ANSWERED
 from tasks.settings import Settings
-from tests.desk_browser import Browser, heading
+from tests.desk_browser import RUN, Browser, heading
 from tests.operator_room import add_people
 from tests.small_city import SmallCity
 from warehouse.lake import NoLake, transaction
@@ -363,6 +363,8 @@ def test_without_a_lake_there_is_a_sentence_and_no_error(
     assert heading(answer.text) == "还没有数据。请先取一次数"
     # The one thing to be done is there.
     assert 'action="/desk/pull"' in answer.text
+    # And how it goes is told, while there is nothing else to show.
+    assert 'hx-trigger="every 3s"' in Browser(settings).read(f"/data?run={RUN}")
 
 
 def test_the_page_shows_the_day_and_escapes_what_it_shows(blocked: SmallCity) -> None:
