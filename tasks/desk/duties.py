@@ -19,7 +19,7 @@ from tasks.desk.sources import State
 from tasks.people.persons import APPROVES, MANAGES, WORKS
 from tasks.settings import Settings
 from tasks.watch.deadlines import OpenApplication, by_organ, limits
-from warehouse.form import ANNUAL_REPORT
+from warehouse.form import ANNUAL_REPORT, forms
 from warehouse.period import Period
 
 MOST = 7
@@ -89,7 +89,7 @@ def _report(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
     if not who.may(WORKS) or not is_over:
         return
     due = due_on(settings.city, ANNUAL_REPORT, seen.year)
-    when, left = _statutory(seen, due, edition)
+    when, left = _statutory(seen, settings, due, edition)
     if stage == "build" and seen.records.records:
         trial = f"现有的 {edition.id} 是试编，不能发布。" if edition else "还没有版次。"
         yield Duty(
@@ -139,10 +139,14 @@ def _settling(
         yield duty(f"{name}：版次 {edition.id} 可以送批准", why, "看过并送批准", findings)
 
 
-def _statutory(seen: Seen, due: date | None, edition: EditionState | None) -> tuple[str, str]:
-    """The statutory day that comes next for a report, and how long until then."""
-    coming = [(f.on, f.what) for f in seen.deadlines.filings if f.on >= seen.today]
-    if coming and edition is None and seen.year == seen.today.year - 1:
+def _statutory(
+    seen: Seen, settings: Settings, due: date | None, edition: EditionState | None
+) -> tuple[str, str]:
+    """The statutory day that comes next for the year's report, and how long until then."""
+    declared = forms(settings.city)[ANNUAL_REPORT].deadlines
+    days = [(date(seen.year + 1, d.month, d.day), d.what) for d in declared]
+    coming = [one for one in days if one[0] >= seen.today]
+    if coming and edition is None:
         on, what = min(coming)
         return f"{_short(what)} {in_words(on)}", left_until(on, seen.today)
     if due is not None and (seen.today - due).days <= LONG_PAST:
