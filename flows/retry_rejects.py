@@ -63,6 +63,7 @@ def retry_rejects(
                 lake,
                 settings.landing,
                 now(),
+                run.id,
                 pull_again=pull_again,
             )
     except NianbaoError as error:

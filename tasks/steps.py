@@ -130,10 +130,16 @@ def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Differe
 @task(name="retry 再读退回的记录", cache_policy=NO_CACHE)
 @refusals_returned
 def retry_step(
-    sources: Sequence[Source], lake: Lake, landing: Path, now: datetime, *, pull_again: bool
+    sources: Sequence[Source],
+    lake: Lake,
+    landing: Path,
+    now: datetime,
+    run_id: str,
+    *,
+    pull_again: bool,
 ) -> list[RetryResult]:
     """Read open rejects again, by the source files as they are now."""
-    return retry(sources, lake, landing, pull_again=pull_again, now=now)
+    return retry(sources, lake, landing, pull_again=pull_again, now=now, run_id=run_id)
 
 
 @task(name="check 核对记录", cache_policy=NO_CACHE)

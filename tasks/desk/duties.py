@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from tasks.city.corrections import ENTERED
 from tasks.desk.people import Staffing
 from tasks.desk.reports import EditionState, due_on
 from tasks.desk.seen import Seen
@@ -18,7 +19,7 @@ from tasks.desk.sources import State
 from tasks.people.persons import APPROVES, MANAGES, WORKS
 from tasks.settings import Settings
 from tasks.watch.deadlines import OpenApplication, by_organ, limits
-from warehouse.form import ANNUAL_REPORT
+from warehouse.form import ANNUAL_REPORT, forms
 from warehouse.period import Period
 
 MOST = 7
@@ -58,9 +59,11 @@ class Duty:
 
     def order(self, today: date) -> tuple[int, date, int]:
         """Sorts duties as the module says."""
-        near = self.is_statutory and self.due is not None and (self.due - today).days <= A_WEEK
-        group = 0 if near else 1 if self.state == "broken" else 2 if self.due else 3
-        return group, self.due or date.max, -self.waited
+        # A day long past, of a year that was never published, presses no more.
+        due = self.due if self.due and (today - self.due).days <= LONG_PAST else None
+        is_near = self.is_statutory and due is not None and (due - today).days <= A_WEEK
+        group = 0 if is_near else 1 if self.state == "broken" else 2 if due else 3
+        return group, due or date.max, -self.waited
 
 
 def duties(seen: Seen, settings: Settings, who: Who, staffing: Staffing) -> list[Duty]:
@@ -68,6 +71,7 @@ def duties(seen: Seen, settings: Settings, who: Who, staffing: Staffing) -> list
     sources: tuple[Callable[[Seen, Settings, Who], Iterator[Duty]], ...] = (
         _report,
         _approvals,
+        _corrections,
         _workbooks,
         _rejects,
         _applications,
@@ -85,7 +89,7 @@ def _report(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
     if not who.may(WORKS) or not is_over:
         return
     due = due_on(settings.city, ANNUAL_REPORT, seen.year)
-    when, left = _statutory(seen, due, edition)
+    when, left = _statutory(seen, settings, due, edition)
     if stage == "build" and seen.records.records:
         trial = f"现有的 {edition.id} 是试编，不能发布。" if edition else "还没有版次。"
         yield Duty(
@@ -135,10 +139,14 @@ def _settling(
         yield duty(f"{name}：版次 {edition.id} 可以送批准", why, "看过并送批准", findings)
 
 
-def _statutory(seen: Seen, due: date | None, edition: EditionState | None) -> tuple[str, str]:
-    """The statutory day that comes next for a report, and how long until then."""
-    coming = [(f.on, f.what) for f in seen.deadlines.filings if f.on >= seen.today]
-    if coming and edition is None and seen.year == seen.today.year - 1:
+def _statutory(
+    seen: Seen, settings: Settings, due: date | None, edition: EditionState | None
+) -> tuple[str, str]:
+    """The statutory day that comes next for the year's report, and how long until then."""
+    declared = forms(settings.city)[ANNUAL_REPORT].deadlines
+    days = [(date(seen.year + 1, d.month, d.day), d.what) for d in declared]
+    coming = [one for one in days if one[0] >= seen.today]
+    if coming and edition is None:
         on, what = min(coming)
         return f"{_short(what)} {in_words(on)}", left_until(on, seen.today)
     if due is not None and (seen.today - due).days <= LONG_PAST:
@@ -195,6 +203,29 @@ def _sent(edition: EditionState, work: Settling) -> str:
     return f"{by}{at}编成，还没有送批准。{state}"
 
 
+def _corrections(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
+    """Corrections that wait for a second person: whoever was asked, else anybody but the first."""
+    if not who.may(WORKS):
+        return
+    for entry in seen.corrections:
+        asked = entry.draft.reviewer
+        is_mine = asked == who.name if asked else entry.entered_by != who.name
+        if entry.state != ENTERED or (who.role is not None and not is_mine):
+            continue
+        days = (seen.today - entry.acts[0].done_at.date()).days
+        yield Duty(
+            f"correction.{entry.number}",
+            "turn",
+            f"更正第 {entry.number} 号等您复核",
+            f"{entry.draft.record_id}，{entry.entered_by}登记。复核以后重新编制才计入。",
+            f"登记 {in_words(entry.acts[0].done_at.date())}",
+            waited(days),
+            "看过并复核",
+            f"/desk/correction/{entry.number}",
+            waited=days,
+        )
+
+
 def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
     if not who.may(WORKS):
         return
@@ -210,8 +241,8 @@ def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
             "turn",
             f"{one.year} 年月报表缺 {len(one.missing)} 份：{listed(names, NAMED)}",
             f"{months}的登记表没有收到。不补齐，本年申请数不能送批准。",
-            "上月应报" if len(one.missing) == 1 else "最早一份",
-            left_until(due, seen.today),
+            f"最早 {first.month} 月" if len(one.missing) > 1 else f"{first.month} 月应报",
+            left_until(due, seen.today) if (seen.today - due).days <= LONG_PAST else "",
             "看缺哪份" if len(one.missing) == 1 else "看缺哪些",
             "/desk/data#workbooks",
             waited=(seen.today - due).days,

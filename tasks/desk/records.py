@@ -10,13 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from tasks.city.corrections import ENTERED, REVIEWED, WITHDRAWN
 from tasks.city.names import Names
 from tasks.desk.city import names_of
 from tasks.desk.codes import in_words, label_of, rows_in_words
 from tasks.desk.data import column_label, edition_without_figures, place, root_figures
 from tasks.desk.kept import kept, one_look
+from tasks.desk.matters import change_told
 from tasks.desk.reports import EditionState, edition_states
-from tasks.desk.seen import current_resources
+from tasks.desk.seen import corrections_entered, current_resources
 from tasks.desk.sources import State, list_title
 from tasks.editions.account import LABELS, NOT_COUNTED, dated_by, pulled_tables
 from tasks.editions.edition import CellValue, Edition
@@ -80,6 +82,16 @@ class Corrected:
 
 
 @dataclass(frozen=True)
+class Entered:
+    """A correction of the record that was entered at the page: its number, and where it stands."""
+
+    number: int
+    told: str
+    state: State
+    word: str
+
+
+@dataclass(frozen=True)
 class Moment:
     """Something that happened to the record, with its day or time."""
 
@@ -104,6 +116,7 @@ class RecordShown:
     steps: tuple[Moment, ...]
     loads: tuple[Moment, ...]
     corrections: tuple[Corrected, ...]
+    entered: tuple[Entered, ...]
     edition: EditionState | None
     editions: tuple[EditionState, ...]
     counted: tuple[tuple[str, tuple[Counted, ...]], ...]
@@ -165,6 +178,7 @@ def record(
             steps=_steps(stored.events, rows),
             loads=_loads(stored),
             corrections=tuple(_corrected(table, c, stored.row, rows) for c in stored.corrections),
+            entered=_entered(lake, table, source, record_id),
             edition=state,
             editions=states,
             counted=counted,
@@ -313,6 +327,20 @@ def _corrected(
         one["reported_by"],
         one["decided_on"],
         said == one["expected_value"],
+    )
+
+
+def _entered(lake: Lake, table: Table, source: str, record_id: str) -> tuple[Entered, ...]:
+    words: Mapping[str, tuple[State, str]] = {
+        ENTERED: ("wait", "等复核"),
+        REVIEWED: ("done", "已复核"),
+        WITHDRAWN: ("none", "已撤下"),
+    }
+    place_ = (table.full_name, source, record_id)
+    return tuple(
+        Entered(entry.number, change_told(entry), *words.get(entry.state, ("none", "已退回")))
+        for entry in corrections_entered(lake)
+        if entry.draft.place[:3] == place_
     )
 
 

@@ -18,7 +18,7 @@ from tasks.editions.edition import EDITION_STATUS_LABELS, CellValue, Edition
 from tasks.editions.figures import text as written
 from tasks.people import log
 from tasks.people.office import Office
-from warehouse.lake import Lake
+from warehouse.lake import Lake, stored_rows
 
 MOST = 20
 """Of a kind; more is said to be there."""
@@ -150,27 +150,37 @@ _Row = tuple[str, str, str, str | None, str | None]
 
 @kept
 def _records(lake: Lake, asked: str) -> tuple[_Row, ...]:
-    """Records whose number is, begins with, or holds what was asked for, in this order."""
-    selects = []
-    for table in pulled_tables():
-        columns = {c.name for c in table.columns}
-        organ = "organ_id" if "organ_id" in columns else "NULL"
-        number = "registered_number" if "registered_number" in columns else "NULL"
-        also = f" OR contains(lower({number}), $asked)" if number != "NULL" else ""
-        selects.append(
-            f"(SELECT '{table.name}' AS name, source_system, record_id, {organ}, {number}, "
-            "CASE WHEN lower(record_id) = $asked THEN 0 "
-            "WHEN starts_with(lower(record_id), $asked) THEN 1 ELSE 2 END AS place "
-            f"FROM core.{table.name} WHERE contains(lower(record_id), $asked){also} "
-            f"ORDER BY place, record_id LIMIT {MOST + 1})"
-        )
+    """Records whose number is, begins with, or holds what was asked for, in this order; as it was
+    written, or in capitals. What has no letter or digit of a number is not looked for."""
+    if not any(one.isascii() and one.isalnum() for one in asked):
+        return ()
+    found: list[_Row] = []
     with lake.read() as connection:
-        rows = connection.execute(
-            f"SELECT * FROM ({' UNION ALL '.join(selects)}) "
-            f"ORDER BY place, name <> 'application', name, record_id LIMIT {MOST + 1}",
-            {"asked": asked.lower()},
-        ).fetchall()
-    return tuple(tuple(row[:5]) for row in rows)
+        filled = stored_rows(connection)
+        for table in pulled_tables():
+            # A table that never held a row costs the most to ask.
+            if filled.get(table.full_name, 0) is None:
+                continue
+            columns = {c.name for c in table.columns}
+            organ = "organ_id" if "organ_id" in columns else "NULL"
+            number = "registered_number" if "registered_number" in columns else "NULL"
+            looked_at = ("record_id",) if number == "NULL" else ("record_id", number)
+            holds = " OR ".join(f"contains({c}, $a) OR contains({c}, $b)" for c in looked_at)
+            rows = connection.execute(
+                f"SELECT source_system, record_id, {organ}, {number} FROM core.{table.name} "
+                f"WHERE {holds} ORDER BY record_id LIMIT {MOST * 5}",
+                {"a": asked, "b": asked.upper()},
+            ).fetchall()
+            found += [(table.name, *row) for row in rows]
+    return tuple(sorted(found, key=lambda row: _place(row, asked.upper()))[: MOST + 1])
+
+
+def _place(row: _Row, asked: str) -> tuple[int, bool, str, str]:
+    """Sorts what is exactly meant before what begins so, applications before other records."""
+    name, _, record_id, _, _ = row
+    number = record_id.upper()
+    place = 0 if number == asked else 1 if number.startswith(asked) else 2
+    return place, name != "application", name, record_id
 
 
 def _record(row: _Row, names: Names) -> FoundRecord:

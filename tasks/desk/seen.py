@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from tasks.city.corrections import Entry, entries
 from tasks.city.names import Names
 from tasks.clock import now as clock_now
 from tasks.desk.city import names_of
@@ -53,6 +54,7 @@ class Seen:
     edition: EditionState | None
     work: Mapping[str, Settling]
     records: YearOfRecords
+    corrections: tuple[Entry, ...]
 
     @property
     def stage(self) -> Stage:
@@ -131,6 +133,7 @@ def see(settings: Settings, *, now: datetime) -> Seen:
                 if e.row.is_pending and not e.is_trial
             },
             records=records,
+            corrections=corrections_entered(lake),
         )
 
 
@@ -147,6 +150,12 @@ def missing_of(workbooks: tuple[Workbooks, ...]) -> Mapping[tuple[str, str], int
 def current_resources(lake: Lake) -> tuple[ResourceStatus, ...]:
     """Every resource that was ever loaded; their `age` is of the moment they were read."""
     return tuple(read_status(lake, now=clock_now()))
+
+
+@kept
+def corrections_entered(lake: Lake) -> tuple[Entry, ...]:
+    """The corrections that were entered at the page, with what became of them."""
+    return tuple(entries(lake))
 
 
 @kept

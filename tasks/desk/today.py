@@ -58,6 +58,17 @@ class Today:
         return self.seen.stage != "done" and self.seen.records.records > 0
 
     @property
+    def to_approve(self) -> str:
+        """The edition that waits for whoever looks to approve it; empty without one."""
+        keys = (duty.key.partition(".") for duty in self.duties)
+        return next((id_ for kind, _, id_ in keys if kind == "approve"), "")
+
+    @property
+    def other_approvers(self) -> tuple[str, ...]:
+        """Who else could approve now."""
+        return tuple(n for n in self.staffing.ready(APPROVES) if n != self.who.name)
+
+    @property
     def next_day(self) -> StatutoryDay | None:
         """The statutory day that comes next."""
         return next((day for day in self.days if not day.is_past), None)
@@ -251,7 +262,10 @@ def _of_others(seen: Seen, mine: list[Duty]) -> str:
 
 
 def _of_report(seen: Seen) -> str:
-    return "年报没有要您做的事。" if seen.stage in ("done", "approve") else "年报还没有编成。"
+    """What the report asks of whoever has nothing to do for it."""
+    if seen.stage == "done":
+        return "年报没有要您做的事。"
+    return "年报还没有编成。" if seen.stage == "build" else "年报在等别人。"
 
 
 def _nothing(seen: Seen, staff: Staffing) -> tuple[str, str]:

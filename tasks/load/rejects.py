@@ -124,13 +124,14 @@ def retry(
     reason: str | None = None,
     pull_again: bool = False,
     now: datetime | None = None,
+    run_id: str | None = None,
 ) -> list[RetryResult]:
     """Try open rejects again with the source files as they are now.
 
     The landed values are typed anew, which is enough when a code map, a type or a format was
     mended. When a path was mended, or the system itself, its resource has to be pulled
     anew: `pull_again` does so, whole, for what is still open. Records are merged by their
-    key, so nothing is loaded twice. Raises SourceError.
+    key, so nothing is loaded twice. `run_id` names the run whose loads they are. Raises SourceError.
     """
     now = now or clock.now()
     results = []
@@ -142,7 +143,9 @@ def retry(
             if resource is not None and resource not in names:
                 continue
             wanted = [name for name in names if resource in (None, rule.name, name)]
-            results += _retry_resource(one, rule, wanted, lake, landing, reason, pull_again, now)
+            results += _retry_resource(
+                one, rule, wanted, lake, landing, reason, pull_again, now, run_id
+            )
     return results
 
 
@@ -155,6 +158,7 @@ def _retry_resource(
     reason: str | None,
     pull_again: bool,
     now: datetime,
+    run_id: str | None,
 ) -> list[RetryResult]:
     before = _open(source, names, lake, reason)
     if not before:
@@ -171,10 +175,13 @@ def _retry_resource(
                 f"{source.name}/{resource.name}/retry-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
             )
             batch = Batch(load_id, files, "", now, None, None)
-            written += load_batch(batch, source, resource, lake, now=now).rows_written
+            written += load_batch(
+                batch, source, resource, lake, now=now, run_id=run_id
+            ).rows_written
     if pull_again and _open(source, names, lake, reason):
         for due in plan(source, lake, full=True, resources={resource.name}):
-            written += load(pull(due, landing), source, lake, now=clock.now()).rows_written
+            landed = pull(due, landing)
+            written += load(landed, source, lake, now=clock.now(), run_id=run_id).rows_written
     after = _open(source, names, lake, reason)
     return [
         RetryResult(source.name, name, before[name], written, after.get(name, 0)) for name in before

@@ -30,7 +30,6 @@ pytestmark = [
 ]
 SCALE = 0.01
 WORKER, MANAGER = "李科员", "周主任"
-PAGES = ("/desk/", "/desk/data", "/desk/deadlines", "/desk/log", "/desk/people", "/desk/search?q=1")
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +94,6 @@ def test_a_day_at_the_desk(served: Room, browser: Any) -> None:
     """Read the day, find a record, see where it stands, pull once more, read who did so."""
     page = signed_in(served, browser, WORKER)
     assert page.get_by_role("heading", level=1).inner_text()
-    for width in (390, 1280, 1920):
-        page.set_viewport_size({"width": width, "height": 900})
-        for path in PAGES:
-            page.goto(f"{served.address}{path}")
-            wide = page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= width, (path, width, wide)
-            assert page.locator("h1").count() == 1, path
-    page.set_viewport_size({"width": 1280, "height": 900})
-    page.goto(f"{served.address}/desk/")
     page.keyboard.press("/")
     page.keyboard.type("YSQ2020")
     page.keyboard.press("Enter")
@@ -114,7 +104,7 @@ def test_a_day_at_the_desk(served: Room, browser: Any) -> None:
     # It is told how the run goes until it is over, without loading the page again.
     page.locator("#run").get_by_text(re.compile("已完成|没有全部办成")).wait_for(timeout=240_000)
     page.goto(f"{served.address}/desk/log")
-    assert page.get_by_text("取数").first.is_visible()
+    assert page.locator("tbody").get_by_text("取数").first.is_visible()
     acts = [(line.person, line.act) for line in log.lines(Office(served.home))]
     assert (WORKER, "取数") in acts
     assert page.faults == []

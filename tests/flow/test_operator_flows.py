@@ -207,6 +207,35 @@ def test_backfill_refuses_what_cannot_be(city: SmallCity) -> None:
     assert "还没有到" in (state.message or "")
 
 
+def test_rejects_are_tried_again(city: SmallCity) -> None:
+    from flows.retry_rejects import retry_rejects
+    from tasks.watch.runs import past_runs
+
+    (city.folder / "sources").mkdir()
+    (city.folder / "sources" / "s.yaml").write_text(
+        "name: s\ntitle: 网站\nbase_url: http://127.0.0.1:1\nresources:\n"
+        "  - {name: articles, table: article, path: /a, key: id, fields: {title: title}}\n",
+        encoding="utf-8",
+    )
+    done = retry_rejects(return_state=True)
+    assert done.is_completed(), done.message
+    assert "没有需要再试的记录" in (done.message or "")
+    with city.lake.write() as connection:
+        connection.execute(
+            "INSERT INTO ops.reject (reject_id, load_id, source_system, resource, table_name, "
+            "record_id, reason, rejected_at, reject_status) "
+            "VALUES ('r', 'l', 's', 'articles', 'core.article', 'a', 'missing_required', ?, 'open')",
+            [NOW],
+        )
+    still = retry_rejects(source="网站", return_state=True)
+    assert still.name == "仍有退回"
+    assert "仍有 1 条退回" in (still.message or "")
+    assert [run.flow for run in past_runs(city.lake)] == ["retry-rejects"] * 2
+    wrong = retry_rejects(source="别处", return_state=True)
+    assert wrong.name == "输入有误"
+    assert "没有来源系统" in artifact("refused")
+
+
 def test_deadline_watch_and_maintenance(city: SmallCity) -> None:
     from flows.deadline_watch import deadline_watch
     from flows.maintenance import maintenance

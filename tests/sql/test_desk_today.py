@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tasks.city.corrections import Draft, enter
 from tasks.clock import now
 from tasks.desk.duties import MOST, Duty, Who
 from tasks.desk.matters import Matters, act, give_back, hand_over, matters_of
 from tasks.desk.people import Entry, Shortage, Staffing
+from tasks.desk.records import record
 from tasks.desk.today import Today, today
 from tasks.editions.build import build_edition
 from tasks.people.persons import APPROVES, MANAGES, ROLES, VIEWS, WORKS
 from tasks.people.trail import ANSWERED
 from tasks.settings import Settings
-from tests.desk_browser import Browser, heading
+from tests.desk_browser import RUN, Browser, heading
 from tests.operator_room import add_people
 from tests.small_city import SmallCity
 from warehouse.lake import NoLake, transaction
@@ -244,6 +246,25 @@ def test_an_edition_goes_to_be_approved_and_comes_back(blocked: SmallCity) -> No
     assert keys(of(blocked, approver)) == []
 
 
+def test_a_correction_waits_for_the_second_person(blocked: SmallCity) -> None:
+    with blocked.lake.read() as connection:
+        (id_,) = connection.execute("SELECT record_id FROM core.application").fetchall()[0]
+    draft = Draft(
+        "core.application", "s", id_, "applicant_kind", None, "natural_person", "补登", "甲县",
+        ground="申请表", reviewer="乙",
+    )  # fmt: skip
+    number = enter(blocked.lake, draft, by="甲", is_signed_in=True, now=MORNING)
+    second = of(blocked, Who("乙", WORKS))
+    assert keys(second) == ["correction"]
+    assert second.duties[0].path == f"/desk/correction/{number}"
+    assert second.said == "有 1 件事要您处理；年报在等别人。"
+    # Whoever entered it sees that it waits, and is not asked.
+    first = of(blocked, Who("甲", WORKS))
+    assert (keys(first), first.steps[1].told) == ([], "1 条在等")
+    (entered,) = record(blocked.lake, blocked.folder, "s", "application", id_).entered
+    assert (entered.number, entered.word) == (number, "等复核")
+
+
 def test_an_ordinary_day_has_applications_and_nothing_else(built: SmallCity) -> None:
     publish(built, "2020-1", datetime(2021, 3, 30, 9, 14))
     late = built.application("2021-03-01")
@@ -312,6 +333,7 @@ def test_matters_are_in_the_order_of_the_law() -> None:
     day = date(2021, 3, 25)
     found = [
         matter("old", waited=9),
+        matter("law, years ago", due=date(2018, 3, 31), is_statutory=True, waited=5),
         matter("due", due=date(2021, 3, 26)),
         matter("new", waited=1),
         matter("law, later", due=date(2021, 4, 30), is_statutory=True),
@@ -319,7 +341,15 @@ def test_matters_are_in_the_order_of_the_law() -> None:
         matter("law", due=date(2021, 3, 31), is_statutory=True),
     ]
     found.sort(key=lambda m: m.order(day))
-    assert [m.key for m in found] == ["law", "broken", "due", "law, later", "old", "new"]
+    assert [m.key for m in found] == [
+        "law",
+        "broken",
+        "due",
+        "law, later",
+        "old",
+        "law, years ago",
+        "new",
+    ]
 
 
 def test_without_a_lake_there_is_a_sentence_and_no_error(
@@ -333,6 +363,8 @@ def test_without_a_lake_there_is_a_sentence_and_no_error(
     assert heading(answer.text) == "还没有数据。请先取一次数"
     # The one thing to be done is there.
     assert 'action="/desk/pull"' in answer.text
+    # And how it goes is told, while there is nothing else to show.
+    assert 'hx-trigger="every 3s"' in Browser(settings).read(f"/data?run={RUN}")
 
 
 def test_the_page_shows_the_day_and_escapes_what_it_shows(blocked: SmallCity) -> None:

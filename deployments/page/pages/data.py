@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from deployments.page.desk import (
+    NO_DATA,
     STALE_FORM,
     Desk,
     Forged,
@@ -40,7 +41,9 @@ from tasks.desk.kept import one_look
 from tasks.desk.reports import EditionState, edition_states
 from tasks.desk.seen import see
 from tasks.people import log
+from tasks.settings import Settings
 from tasks.watch.notify import TITLES
+from warehouse.errors import NianbaoError
 from warehouse.lake import Lake
 
 AT = "data"
@@ -62,14 +65,26 @@ BACK_DAYS = 30
 async def data_page(request: Request) -> Response:
     """The page."""
     desk, query = desk_of(request), request.query_params
-    run = query.get("run", "")
+    wanted = query.get("run", "")
+    run = await _run(desk, wanted) if _RUN.fullmatch(wanted) else None
+    if not await asyncio.to_thread(has_lake, desk.settings):
+        # The first pull is begun from here, and told here how it goes.
+        return page(request, "empty.html.j2", at=AT, said=NO_DATA, run=run)
     return await shown(
         request,
         "data.html.j2",
         partial(_values, desk, query.get("table", ""), query.get("edition", ""), number_of(query)),
         at=AT,
-        run=await _run(desk, run) if _RUN.fullmatch(run) else None,
+        run=run,
     )
+
+
+def has_lake(settings: Settings) -> bool:
+    """Whether anything was ever pulled; a lake that cannot be asked says itself what is wrong."""
+    try:
+        return settings.lake().exists()
+    except NianbaoError:
+        return True
 
 
 def number_of(query: Mapping[str, str]) -> int:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from deployments.page.desk import NO_DATA, desk_of, page, shown, thousands, visitor_of
+from deployments.page.pages.data import has_lake
 from tasks.clock import now
 from tasks.desk.completeness import Completeness
 from tasks.desk.duties import MOST, Who
@@ -20,7 +21,6 @@ from tasks.desk.today import DUE_SHOWN, WEEKDAYS, Today, today
 from tasks.people.persons import APPROVES
 from tasks.settings import Settings
 from tasks.watch.deadlines import limits
-from warehouse.errors import NianbaoError
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class _Line:
 async def today_page(request: Request) -> Response:
     """The page to which everyone comes first."""
     desk, who = desk_of(request), who_of(request)
-    if not await asyncio.to_thread(_has_lake, desk.settings):
-        return page(request, "empty.html.j2", at="today", said=NO_DATA)
+    if not await asyncio.to_thread(has_lake, desk.settings):
+        return page(request, "empty.html.j2", at="today", said=NO_DATA, run=None)
     return await shown(
         request,
         "today.html.j2",
@@ -50,14 +50,6 @@ async def today_page(request: Request) -> Response:
         most=MOST,
         soon_days=limits()["application"]["soon_working_days"],
     )
-
-
-def _has_lake(settings: Settings) -> bool:
-    """Whether anything was ever pulled; a lake that cannot be asked says itself what is wrong."""
-    try:
-        return settings.lake().exists()
-    except NianbaoError:
-        return True
 
 
 def who_of(request: Request) -> Who:
