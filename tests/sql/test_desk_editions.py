@@ -144,7 +144,7 @@ def ids(found: Any) -> set[str]:
         ("同意发布", {"2020-2"}),
         ("已发布", {"2020-2"}),
         ("2020-3", {"2020-3"}),
-        ("WEBSITE", {f"{KEY}-2020-1"}),
+        ("SITE-REP", {f"{KEY}-2020-1"}),
         ("1 月 20 日", EVERY),
         ("2021-01-20", EVERY),
         ("2021 年 2 月", set()),
@@ -353,7 +353,7 @@ def test_an_edition_page_says_all_there_is(city: SmallCity, desk: TestClient) ->
     assert '<option value="A" selected>' in organ
     assert "organ=A&amp;scope=own&amp;figure=" in organ
     other = desk.get(f"{DESK}/edition/{KEY}-2020-1").text
-    assert "政府网站工作年度报表" in other
+    assert "政府网站发布情况年度报表" in other
     assert "w1.published.total" in other
 
 
