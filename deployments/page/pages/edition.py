@@ -31,6 +31,7 @@ from tasks.editions.edition import Edition, Scope
 from tasks.editions.explain import NoSuchCell
 from tasks.editions.figures import largest_movers
 from tasks.editions.store import NoEdition
+from tasks.render.words import notice
 from warehouse.errors import NianbaoError
 
 LARGEST_PAGE = 1_000_000
@@ -80,6 +81,7 @@ def _edition(
     return {
         **told,
         "frame": frame,
+        "notice": notice(form.edition),
         "files": files_of(settings, id_),
         "history": history(settings, frame),
     }
