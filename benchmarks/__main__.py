@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 PARTS = (
     ("The main job", "main_job"),
+    ("A page beside a bare page", "pages"),
     ("The pull", "pull"),
     ("The rules on 20 million rows", "rules"),
 )

@@ -10,8 +10,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from tasks.desk import pinned
+from tasks.desk.kept import one_look
 from tasks.editions.edition import EDITION_STATUS_LABELS
-from tasks.editions.store import EditionRow, editions_with_figure, trial_editions
+from tasks.editions.store import EditionRow
 from tasks.settings import Settings
 from tasks.wording.typeset import typeset
 from warehouse.errors import ConfigurationError
@@ -119,11 +120,10 @@ def find_editions(
     a figure that the whole city has in them. Raises LakeError.
     """
     asked = asked.strip()[:LONGEST_SEARCH]
-    with lake.read() as connection:
-        trials = trial_editions(connection)
-        figure = _figure(asked)
-        with_figure = editions_with_figure(connection, figure) if figure is not None else set()
-    all_rows = pinned.rows(lake)
+    figure = _figure(asked)
+    with one_look(lake):
+        trials, all_rows = pinned.trials(lake), pinned.rows(lake)
+        with_figure = pinned.with_figure(lake, figure) if figure is not None else frozenset()
     known = city_forms(settings)
     titles = {row.form: _title(lake, row, known) for row in all_rows}
     listed: dict[tuple[Period, str], list[Listed]] = {}

@@ -355,8 +355,7 @@ def in_every_edition(lake: Lake, row: EditionRow, figure: Figure) -> list[Before
     """The figure in every edition of the same form and kind of period, the newest first."""
     cell, edition = figure.cell, figure.edition
     rows = {r.edition_id: r for r in pinned.rows(lake)}
-    with lake.read() as connection:
-        kept = kept_figures(connection, cell.key, organ_id=figure.organ_id)
+    kept = pinned.in_every_edition(lake, cell.key, figure.organ_id)
     of_form = [
         one for one in kept if one.scope == figure.scope and _is_like(rows[one.edition_id], row)
     ]

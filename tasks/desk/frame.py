@@ -10,7 +10,7 @@ from tasks.clock import now
 from tasks.desk import pinned
 from tasks.desk.editions import Mark, State, due_on, due_told, state_of
 from tasks.editions.edition import Edition
-from tasks.editions.store import EditionRow, Publication, edition_rows, publications
+from tasks.editions.store import EditionRow, Publication
 from tasks.publish.conditions import YEAR_IS_OVER
 from tasks.render.findings import by_who_must_act
 from tasks.settings import Settings
@@ -65,10 +65,7 @@ def frame_of(lake: Lake, settings: Settings, row: EditionRow, today: date) -> Fr
     """The head of an edition's pages. Raises LakeError."""
     edition = pinned.without_figures(lake, row)
     blocking = _blocking(lake, lake.catalog.identity(), row)
-    with lake.read() as connection:
-        rows = edition_rows(connection)
-        published = [p for p in publications(connection) if p.edition_id == row.edition_id]
-    of_report = [r for r in rows if (r.form, r.period) == (row.form, row.period)]
+    of_report = [r for r in pinned.rows(lake) if (r.form, r.period) == (row.form, row.period)]
     later = [r for r in of_report if r.edition_number > row.edition_number]
     before = [r.edition_id for r in of_report if r.edition_number < row.edition_number]
     return Frame(
@@ -80,7 +77,7 @@ def frame_of(lake: Lake, settings: Settings, row: EditionRow, today: date) -> Fr
         blocking=blocking,
         is_unfinished=_is_unfinished(edition),
         has_files=(settings.editions / row.edition_id).is_dir(),
-        publication=published[0] if published else None,
+        publication=pinned.publication_of(lake, row.edition_id),
         later=tuple(later),
         earlier=before[-1] if before else "",
     )

@@ -6,18 +6,26 @@ was published, built again or brought back from a backup is read anew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
 
+from tasks.desk.kept import kept
 from tasks.editions.edition import CellValue, Edition, Scope
 from tasks.editions.store import (
     EditionRow,
+    KeptFigure,
     NoEdition,
+    Publication,
     counted_checks,
     edition_rows,
+    editions_with_figure,
+    kept_figures,
+    publications,
     read_cells,
     read_row,
+    trial_editions,
 )
 from tasks.editions.tabulate import Tree, read_tree
 from warehouse.lake import Lake
@@ -26,10 +34,44 @@ from warehouse.reading import reading
 Figures = Mapping[tuple[str, Scope], Mapping[str, CellValue]]
 
 
-def rows(lake: Lake) -> list[EditionRow]:
+@kept
+def rows(lake: Lake) -> Sequence[EditionRow]:
     """All editions there are. Raises LakeError."""
     with lake.read() as connection:
-        return edition_rows(connection)
+        return tuple(edition_rows(connection))
+
+
+@kept
+def register(lake: Lake) -> Sequence[Publication]:
+    """The register of publications. Raises LakeError."""
+    with lake.read() as connection:
+        return tuple(publications(connection))
+
+
+@kept
+def trials(lake: Lake) -> frozenset[str]:
+    """The editions of a year that was not complete. Raises LakeError."""
+    with lake.read() as connection:
+        return frozenset(trial_editions(connection))
+
+
+@kept
+def with_figure(lake: Lake, figure: Decimal) -> frozenset[str]:
+    """The editions in which some figure of the whole city is a number. Raises LakeError."""
+    with lake.read() as connection:
+        return frozenset(editions_with_figure(connection, figure))
+
+
+@kept
+def in_every_edition(lake: Lake, cell: str, organ_id: str) -> Sequence[KeptFigure]:
+    """A cell of an organ in every edition that has it. Raises LakeError."""
+    with lake.read() as connection:
+        return tuple(kept_figures(connection, cell, organ_id=organ_id))
+
+
+def publication_of(lake: Lake, edition_id: str) -> Publication | None:
+    """The publication of an edition; None for one never published. Raises LakeError."""
+    return next((p for p in register(lake) if p.edition_id == edition_id), None)
 
 
 def row_of(lake: Lake, edition_id: str) -> EditionRow:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tasks.desk import pinned
-from tasks.editions.store import EditionRow, Publication, last_link, publications
+from tasks.editions.store import EditionRow, Publication, last_link
 from tasks.people import log
 from tasks.people.office import Office
 from tasks.publish.approvals import GivenApproval, approval_of
@@ -83,20 +83,13 @@ def given_for(lake: Lake, settings: Settings, number: str) -> Given | None:
     row, publication, is_newest = None, None, False
     try:
         row = next((r for r in pinned.rows(lake) if r.edition_id == found.edition_id), None)
-        with lake.read() as connection:
-            register = publications(connection)
+        register = list(pinned.register(lake))
     except NianbaoError:
         return Given(found, None, None, is_newest=False)
     publication = next((p for p in register if p.approval_number == found.number), None)
     if publication is not None:
         is_newest = last_link(register)[0] == publication.publication_number
     return Given(found, row, publication, is_newest)
-
-
-def publication_of(lake: Lake, edition_id: str) -> Publication | None:
-    """The publication of an edition; None for one never published."""
-    with lake.read() as connection:
-        return next((p for p in publications(connection) if p.edition_id == edition_id), None)
 
 
 def verify_edition(
@@ -113,7 +106,7 @@ def verify_edition(
     `kept` is a checkpoint that was copied out, if any. Raises NotPublished, WrongCheckpoint.
     """
     checkpoint = Checkpoint.read(kept) if kept.strip() else None
-    if publication_of(lake, row.edition_id) is None:
+    if pinned.publication_of(lake, row.edition_id) is None:
         raise NotPublished(
             f"版次 {row.edition_id} 没有发布过,没有签名可以核对。批准并发布以后才能验真"
         )

@@ -81,6 +81,7 @@ def city(small_template: SmallCity, tmp_path_factory: pytest.TempPathFactory) ->
     """Three editions of 2020 (replaced, published, pending), one of 2019, one of another form."""
     city = small_template.copied_to(tmp_path_factory.mktemp("desk"))
     add_second_form(city.folder)
+    (city.folder / "city.yaml").write_text("synthetic: true", encoding="utf-8")
     city.application("2020-01-05", "2020-01-20", record_id="first")
     city.application("2020-02-05", "2020-02-20", record_id="elsewhere", organ_id="B")
     city.application("2020-03-05", record_id="unknown-kind", applicant_kind=None)
@@ -144,7 +145,7 @@ def ids(found: Any) -> set[str]:
         ("同意发布", {"2020-2"}),
         ("已发布", {"2020-2"}),
         ("2020-3", {"2020-3"}),
-        ("WEBSITE", {f"{KEY}-2020-1"}),
+        ("SITE-REP", {f"{KEY}-2020-1"}),
         ("1 月 20 日", EVERY),
         ("2021-01-20", EVERY),
         ("2021 年 2 月", set()),
@@ -341,6 +342,8 @@ def test_an_edition_page_says_all_there_is(city: SmallCity, desk: TestClient) ->
     assert "已有新版" in told
     assert "与分项之和不符" in told
     assert 'href="/desk/edition/2020-1/findings"' in told
+    # In the head of the page, which does not print, and over the print.
+    assert told.count("演示数据：除已公布总数外均为合成") == 2
     # The print has all tables; a number is a link that opens it, without any script.
     assert told.count('<table class="official"') == 3
     assert 'href="/desk/edition/2020-1?figure=t3.granted.total#t3.granted.total"' in told
@@ -353,7 +356,7 @@ def test_an_edition_page_says_all_there_is(city: SmallCity, desk: TestClient) ->
     assert '<option value="A" selected>' in organ
     assert "organ=A&amp;scope=own&amp;figure=" in organ
     other = desk.get(f"{DESK}/edition/{KEY}-2020-1").text
-    assert "政府网站工作年度报表" in other
+    assert "政府网站发布情况年度报表" in other
     assert "w1.published.total" in other
 
 

@@ -14,6 +14,7 @@ from deployments.page.desk import NotThere, desk_of, is_fragment, said, shown
 from deployments.page.pages.edition import download
 from tasks.desk import pinned
 from tasks.desk.comparison import MOST, compared, differences_csv, others_of
+from tasks.desk.kept import one_look
 from tasks.editions.store import EditionRow, NoEdition
 from warehouse.errors import NianbaoError
 from warehouse.lake import Lake
@@ -31,9 +32,11 @@ async def compare_page(request: Request) -> Response:
     template = "compared.html.j2" if is_fragment(request) else "compare.html.j2"
 
     def make() -> Mapping[str, Any]:
-        was, is_ = _both(lake, before, after)
+        with one_look(lake):
+            was, is_ = _both(lake, before, after)
+            others = others_of(lake, is_)
         found = compared(lake, was, is_, with_records=with_records)
-        return {"found": found, "others": others_of(lake, is_), "most": MOST}
+        return {"found": found, "others": others, "most": MOST}
 
     return await shown(request, template, make, at="editions")
 

@@ -25,11 +25,13 @@ from tasks.desk.edition import (
 )
 from tasks.desk.figure import FIRST, PAGE, in_every_edition, open_figure, records_csv
 from tasks.desk.frame import frame_of
+from tasks.desk.kept import one_look
 from tasks.desk.publication import NotPublished, zipped
 from tasks.editions.edition import Edition, Scope
 from tasks.editions.explain import NoSuchCell
 from tasks.editions.figures import largest_movers
 from tasks.editions.store import NoEdition
+from tasks.render.words import notice
 from warehouse.errors import NianbaoError
 
 LARGEST_PAGE = 1_000_000
@@ -47,7 +49,8 @@ async def edition_page(request: Request) -> Response:
     is_whole = not is_fragment(request)
 
     def make() -> Mapping[str, Any]:
-        return _edition(desk, id_, organ, scope, key, is_whole=is_whole)
+        with one_look(desk.settings.lake()):
+            return _edition(desk, id_, organ, scope, key, is_whole=is_whole)
 
     return await shown(request, template, make, part="form", at="editions")
 
@@ -78,6 +81,7 @@ def _edition(
     return {
         **told,
         "frame": frame,
+        "notice": notice(form.edition),
         "files": files_of(settings, id_),
         "history": history(settings, frame),
     }
@@ -105,15 +109,18 @@ async def figure_page(request: Request) -> Response:
     page = max(page, 1)
 
     def make() -> Mapping[str, Any]:
-        lake = desk.settings.lake()
-        row = pinned.row_of(lake, id_)
-        offset = (page - 1) * PAGE
-        figure = open_figure(lake, row, key, organ_id=organ, scope=scope, limit=PAGE, offset=offset)
+        lake, offset = desk.settings.lake(), (page - 1) * PAGE
+        with one_look(lake):
+            row = pinned.row_of(lake, id_)
+            figure = open_figure(
+                lake, row, key, organ_id=organ, scope=scope, limit=PAGE, offset=offset
+            )
+            every = in_every_edition(lake, row, figure)
         query = _named(organ, scope)
         return {
             "row": row,
             "figure": figure,
-            "every": in_every_edition(lake, row, figure),
+            "every": every,
             "pages": max(1, -(-figure.record_count // PAGE)),
             "page": page,
             "query": query,
@@ -158,8 +165,10 @@ async def overview_page(request: Request) -> Response:
 
     def make() -> Mapping[str, Any]:
         lake = desk.settings.lake()
-        row = pinned.row_of(lake, id_)
-        edition = pinned.with_organ(lake, row, organ)
+        with one_look(lake):
+            row = pinned.row_of(lake, id_)
+            edition = pinned.with_organ(lake, row, organ)
+            frame = frame_of(lake, desk.settings, row, now().date())
         organ_id = organ or edition.root.id
         is_root = organ_id == edition.root.id
         return {
@@ -170,7 +179,7 @@ async def overview_page(request: Request) -> Response:
             "organ_id": organ_id,
             "organs": organ_choices(edition),
             "query": _named(None if is_root else organ_id, "rolled_up"),
-            "frame": frame_of(lake, desk.settings, row, now().date()),
+            "frame": frame,
         }
 
     return await shown(request, "overview.html.j2", make, part="overview", at="editions")
