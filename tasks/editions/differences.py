@@ -185,7 +185,12 @@ def _differences(
         here = {key: [w[term] for term in terms if w.get(term)] for key, w in weighed.items()}
         # Words change while their record weighs what it did.
         words = after.layout.cells[difference.cell].text if difference.declared else None
-        here |= {key: [Decimal(0)] for key in weighed if words in told[key][1] and not here[key]}
+        if words:
+            here |= {
+                key: [Decimal(0)]
+                for key in weighed
+                if words in told[key][1] and not here[key] and _counts(found[key], terms)
+            }
         behind = tuple(_record(key, told[key], sum(w)) for key, w in here.items() if w)
         listed |= {key for key, w in here.items() if w}
         cells.append(CellRecords(difference, behind))
@@ -198,6 +203,11 @@ def _differences(
 def _terms_of(before: Edition, after: Edition, cell: str) -> set[Term]:
     """The record-based cells on which a figure rests in either edition."""
     return set(_terms(before.layout, cell)) | set(_terms(after.layout, cell))
+
+
+def _counts(sides: Sequence[_Side], terms: Iterable[Term]) -> bool:
+    """Whether a record stands behind a figure in one of the editions."""
+    return any(side.weights.get(term) for side in sides for term in terms)
 
 
 def _record(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from warehouse.form import Section
 
 TABLE_POINTS, WIDE_TABLE_POINTS, SMALL_POINTS = 9, 10.5, 7.5
-ROW_HEIGHT, LOW_ROW_HEIGHT = 8.0, 5.6
+ROW_HEIGHT, LOW_ROW_HEIGHT, LIST_ROW_HEIGHT = 8.0, 5.6, 5.0
 LABEL_WIDTHS = {1: (45.0,), 2: (38.0, 48.0), 3: (16.0, 22.0, 48.0)}
 """Millimetres of the columns of labels, by their number; figures share the rest evenly."""
 LIST_LABEL_WIDTHS = {1: (88.0,), 2: (28.0, 66.0), 3: (18.0, 26.0, 58.0)}
@@ -101,6 +101,7 @@ def _section(
     clean: bool,
 ) -> None:
     """A section in print; where its heading is that of its table, it stands once."""
+    is_whole = section.heading == edition.form.title
     if [grid.title for grid in tables[:1]] != [section.heading]:
         document.paragraph("first", section.heading)
     if words is not None and section.words:
@@ -112,7 +113,9 @@ def _section(
         if section.figures:
             _overview(document, edition)
     for grid in tables:
-        document.paragraph("first", grid.title)
+        # A form that is one table has its title above already.
+        if not is_whole:
+            document.paragraph("first", grid.title)
         _form(document, grid)
         for note in grid.notes:
             document.paragraph("note", f"注：{note}。")
@@ -155,7 +158,7 @@ def _piece(span: Span, color: str, organ: str) -> Piece:
 
 def _form(document: Document, grid: Grid) -> None:
     points = SMALL_POINTS if grid.column_count > 10 else TABLE_POINTS
-    if grid.column_count <= 4:
+    if grid.column_count <= 4 and not (grid.is_list and grid.is_long):
         points = WIDE_TABLE_POINTS
     widths = _widths(grid)
     rows: list[list[TableCell]] = [[] for _ in range(grid.row_count)]
@@ -178,6 +181,8 @@ def _form(document: Document, grid: Grid) -> None:
                 )
             )
     height = LOW_ROW_HEIGHT if grid.is_long else ROW_HEIGHT
+    if grid.is_list and grid.is_long:
+        height = LIST_ROW_HEIGHT
     document.table(
         [sorted(row, key=lambda cell: cell.at) for row in rows],
         widths,

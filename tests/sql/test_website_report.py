@@ -17,6 +17,7 @@ from tasks.city.csv_file import CityFileError
 from tasks.city.entries import read_entries
 from tasks.city.websites import read_websites
 from tasks.editions.build import build_edition, preview
+from tasks.editions.differences import differences, differences_json
 from tasks.editions.edition import CellValue, Edition, Finding
 from tasks.editions.explain import explain, explanation_json
 from tasks.editions.part import part_of
@@ -344,7 +345,8 @@ def test_it_is_published_and_rebuilt_whatever_is_entered_later(city: SmallCity) 
     folder = settings.editions / kept.id
     render_edition(kept, folder, lake=city.lake)
     approve_and_publish(city.lake, settings, Request(kept.id, "张三", "同意"), now=NOW)
-    add_entries(city.folder, (*ENTRIES, entry("safety.checks", 8)))
+    add_entries(city.folder, (*ENTRIES, entry("safety.checks", 8), entry("foot.phone", "0123")))
+    add_registry(city.folder, REGISTRY.replace("京ICP备1号", "京ICP备9号"))
     city.register()
     done = rebuild(city.lake, settings, kept.id)
     assert done.is_same, done.proofs
@@ -354,6 +356,23 @@ def test_it_is_published_and_rebuilt_whatever_is_entered_later(city: SmallCity) 
     again = build_edition(city.lake, city.folder, YEAR, now=NOW, form=KEY)
     assert not again.is_new
     assert again.edition.cells == later.cells
+    # What differs is told by entries and lines of the registry, words too.
+    told = differences_json(differences(city.lake, kept, later, organ_id="P"))
+    found = {c["cell"]: (c["before"], c["after"]) for c in told["cells"]}
+    assert found == {
+        "safety.checks.value": (4, 8),
+        "foot.phone.value": (None, "0123"),
+        "head.icp.value": ("京ICP备1号", "京ICP备9号"),
+    }
+    behind = {
+        c["cell"]: [(r["id"], r["change"], r.get("weight")) for r in c["records"]]
+        for c in told["cells"]
+    }
+    assert behind == {
+        "safety.checks.value": [("第 2 行", "removed", -4), ("第 7 行", "added", 8)],
+        "foot.phone.value": [("第 8 行", "added", 1)],
+        "head.icp.value": [("P", "changed", 0)],
+    }
 
 
 def test_a_website_prints_its_own_form(edition: Edition, tmp_path: Any) -> None:
