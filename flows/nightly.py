@@ -44,7 +44,7 @@ def new_run(flow_name: str, name: str, started_at: datetime) -> Run:
 
 def end_of(run: Run, names: Names) -> State[None]:
     """The final state: what was loaded, and which sources were not."""
-    loaded = f"装载 {run.loaded} 项,写入 {run.rows_written} 行,退回 {run.rows_rejected} 条"
+    loaded = run.told_loaded
     broken = [f for f in run.failed if not f.is_of_source]
     if broken:
         return ended(LAKE_FAILED, f"{len(broken)} 项没有装入数据湖:{broken[0].message}。{loaded}")

@@ -143,6 +143,8 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
             run.loaded += 1
             run.rows_written += result.rows_written
             run.rows_rejected += result.rows_rejected
+            run.rows_removed += result.rows_removed
+            run.removed_ids += [i for one in result.lists for i in one.removed_ids]
             logger.info(
                 "%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected
             )

@@ -294,13 +294,13 @@ def _show_tried(console: Console, one: Tried) -> None:
     told += [f"{LEFT_OUT[reason]} {count:,}" for reason, count in one.left_out.items()]
     console.print(",".join(told), markup=False)
     if one.rows:
-        # Columns that no row fills would only make the others narrow.
-        filled = [i for i, _ in enumerate(one.columns) if any(row[i] for row in one.rows)]
         table = Table()
-        for index in filled:
-            table.add_column(one.columns[index], overflow="fold")
+        table.add_column("列")
         for row in one.rows:
-            table.add_row(*(as_markup(row[index]) for index in filled))
+            table.add_column(as_markup(row[0]), overflow="fold")
+        for index, column in enumerate(one.columns[1:], 1):
+            if any(row[index] for row in one.rows):
+                table.add_row(column, *(as_markup(row[index]) for row in one.rows))
         console.print(table)
     for name, reason, found, expected, count in one.rejects:
         what = REASONS.get(reason, reason)

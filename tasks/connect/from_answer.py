@@ -51,8 +51,8 @@ def propose_from(
     answer = Answer(request, answer.url, answer.status, answer.headers, answer.content)
     near = urlsplit(url).path
     sample = _sampled(records[:SAMPLE], described)
-    key = key_of([*sample.fields.values()], sample.count, near)
     fields, left_out = without_persons(sample)
+    key = key_of(fields, sample.count, near)
     updated = updated_field(fields)
     paging = said_paging(answer, body, path, len(records))
     changes = Changes(updated.path if updated else None)
@@ -62,7 +62,6 @@ def propose_from(
         if len(asker.most) > len(records):
             sample = _sampled(asker.most[:SAMPLE], described)
             fields, left_out = without_persons(sample)
-    left_out.pop(str(key), None)
     best = mapped_to(table_name, fields, key, near)
     proposal = Proposal(
         place=url,

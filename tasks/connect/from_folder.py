@@ -13,7 +13,7 @@ from tasks.connect.labels import Table as FoundTable
 from tasks.connect.labels import files_of, tables_of
 from tasks.connect.paging import Paging
 from tasks.connect.proposal import Proposal
-from tasks.connect.sample import Sample, flat_sample_of
+from tasks.connect.sample import Field, Sample, flat_sample_of
 from tasks.load.typed import prepare
 from tasks.sources.errors import SourceContractError, SourceUnavailable
 from tasks.sources.grids import UnreadableWorkbook
@@ -76,9 +76,8 @@ def _from_tables(
         prepare(connection)
         sample = flat_sample_of(connection, records)
     fields, left_out = without_persons(sample)
-    key, kind = _workbook_key(sample, largest)
+    key, kind = _workbook_key(sample, fields, largest)
     own_key = key if isinstance(key, str) else key[-1] if key else None
-    left_out.pop(own_key or "", None)
     best = mapped_to(table_name, fields, own_key, folder.name)
     workbook: dict[str, Any] = {
         "folder": str(folder.resolve() if folder.is_dir() else folder.resolve().parent)
@@ -114,14 +113,17 @@ def _is_alike(first: list[str], second: list[str]) -> bool:
     return same * 2 > max(len(set(first)), len(set(second)))
 
 
-def _workbook_key(sample: Sample, group: list[FoundTable]) -> tuple[str | list[str] | None, str]:
+def _workbook_key(
+    sample: Sample, fields: list[Field], group: list[FoundTable]
+) -> tuple[str | list[str] | None, str]:
     """The label that names each row; with the file or the sheet before it where units number alike."""
-    fields = list(sample.fields.values())
     whole = key_of(fields, sample.count)
     counters = {vocabulary.compact(str(w)) for w in vocabulary.words()["identity"]["counters"]}
     if whole is not None and vocabulary.compact(whole) not in counters and _is_named(whole):
         return whole, ""
-    for label in sorted(sample.fields, key=lambda name: -vocabulary.identity().weight(name)):
+    for label in sorted(
+        (f.path for f in fields), key=lambda name: -vocabulary.identity().weight(name)
+    ):
         if vocabulary.identity().weight(label) < 0.5:
             break
         for part in ("$file", "$sheet"):

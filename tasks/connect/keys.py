@@ -11,6 +11,7 @@ from tasks.connect.vocabulary import Known, compact, last_name
 
 REFERENCE = 0.93
 """A name that says another thing so surely is a reference to that, unique by chance."""
+AFTER = 0.003
 _OTHERS = (
     "organ_id",
     "channel_id",
@@ -33,8 +34,10 @@ def key_of(fields: list[Field], count: int, near: str = "") -> str | None:
     unique = [f for f in fields if _is_unique(f, count)]
     if not unique:
         return None
-    best = max(unique, key=lambda f: _rank(f, near))
-    return best.path if _rank(best, near) > 0 else None
+    # Systems put a record's own id before those of others.
+    ranked = [(_rank(one, near) - AFTER * place, one) for place, one in enumerate(unique)]
+    weight, best = max(ranked, key=lambda found: found[0])
+    return best.path if weight > 0 else None
 
 
 def _is_unique(one: Field, count: int) -> bool:
@@ -53,7 +56,7 @@ def _rank(one: Field, near: str) -> float:
         return 0.05
     weight = _own_ids().weight(name)
     if plain.endswith("id") and _said_near(plain.removesuffix("id"), near):
-        weight = max(weight, 0.99)
+        weight = max(weight, 1.05)
     if weight < 1 and _is_reference(one.path):
         weight *= 0.4
     if weight < 0.3 and (

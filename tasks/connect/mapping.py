@@ -75,9 +75,14 @@ def mapped(table: Table, fields: list[Field], key: str | None = None) -> Mapping
     candidates = sorted(_candidates(table, fields, key), key=lambda one: -one.weight)
     used: set[str] = set()
     for one in candidates:
-        if one.weight >= ACCEPTED and one.column not in found.chosen and one.path not in used:
+        # A status' id and its name are one thing: they serve one column.
+        if (
+            one.weight >= ACCEPTED
+            and one.column not in found.chosen
+            and _thing(one.path) not in used
+        ):
             found.chosen[one.column] = one
-            used.add(one.path)
+            used |= {one.path, _thing(one.path)}
     by = vocabulary.words()["counts_by"].get(table.name)
     if by is not None and by not in found.chosen:
         shared = next(
@@ -88,6 +93,15 @@ def mapped(table: Table, fields: list[Field], key: str | None = None) -> Mapping
         if found.chosen.get(one.column) != one and one.path not in used:
             found.others.setdefault(one.column, []).append(one)
     return found
+
+
+def _thing(path: str) -> str:
+    """What a path tells of: of an object with an id and a name the object."""
+    head, dot, last = path.rpartition(".")
+    return head if dot and vocabulary.compact(last) in _OF_A_THING else path
+
+
+_OF_A_THING = frozenset({"id", "name", "code", "label", "title", "key", "displayname"})
 
 
 def best_table(fields: list[Field], key: str | None, hint: str = "") -> Mapping:

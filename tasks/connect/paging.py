@@ -24,6 +24,8 @@ from tasks.sources.select import path_of
 CURSOR_NAMES = ("cursor", "after", "page_token", "pageToken", "nextToken", "next_token", "marker", "scroll_id", "scrollId", "continuation", "continuationToken", "starting_after", "lastId", "last_id", "since_id", "next", "nextCursor", "next_cursor", "token", "start_cursor")  # fmt: skip
 FEW_RECORDS = 3
 LARGER = 100
+ROUND = frozenset({10, 12, 15, 20, 25, 30, 50, 100, 200, 500, 1000})
+"""So many records are rather a page than a whole list."""
 
 
 @dataclass
@@ -132,9 +134,16 @@ def _total(found: list[tuple[str, Any]], count: int) -> str | None:
     named = [
         (order.index(own) if own in order else len(order), p.count("."), p)
         for p, v in found
-        if _is_count(v, count) and (own := compact(vocabulary.last_name(p))) in part("total")
+        if _is_count(v, count) and (own := _counted_name(p)) in part("total")
     ]
     return min(named)[2] if named else None
+
+
+def _counted_name(path: str) -> str:
+    """What a number is called; of `total.value` what is before it."""
+    names = vocabulary.names_of(path)
+    own = compact(names[-1])
+    return compact(names[-2]) if own == "value" and len(names) > 1 else own
 
 
 def _is_next(path: str) -> bool:
@@ -217,10 +226,12 @@ def found_paging(asker: Asker, first: Heard, records: str | None) -> Paging:
 def _linked(asker: Asker, first: Heard, said: Paging, told: _Told) -> Iterator[Paging]:
     """A chain of pages whose second was fetched."""
     sized = _sized(asker.given)
+    if not sized and (told.next_paths or said.paginator["type"] == "link_header"):
+        sized = _found_size(asker, first)
     if said.paginator["type"] == "link_header":
         link = LinkHeader(type="link_header")._link(first.answer)
         if link and _leads_on(asker, first, link):
-            yield Paging(said.paginator, is_proven=True)
+            yield Paging({"type": "link_header", **sized, **told.counted}, is_proven=True)
     for path, value in told.next_paths:
         if _is_link(value) and _leads_on(asker, first, value):
             yield Paging(
@@ -235,6 +246,21 @@ def _linked(asker: Asker, first: Heard, said: Paging, told: _Told) -> Iterator[P
                 {"type": "cursor", "cursor_param": param, "next": path, **sized, **told.counted},
                 is_proven=True,
             )
+
+
+def _found_size(asker: Asker, first: Heard) -> dict[str, Any]:
+    """The parameter of the size of a chain's pages, where one of the common ones is it."""
+    marks = asker.marks(first.records)
+    part_ = max(1, len(marks) // FEW_RECORDS)
+    for _, size in vocabulary.words()["paging"]["pairs"]:
+        heard = asker.ask({size: part_})
+        if heard is not None and len(marks) > part_ and asker.marks(heard.records) == marks[:part_]:
+            larger = asker.ask({size: LARGER})
+            count = (
+                LARGER if larger is not None and len(larger.records) > len(marks) else len(marks)
+            )
+            return {"size_param": size, "size": count}
+    return {}
 
 
 def _leads_on(asker: Asker, first: Heard, link: str) -> bool:
@@ -427,6 +453,10 @@ def _unproven(said: Paging, told: _Told, count: int) -> Paging:
     if said.paginator["type"] == "single" and told.empty_next is not None and _says_chain(told):
         said = Paging({"type": "next_link", "next": told.empty_next, **told.counted})
     if said.paginator["type"] == "single":
+        if count in ROUND:
+            said.notes.append(
+                f"样本恰为 {count} 条,可能只是第一页;没有试出翻页的参数,请查接口文档后写 paginator"
+            )
         return said
     if said.paginator["type"] in ("next_link", "link_header", "cursor"):
         said.notes.append(

@@ -21,6 +21,7 @@ import duckdb
 
 from tasks import clock
 from tasks.connect.cursor_check import cursor_faults, cursor_hints
+from tasks.connect.mapping import own_codes
 from tasks.connect.paging import paging_of
 from tasks.connect.vocabulary import compact, part
 from tasks.load.typed import ListTyping, code_key, codes_table, folded_table, make_codes, prepare
@@ -397,6 +398,7 @@ def _judge(
         )
     found.unknown_codes = list(_unknown_codes(connection, typing))
     found.hints += _placeholders(connection, typing)
+    found.hints += _foreign_codes(connection, typing)
     counted = ", ".join(f"count({named(f'{name}$')})" for name in names)
     row = connection.execute(f"SELECT count(*), {counted} FROM looked").fetchone()
     assert row is not None
@@ -426,6 +428,29 @@ def _unknown_codes(
         if rows:
             unknown = typing.source.code_maps[item.rule.codes].unknown
             yield UnknownCodes(item.column.name, item.rule.codes, unknown, dict(rows))
+
+
+def _foreign_codes(connection: duckdb.DuckDBPyConnection, typing: ListTyping) -> Iterator[str]:
+    """Columns of codes that have no code map, and hold values that are none of our codes."""
+    for item in typing.columns:
+        own = own_codes(item.column)
+        if item.rule.codes is not None or not own:
+            continue
+        name = named(item.column.name)
+        listed = ", ".join(quoted(code) for code in own)
+        values = [
+            value
+            for (value,) in connection.execute(
+                f"SELECT DISTINCT {name} FROM looked WHERE {name} IS NOT NULL AND {name} NOT IN ({listed})"
+                f" ORDER BY 1 LIMIT {SHOWN + 1}"
+            ).fetchall()
+        ]
+        if values:
+            shown = "、".join(values[:SHOWN]) + (" 等" if len(values) > SHOWN else "")
+            yield (
+                f"{item.column.name} 的值 {shown} 不是本库代码,年度数字不会计入;请写代码表(codes),"
+                f"本库代码:{'、'.join(own)}"
+            )
 
 
 def _placeholders(connection: duckdb.DuckDBPyConnection, typing: ListTyping) -> Iterator[str]:

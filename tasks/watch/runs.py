@@ -22,6 +22,10 @@ class FailedResource:
     is_of_source: bool = True
 
 
+NAMED = 3
+"""How many removed records a message names."""
+
+
 @dataclass
 class Run:
     """One run of a flow, gathered while it goes on."""
@@ -34,6 +38,18 @@ class Run:
     loaded: int = 0
     rows_written: int = 0
     rows_rejected: int = 0
+    rows_removed: int = 0
+    removed_ids: list[str] = field(default_factory=list)
+
+    @property
+    def told_loaded(self) -> str:
+        """What was loaded, for people; what was removed is named apart from what was written."""
+        removed = ""
+        if self.rows_removed:
+            named = "、".join(self.removed_ids[:NAMED])
+            more = " 等" if self.rows_removed > NAMED else ""
+            removed = f"来源中不再有而算删除 {self.rows_removed} 条({named}{more}),"
+        return f"装载 {self.loaded} 项,写入 {self.rows_written} 行,{removed}退回 {self.rows_rejected} 条"
 
     @property
     def failed_sources(self) -> list[str]:
