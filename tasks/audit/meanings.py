@@ -182,6 +182,8 @@ def worded_meaning(number: Number, around: Around) -> Meaning | None:
     if is_by_openness(number):
         return None
     meaning = next((rule.meaning for rule in rules() if rule.fits(number, around)), None)
+    if meaning and meaning.role in OPENING and pattern("by_channel").search(number.before):
+        return None
     if meaning and meaning.role == "granted" and _with_partial(number):
         return meaning_of_role("granted_or_partially")
     return meaning
