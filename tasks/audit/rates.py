@@ -60,7 +60,9 @@ def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figur
     if named is None or not near:
         return None
     for name in (named[1][at:] for at in range(len(named[1]) - 1)):
-        word = f"(?<!不)(?<!未)(?<!不予)(?<!依申请)(?<!基本)(?<!部分)(?<!较){name}"
+        word = (
+            f"(?<!不)(?<!未)(?<!不予)(?<!不宜)(?<!不便)(?<!依申请)(?<!基本)(?<!部分)(?<!较){name}"
+        )
         parts = [f for f in near if re.search(f"^{word}|{word}(?:了|的)?$", f.before)]
         if parts:
             return parts[-1]
