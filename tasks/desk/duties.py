@@ -235,6 +235,7 @@ def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
         names = list(dict.fromkeys(m.organ_name for m in one.missing))
         first = one.missing[0].month
         due = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
+        days = (seen.today - due).days
         months = "、".join(dict.fromkeys(f"{m.month.month} 月" for m in one.missing))
         yield Duty(
             f"workbooks.{one.source}.{one.resource}.{one.year}",
@@ -242,10 +243,10 @@ def _workbooks(seen: Seen, settings: Settings, who: Who) -> Iterator[Duty]:
             f"{one.year} 年月报表缺 {len(one.missing)} 份：{listed(names, NAMED)}",
             f"{months}的登记表没有收到。不补齐，本年申请数不能送批准。",
             f"最早 {first.month} 月" if len(one.missing) > 1 else f"{first.month} 月应报",
-            left_until(due, seen.today) if (seen.today - due).days <= LONG_PAST else "",
+            left_until(due, seen.today) if days <= LONG_PAST else "",
             "看缺哪份" if len(one.missing) == 1 else "看缺哪些",
             "/desk/data#workbooks",
-            waited=(seen.today - due).days,
+            waited=days if days <= LONG_PAST else 0,
         )
 
 

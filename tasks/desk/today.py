@@ -136,17 +136,17 @@ def _of_failures(seen: Seen) -> tuple[str, str]:
             f"没有按时取数，数据停在 {in_words(at.date(), seen.today)} {at:%H:%M}。",
             "请管理员检查 nianbao 服务是否在运行；可以现在再取一次。",
         )
-    failed = [f.title for f in seen.failures]
-    well = [s for s in seen.systems if s.failure is None and s.lists]
-    rest = (
-        f"，其余{chinese(len(well))}个来源正常"
-        if well and all(s.state != "broken" for s in well)
-        else ""
-    )
+    failed = listed([f.title for f in seen.failures], 2)
+    rest = [s for s in seen.systems if s.failure is None and s.lists]
+    told = ""
+    if rest and all(s.state != "broken" for s in rest):
+        word = "正常" if all(s.state == "done" for s in rest) else "已取到"
+        told = f"，其余{chinese(len(rest))}个来源{word}"
     night = "昨夜" if _was_last_night(seen) else "上次取数"
     harmless = all(_is_harmless(seen, f) for f in seen.failures)
     report = "年报的数字不受影响。" if harmless else f"{seen.year} 年的记录还没有取齐。"
-    return f"{night}{listed(failed, 2)}没有取到{rest}。{report}", ""
+    gap = " " if failed[0].isascii() else ""
+    return f"{night}{gap}{failed}没有取到{told}。{report}", ""
 
 
 def _was_last_night(seen: Seen) -> bool:

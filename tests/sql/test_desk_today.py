@@ -161,7 +161,7 @@ def test_a_source_that_failed_comes_first_with_what_it_touches(built: SmallCity)
         at + timedelta(minutes=3),
     )
     day = of(built, Who("甲", WORKS), at.replace(hour=9))
-    assert day.said == "昨夜s没有取到。年报的数字不受影响。"
+    assert day.said == "昨夜 s没有取到。年报的数字不受影响。"
     ((failure, impact),) = day.impacts
     assert failure.nights == 2
     assert failure.until == datetime(2021, 1, 20, 2, 0)
