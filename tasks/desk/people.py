@@ -151,6 +151,7 @@ class Given:
 def add(office: Office, name: str, role: str, *, by: str, now: datetime) -> Given:
     """Add somebody with a password and an authenticator made here. Raises PersonError."""
     name = name.strip()
+    _check_is_no_approver(office, name, role)
     if any(p.name == name for p in persons(office)):
         raise PersonError(f"已有人员“{name}”。要改角色、重设口令或恢复，请在列表中点“重设”")
     return _give(office, name, role, new_authenticator(), is_new=True, by=by, now=now)
@@ -164,10 +165,21 @@ def reset(
     kept = kept_authenticator(office, name)
     if not kept:
         raise PersonError(f"没有人员“{name}”")
+    _check_is_no_approver(office, name, role)
     if name == by and role != MANAGES:
         raise PersonError("您不能取消自己的管理角色。请由另一位管理员来做")
     secret = new_authenticator() if with_authenticator else kept
     return _give(office, name, role, secret, is_new=with_authenticator, by=by, now=now)
+
+
+def _check_is_no_approver(office: Office, name: str, role: str) -> None:
+    """Whoever sees an approver's password and secret can sign as them: that is no manager's to
+    see. Raises PersonError."""
+    if role == APPROVES or any(p.name == name and p.role == APPROVES for p in persons(office)):
+        raise PersonError(
+            "批准人只能在服务器上添加和重设:nianbao user add 姓名 --role 批准。"
+            "谁看到批准人的口令和密钥,就能替他签署,所以页面上不办"
+        )
 
 
 def _give(

@@ -15,7 +15,7 @@ from tasks.desk.journal import A_PAGE, journal, journal_csv
 from tasks.desk.people import staffing
 from tasks.people import log
 from tasks.people.office import Office
-from tasks.people.persons import APPROVES, MANAGES, VIEWS, WORKS, persons
+from tasks.people.persons import APPROVES, MANAGES, VIEWS, WORKS, authenticators, persons
 from tasks.settings import Settings
 from tests.desk_browser import Browser, heading
 from tests.operator_room import add_people
@@ -107,7 +107,7 @@ def test_who_is_there_and_whether_they_are_enough(settings: Settings) -> None:
 def test_a_manager_adds_resets_and_locks(settings: Settings) -> None:
     office = Office(settings.home)
     manager = Browser(settings, "管")
-    made = manager.post("/people/add", {"name": HOSTILE, "role": "批准"})
+    made = manager.post("/people/add", {"name": HOSTILE, "role": "经办"})
     assert made.status_code == 200
     assert made.headers["cache-control"] == "no-store"
     assert HOSTILE not in made.text
@@ -119,7 +119,7 @@ def test_a_manager_adds_resets_and_locks(settings: Settings) -> None:
     for secret in secrets:
         assert secret not in page
         assert secret not in journal_text
-    again = manager.post("/people/add", {"name": "办", "role": "批准"})
+    again = manager.post("/people/add", {"name": "办", "role": "查看"})
     assert again.status_code == 422
     assert "已有人员" in again.text
     reset = manager.post("/people/reset", {"name": "办", "role": "经办"})
@@ -144,6 +144,28 @@ def test_a_manager_adds_resets_and_locks(settings: Settings) -> None:
     acts = [(line.person, line.act, line.about) for line in log.lines(office)]
     assert ("管", "停用人员", "看") in acts
     assert all(person == "管" for person, act, _ in acts if act in ("重设人员", "停用人员"))
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/people/add", {"name": "新", "role": "批准"}),
+        ("/people/reset", {"name": "办", "role": "批准"}),
+        ("/people/reset", {"name": "批", "role": "批准"}),
+        ("/people/reset", {"name": "批", "role": "批准", "authenticator": "1"}),
+        ("/people/reset", {"name": "批", "role": "查看", "authenticator": "1"}),
+    ],
+)
+def test_a_manager_never_gets_to_know_what_signs(
+    settings: Settings, path: str, told: dict[str, str]
+) -> None:
+    office = Office(settings.home)
+    before = authenticators(office)
+    answer = Browser(settings, "管").post(path, told)
+    assert answer.status_code == 422
+    assert "批准人只能在服务器上添加和重设" in answer.text
+    assert authenticators(office) == before
+    assert "once" not in answer.text
 
 
 def test_nobody_else_changes_who_works_here(settings: Settings) -> None:

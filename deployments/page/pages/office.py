@@ -27,7 +27,7 @@ from tasks.clock import now
 from tasks.desk import people
 from tasks.desk.journal import HASH_SHOWN, journal, journal_csv
 from tasks.people import log
-from tasks.people.persons import MANAGES, ROLES
+from tasks.people.persons import APPROVES, MANAGES, ROLES
 from warehouse.errors import NianbaoError
 
 NO_ROLE = f"人员由{MANAGES}角色的人添加、重设和停用"
@@ -101,7 +101,7 @@ async def _people(request: Request, said: str = "", status: int = 200, **more: A
             "at": "people",
             "staff": staff,
             "may_manage": may_manage(request),
-            "roles": ROLES,
+            "roles": [role for role in ROLES if role != APPROVES],
             "role_may": people.ROLE_MAY,
             "said": said,
             "given": None,
