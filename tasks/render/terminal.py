@@ -124,6 +124,8 @@ def _header(label: str, width: int) -> str:
 
 
 def _block(layout: Layout, table: Table, block: Block, figures: Figures, width: int) -> RichTable:
+    if table.print == "list":
+        return _list(layout, table, block, figures)
     columns = [leaf for axis in block.columns for leaf in axis.leaves()]
     shown = _rich_table(typeset(block.label), "dim")
     rows = []
@@ -144,6 +146,29 @@ def _block(layout: Layout, table: Table, block: Block, figures: Figures, width: 
         label = f"{axis.label}（小计）" if is_group and texts else axis.label
         cells = [f"[dim]{_figure(t)}[/dim]" if is_group else _figure(t) for t in texts]
         shown.add_row(indent + typeset(label), *cells)
+    return shown
+
+
+def _list(layout: Layout, table: Table, block: Block, figures: Figures) -> RichTable:
+    """A line a row, with its unit; what is blank says why."""
+    from rich.markup import escape
+
+    shown = _rich_table("", "dim")
+    shown.show_header = False
+    shown.add_column(overflow="fold", min_width=NARROWEST_LABEL)
+    shown.add_column(justify="right", overflow="fold")
+    value = block.columns[0].key
+    for axis, indent, is_group in _paths(block.rows):
+        if is_group:
+            shown.add_row(indent + typeset(axis.label), "")
+            continue
+        cell = layout.cells[f"{table.key}.{axis.key}.{value}"]
+        unit = f"（{cell.unit}）" if cell.unit else ""
+        figure = figures.get(cell.key)
+        why = written.why_not_provided(cell, figure)
+        text = escape(visible(typeset(written.text(cell, figure))))
+        text = text or f"[dim]缺{f'：{why}' if why else ''}[/dim]"
+        shown.add_row(indent + typeset(cell.label) + unit, text)
     return shown
 
 

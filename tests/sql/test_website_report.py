@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 from datetime import date, datetime
 from decimal import Decimal
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 from docx import Document
+from rich.console import Console
 
 from tasks.city.csv_file import CityFileError
 from tasks.city.entries import read_entries
@@ -24,7 +26,7 @@ from tasks.editions.part import part_of
 from tasks.editions.tabulate import TabulationError
 from tasks.publish.publish import Request
 from tasks.publish.rebuild import rebuild
-from tasks.render import render_edition, tables_json, word, workbook
+from tasks.render import render_edition, tables_json, terminal, word, workbook
 from tasks.settings import Settings
 from tests.approving import approve_and_publish
 from tests.small_city import NOW, SmallCity
@@ -397,6 +399,16 @@ def test_a_website_prints_its_own_form(edition: Edition, tmp_path: Any) -> None:
     told = [[c.value for c in row] for row in book["人工登记"].iter_rows(min_row=4)]
     assert len(told) == 3
     assert told[0][2] == "安全防护·安全检测评估次数：登记为“4”；张三登记；依据：检测报告"
+
+
+def test_the_terminal_says_why_a_row_is_blank(edition: Edition) -> None:
+    console = Console(width=120, record=True, file=StringIO())
+    console.print(terminal.tables(edition, "C", width=120))
+    lines = [" ".join(line.split()) for line in console.export_text().splitlines()]
+    assert "网站名称 甲县人民政府网站" in lines
+    assert "安全检测评估次数（次） 2" in lines
+    assert "是否开展应急演练 否" in lines
+    assert "发现问题数量（个） 缺：没有登记" in lines
 
 
 def test_outputs_of_the_sum_show_every_website(city: SmallCity) -> None:
