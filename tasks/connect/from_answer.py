@@ -195,6 +195,7 @@ def fill(proposal: Proposal, fields: list[Field], best: Mapped) -> None:
                 beside = _in_turn(one, best.others.get(name, []), fields)
                 rule |= {"path": [one.path, *beside]} if beside else {}
             proposal.fields.append(FieldProposal(one.path, one.kind, len(one.values), name, rule))
+    _further_channels(proposal, best, by_field)
     for one in fields:
         if one.path not in mapped_paths:
             proposal.fields.append(FieldProposal(one.path, one.kind, len(one.values), None))
@@ -203,6 +204,20 @@ def fill(proposal: Proposal, fields: list[Field], best: Mapped) -> None:
         for name, candidates in best.others.items()
         if _sure(candidates)
     }
+
+
+def _further_channels(proposal: Proposal, best: Mapped, by_field: dict[str, Field]) -> None:
+    """An article in several channels: all but the first, where its channels are a list."""
+    chosen = best.chosen.get("channel_id")
+    has_column = any(c.name == "other_channel_ids" for c in best.table.business_columns)
+    if chosen is None or not has_column or not chosen.path.endswith("[0]"):
+        return
+    one = by_field[chosen.path]
+    if one.longest_list > 1:
+        rest = f"join(',', {chosen.path.removesuffix('[0]')}[1:].to_string(@))"
+        proposal.fields.append(
+            FieldProposal(rest, "text", len(one.values), "other_channel_ids", {"path": rest})
+        )
 
 
 def _in_turn(one: Field, candidates: list[Candidate], fields: list[Field]) -> list[str]:

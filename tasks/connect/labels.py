@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _weight(rows: list[list[Any]], labels: list[str], below: list[list[Any]]) ->
 def _is_known(label: str) -> bool:
     """Whether any core table, or personal data, has a word like this label."""
     last = label.rpartition("/")[2]
-    if vocabulary.personal().weight(last) > 0.7 or vocabulary.compact(last) in _IDENTITIES:
+    if vocabulary.personal().weight(last) > 0.7 or vocabulary.compact(last) in _identities():
         return True
     return any(
         known.weight(last) > 0.7
@@ -117,11 +118,13 @@ def _is_known(label: str) -> bool:
     )
 
 
-_IDENTITIES = frozenset(
-    vocabulary.compact(str(word))
-    for what in ("zh", "counters")
-    for word in vocabulary.words()["identity"][what]
-)
+@cache
+def _identities() -> frozenset[str]:
+    """What a record's number, or its place in the list, is called."""
+    said = vocabulary.words()["identity"]
+    return frozenset(
+        vocabulary.compact(str(word)) for what in ("zh", "counters") for word in said[what]
+    )
 
 
 def files_of(folder: Path) -> list[Path]:

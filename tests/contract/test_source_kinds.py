@@ -194,7 +194,7 @@ def test_a_file_of_sqlite_is_read_and_looked_at(city: SmallCity, tmp_path: Path)
     assert (found.is_good, found.total, found.records_on_page) == (True, 8, 8)
     assert found.not_mapped == ["状态", "联系人"]
     tried = load_pages(source, city.lake, 1, NOW)
-    assert (tried[0].error, tried[0].kept) == (None, tried[0].kept)
+    assert (tried[0].error, tried[0].read, tried[0].rejects) == (None, 8, [])
     assert (
         len(rows(pull(plan(source, city.lake, now=NOW, full=True)[0], tmp_path / "l"), "orders"))
         == 8

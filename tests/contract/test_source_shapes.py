@@ -194,3 +194,94 @@ def test_a_body_pages_and_filters() -> None:
         "outcome": "dflx",
     }
     assert "sqrxm" in proposal.left_out
+
+
+DESCRIPTION = {
+    "openapi": "3.0.1",
+    "servers": [{"url": "http://inner.example/api"}],
+    "paths": {
+        "/users": {
+            "get": {
+                "responses": {
+                    "200": {
+                        "content": {
+                            "application/json": {
+                                "schema": {
+                                    "type": "array",
+                                    "items": {"type": "object", "properties": {"phone": {"type": "string"}}},
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        },
+        "/gd": {
+            "get": {
+                "summary": "工单",
+                "parameters": [{"name": "bgq", "in": "query", "description": "更新起始时间"}],
+                "responses": {"200": {"content": {"*/*": {"schema": {"$ref": "#/components/schemas/Answer"}}}}},
+            }
+        },
+    },
+    "components": {
+        "schemas": {
+            "Answer": {
+                "type": "object",
+                "properties": {
+                    "n": {"type": "integer"},
+                    "xs": {"type": "array", "items": {"$ref": "#/components/schemas/Gd"}},
+                },
+            },
+            "Gd": {
+                "type": "object",
+                "properties": {
+                    "f1": {"type": "string", "title": "工单编号"},
+                    "f2": {"type": "string", "title": "承办单位"},
+                    "f3": {"type": "string", "format": "date-time", "title": "派单时间"},
+                    "f4": {"type": "string", "title": "来电人姓名"},
+                    "f5": {"type": "string", "title": "工单状态", "enum": ["待受理", "已办结"]},
+                    "f6": {"type": "string", "format": "date-time", "title": "更新时间"},
+                },
+            },
+        }
+    },
+}  # fmt: skip
+
+
+class Described:
+    """A system whose fields only its description names; the list wants a sign-in or does not."""
+
+    url = ""
+
+    def __init__(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+
+    def reply(self, path: str, given: dict[str, str], body: str) -> Reply:
+        if path == "/api/openapi.json":
+            return Reply(DESCRIPTION)
+        if path != "/api/gd" or not self.is_open:
+            return Reply({"message": "denied"}, 401)
+        rows = [
+            {"f1": f"G{n}", "f2": f"D{n % 4}", "f3": made(n).isoformat(), "f4": PERSONS[n % 5],
+             "f5": ("待受理", "已办结")[n % 2], "f6": changed(n).isoformat()}
+            for n in range(COUNT)
+        ]  # fmt: skip
+        rows = [row for row in rows if row["f6"] >= given.get("bgq", "")]
+        size, page = int(given.get("pageSize", 10)), int(given.get("page", 1))
+        return Reply({"n": len(rows), "xs": rows[(page - 1) * size : page * size]})
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_description_says_what_names_do_not(is_open: bool) -> None:
+    system = Described(is_open=is_open)
+    with serving(system):
+        proposal = propose(f"{system.url}/api/openapi.json")
+    assert (proposal.table, proposal.key, proposal.records) == ("work_order", "f1", "xs")
+    assert proposal.mapping == {"organ_id": "f2", "work_order_status": "f5", "dispatched_at": "f3"}
+    assert "f4" in proposal.left_out
+    assert proposal.cursor == "f6"
+    assert proposal.code_maps == {"work_order_status": {"待受理": "pending", "已办结": "closed"}}
+    if is_open:
+        assert proposal.changes.cursor is not None
+        assert proposal.changes.cursor["param"] == "bgq"

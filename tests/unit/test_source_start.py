@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from deployments.cli.source import app
 from tasks.connect.new import AUTHS, PAGINATORS, Answers, starting_file
 from tasks.sources.model import load_source
 
@@ -45,3 +47,42 @@ def test_without_an_address_it_is_a_folder_of_workbooks(tmp_path: Path) -> None:
     assert source.resources[0].workbook is not None
     assert source.resources[0].workbook.folder == "../台账"
     assert "received_on: 列标题" in file.read_text(encoding="utf-8")
+
+
+def test_templates_are_listed_and_written(tmp_path: Path) -> None:
+    listed = CliRunner().invoke(app, ["new", "--from", "list"])
+    assert listed.exit_code == 0
+    assert "redmine" in listed.output
+    given = [
+        "new",
+        "--from",
+        "wagtail",
+        "--name",
+        "site",
+        "--title",
+        "门户",
+        "--folder",
+        str(tmp_path),
+    ]
+    done = CliRunner().invoke(app, [*given, "--base-url", "https://x.example"])
+    assert done.exit_code == 0, done.output
+    source = load_source(tmp_path / "site.yaml", {})
+    assert (source.name, source.title, source.base_url) == ("site", "门户", "https://x.example")
+    wrong = CliRunner().invoke(
+        app,
+        [
+            "new",
+            "--from",
+            "nothing",
+            "--name",
+            "other",
+            "--title",
+            "x",
+            "--base-url",
+            "https://x.example",
+            "--folder",
+            str(tmp_path),
+        ],
+    )
+    assert wrong.exit_code == 2
+    assert not (tmp_path / "other.yaml").exists()
