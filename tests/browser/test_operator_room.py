@@ -210,7 +210,7 @@ def test_build_read_publish(served: Room, page: Any) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name=re.compile("打开批准页")).click()
     form = opened.value
-    form.get_by_text("您的角色是经办，可以看，不能批准").wait_for()
+    form.get_by_text("您是这一版次的编制人，不能批准").wait_for()
     sign_in(served, form, APPROVER, f"/desk/approve/{edition}")
     for box in form.locator("textarea[name^='answer.']").all():
         box.fill("已核实，记录正在补登")
