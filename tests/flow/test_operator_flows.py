@@ -374,7 +374,7 @@ def test_runs_end_in_colours_by_whom_they_concern(
     def breaks(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr(building, "checked_year", breaks)
+    monkeypatch.setattr(building, "checked_period", breaks)
     broken = building.year_end(year=2020, return_state=True)
     assert broken.is_crashed()
     # The name by which those who keep the machine are told.
