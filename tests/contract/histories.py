@@ -152,6 +152,13 @@ class History:
     def ids(self) -> set[str]:
         return {r["id"] for r in self.vendor.records}
 
+    def hidden(self) -> set[str]:
+        """Ids of records that the source shows in no list: a list asked month by month has none
+        whose day is no date."""
+        if self.way != "spans":
+            return set()
+        return {r["id"] for r in self.vendor.records if not str(r["day"])[:1].isdigit()}
+
     def _write_books(self) -> None:
         for name in BOOKS:
             sheet = io.StringIO()
