@@ -44,7 +44,6 @@ def test_a_template_loads_pages_of_its_system(city: SmallCity, tmp_path: Path, n
 
 
 def test_what_was_loaded_is_judged_and_counted(small: SmallCity, tmp_path: Path) -> None:
-    city = small
     lists = loaded(small, tmp_path, "redmine")
     trial = judged(lists, small.lake, small.folder, NOW)
     assert trial.year == 2020
