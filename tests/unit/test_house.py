@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,9 @@ def test_no_window_is_without_a_part_and_an_order() -> None:
         and bare.search(path.read_text(encoding="utf-8").replace("count(*) OVER ()`", ""))
     ]
     assert found == []
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """The second of them would not be collected."""
+    names = Counter(path.name for path in Path("tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
