@@ -87,7 +87,7 @@ def corrected(page: Page, address: str) -> str:
     page.get_by_label("谁提出的").fill("市住房和城乡建设局 公开科")
     page.get_by_label("请谁复核").select_option(SECOND)
     page.get_by_role("button", name="看改了以后的数").click()
-    page.locator("#effect:not([hx-trigger])").wait_for()
+    page.get_by_text("的数据算。").wait_for()
     picture(page, "desk-correction", 1300)
     page.get_by_role("button", name="登记，送复核").click()
     page.wait_for_url(re.compile(r"/desk/correction/\d+$"))
