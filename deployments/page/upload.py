@@ -65,6 +65,7 @@ async def _read(request: Request, boundary: bytes, parts: _Parts) -> None:
     length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length) > MOST_BYTES:
         raise UploadRefused(TOO_MUCH)
+    # Its types ask for a TypedDict of all callbacks; it takes those that are there.
     parser = MultipartParser(boundary, parts.callbacks)  # type: ignore[arg-type]
     received = 0
     async for chunk in request.stream():
