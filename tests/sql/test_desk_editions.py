@@ -159,7 +159,6 @@ def ids(found: Any) -> set[str]:
         ("%", set()),
         (".", set()),
     ],
-    ids=str,
 )
 def test_an_edition_is_found_by_what_someone_remembers(
     city: SmallCity, desk: TestClient, asked: str, expected: set[str]

@@ -163,7 +163,7 @@ FOREIGN: list[dict[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("foreign", FOREIGN, ids=str)
+@pytest.mark.parametrize("foreign", FOREIGN)
 def test_what_comes_from_elsewhere_is_not_answered(
     settings: Settings, foreign: dict[str, str]
 ) -> None:
@@ -252,7 +252,7 @@ WRITES = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path"), WRITES, ids=str)
+@pytest.mark.parametrize(("method", "path"), WRITES)
 def test_whoever_can_change_a_deployment_could_run_anything(
     settings: Settings, as_person: Callable[[str], TestClient], method: str, path: str
 ) -> None:
@@ -325,7 +325,6 @@ def test_of_all_that_prefect_offers_the_page_writes_only_what_is_named() -> None
         {"parameters": {"year": 2020}, "state": "SCHEDULED"},
         [],
     ],
-    ids=str,
 )
 def test_a_run_is_asked_for_by_its_forms_fields_only(settings: Settings, body: Any) -> None:
     answer = opened(settings).post(RUN, json=body)

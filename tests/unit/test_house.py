@@ -140,5 +140,20 @@ def test_no_window_is_without_a_part_and_an_order() -> None:
 
 def test_no_two_files_of_tests_have_one_name() -> None:
     """The second of them would not be collected."""
-    names = Counter(path.name for path in Path("tests").rglob("test_*.py"))
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_case_is_named_by_the_text_of_its_values() -> None:
+    """The text of a set has another order in each process, and workers that collect cases of
+    different names do not begin at all."""
+    found = [
+        f"{path}:{node.lineno}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.keyword)
+        and node.arg == "ids"
+        and isinstance(node.value, ast.Name)
+        and node.value.id in ("str", "repr")
+    ]
+    assert found == []
