@@ -10,9 +10,11 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --generate-hashes --no-h
 	--no-emit-index-url --no-emit-find-links --no-strip-extras --python-version 3.11
 YEAR ?= 2020
 TESTS ?= tests
-# A file's tests stay together, as they share what is dear to set up. A worker that fell over is a
-# failure; one put in its place would wait for ever for the tests of its file.
-WORKERS := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# One worker more than cores, as many tests wait for servers. A file's tests stay together, as they
+# share what is dear to set up. A worker that fell over is a failure; one put in its place would wait
+# for ever for the tests of its file.
+WORKERS := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxprocesses 5 \
+	--dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 .PHONY: help
 help: ## show this list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tiers with long files begin, so that no worker is left alone with one at the end.
     Within them the order stays random."""
     items.sort(key=lambda item: item.path.parent.name not in SLOW_TIERS)
+
+
+def pytest_sessionfinish() -> None:
+    """A flow that ran in this process began a server, which Prefect ends when Python exits;
+    a worker of many does not exit that way."""
+    module = sys.modules.get("prefect.server.api.server")
+    if module is not None:
+        for server in [*module.SubprocessASGIServer._instances.values()]:
+            server.stop()
 
 
 @pytest.fixture

@@ -11,9 +11,11 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pyotp
 
 from tasks.clock import now
 from tasks.people.machine import HEADER, machine_token
@@ -26,6 +28,8 @@ APPROVER = "王处长"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
+STEP = 30
+"""Seconds for which an authenticator shows a code."""
 PASSWORD = "a-long-enough-word"
 """Of everyone in tests."""
 
@@ -49,10 +53,41 @@ class Room:
     process: subprocess.Popen[str]
     address: str
     installation: Installation
+    steps: dict[str, int] = field(default_factory=dict)
+    """The last step (of 30 seconds) whose code a person has used."""
 
     @property
     def home(self) -> Path:
         return self.installation.home
+
+    def code_of(self, name: str, secret: str = SECRET) -> str:
+        """The next code of someone's authenticator: each serves once, so one may have to wait."""
+        step = max(int(time.time()) // STEP, self.steps.get(name, 0) + 1)
+        while step > int(time.time()) // STEP + 1:
+            time.sleep(0.5)
+        self.steps[name] = step
+        return pyotp.TOTP(secret).at(step * STEP)
+
+    def sign_in(
+        self,
+        page: Any,
+        name: str,
+        wanted: str = "/desk/",
+        *,
+        password: str = PASSWORD,
+        secret: str = SECRET,
+        address: str = "",
+    ) -> None:
+        """In a browser's page that shows nothing yet: to a page, as someone. `address` is where
+        the browser finds the room, when that is elsewhere."""
+        goal = f"{address or self.address}{wanted}"
+        page.context.clear_cookies()
+        page.goto(goal)
+        page.get_by_label("姓名").fill(name)
+        page.get_by_label("口令").fill(password)
+        page.get_by_label("验证器").fill(self.code_of(name, secret))
+        page.get_by_role("button", name="登录").click()
+        page.wait_for_url(goal)
 
     def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """An answer of the server's API, asked as this machine's own runs ask it."""

@@ -46,6 +46,7 @@ __all__ = [
     "connection_config",
     "current_snapshot",
     "in_memory",
+    "one_thread",
     "stored_columns",
     "stored_rows",
     "transaction",
@@ -418,6 +419,20 @@ def stored_columns(connection: Connection) -> dict[str, frozenset[str]]:
     ).fetchall():
         found[table].add(column)
     return {table: frozenset(columns) for table, columns in found.items()}
+
+
+@contextmanager
+def one_thread(connection: Connection) -> Iterator[None]:
+    """DuckDB with one thread, for what DuckLake does to all its tables in one statement: it lets
+    several threads at one transaction then, and corrupts its heap now and then (DuckLake of DuckDB
+    1.5.5; docs/decisions/2026-11-26-one-thread-for-ducklake.md)."""
+    row = connection.execute("SELECT current_setting('threads')").fetchone()
+    assert row is not None
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {row[0]}")
 
 
 @contextmanager

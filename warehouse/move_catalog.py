@@ -17,6 +17,7 @@ from warehouse.lake import (
     NoLake,
     attach_sql,
     connection_config,
+    one_thread,
     transaction,
 )
 from warehouse.lake_errors import explained
@@ -50,7 +51,8 @@ def move_catalog(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> 
     try:
         with _prepared(lake, source, target) as connection, lake.write() as writing:
             # What lies in the catalog itself goes to files first; older snapshots see it there.
-            writing.execute("CALL ducklake_flush_inlined_data('lake')")
+            with one_thread(writing):
+                writing.execute("CALL ducklake_flush_inlined_data('lake')")
             connection.execute(f"ATTACH {quoted(source.path)} AS source (TYPE sqlite, READ_ONLY)")
             with transaction(connection):
                 moved = _copy_tables(connection, source, target)

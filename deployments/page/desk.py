@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -155,6 +155,7 @@ def _templates() -> Environment:
     )
     made.filters |= {"typeset": typeset, "n": thousands, "day": day, "moment": moment}
     made.filters |= {"when": when, "commas": commas, "size": size}
+    made.filters["encoded"] = urlencode
     return made
 
 
@@ -237,14 +238,17 @@ async def entered_all(request: Request) -> Mapping[str, list[str]]:
     told: dict[str, list[str]] = {}
     try:
         raw = await whole_body(request.receive, MOST_OF_A_FORM)
-        for name, value in parse_qsl(
-            raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000
-        ):
+        for name, value in fields_of(raw):
             told.setdefault(name, []).append(value)
     except (TooLong, ValueError) as error:
         raise Forged from error
     check_form_token(request, told.get("form_token", [""])[-1])
     return told
+
+
+def fields_of(raw: bytes) -> list[tuple[str, str]]:
+    """The fields of a form as it is sent. Raises ValueError for what is none."""
+    return parse_qsl(raw.decode("utf-8"), keep_blank_values=True, max_num_fields=2000)
 
 
 def check_form_token(request: Request, given: str) -> None:

@@ -36,6 +36,7 @@ from tasks.wording.typeset import typeset
 
 DESK = "/desk"
 SIGN_IN = f"{DESK}/sign-in"
+HELD = f"{SIGN_IN}/held"
 OPEN_PATHS = ("/api/health", "/api/ready")
 OPEN_SOCKETS = ("/api/events/out", "/api/logs/out")
 """What a page listens to; every other socket is this machine's."""
@@ -82,6 +83,10 @@ class Gate:
             return
         visitor = await asyncio.to_thread(self._door.visitor, headers)
         if visitor.needs_sign_in and not is_open(method, path):
+            if self._is_a_form(method, headers, path):
+                # What someone typed while the session ran out is not lost.
+                await self._app(_held(_with(scope, visitor)), receive, send)
+                return
             await self._to_sign_in(method, headers, path, scope)(scope, receive, send)
             return
         try:
@@ -116,6 +121,15 @@ class Gate:
             return None
         query = scope.get("query_string", b"").decode("latin-1")
         return f"http://{LOOPBACK[0]}:{port}{quote(path)}{'?' if query else ''}{query}"
+
+    def _is_a_form(self, method: str, headers: Mapping[str, str], path: str) -> bool:
+        """Whether a page's form was sent by someone who could sign in and send it again."""
+        return (
+            method == "POST"
+            and path.startswith(f"{DESK}/")
+            and _is_page(headers)
+            and not self._door.is_signed_on_elsewhere
+        )
 
     def _to_sign_in(
         self, method: str, headers: Mapping[str, str], path: str, scope: Scope
@@ -212,6 +226,19 @@ def refusal(path: str, message: str, status: int) -> Response:
 
 def _with(scope: Scope, visitor: Visitor) -> Scope:
     return {**scope, "state": {**scope.get("state", {}), "visitor": visitor}}
+
+
+def _held(scope: Scope) -> Scope:
+    """The request as one of the page that keeps what was typed; `held_for` is where it was sent."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    wanted = f"{quote(scope['path'])}{'?' if query else ''}{query}"
+    return {
+        **scope,
+        "path": HELD,
+        "raw_path": HELD.encode(),
+        "query_string": b"",
+        "state": {**scope["state"], "held_for": wanted},
+    }
 
 
 def _marked(send: Send) -> Send:

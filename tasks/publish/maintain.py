@@ -20,7 +20,7 @@ from tasks.publish.verify import Problem, Verified, verify_home
 from tasks.settings import Settings
 from tasks.sources.landing import MANIFEST as LANDED
 from warehouse.beijing import BEIJING, to_beijing
-from warehouse.lake import Connection, Lake, LakeBusy, LakeError, NoLake, stored_rows
+from warehouse.lake import Connection, Lake, LakeBusy, LakeError, NoLake, one_thread, stored_rows
 
 READERS_MAY_TAKE = timedelta(days=1)
 """A file that no snapshot needs stays this long: someone may be reading it still."""
@@ -74,26 +74,15 @@ def maintain(
             for id_, taken_at in held.items()
             if id_ not in pinned and id_ != newest and taken_at < keep_after
         ]
-        # First of all, as DuckLake's own CHECKPOINT does it: what lies in the catalog itself is
-        # written out while all snapshots that it belongs to are there.
-        progress("合并小文件")
-        connection.execute("CALL ducklake_flush_inlined_data('lake')")
-        if expired:
-            progress("清理快照")
-            numbers = ", ".join(map(str, sorted(expired)))
-            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{numbers}])")
-        progress("改写有失效行的文件")
-        connection.execute(
-            f"CALL ducklake_rewrite_data_files('lake', delete_threshold => {DEAD_SHARE})"
-        )
-        connection.execute("CALL ducklake_merge_adjacent_files('lake')")
+        _tidy(connection, expired, progress)
         progress("核对整理后的快照")
         _held_unchanged(kept, contents(connection, pinned | {newest}))
         progress("清理文件")
         unread = (now - READERS_MAY_TAKE).replace(tzinfo=BEIJING).isoformat()
-        connection.execute(
-            f"CALL ducklake_cleanup_old_files('lake', older_than => TIMESTAMPTZ '{unread}')"
-        )
+        with one_thread(connection):
+            connection.execute(
+                f"CALL ducklake_cleanup_old_files('lake', older_than => TIMESTAMPTZ '{unread}')"
+            )
         # No one else writes meanwhile, so what no snapshot knows was left by one that was killed.
         leftovers = _remove(_orphans(connection, lake.files))
         left = _snapshots(connection)
@@ -114,6 +103,24 @@ def maintain(
         problems=verified.problems if verified else (),
         is_verified=verified is not None,
     )
+
+
+def _tidy(connection: Connection, expired: list[int], progress: Callable[[str], None]) -> None:
+    """Let snapshots go, and write anew what lies in many small files or is mostly overwritten."""
+    with one_thread(connection):
+        # First of all, as DuckLake's own CHECKPOINT does it: what lies in the catalog itself is
+        # written out while all snapshots that it belongs to are there.
+        progress("合并小文件")
+        connection.execute("CALL ducklake_flush_inlined_data('lake')")
+        if expired:
+            progress("清理快照")
+            numbers = ", ".join(map(str, sorted(expired)))
+            connection.execute(f"CALL ducklake_expire_snapshots('lake', versions => [{numbers}])")
+        progress("改写有失效行的文件")
+        connection.execute(
+            f"CALL ducklake_rewrite_data_files('lake', delete_threshold => {DEAD_SHARE})"
+        )
+        connection.execute("CALL ducklake_merge_adjacent_files('lake')")
 
 
 def _verified(lake: Lake, settings: Settings) -> Verified | None:

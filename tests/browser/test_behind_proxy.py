@@ -25,21 +25,13 @@ from websockets.sync.client import connect
 
 from deployments.page.visitor import COOKIE
 from tasks.people.persons import WORKS
-from tests.browser.test_operator_room import (
-    CHROMIUM,
-    IS_REQUIRED,
-    PASSWORD,
-    QUIET,
-    code_of,
-    sync_api,
-)
+from tests.browser.conftest import Launch
 from tests.operator_room import Room, add_people, free_port, room
 
 HOST, PERSON = "nianbao.example", "李科员"
 PROXIES = ("nginx", "caddy")
-HAS_ALL = CHROMIUM is not None and all(map(shutil.which, PROXIES))
 pytestmark = [
-    pytest.mark.skipif(not HAS_ALL and not IS_REQUIRED, reason="no chromium, nginx or caddy"),
+    pytest.mark.skipif(not all(map(shutil.which, PROXIES)), reason="no nginx or caddy"),
     pytest.mark.timeout(600),
 ]
 BLOCK = re.compile(
@@ -136,13 +128,11 @@ def caddy(block: str, folder: Path, behind: str) -> Iterator[int]:
         yield port
 
 
-def looks_right(port: int, path: str) -> None:
+def looks_right(served: Room, launch: Launch, port: int, path: str) -> None:
     """As an operator behind the proxy: sign in, our page, Prefect's page with its list of
     deployments, the socket, and nothing from elsewhere."""
     address = f"https://{HOST}{path}"
-    with sync_api.sync_playwright() as play:
-        rules = f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{port}"
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, rules])
+    with launch(f"--host-resolver-rules=MAP {HOST}:443 127.0.0.1:{port}") as browser:
         context = browser.new_context(locale="zh-CN", ignore_https_errors=True)
         context.set_default_timeout(60_000)
         page: Any = context.new_page()
@@ -152,12 +142,7 @@ def looks_right(port: int, path: str) -> None:
         context.on(
             "response", lambda r: failed.append(f"{r.status} {r.url}") if r.status >= 400 else None
         )
-        page.goto(f"{address}/desk/")
-        page.get_by_label("姓名").fill(PERSON)
-        page.get_by_label("口令").fill(PASSWORD)
-        page.get_by_label("验证器").fill(code_of(PERSON))
-        page.get_by_role("button", name="登录").click()
-        page.wait_for_url(f"{address}/desk/")
+        served.sign_in(page, PERSON, address=address)
         cookie = next(c for c in context.cookies() if c["name"] == COOKIE)
         assert (cookie["secure"], cookie["httpOnly"]) == (True, True)
         page.get_by_role("link", name="运行台").first.click()
@@ -168,7 +153,6 @@ def looks_right(port: int, path: str) -> None:
         elsewhere = [u for u in asked if u.startswith("http") and not u.startswith(address)]
         assert elsewhere == []
         assert failed == []
-        browser.close()
 
 
 def hears_events(port: int, path: str, cookie: str) -> None:
@@ -190,7 +174,9 @@ def hears_events(port: int, path: str, cookie: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/nianbao"])
-def test_the_documented_proxies_serve_page_interface_and_sockets(tmp_path: Path, path: str) -> None:
+def test_the_documented_proxies_serve_page_interface_and_sockets(
+    launch: Launch, tmp_path: Path, path: str
+) -> None:
     home = tmp_path / "home"
     add_people(home, {PERSON: WORKS})
     examples = documented()
@@ -201,7 +187,7 @@ def test_the_documented_proxies_serve_page_interface_and_sockets(tmp_path: Path,
             folder = tmp_path / str(number)
             folder.mkdir()
             with run(examples[name], folder, behind) as port:
-                looks_right(port, path)
+                looks_right(served, launch, port, path)
         _other_names_are_refused(served)
 
 

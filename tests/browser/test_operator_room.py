@@ -3,104 +3,38 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import pyotp
 import pytest
 
 from tasks.people.persons import APPROVES, VIEWS, WORKS
-from tests.city import Installation
-from tests.operator_room import APPROVER, PASSWORD, SECRET, Room, add_people, room
+from tests.browser.conftest import Pulled
+from tests.operator_room import APPROVER, Room
 from warehouse.lake import Lake
 
-CHROMIUM = shutil.which("chromium")
-IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
-if IS_REQUIRED:
-    from playwright import sync_api
-else:
-    sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
-    pytest.mark.timeout(600),
-]
+pytestmark = pytest.mark.timeout(600)
 
-SCALE = 0.01
 YEAR = 2020
 BUILDER, VIEWER = "李科员", "赵科员"
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--no-first-run",
-)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    """The room over a city that was pulled once, with three persons, two of them required."""
-    from deployments.demo_city.service import running
-
-    home = tmp_path_factory.mktemp("room")
-    with running(home, scale=SCALE) as services:
-        Installation.at(home, services).run("nightly")
-    add_people(home, {APPROVER: APPROVES, BUILDER: WORKS, VIEWER: VIEWS})
-    with room(home, services, NIANBAO_TWO_PERSONS="true") as served:
+def served(pulled: Pulled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """The room with three persons, two of them required."""
+    home = tmp_path_factory.mktemp("room") / "home"
+    people = {APPROVER: APPROVES, BUILDER: WORKS, VIEWER: VIEWS}
+    with pulled.room(home, people, NIANBAO_TWO_PERSONS="true") as served:
         yield served
 
 
 @pytest.fixture
-def page(served: Room) -> Iterator[Any]:
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        context = browser.new_context(
-            viewport={"width": 1280, "height": 1400}, locale="zh-CN", timezone_id="Asia/Shanghai"
-        )
-        context.set_default_timeout(60_000)
-        page = context.new_page()
-        page.foreign = []
-        host = served.address.removeprefix("http://")
-        context.on(
-            "request",
-            lambda r: (
-                page.foreign.append(r.url)
-                if r.url.startswith(("http", "ws")) and r.url.split("/")[2] != host
-                else None
-            ),
-        )
-        yield page
-        assert page.foreign == [], "the page asked for something elsewhere"
-        browser.close()
-
-
-used: dict[str, int] = {}
-
-
-def code_of(name: str) -> str:
-    """The next code of someone's authenticator: each serves once, so one may have to wait."""
-    step = max(int(time.time()) // 30, used.get(name, 0) + 1)
-    while step > int(time.time()) // 30 + 1:
-        time.sleep(0.5)
-    used[name] = step
-    return pyotp.TOTP(SECRET).at(step * 30)
-
-
-def sign_in(served: Room, page: Any, name: str, wanted: str = "/deployments") -> None:
-    """From a page that shows nothing yet to that page, as someone."""
-    page.context.clear_cookies()
-    page.goto(f"{served.address}{wanted}")
-    page.get_by_label("姓名").fill(name)
-    page.get_by_label("口令").fill(PASSWORD)
-    page.get_by_label("验证器").fill(code_of(name))
-    page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"{served.address}{wanted}")
+def page(opened: Callable[..., Any]) -> Any:
+    return opened(viewport={"width": 1280, "height": 1400})
 
 
 def open_form(served: Room, page: Any, deployment: str) -> None:
@@ -171,7 +105,7 @@ def read_artifact(served: Room, page: Any, title: str) -> str:
 
 
 def test_build_read_publish(served: Room, page: Any) -> None:
-    sign_in(served, page, BUILDER)
+    served.sign_in(page, BUILDER, "/deployments")
     open_form(served, page, "year-end")
     fill(page, "报告年度", str(YEAR))
     # Whoever is signed in has built it, whatever is typed.
@@ -211,7 +145,7 @@ def test_build_read_publish(served: Room, page: Any) -> None:
         page.get_by_role("link", name=re.compile("打开批准页")).click()
     form = opened.value
     form.get_by_text("您是这一版次的编制人，不能批准").wait_for()
-    sign_in(served, form, APPROVER, f"/desk/approve/{edition}")
+    served.sign_in(form, APPROVER, f"/desk/approve/{edition}")
     for box in form.locator("textarea[name^='answer.']").all():
         box.fill("已核实，记录正在补登")
     form.get_by_label("批准意见").fill("同意发布")
@@ -221,7 +155,7 @@ def test_build_read_publish(served: Room, page: Any) -> None:
     # What was filled in is still there, but for the code.
     assert form.locator("textarea[name^='answer.']").first.input_value() == "已核实，记录正在补登"
     assert form.get_by_label("验证码").input_value() == ""
-    code = code_of(APPROVER)
+    code = served.code_of(APPROVER)
     form.get_by_label("验证码").fill(code)
     form.get_by_role("button", name="批准并发布").click()
     form.get_by_text("批准编号").first.wait_for()
@@ -270,7 +204,7 @@ def answer_of(served: Room, run_id: str) -> str:
 
 
 def test_wrong_entries_are_answered(served: Room, page: Any) -> None:
-    sign_in(served, page, BUILDER)
+    served.sign_in(page, BUILDER, "/deployments")
     open_form(served, page, "year-end")
     fill(page, "报告年度", "1999")
     run_id = submit(served, page)
@@ -312,7 +246,7 @@ def test_wrong_entries_are_answered(served: Room, page: Any) -> None:
     asked = {"deployments": {"name": {"any_": ["publish"]}}}
     assert "123456" not in json.dumps(served.ask("/flow_runs/filter", asked))
 
-    sign_in(served, page, VIEWER)
+    served.sign_in(page, VIEWER, "/deployments")
     open_form(served, page, "year-end")
     fill(page, "报告年度", str(YEAR))
     page.get_by_role("button", name="Submit").click()

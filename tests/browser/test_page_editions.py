@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -26,16 +24,7 @@ from tests.operator_room import free_port
 from tests.small_city import NOW, SmallCity
 from tests.sql.test_desk_editions import CORRECTION, build
 
-CHROMIUM = shutil.which("chromium")
-IS_REQUIRED = os.environ.get("NIANBAO_TEST_REQUIRE") == "all"
-if IS_REQUIRED:
-    from playwright import sync_api
-else:
-    sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
-    pytest.mark.timeout(600),
-]
+pytestmark = pytest.mark.timeout(600)
 KEY = "t3.new_received.total"
 PAGES = (
     "editions",
@@ -75,16 +64,6 @@ def address(small_template: SmallCity, tmp_path_factory: pytest.TempPathFactory)
     yield f"http://127.0.0.1:{settings.port}{DESK}"
     server.should_exit = True
     thread.join(30)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--no-first-run"]
-        )
-        yield browser
-        browser.close()
 
 
 def opened(chromium: Any, **more: Any) -> Any:

@@ -4,59 +4,36 @@ over, approve, and send reports to be audited."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasks.people.persons import APPROVES, WORKS
-from tests.browser.test_operator_room import (
-    CHROMIUM,
-    IS_REQUIRED,
-    QUIET,
-    code_of,
-    sign_in,
-    sync_api,
-)
-from tests.city import Installation
-from tests.operator_room import APPROVER, Room, add_people, room
+from tests.browser.conftest import Pulled
+from tests.operator_room import APPROVER, Room
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None and not IS_REQUIRED, reason="no chromium on this machine"),
-    pytest.mark.timeout(600),
-]
+pytestmark = pytest.mark.timeout(600)
 BUILDER, SECOND = "李科员", "周科员"
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
-    """The room over a small city that was pulled once, two persons required."""
-    from deployments.demo_city.service import running
-
-    home = tmp_path_factory.mktemp("desk")
-    with running(home, scale=0.01) as services:
-        Installation.at(home, services).run("nightly")
-    add_people(home, {APPROVER: APPROVES, BUILDER: WORKS, SECOND: WORKS})
-    with room(home, services, NIANBAO_TWO_PERSONS="true") as served:
+def served(pulled: Pulled, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    """The room with two who work and one who approves, two persons required."""
+    home = tmp_path_factory.mktemp("work") / "home"
+    people = {APPROVER: APPROVES, BUILDER: WORKS, SECOND: WORKS}
+    with pulled.room(home, people, NIANBAO_TWO_PERSONS="true") as served:
         yield served
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
-    with sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        page = browser.new_context(locale="zh-CN", timezone_id="Asia/Shanghai").new_page()
-        page.set_default_timeout(120_000)
-        page.broken = []
-        page.on("pageerror", lambda error: page.broken.append(str(error)))
-        yield page
-        assert page.broken == []
-        browser.close()
+def page(opened: Callable[..., Any]) -> Any:
+    return opened()
 
 
 def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: Any) -> None:
-    sign_in(served, page, BUILDER, "/desk/build?year=2020")
+    served.sign_in(page, BUILDER, "/desk/build?year=2020")
     page.get_by_role("button", name="开始编制").click()
     page.wait_for_url("**/desk/building/*")
     # The page follows the run by itself.
@@ -84,7 +61,7 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
         record.get_by_label("为什么可以带着这个问题发布").fill("申请表已遗失")
         with page.expect_navigation():
             record.get_by_role("button", name="保存答复").click()
-    sign_in(served, page, SECOND, correction)
+    served.sign_in(page, SECOND, correction)
     page.get_by_role("button", name="复核同意").click()
     page.get_by_text("有效", exact=True).wait_for()
     # The correction is built in, the answers are there again, and all of it goes to the approver.
@@ -97,11 +74,11 @@ def test_a_year_is_built_settled_and_approved_from_the_page(served: Room, page: 
     page.get_by_role("link", name="看批准页").click()
     page.wait_for_url("**/desk/approve/*")
     edition = page.url.rpartition("/")[2]
-    sign_in(served, page, APPROVER, f"/desk/approve/{edition}")
+    served.sign_in(page, APPROVER, f"/desk/approve/{edition}")
     for box in page.locator("input[type=checkbox]").all():
         box.check()
     assert page.locator("textarea[name^='answer.']").count() == 0
-    page.get_by_label("验证码").fill(code_of(APPROVER))
+    page.get_by_label("验证码").fill(served.code_of(APPROVER))
     page.get_by_role("button", name="批准并发布").click()
     page.wait_for_url("**/desk/approval/*")
     assert page.get_by_text("申请表已遗失").count() > 0
@@ -111,7 +88,7 @@ def test_reports_are_sent_and_shown(served: Room, page: Any, tmp_path: Path) -> 
     report = tmp_path / "某局2020年报.txt"
     text = "某局2020年政府信息公开工作年度报告\n全年收到申请12件，其中予以公开8件、不予公开2件。"
     report.write_text(text, encoding="utf-8")
-    sign_in(served, page, BUILDER, "/desk/audit")
+    served.sign_in(page, BUILDER, "/desk/audit")
     page.get_by_label("报告文件").set_input_files([report])
     page.get_by_role("button", name="上传并核对").click()
     page.get_by_role("heading", name="谁在哪里不符").wait_for()

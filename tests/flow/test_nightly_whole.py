@@ -22,7 +22,7 @@ from warehouse.lake import Lake
 from warehouse.tables import all_tables
 
 SCALE = 0.005
-KILLS = 4
+KILLS = 2
 # What says how a row came, not what it says.
 NOT_COMPARED = {"load_id", "loaded_at", "origin"}
 

@@ -7,7 +7,8 @@ import shutil
 import stat
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,49 @@ def test_what_killed_processes_left_does_not_outlive_it(small: SmallCity, tmp_pa
     assert [p.exists() for p in (orphan, half, aside, kept, fresh)] == [False] * 3 + [True] * 2
     assert rows(moved.lake) == before
     assert maintain(moved.lake, settings, now=now).leftovers == 0
+
+
+class Heard:
+    """A connection that notes with how many threads DuckLake is called."""
+
+    def __init__(self, connection: Connection, threads: list[int]) -> None:
+        self._connection, self._threads = connection, threads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *values: Any) -> Connection:
+        if statement.startswith("CALL ducklake_"):
+            self._threads.append(threads_of(self._connection))
+        return self._connection.execute(statement, *values)
+
+
+def threads_of(connection: Connection) -> int:
+    row = connection.execute("SELECT current_setting('threads')").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_ducklake_is_called_with_one_thread_and_queries_have_all(
+    small: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With several it corrupts its heap now and then: all tables share one of its transactions."""
+    small.application("2020-03-01")
+    lake = Lake(small.lake.home, threads=3)
+    threads: list[int] = []
+    write = Lake.write
+
+    @contextmanager
+    def heard(self: Lake) -> Iterator[Any]:
+        with write(self) as connection:
+            yield Heard(connection, threads)
+
+    monkeypatch.setattr(Lake, "write", heard)
+    maintain(lake, settings_of(small), now=LATER)
+    assert len(threads) > 3
+    assert set(threads) == {1}
+    with lake.read() as connection:
+        assert threads_of(connection) == 3
 
 
 def test_files_that_a_reader_or_a_snapshot_needs_stay(small: SmallCity) -> None:
