@@ -9,7 +9,8 @@ from functools import lru_cache
 from hashlib import sha256
 
 from tasks.check import table_versions
-from tasks.desk.matters import Mark, Matters, answers_of, carried, matters_of
+from tasks.desk.carried import answers_of, carried
+from tasks.desk.matters import Mark, Matters, matters_of
 from tasks.editions.edition import Edition
 from tasks.editions.store import EditionRow, load_edition, publications
 from tasks.publish.conditions import PublishRefused

@@ -11,21 +11,12 @@ import pytest
 
 from tasks.city.corrections import Draft, enter, review
 from tasks.clock import now
+from tasks.desk.answering import act, give_back, hand_over, send
 from tasks.desk.approving import questions, ticked
-from tasks.desk.matters import (
-    MatterRefused,
-    Matters,
-    act,
-    answers_of,
-    carried,
-    give_back,
-    hand_over,
-    letter_of,
-    letters_of,
-    matters_of,
-    send,
-    stages,
-)
+from tasks.desk.carried import answers_of, carried
+from tasks.desk.matters import MatterRefused, Matters, matters_of
+from tasks.desk.stages import stages
+from tasks.desk.transfer import letter_of, letters_of
 from tasks.editions.build import build_edition
 from tasks.people import log, trail
 from tasks.people.office import Office
@@ -246,7 +237,7 @@ def test_letters_are_numbered_and_kept_as_they_were_sent(desk: Desk) -> None:
     first = send(desk.settings, desk.matters(), "A1", by="甲", due_on=due, now=now())
     second = send(desk.settings, desk.matters(), "B", by="乙", due_on=due, now=now())
     assert (first, second) == ("2020-1-01", "2020-1-02")
-    letter = letter_of(desk.matters(), "A1", first, today=date(2021, 1, 1))
+    letter = letter_of(desk.matters(), "A1", first)
     assert (letter.person, letter.due_on, [m.name for m in letter.all]) == (
         "甲",
         due,
@@ -254,7 +245,7 @@ def test_letters_are_numbered_and_kept_as_they_were_sent(desk: Desk) -> None:
     )
     assert [s.letter for s in letters_of(desk.matters(), "B")] == [second]
     with pytest.raises(MatterRefused, match="没有这个编号"):
-        letter_of(desk.matters(), "A1", second, today=date(2021, 1, 1))
+        letter_of(desk.matters(), "A1", second)
     with pytest.raises(MatterRefused, match="没有要处理"):
         send(desk.settings, desk.matters(), "A2", by="甲", due_on=due, now=now())
     for wrong in (None, date(2001, 1, 1)):

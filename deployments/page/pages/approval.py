@@ -39,8 +39,9 @@ from tasks.desk.approving import (
     questions,
     ticked,
 )
+from tasks.desk.carried import carried
 from tasks.desk.edition import files_of
-from tasks.desk.matters import carried, matters_of
+from tasks.desk.matters import matters_of
 from tasks.desk.pinned import without_figures
 from tasks.desk.publication import given_for, grouped
 from tasks.people.persons import APPROVES, Person

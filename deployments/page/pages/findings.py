@@ -23,17 +23,10 @@ from deployments.page.desk import (
     to,
 )
 from tasks.clock import now
-from tasks.desk.matters import (
-    Matters,
-    act,
-    give_back,
-    hand_over,
-    letter_of,
-    letters_of,
-    matters_of,
-    send,
-    stages,
-)
+from tasks.desk.answering import act, give_back, hand_over, send
+from tasks.desk.matters import Matters, matters_of
+from tasks.desk.stages import stages
+from tasks.desk.transfer import letter_of, letters_of
 from tasks.people import trail
 from tasks.publish.approve import ApprovalRefused, approvers
 from tasks.settings import Settings
@@ -210,7 +203,7 @@ async def _transfer(
         matters = matters_of(desk.settings.lake(), desk.settings, edition_id)
         return {
             "matters": matters,
-            "letter": letter_of(matters, organ_id, wanted, today=now().date()),
+            "letter": letter_of(matters, organ_id, wanted),
             "letters": letters_of(matters, organ_id),
         }
 
