@@ -14,7 +14,7 @@ from typing import Any
 from tasks.audit.run import audit_files
 from tasks.editions.edition import Edition
 from tasks.editions.wording import Wording
-from tasks.render import tables_json, word
+from tasks.render import report, tables_json
 from warehouse.errors import EntryError
 
 
@@ -40,17 +40,17 @@ def check_words(edition: Edition) -> None:
 def told_of_words(edition: Edition, folder: Path) -> dict[str, Any]:
     """What the manifest says of the Word file in `folder`: whether its words are final, what they
     lack, and what the edition's own audit finds wrong in it."""
-    words = word.drafted(edition)
-    found: dict[str, Any] = {"is_final": word.is_clean(edition, words)}
+    words = report.drafted(edition)
+    found: dict[str, Any] = {"is_final": report.is_clean(edition, words)}
     if words is not None:
         found["unfilled"] = list(dict.fromkeys(span.key for span in words.unfilled))
         found["missing"] = list(dict.fromkeys(span.key for span in words.missing))
     path = folder / "report.docx"
     told = json.loads(json.dumps(tables_json(edition)))
-    (report, *_) = audit_files([path], year=edition.report_year, edition=told)
-    failed = [check for check in report.checks if check.status == "fail"]
+    (audited, *_) = audit_files([path], year=edition.report_year, edition=told)
+    failed = [check for check in audited.checks if check.status == "fail"]
     found["audit"] = {
-        "checked": len(report.checks),
+        "checked": len(audited.checks),
         "failed": [{"code": check.code, "message": check.message} for check in failed],
     }
     return found

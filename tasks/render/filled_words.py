@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.editions.narrative.draft import MARK as UNFILLED
-from tasks.render.word import MARK
+from tasks.render.report import MARK
 from warehouse.errors import EntryError
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"

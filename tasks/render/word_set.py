@@ -1,19 +1,36 @@
 """How Word sets an official text: styles, paragraphs, content controls and tables as XML.
 
-Measures are those of GB/T 9704-2012 chapter 7 and 5.2 (A4, 22 lines of 28 characters). Written as
-text and parsed once: a library that builds table cells one by one takes most of a report's time.
+Written as text and parsed once: a library that builds table cells one by one takes most of a
+report's time.
 """
 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from tasks.wording.typeset import typeset
+from tasks.render.document import (
+    CLOSER,
+    FOOTER_POINTS,
+    LINE,
+    NOTE_POINTS,
+    NOTICE_POINTS,
+    PAGE,
+    PAGE_POINTS,
+    TEXT_POINTS,
+    TITLE_LINE,
+    TITLE_POINTS,
+    WARNING,
+    Document,
+    EmptyLine,
+    Paragraph,
+    Piece,
+    Table,
+    TableCell,
+)
 from tasks.wording.visible import visible
 
 TITLE_FONT, HEADING_FONT, TEXT_FONT, TABLE_FONT = "方正小标宋简体", "黑体", "仿宋_GB2312", "宋体"
@@ -26,14 +43,6 @@ SUBSTITUTES = {
     TABLE_FONT: ("SimSun", "roman"),
 }
 """What a machine without the official font should take, and of what family it is."""
-# Millimetres: 天头 37, 订口 28, 版心 156 × 225.
-PAGE = {"width": 210, "height": 297, "top": 37, "bottom": 35, "left": 28, "right": 26}
-TEXT_WIDTH = 156
-TEXT_POINTS, TITLE_POINTS, PAGE_POINTS = 16, 22, 14
-# Twentieths of a point. 22 lines fill 225 mm at 28.95 points; at 29 the last falls off. 28
-# characters of 16 points fill 156 mm a quarter of a point closer.
-LINE, TITLE_LINE, CLOSER = 579, 720, -5
-RED, WARNING = "C00000", "9C1C1C"
 # Zip entries need a date; the first that the format knows keeps the bytes the same.
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 STYLES = {
@@ -48,43 +57,24 @@ STYLES = {
 _W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 
-@dataclass(frozen=True)
-class Piece:
-    """A run of text. `tag` and `alias` make it a content control, whose text stays editable;
-    `remark` is a comment on it."""
+class _Body:
+    """A document's paragraphs and tables as XML; `remarks` are the comments by number."""
 
-    text: str
-    color: str = ""
-    is_marked: bool = False
-    font: str = ""
-    tag: str = ""
-    alias: str = ""
-    remark: str = ""
+    def __init__(self, document: Document) -> None:
+        self.remarks: list[str] = []
+        self.xml = "".join(map(self._block, document.blocks))
 
-
-@dataclass
-class Document:
-    """A document in the making: `xml` are its paragraphs and tables in order, `remarks` the
-    comments by number."""
-
-    xml: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-    def paragraph(self, style: str, pieces: Iterable[Piece] | str, *, keep: bool = False) -> None:
-        """A paragraph in one of `STYLES`; `keep`: with the one that follows."""
-        if isinstance(pieces, str):
-            pieces = [Piece(typeset(pieces))]
-        kept = "<w:keepNext/>" if keep else ""
-        runs = "".join(map(self._piece, pieces))
-        self.xml.append(
-            f'<w:p><w:pPr><w:pStyle w:val="{STYLES[style]}"/>{kept}</w:pPr>{runs}</w:p>'
-        )
-
-    def empty_line(self) -> None:
-        self.xml.append("<w:p/>")
-
-    def page_break(self) -> None:
-        self.xml.append('<w:p><w:r><w:br w:type="page"/></w:r></w:p>')
+    def _block(self, block: Paragraph | EmptyLine | Table) -> str:
+        match block:
+            case Paragraph():
+                kept = "<w:keepNext/>" if block.keep else ""
+                runs = "".join(map(self._piece, block.pieces))
+                style = STYLES[block.style]
+                return f'<w:p><w:pPr><w:pStyle w:val="{style}"/>{kept}</w:pPr>{runs}</w:p>'
+            case EmptyLine():
+                return "<w:p/>"
+            case Table():
+                return _table(block)
 
     def _piece(self, piece: Piece) -> str:
         run = _run(piece)
@@ -103,75 +93,51 @@ class Document:
             f'<w:r><w:commentReference w:id="{number}"/></w:r>'
         )
 
-    def table(
-        self,
-        rows: Sequence[Sequence[TableCell]],
-        widths: Sequence[float],
-        *,
-        header_rows: int = 0,
-        height: float = 6.6,
-        keeps: bool = True,
-        keep_last: bool = False,
-    ) -> None:
-        """A ruled table as wide as the text, `widths` in proportion. Rows do not break; where it
-        `keeps`, all of it stays in one piece, with what follows where `keep_last`."""
-        share = TEXT_WIDTH / sum(widths)
-        columns = [_twips(width * share) for width in widths]
-        grid = "".join(f'<w:gridCol w:w="{width}"/>' for width in columns)
-        written = []
-        for at, row in enumerate(rows):
-            keep = keeps and (keep_last or at < len(rows) - 1)
-            header = "<w:tblHeader/>" if at < header_rows else ""
-            cells = "".join(cell.xml(columns, keep=keep) for cell in row)
-            written.append(
-                f'<w:tr><w:trPr><w:cantSplit/><w:trHeight w:val="{_twips(height)}" '
-                f'w:hRule="atLeast"/>{header}</w:trPr>{cells}</w:tr>'
-            )
-        rule = "".join(
-            f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="000000"/>'
-            for side in ("top", "left", "bottom", "right", "insideH", "insideV")
+
+def _table(table: Table) -> str:
+    columns = [_twips(width) for width in table.widths]
+    grid = "".join(f'<w:gridCol w:w="{width}"/>' for width in columns)
+    written = []
+    for at, row in enumerate(table.rows):
+        keep = table.keeps and (table.keep_last or at < len(table.rows) - 1)
+        header = "<w:tblHeader/>" if at < table.header_rows else ""
+        cells = "".join(_cell(cell, columns, keep=keep) for cell in row)
+        written.append(
+            f'<w:tr><w:trPr><w:cantSplit/><w:trHeight w:val="{_twips(table.height)}" '
+            f'w:hRule="atLeast"/>{header}</w:trPr>{cells}</w:tr>'
         )
-        margin = "".join(
-            f'<w:{side} w:w="{width}" w:type="dxa"/>'
-            for side, width in (("top", 23), ("left", 45), ("bottom", 23), ("right", 45))
-        )
-        self.xml.append(
-            f'<w:tbl><w:tblPr><w:tblW w:w="{sum(columns)}" w:type="dxa"/><w:jc w:val="center"/>'
-            f'<w:tblBorders>{rule}</w:tblBorders><w:tblLayout w:type="fixed"/>'
-            f"<w:tblCellMar>{margin}</w:tblCellMar></w:tblPr><w:tblGrid>{grid}</w:tblGrid>"
-            f"{''.join(written)}</w:tbl>"
-        )
+    rule = "".join(
+        f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="000000"/>'
+        for side in ("top", "left", "bottom", "right", "insideH", "insideV")
+    )
+    margin = "".join(
+        f'<w:{side} w:w="{width}" w:type="dxa"/>'
+        for side, width in (("top", 23), ("left", 45), ("bottom", 23), ("right", 45))
+    )
+    return (
+        f'<w:tbl><w:tblPr><w:tblW w:w="{sum(columns)}" w:type="dxa"/><w:jc w:val="center"/>'
+        f'<w:tblBorders>{rule}</w:tblBorders><w:tblLayout w:type="fixed"/>'
+        f"<w:tblCellMar>{margin}</w:tblCellMar></w:tblPr><w:tblGrid>{grid}</w:tblGrid>"
+        f"{''.join(written)}</w:tbl>"
+    )
 
 
-@dataclass(frozen=True)
-class TableCell:
-    """A cell from column `at` over `columns` columns; `down` tells the first and the other rows
-    of one that goes over several. `text` stays as it is; line ends are line breaks."""
-
-    text: str
-    at: int
-    columns: int = 1
-    down: str = ""
-    points: float = 9
-    is_centred: bool = True
-    is_bold: bool = False
-
-    def xml(self, columns: Sequence[int], *, keep: bool) -> str:
-        width = sum(columns[self.at : self.at + self.columns])
-        span = f'<w:gridSpan w:val="{self.columns}"/>' if self.columns > 1 else ""
-        merge = f'<w:vMerge w:val="{self.down}"/>' if self.down else ""
-        kept = "<w:keepNext/>" if keep else ""
-        align = "center" if self.is_centred else "left"
-        run = ""
-        if self.text:
-            bold = "<w:b/>" if self.is_bold else ""
-            size = f'<w:sz w:val="{round(self.points * 2)}"/>'
-            run = f"<w:r><w:rPr>{_EAST}{bold}{size}</w:rPr>{_text(self.text)}</w:r>"
-        return (
-            f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{span}{merge}'
-            f'<w:vAlign w:val="center"/></w:tcPr><w:p><w:pPr><w:pStyle w:val="{STYLES["cell"]}"/>'
-            f'{kept}<w:jc w:val="{align}"/></w:pPr>{run}</w:p></w:tc>'
-        )
+def _cell(cell: TableCell, columns: Sequence[int], *, keep: bool) -> str:
+    width = sum(columns[cell.at : cell.at + cell.columns])
+    span = f'<w:gridSpan w:val="{cell.columns}"/>' if cell.columns > 1 else ""
+    merge = f'<w:vMerge w:val="{cell.down}"/>' if cell.down else ""
+    kept = "<w:keepNext/>" if keep else ""
+    align = "center" if cell.is_centred else "left"
+    run = ""
+    if cell.text:
+        bold = "<w:b/>" if cell.is_bold else ""
+        size = f'<w:sz w:val="{round(cell.points * 2)}"/>'
+        run = f"<w:r><w:rPr>{_EAST}{bold}{size}</w:rPr>{_text(cell.text)}</w:r>"
+    return (
+        f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{span}{merge}'
+        f'<w:vAlign w:val="center"/></w:tcPr><w:p><w:pPr><w:pStyle w:val="{STYLES["cell"]}"/>'
+        f'{kept}<w:jc w:val="{align}"/></w:pPr>{run}</w:p></w:tc>'
+    )
 
 
 # So that quotation marks and dashes are set in the Chinese font, as wide as a character.
@@ -189,8 +155,8 @@ def _text(text: str) -> str:
 
 def _run(piece: Piece) -> str:
     look = _EAST
-    if piece.font:
-        names = " ".join(f'w:{n}="{piece.font}"' for n in ("ascii", "hAnsi", "eastAsia"))
+    if piece.font == "second":
+        names = " ".join(f'w:{n}="{SECOND_FONT}"' for n in ("ascii", "hAnsi", "eastAsia"))
         look = f'<w:rFonts {names} w:hint="eastAsia"/>'
     if piece.color:
         look += f'<w:color w:val="{piece.color}"/>'
@@ -199,36 +165,27 @@ def _run(piece: Piece) -> str:
     return f"<w:r><w:rPr>{look}</w:rPr>{_text(piece.text)}</w:r>"
 
 
-def saved(
-    document: Document,
-    *,
-    title: str,
-    author: str,
-    comments: str,
-    built_at: Any,
-    footer: str,
-    page_number: str,
-) -> bytes:
-    """The file. `footer` stands under the page number, nothing where it is empty; the page
-    number is in the middle (`centre`) or outside (`outer`). The same in, the same bytes out."""
+def saved(document: Document) -> bytes:
+    """The file. The same in, the same bytes out."""
     import docx
 
     made: Any = docx.Document()
     _styles(made)
-    _page(made, footer, page_number)
+    _page(made, document.footer, document.page_number)
     _fonts(made)
     properties = made.core_properties
-    properties.title, properties.author = title, author
-    properties.last_modified_by, properties.comments = "", comments
-    properties.created = properties.modified = built_at
+    properties.title, properties.author = document.title, document.author
+    properties.last_modified_by, properties.comments = "", document.comments
+    properties.created = properties.modified = document.built_at
     properties.revision = 1
+    written = _Body(document)
     body = made.element.body
-    if document.xml:
+    if written.xml:
         from docx.oxml import parse_xml
 
-        for element in list(parse_xml(f"<w:body {_W}>{''.join(document.xml)}</w:body>")):
+        for element in list(parse_xml(f"<w:body {_W}>{written.xml}</w:body>")):
             body.insert(len(body) - 1, element)
-    _remarks(made, document.remarks, author, built_at)
+    _remarks(made, written.remarks, document.author, document.built_at)
     buffer = BytesIO()
     made.save(buffer)
     return _same_bytes(buffer.getvalue())
@@ -302,10 +259,10 @@ def _styles(made: Any) -> None:
          f'<w:keepNext/>{_spacing(TITLE_LINE)}<w:jc w:val="center"/>', ""),
         ("body", "报告正文", TEXT_FONT, TEXT_POINTS,
          f'{plain}{_spacing(LINE)}{indent}<w:jc w:val="both"/>', closer),
-        ("note", "表注", TEXT_FONT, 10.5, f'{_spacing(300, "atLeast")}<w:jc w:val="left"/>', ""),
+        ("note", "表注", TEXT_FONT, NOTE_POINTS, f'{_spacing(300, "atLeast")}<w:jc w:val="left"/>', ""),
         ("cell", "表格文字", TABLE_FONT, 9,
          f'<w:snapToGrid w:val="0"/>{_spacing(240, "auto")}', '<w:spacing w:val="0"/>'),
-        ("notice", "提示", HEADING_FONT, 12, f'{_spacing(480)}<w:jc w:val="center"/>', ""),
+        ("notice", "提示", HEADING_FONT, NOTICE_POINTS, f'{_spacing(480)}<w:jc w:val="center"/>', ""),
     )  # fmt: skip
     for key, name, font, points, paragraph, run in told:
         xml = _style_xml(key, name, font, points, paragraph=paragraph, run=run)
@@ -370,7 +327,7 @@ def _footer(part: Any, told: str, align: str) -> None:
         parse_xml(f'<w:p {_W}><w:pPr>{side}<w:jc w:val="{align}"/></w:pPr>{field_}</w:p>')
     )
     if told:
-        text = run(_text(told), 7.5)
+        text = run(_text(told), FOOTER_POINTS)
         part._element.append(
             parse_xml(
                 f'<w:p {_W}><w:pPr><w:spacing w:line="240" w:lineRule="auto"/>'

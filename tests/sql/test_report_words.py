@@ -18,7 +18,7 @@ from tasks.editions.wording import Wording
 from tasks.publish.publish import Published, PublishRefused, Request
 from tasks.publish.rebuild import rebuild
 from tasks.publish.words import WordsUnfinished, words_told
-from tasks.render import word
+from tasks.render import report, word
 from tasks.render.filled_words import NoDraft, read_filled
 from tasks.render.manifest import read_manifest
 from tasks.render.sets import INDEX, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
@@ -71,7 +71,7 @@ def fill(path: Path, organ: str = "", skip: str = "") -> Path:
     document = docx.Document(str(path))
     for control in document.element.body.iter(f"{W}sdt"):
         tag = control.find(f"{W}sdtPr/{W}tag").get(f"{W}val")
-        if tag.startswith(word.MARK) and tag.rpartition(":")[2] != skip:
+        if tag.startswith(report.MARK) and tag.rpartition(":")[2] != skip:
             place = tag.rpartition(":")[2]
             (text,) = control.iter(f"{W}t")
             text.text = f"本机关{organ}在{place}一项按照规定完成了当年的全部工作任务"
@@ -107,7 +107,7 @@ def test_a_draft_is_filled_in_in_word_and_published_clean(city: SmallCity) -> No
     assert not finding.blocks
     draft = report_of(city, edition)
     assert 'w:val="yellow"' in xml_of(draft)
-    assert f'w:val="{word.MARK}R:L30"' in xml_of(draft)
+    assert f'w:val="{report.MARK}R:L30"' in xml_of(draft)
     # Every figure of the words is a field of the edition.
     assert 'w:tag w:val="t3.results_total.total"' in xml_of(draft)
 
