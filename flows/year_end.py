@@ -94,7 +94,7 @@ def year_end(
         bool,
         field(
             "各机关成套文件",
-            "另为每个机关生成自己的 Word、Excel 与网页(有下级的另有本级),一个机关一个文件夹。",
+            "另为每个机关生成自己的 Word、PDF、Excel 与网页(有下级的另有本级),一个机关一个文件夹。",
         ),
     ] = False,
 ) -> State[str]:

@@ -190,7 +190,9 @@ def year_end(
     built_by: Annotated[str, typer.Option("--built-by", help="编制人")] = "",
     sets: Annotated[
         bool,
-        typer.Option("--sets", help="另为每个机关生成自己的 Word、Excel 与网页,一个机关一个文件夹"),
+        typer.Option(
+            "--sets", help="另为每个机关生成自己的 Word、PDF、Excel 与网页,一个机关一个文件夹"
+        ),
     ] = False,
     demo: DemoOption = False,
 ) -> None:

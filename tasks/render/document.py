@@ -14,6 +14,8 @@ from typing import Literal
 from tasks.wording.typeset import typeset
 
 Style = Literal["title", "first", "second", "body", "note", "notice"]
+Down = Literal["", "restart", "continue"]
+"""Which of the rows of a cell over several rows it is in."""
 Font = Literal["", "second"]
 """A run in a font other than its paragraph's: that of a second heading."""
 # Millimetres: 天头 37, 订口 28, 版心 156 × 225.
@@ -63,7 +65,7 @@ class TableCell:
     text: str
     at: int
     columns: int = 1
-    down: Literal["", "restart", "continue"] = ""
+    down: Down = ""
     points: float = 9
     is_centred: bool = True
     is_bold: bool = False

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 
 
-WRITERS = ("duckdb", "jinja2", "lxml", "msgspec", "python-docx", "xlsxwriter")
-"""The packages whose version decides a file's bytes."""
+WRITERS = (
+    "duckdb",
+    "jinja2",
+    "lxml",
+    "msgspec",
+    "pylopdf-fonts-zh-cn",
+    "python-docx",
+    "typst",
+    "xlsxwriter",
+)
+"""The packages whose version decides a file's bytes; the fonts of the PDF are one."""
 ROOMS = ("editions", "render", "wording")
 """Where this project's own part in a file's bytes lies."""
 

@@ -13,6 +13,7 @@ from tasks.render import (
     data_package,
     dictionary,
     html,
+    pdf,
     upload,
     word,
     workbook,
@@ -48,6 +49,12 @@ OUTPUTS = (
         "{report}（Word，文字已起草，可续写）",
         word.write,
         use=("Word 报告", "文字已起草，填好黄色处即可"),
+    ),
+    Output(
+        "report.pdf",
+        "{report}（PDF/A，与 Word 内容相同，供公布、打印和长期保存）",
+        pdf.write,
+        use=("PDF 报告", "与 Word 内容相同，版面固定，供公布和长期保存"),
     ),
     Output(
         "annex.docx",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tasks.editions.narrative.draft import Draft, Span, WrittenParagraph
 from tasks.editions.wording import Wording
 from tasks.render import entries
-from tasks.render.document import PAGE, RED, TEXT_WIDTH, Document, Piece, TableCell
+from tasks.render.document import PAGE, RED, TEXT_WIDTH, Document, Down, Piece, TableCell
 from tasks.render.entries import entry_lines
 from tasks.render.findings import by_who_must_act, check_text, summary
 from tasks.render.form import Box, Grid, section_grids
@@ -169,7 +169,7 @@ def _form(document: Document, grid: Grid) -> None:
             width = sum(widths[box.column : box.column + box.columns])
             text = balanced(text, width / 25.4 * 72 / points * 2 - 1)
         for row in range(box.row, box.row + box.rows):
-            down = "" if box.rows == 1 else "restart" if row == box.row else "continue"
+            down: Down = "" if box.rows == 1 else "restart" if row == box.row else "continue"
             rows[row].append(
                 TableCell(
                     text if row == box.row else "",

@@ -1,4 +1,4 @@
-"""Every organ its own set: Word, Excel and web page, a folder an organ, named so that an official
+"""Every organ its own set: Word, PDF, Excel and web page, a folder an organ, named so that an official
 finds his. Organs with others below them get both, their own figures and those with all below."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tasks.editions.edition import OWN
 from tasks.editions.filings import FiledCell, filings
 from tasks.editions.part import part_of
 from tasks.render import filings as filings_book
-from tasks.render import html, word, workbook
+from tasks.render import html, pdf, word, workbook
 from tasks.render.words import document_title
 
 if TYPE_CHECKING:
@@ -28,8 +28,9 @@ Progress = Callable[[str], None]
 SUFFIX = "-sets"
 """A folder of sets stands beside the edition's, its name followed by this."""
 INDEX = "index.html"
-WORDS_FILE, TABLES_FILE, PAGE_FILE, FILED_FILE = (
+WORDS_FILE, FIXED_FILE, TABLES_FILE, PAGE_FILE, FILED_FILE = (
     "年度报告.docx",
+    "年度报告.pdf",
     "报表.xlsx",
     "网页报告.html",
     "填报与计算比较.xlsx",
@@ -106,6 +107,7 @@ def _of_organ(
         part = part_of(edition, organ.id, scope)
         for file, write in (
             (WORDS_FILE, word.write),
+            (FIXED_FILE, pdf.write),
             (TABLES_FILE, workbook.write),
             (PAGE_FILE, html.write),
         ):
