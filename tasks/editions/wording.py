@@ -117,7 +117,7 @@ class Wording:
                 if not why_not_provided(cell, figures.get(key))
             },
             figures=figures,
-            before=self.last_year if is_root else {},
+            before=self.last_year if is_root else self._before(figures),
             is_root=is_root,
             has_last_year=self._has_last_year(figures, is_root),
             filled=self.texts.get(organ.id, {}),
@@ -134,6 +134,21 @@ class Wording:
             for c in cells
             if c.change_on_year and c.key in figures
         )
+
+    def _before(self, figures: Mapping[str, CellValue]) -> dict[str, CellValue]:
+        """Last year's figures of an organ below the root, as far as this year's tell them: the base
+        of what changed, and what is printed of last year. They are reckoned through this year's
+        organs, as the tables are, so that words and tables tell of the same change."""
+        found: dict[str, CellValue] = {}
+        for key, cell in self.definitions.parsed_layout.cells.items():
+            told = figures.get(key)
+            if told is None:
+                continue
+            if cell.change_on_year and told.denominator is not None:
+                found[cell.change_on_year] = CellValue(told.denominator)
+            elif cell.last_year and told.value is not None:
+                found[cell.last_year] = told
+        return found
 
     def _below(self, organ_id: str) -> int:
         inside = {organ_id}

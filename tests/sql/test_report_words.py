@@ -232,6 +232,42 @@ def test_a_missing_figure_is_red_and_a_finding_with_its_line(city: SmallCity) ->
     assert read_manifest(done.folder)["words"]["missing"] == ["overview.disclosed_items"]
 
 
+def test_organs_below_the_root_compare_with_their_own_last_year(city: SmallCity) -> None:
+    """What they disclosed is compared where the city's figures tell last year's of every organ."""
+    overview = city.folder / "overview.yaml"
+    told = overview.read_text(encoding="utf-8")
+    items = "  - {key: disclosed_items, label: 主动公开信息, unit: 条, measure: article, where: is_disclosure AND is_published_in_year}\n"
+    change = (
+        "  - {key: disclosed_change, label: 同比增长, change_on_year: overview.disclosed_items}\n"
+    )
+    city.add("channel", {"record_id": "c", "organ_id": "R", "is_disclosure": True})
+    for organ, day, count in (
+        ("A1", "2019-05-06", 10), ("A1", "2020-05-06", 15), ("B", "2019-05-06", 20),
+        ("B", "2020-05-06", 11),
+    ):  # fmt: skip
+        row = {"organ_id": organ, "channel_id": "c", "published_at": datetime.fromisoformat(day)}
+        city.add("article", *[row] * count)
+
+    def general(organ: str) -> str:
+        edition = preview(city.lake, city.folder, YEAR, now=NOW)
+        wording = Wording.of(edition)
+        assert wording is not None
+        words = wording.draft(edition.organ(organ))
+        assert words.missing == []
+        return "".join(paragraph.text for paragraph in words.general)
+
+    overview.write_text(told + items, encoding="utf-8")
+    # Nothing tells last year's figure of any organ but the root.
+    assert "我镇主动公开政府信息15条。" in general("A1")
+    assert "26条，比上年减少4件" not in general("R")
+    assert "26条，同比下降13.33%" in general("R")
+    overview.write_text(told + items + change, encoding="utf-8")
+    assert "我镇主动公开政府信息15条，同比增长50%。" in general("A1")
+    assert "主动公开政府信息15条，同比增长50%" in general("A")
+    assert "主动公开政府信息11条，同比下降45%" in general("B")
+    assert "26条，同比下降13.33%" in general("R")
+
+
 def test_an_unknown_figure_stops_the_build_with_file_and_line(city: SmallCity) -> None:
     path = city.folder / "narrative.yaml"
     path.write_text(
