@@ -122,6 +122,8 @@ class _TableRows:
         self._review_heads: dict[int, dict[str, str]] = {}
         self._money = ""
         self._second: set[str] = set()
+        # Cells of table two read without its heads; those of a row under them are believed.
+        self._headless: set[str] = set()
         self._block = -1
 
     def finish(self) -> None:
@@ -268,8 +270,21 @@ class _TableRows:
                     )
                 )
             return
+        if table == "t2" and not self._is_text and not self._header.get("t2"):
+            self._headless |= {f"t2.{key}.{column}" for column, _ in matched} - set(
+                self.reading.cells
+            )
+        elif table == "t2" and not self._is_text:
+            self._forget_headless(key)
         for column, cell in matched:
             self._keep(f"{table}.{key}.{column}", cell)
+
+    def _forget_headless(self, key: str) -> None:
+        """A row under the table's own heads is the table's; what was taken for it before, of a list
+        of figures whose labels are like the table's rows, was not."""
+        for cell in [c for c in self._headless if c.split(".")[1] == key]:
+            self._headless.discard(cell)
+            del self.reading.cells[cell]
 
     def _applicant_columns(self, values: list[RowCell]) -> list[tuple[int, str]]:
         """The columns of table 三 as its heads stand, else in the form's order.

@@ -454,7 +454,7 @@ def filed(
     return part, {key: Decimal(str(value)) for key, value in told.items()}, folder
 
 
-@pytest.mark.parametrize("name", ["a.docx", "a.pdf", "a.xlsx"])
+@pytest.mark.parametrize("name", ["a.docx", "a.pdf", "a.xlsx", "a.html"])
 def test_what_is_filed_reads_back_cell_by_cell(
     filed: tuple[Edition, dict[str, Decimal], Path], name: str
 ) -> None:
@@ -464,7 +464,7 @@ def test_what_is_filed_reads_back_cell_by_cell(
     assert {key: cell.value for key, cell in read.tables.cells.items()} == told
 
 
-def test_the_page_that_is_filed_reads_back_cell_by_cell(
+def test_the_page_that_is_filed_shows_every_cell(
     filed: tuple[Edition, dict[str, Decimal], Path],
 ) -> None:
     _, told, folder = filed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,22 @@ def test_local_row_is_reported_not_lost() -> None:
     assert [(r.table, r.label, r.values) for r in reading.extra_rows] == [
         ("t2", "其他主动公开文件", ("186", "86", "255"))
     ]
+
+
+def test_a_list_before_the_tables_with_labels_like_theirs_is_not_theirs() -> None:
+    layout = load_layout("2021")
+    figures = balanced(layout, random.Random(3))
+    page = FORMATS["html"][1](layout, figures).decode()
+    rows = "".join(
+        f"<tr><td>{label}</td><td>999</td><td>件</td><td>777</td></tr>"
+        for label in ("现行有效规范性文件", "行政规范性文件", "规章", "行政许可")
+    )
+    listed = f"<table><tr><td>指标</td><td>本年</td><td>单位</td><td>上年</td></tr>{rows}</table>"
+    at = page.index("<table")
+    from tasks.audit.read_html import read_html
+
+    reading = read_tables(read_html((page[:at] + listed + page[at:]).encode(), "report.html"))
+    assert reading.figures == {key: Decimal(value) for key, value in figures.items()}
 
 
 def test_statistics_of_before_2019_are_not_mistaken() -> None:
