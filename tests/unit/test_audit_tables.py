@@ -192,10 +192,10 @@ def test_a_list_before_the_tables_with_labels_like_theirs_is_not_theirs() -> Non
     figures = balanced(layout, random.Random(3))
     page = FORMATS["html"][1](layout, figures).decode()
     rows = "".join(
-        f"<tr><td>{label}</td><td>999</td><td>件</td><td>777</td></tr>"
+        f"<tr><td>{label}</td><td>999</td><td>件</td><td>777</td><td></td></tr>"
         for label in ("现行有效规范性文件", "行政规范性文件", "规章", "行政许可")
     )
-    listed = f"<table><tr><td>指标</td><td>本年</td><td>单位</td><td>上年</td></tr>{rows}</table>"
+    listed = f"<table><tr><td>指标</td><td>本年</td><td>单位</td><td>上年</td><td>分子</td></tr>{rows}</table>"
     at = page.index("<table")
     from tasks.audit.read_html import read_html
 
