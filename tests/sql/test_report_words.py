@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import pdfplumber
 import pytest
 
 from tasks.city.texts import keep_texts, texts_of
@@ -21,7 +22,7 @@ from tasks.publish.words import WordsUnfinished, words_told
 from tasks.render import report, word
 from tasks.render.filled_words import NoDraft, read_filled
 from tasks.render.manifest import read_manifest
-from tasks.render.sets import INDEX, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
+from tasks.render.sets import FIXED_FILE, INDEX, TABLES_FILE, WORDS_FILE, sets_folder, write_sets
 from tasks.settings import Settings
 from tests.approving import approve_and_publish
 from tests.small_city import NOW, SmallCity
@@ -100,6 +101,12 @@ def xml_of(path: Path) -> str:
         return file.read("word/document.xml").decode()
 
 
+def pdf_text(path: Path) -> str:
+    """The text of a PDF without spaces and line ends."""
+    with pdfplumber.open(path) as read:
+        return "".join("".join((page.extract_text() or "").split()) for page in read.pages)
+
+
 def test_a_draft_is_filled_in_in_word_and_published_clean(city: SmallCity) -> None:
     edition = built(city)
     (finding,) = of_code(edition, "N2")
@@ -127,6 +134,10 @@ def test_a_draft_is_filled_in_in_word_and_published_clean(city: SmallCity) -> No
     text = "\n".join(p.text for p in document.paragraphs)
     assert "编制情况" not in text
     assert "本机关在L30一项按照规定完成了当年的全部工作任务。" in text
+    fixed = pdf_text(done.folder / "report.pdf")
+    for left in ("【", edition.id, "编制情况"):
+        assert left not in fixed
+    assert "本机关在L30一项按照规定完成了当年的全部工作任务。" in fixed
     annex = docx.Document(str(done.folder / "annex.docx"))
     assert "编制情况" in "".join(p.text for p in annex.paragraphs)
     told = read_manifest(done.folder)["words"]
@@ -151,6 +162,10 @@ def test_a_text_with_a_place_left_is_not_published(city: SmallCity) -> None:
         "文字部分尚未定稿：待填 1 处"
         in docx.Document(str(done.folder / "report.docx")).paragraphs[0].text
     )
+    fixed = pdf_text(done.folder / "report.pdf")
+    assert fixed.startswith("文字部分尚未定稿：待填1处")
+    assert "【填" in fixed
+    assert f"版次{edition.id}" in fixed
     assert "未定稿:没有作为正式文本发布" in words_told(read_manifest(done.folder))[0][1]
     assert rebuild(city.lake, settings_of(city), edition.id).is_same
 
@@ -327,6 +342,7 @@ def test_every_organ_its_own_set(sets: tuple[Any, ...]) -> None:
     assert "全县" not in own
     assert "各级行政机关" not in own
     assert "我镇收到政府信息公开申请1件" in "".join(xml_text(folder / "甲县东镇" / WORDS_FILE))
+    assert "我镇收到政府信息公开申请1件" in pdf_text(folder / "甲县东镇" / FIXED_FILE)
     assert (folder / "甲县东镇" / TABLES_FILE).exists()
     assert not (folder / "甲县东镇" / OWN).exists()
     index = (folder / INDEX).read_text(encoding="utf-8")
