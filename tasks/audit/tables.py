@@ -124,6 +124,8 @@ class _TableRows:
         self._second: set[str] = set()
         # Cells of table two read without its heads; those of a row under them are believed.
         self._headless: set[str] = set()
+        # Rows of grids with other columns than their table's, and what was told of them.
+        self._misfits: list[tuple[str, tuple[str, Place]]] = []
         self._block = -1
 
     def finish(self) -> None:
@@ -134,6 +136,12 @@ class _TableRows:
             self.reading.extra_rows.clear()
             return
         known = _printed(self.reading.layout.name)
+        for row, problem in self._misfits:
+            # Read whole elsewhere: that was the table's row, or the rows of the group that it is
+            # called by, and this one of another list.
+            cells = {key for key in known if key.startswith((f"{row}.", f"{row}_"))}
+            if cells and self.reading.cells.keys() >= cells:
+                self.reading.problems.remove(problem)
         foreign: dict[tuple[str, str], list[CellReading]] = {}
         for key in [k for k in self.reading.cells if k not in known]:
             table, row, _ = key.split(".")
@@ -259,16 +267,7 @@ class _TableRows:
         if matched is not None and self._is_text and _lost_places(table, matched, values):
             matched = None
         if matched is None:
-            written_ = "、".join(v.text.strip() or "空" for v in values)
-            # 规章000: the figures of a row run together.
-            runs_together = len(plain(values[0].text).strip()) >= len(columns) > 1
-            if len(values) > 1 or runs_together or not self._is_text:
-                self.reading.problems.append(
-                    (
-                        f"{TABLE_NAMES[table]} {_row_label(table, key)}:{len(values)} 个数对不上 {len(columns)} 列({written_})",
-                        values[0].place,
-                    )
-                )
+            self._take_misfit(table, key, values, len(columns))
             return
         if table == "t2" and not self._is_text and not self._header.get("t2"):
             self._headless |= {f"t2.{key}.{column}" for column, _ in matched} - set(
@@ -278,6 +277,19 @@ class _TableRows:
             self._forget_headless(key)
         for column, cell in matched:
             self._keep(f"{table}.{key}.{column}", cell)
+
+    def _take_misfit(self, table: str, key: str, values: list[RowCell], count: int) -> None:
+        """A row whose figures do not go with its table's columns, told where it has figures."""
+        # 规章000: the figures of a row run together.
+        runs_together = len(plain(values[0].text).strip()) >= count > 1
+        if len(values) <= 1 and not runs_together and self._is_text:
+            return
+        listed = "、".join(v.text.strip() or "空" for v in values)
+        row = f"{TABLE_NAMES[table]} {_row_label(table, key)}"
+        problem = f"{row}:{len(values)} 个数对不上 {count} 列({listed})", values[0].place
+        self.reading.problems.append(problem)
+        if not self._is_text:
+            self._misfits.append((f"{table}.{key}", problem))
 
     def _forget_headless(self, key: str) -> None:
         """A row under the table's own heads is the table's; what was taken for it before, of a list

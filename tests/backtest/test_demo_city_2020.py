@@ -462,6 +462,7 @@ def test_what_is_filed_reads_back_cell_by_cell(
     _, told, folder = filed
     (read,) = read_reports(folder / name)
     assert {key: cell.value for key, cell in read.tables.cells.items()} == told
+    assert read.not_read == []
 
 
 def test_the_page_that_is_filed_shows_every_cell(

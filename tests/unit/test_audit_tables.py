@@ -191,9 +191,9 @@ def test_a_list_before_the_tables_with_labels_like_theirs_is_not_theirs() -> Non
     layout = load_layout("2021")
     figures = balanced(layout, random.Random(3))
     page = FORMATS["html"][1](layout, figures).decode()
+    labels = ("现行有效规范性文件", "行政规范性文件", "规章", "行政许可", "其他处理", "结转下年度")
     rows = "".join(
-        f"<tr><td>{label}</td><td>999</td><td>件</td><td>777</td><td></td></tr>"
-        for label in ("现行有效规范性文件", "行政规范性文件", "规章", "行政许可")
+        f"<tr><td>{label}</td><td>999</td><td>件</td><td>777</td><td></td></tr>" for label in labels
     )
     listed = f"<table><tr><td>指标</td><td>本年</td><td>单位</td><td>上年</td><td>分子</td></tr>{rows}</table>"
     at = page.index("<table")
@@ -201,6 +201,7 @@ def test_a_list_before_the_tables_with_labels_like_theirs_is_not_theirs() -> Non
 
     reading = read_tables(read_html((page[:at] + listed + page[at:]).encode(), "report.html"))
     assert reading.figures == {key: Decimal(value) for key, value in figures.items()}
+    assert reading.problems == []
 
 
 def test_statistics_of_before_2019_are_not_mistaken() -> None:
