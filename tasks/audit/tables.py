@@ -139,8 +139,8 @@ class _TableRows:
         for row, problem in self._misfits:
             # Read whole elsewhere: that was the table's row, or the rows of the group that it is
             # called by, and this one of another list.
-            cells = {key for key in known if key.startswith((f"{row}.", f"{row}_"))}
-            if cells and self.reading.cells.keys() >= cells:
+            whole = {key for key in known if key.startswith((f"{row}.", f"{row}_"))}
+            if whole and self.reading.cells.keys() >= whole:
                 self.reading.problems.remove(problem)
         foreign: dict[tuple[str, str], list[CellReading]] = {}
         for key in [k for k in self.reading.cells if k not in known]:
