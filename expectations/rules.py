@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -152,7 +152,9 @@ class Rule:
     `sql` is the query of its bad rows with tables and the data date still in braces.
     `condition` is set where a row of the table alone decides, so that many rules can share
     one scan. `sets_aside` gives, as SQL over the row, the columns that a quarantine rule sets
-    aside, by commas; without it, or where it gives NULL, the whole record.
+    aside, by commas; without it, or where it gives NULL, the whole record. `is_of_own_rows`
+    says that no row of the table is bad for lack of another one of it: with fewer rows there are
+    no other bad ones.
     """
 
     code: str
@@ -164,11 +166,14 @@ class Rule:
     sql: str
     condition: str | None
     sets_aside: str | None = None
+    is_of_own_rows: bool = field(default=False, compare=False)
 
     def as_data(self) -> dict[str, Any]:
         """As JSON values. What a rule does not say is left out, so that rules kept with an
         edition before it could be said keep their fingerprint."""
         data = asdict(self)
+        # It follows from the rule, and what it spares is asked without it.
+        del data["is_of_own_rows"]
         if self.sets_aside is None:
             del data["sets_aside"]
         return data
@@ -345,7 +350,20 @@ def _rule(path: Path, file: RuleFile, subject_table: Table, entry: RuleEntry) ->
         sql,
         condition,
         _sets_aside(where, columns, entry),
+        _is_of_own_rows(name, sql, file.table),
     )
+
+
+_OF_OTHER_ROWS = ("volume", "query")
+"""Tests that may find a row bad for what other rows of its table are not there."""
+
+
+def _is_of_own_rows(test: str, sql: str, table_name: str) -> bool:
+    """See `Rule.is_of_own_rows`. Of two rows with one key each is bad for the other that is there."""
+    if test == "unique":
+        return True
+    read = [name for name in _PLACEHOLDER.findall(sql) if name in ("table", table_name)]
+    return test not in _OF_OTHER_ROWS and len(read) == 1
 
 
 def _sets_aside(where: str, columns: set[str], entry: RuleEntry) -> str | None:

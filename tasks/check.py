@@ -88,8 +88,25 @@ def data_date(connection: Connection, now: datetime) -> date:
     return found or now.date()
 
 
-def table_versions(connection: Connection) -> dict[str, str]:
-    """The version of every core table: the last snapshot in which its rows or columns changed.
+def results_that_hold(
+    connection: Connection, rules: Sequence[Rule], as_of: date, snapshot: int
+) -> dict[str, str]:
+    """How the last check before a snapshot ended (`pass`, `fail`) of each rule that would come to
+    the same there: the same text, over the same tables with the same corrections, and by the
+    same data date where it looks at one. `connection` is open at the snapshot."""
+    versions = table_versions(connection, snapshot)
+    versions = _versions_as_corrected(versions, corrected_tables(connection))
+    earlier = _latest_results(connection)
+    return {
+        rule.code: earlier[rule.code].status
+        for rule in rules
+        if _still_holds(earlier.get(rule.code), rule.fingerprint(as_of, versions))
+    }
+
+
+def table_versions(connection: Connection, until: int | None = None) -> dict[str, str]:
+    """The version of every core table: the last snapshot in which its rows or columns changed,
+    `until` a snapshot where one is given.
 
     Snapshots that were expired no longer say what they changed, so a table's version is at
     least the newest snapshot that is missing: a table may be checked once too often then,
@@ -99,7 +116,7 @@ def table_versions(connection: Connection) -> dict[str, str]:
         """
         WITH kept AS (
             SELECT snapshot_id, changes, lag(snapshot_id) OVER (ORDER BY snapshot_id) AS before
-            FROM ducklake_snapshots('lake')
+            FROM ducklake_snapshots('lake') WHERE snapshot_id <= coalesce($1, snapshot_id)
         ),
         missing AS (
             SELECT coalesce(max(snapshot_id - 1), -1) AS newest FROM kept
@@ -116,7 +133,8 @@ def table_versions(connection: Connection) -> dict[str, str]:
         LEFT JOIN changed AS c ON c.table_id = CAST(t.table_id AS VARCHAR)
         WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL
         GROUP BY ALL
-        """
+        """,
+        [until],
     ).fetchall()
     found = {name: f"{table_id}@{snapshot}" for name, table_id, snapshot in rows}
     return {t.full_name: found.get(t.full_name, "missing") for t in all_tables()}
@@ -129,7 +147,7 @@ def corrected_tables(connection: Connection) -> dict[str, str]:
     """
     columns: dict[str, list[str]] = defaultdict(list)
     for name, column in connection.execute(
-        "SELECT DISTINCT table_name, column_name FROM ops.correction ORDER BY ALL"
+        "SELECT DISTINCT table_name, column_name FROM lake.ops.correction ORDER BY ALL"
     ).fetchall():
         columns[name].append(column)
     return {name: f"({table_as_corrected(table(name), given)})" for name, given in columns.items()}
@@ -146,7 +164,7 @@ def _versions_as_corrected(
 def _latest_results(connection: Connection) -> dict[str, _Earlier]:
     rows = connection.execute(
         "SELECT rule_code, check_status, bad_rows, coalesce(message, ''), fingerprint "
-        "FROM ops.check_run "
+        "FROM lake.ops.check_run "
         "QUALIFY row_number() OVER (PARTITION BY rule_code ORDER BY checked_at DESC, rowid DESC) = 1"
     ).fetchall()
     return {code: _Earlier(*values) for code, *values in rows}

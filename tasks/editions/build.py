@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from expectations.rules import Rule
-from expectations.runner import run_rules
-from tasks.editions.account import Line, dated_by, pulled_tables, read_account
+from tasks.editions.account import Line, pulled_tables, read_account
 from tasks.editions.account_checks import account_checks, rolled_up_checks
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import WEBSITE, Edition, Finding, RecordReference, Series, in_order
+from tasks.editions.edition import WEBSITE, Edition, Series, in_order
 from tasks.editions.fingerprints import cell_hash
 from tasks.editions.last_year import TRANSFERS, read_last_year, signed_for_by_the_root
-from tasks.editions.reconcile import RECORDS_KEPT, finding, reconcile
+from tasks.editions.reconcile import finding, reconcile
+from tasks.editions.rule_findings import rule_findings, rules_that_held
 from tasks.editions.store import keep
 from tasks.editions.tabulate import Tabulation, TabulationError, Tree, read_tree, tabulate
 from tasks.editions.unit_checks import unit_checks
@@ -29,8 +28,6 @@ from warehouse.lake import Lake
 from warehouse.layout import Layout
 from warehouse.period import Period
 from warehouse.reading import Reading, Supposed, reading
-from warehouse.sql import counted
-from warehouse.tables import all_tables
 
 Progress = Callable[[str], None]
 ACCOUNT = "A1"
@@ -89,7 +86,15 @@ def preview(
 ) -> Edition:
     """An edition that is not kept, by what is in force now; see `build_edition`."""
     definitions = Definitions.now(form_of(form, city), city, period)
-    return compute(lake, definitions, period, now=now, snapshot=snapshot, progress=progress)
+    return compute(
+        lake,
+        definitions,
+        period,
+        now=now,
+        snapshot=snapshot,
+        trusts_checks=True,
+        progress=progress,
+    )
 
 
 def compute(
@@ -100,11 +105,14 @@ def compute(
     now: datetime,
     snapshot: int | None = None,
     supposed: Supposed | None = None,
+    trusts_checks: bool = False,
     progress: Progress = lambda step: None,
 ) -> Edition:
     """The edition of a period by these definitions, from one snapshot of the lake: the same
     from the same two, whenever and wherever it is computed. It is not kept. A `supposed`
-    correction is taken for recorded, to see what it would change."""
+    correction is taken for recorded, to see what it would change. With `trusts_checks` a rule is
+    not asked again that no record failed in the last check, as far as nothing that it rests on has
+    changed since; who proves an edition asks all of them."""
     form, layout = definitions.parsed_form, definitions.parsed_layout
     measures = definitions.parsed_measures
     with reading(
@@ -157,7 +165,8 @@ def compute(
             ]
         progress(RECORDS)
         rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
-        findings += rule_findings(opened, rules, tabulation, data_as_of.date())
+        held = rules_that_held(opened, rules, data_as_of.date()) if trusts_checks else frozenset()
+        findings += rule_findings(opened, rules, tabulation, data_as_of.date(), held=held)
         series = tuple(read_series(opened, definitions.charts, layout, tabulation))
         snapshot = opened.snapshot
     last_year = year_ago.root_figures()
@@ -197,93 +206,6 @@ def _refuse_none(tree: Tree, layout: Layout, period: Period) -> None:
             f"{period.label}没有在用的网站,编不出{layout.title}。请在城市目录放入网站登记册 websites.csv"
             "(每个网站一行,写法见 docs/forms.md),然后重新编制"
         )
-
-
-def rule_findings(
-    opened: Reading, rules: Sequence[Rule], tabulation: Tabulation, as_of: date
-) -> Iterator[Finding]:
-    """The rules of the core tables that fail on records of the period, one finding a rule.
-
-    Block and warn rules see the records as figures do, corrected and without the quarantined;
-    quarantine rules see what lies in the lake, so that what was set aside is named.
-    """
-    as_seen = {t.full_name: f"lake.{t.full_name}" for t in all_tables() if t.layer != "core"}
-    as_stored = {t.full_name: f"lake.{t.full_name}" for t in all_tables()}
-    if opened.is_as_stored:
-        as_stored = as_seen
-    names = {organ.id: organ.name for organ in tabulation.tree.organs}
-    for is_quarantine, relations in ((False, as_seen), (True, as_stored)):
-        of_kind = [r for r in rules if (r.severity == "quarantine") == is_quarantine]
-        by_code = {rule.code: rule for rule in of_kind}
-        for result in run_rules(
-            opened.connection, of_kind, as_of=as_of, relations=relations, first=0
-        ):
-            count, records = 0, tuple[RecordReference, ...]()
-            status = result.status
-            message = f"{result.title}:{result.message}"
-            if status == "fail":
-                count, records = _bad_rows_of_year(
-                    opened, by_code[result.code], as_of, tabulation.period, relations, names
-                )
-                status = "fail" if count else "pass"
-            elif status == "not_run":
-                message = f"{result.title}:未能执行({result.reason})"
-            root = tabulation.tree.root
-            yield Finding(
-                code=result.code,
-                key=result.key,
-                organ_id=root.id,
-                organ_name=root.name,
-                severity=result.severity,
-                status=status,
-                message=message,
-                records=records,
-                record_count=count,
-            )
-
-
-def _bad_rows_of_year(
-    opened: Reading,
-    rule: Rule,
-    as_of: date,
-    period: Period,
-    relations: dict[str, str],
-    names: dict[str, str],
-) -> tuple[int, tuple[RecordReference, ...]]:
-    """Bad rows of the period, and those that belong to no day. What is set aside belongs to every
-    period that one of its dates, or the lack of it, can touch."""
-    sql = (
-        "SELECT source_system, record_id, organ_id, record_on, detail "
-        f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
-        "WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
-        f"OR {_touches(rule, as_of, period, opened)}"
-    )
-    order = f"ORDER BY record_on, source_system, record_id, detail LIMIT {RECORDS_KEPT}"
-    rows = opened.connection.execute(counted(sql, order), [period.first, period.last]).fetchall()
-    records = tuple(
-        RecordReference(rule.table, source, record_id, organ, names.get(organ), on, detail or "")
-        for source, record_id, organ, on, detail, _ in rows
-    )
-    return (rows[0][5] if rows else 0), records
-
-
-def _touches(rule: Rule, as_of: date, period: Period, opened: Reading) -> str:
-    """Condition: that a record which is set aside may count in the period by some date of its."""
-    table = {t.full_name: t for t in all_tables()}[rule.table]
-    stored = opened.stored_columns.get(table.full_name, frozenset())
-    main = dated_by(table, stored)
-    if rule.severity != "quarantine" or main is None:
-        return "FALSE"
-    kinds = ("DATE", "TIMESTAMP")
-    dates = [c.name for c in table.business_columns if c.sql_type in kinds and c.name in stored]
-    first, last = f"DATE '{period.first}'", f"DATE '{period.last}'"
-    touched = [f"CAST({name} AS DATE) BETWEEN {first} AND {last}" for name in dates]
-    # A date that is set aside may in truth be any from the record's own on.
-    touched.append(f"({rule.sets_aside_sql(as_of)} IS NOT NULL AND {main} <= {last})")
-    return (
-        f"EXISTS (SELECT 1 FROM lake.{rule.table} AS t WHERE t.source_system = bad.source_system "
-        f"AND t.record_id = bad.record_id AND ({main} IS NULL OR {' OR '.join(touched)}))"
-    )
 
 
 def read_series(
