@@ -118,7 +118,8 @@ class Reading:
     `snapshot` is what it is pinned to; `measures` are those of this version unless an
     edition's own were given; `is_as_stored` says that nothing is corrected or set aside, so
     that the tables are as they lie in the lake. `corrected` and `set_aside` are the columns of
-    each table of which some value is: a snapshot is asked for them once.
+    each table of which some value is: a snapshot is asked for them once. `in_memory` are the core
+    tables that were copied there.
     """
 
     connection: Connection
@@ -127,7 +128,8 @@ class Reading:
     is_as_stored: bool = False
     corrected: Mapping[str, list[str]] | None = None
     set_aside: Mapping[str, tuple[str, ...]] | None = None
-    _materialised: set[str] = field(default_factory=set)
+    in_memory: frozenset[str] = frozenset()
+    _made: set[str] = field(default_factory=set)
     _period: Period | None = None
     _provided: dict[tuple[str, str], bool] = field(default_factory=dict)
 
@@ -142,14 +144,24 @@ class Reading:
             self.connection.execute(sql)
 
     def measure(self, name: str, period: Period) -> str:
-        """The name of the table that holds a measure's records of a period, made when first
-        asked."""
-        table = f"measure_{name}_{re.sub('[^0-9A-Za-z]', '_', period.key)}"
-        if table not in self._materialised:
+        """The name of the relation that holds a measure's records of a period, made when first
+        asked.
+
+        Over tables that lie in memory it is a table. Over larger ones it is a view: who asks for
+        two columns of twenty million records then reads two, and nothing is written twice.
+        """
+        relation = f"measure_{name}_{re.sub('[^0-9A-Za-z]', '_', period.key)}"
+        if relation not in self._made:
             self.set_period(period)
-            self.connection.execute(f"CREATE TEMP TABLE {table} AS {self.measures[name].sql}")
-            self._materialised.add(table)
-        return table
+            measure = self.measures[name]
+            of_period = None if tables_read(measure) <= self.in_memory else _at(measure.sql, period)
+            self.connection.execute(
+                f"CREATE TEMP TABLE {relation} AS {measure.sql}"
+                if of_period is None
+                else f"CREATE TEMP VIEW {relation} AS {of_period}"
+            )
+            self._made.add(relation)
+        return relation
 
     def as_figures_see_it(self, full_name: str) -> str:
         """The SELECT by which figures see a core table, with the snapshot it is pinned to."""
@@ -261,6 +273,17 @@ def beside(sql: str) -> list[str]:
     return found
 
 
+def _at(sql: str, period: Period) -> str | None:
+    """A measure's query with the days of a period written out, so that it means the same when it
+    is asked after another period's. None for one that rests on what is made for one period at a
+    time, or is dear to ask twice."""
+    if beside(sql):
+        return None
+    for name, day in (("year_start", period.first), ("year_end", period.last)):
+        sql = re.sub(rf"(?i)\bgetvariable\(\s*'{name}'\s*\)", f"DATE '{day}'", sql)
+    return None if re.search(r"(?i)\bgetvariable\b", sql) else sql
+
+
 _CORE_TABLE = re.compile(r"\bcore\.\w+")
 
 
@@ -299,6 +322,7 @@ def reading(
         corrections = CORRECTIONS if supposed is None else _with_supposed(connection, supposed)
         corrected = _corrected(connection, corrections)
         stored, described = stored_rows(connection), stored_columns(connection)
+        in_memory = set()
         for table in all_tables():
             if table.layer != "core":
                 continue
@@ -306,6 +330,7 @@ def reading(
             # names others, was not there yet.
             rows = stored.get(table.full_name, None if stored else copy_up_to + 1)
             if rows is None:
+                in_memory.add(table.full_name)
                 connection.execute(
                     f"CREATE TABLE {table.full_name} ({table.columns_sql}, {SET_ASIDE} VARCHAR[])"
                 )
@@ -318,6 +343,8 @@ def reading(
             )
             selected = _with_columns(selected, table, described.get(table.full_name))
             kind = "TABLE" if copy_up_to and rows <= copy_up_to else "VIEW"
+            if kind == "TABLE":
+                in_memory.add(table.full_name)
             connection.execute(f"CREATE {kind} {table.full_name} AS {selected}")
         yield Reading(
             connection,
@@ -326,6 +353,7 @@ def reading(
             is_as_stored=not aside and not corrected,
             corrected=corrected,
             set_aside=aside,
+            in_memory=frozenset(in_memory),
         )
 
 

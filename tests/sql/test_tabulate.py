@@ -12,7 +12,7 @@ from tasks.city.register import read_organs
 from tasks.editions.tabulate import Tabulation, TabulationError, tabulate
 from tests.small_city import SmallCity
 from warehouse.period import Period
-from warehouse.reading import reading
+from warehouse.reading import measures, reading
 
 
 def tabulated(small: SmallCity, year: int, layout: str = "2019") -> Tabulation:
@@ -203,3 +203,37 @@ def test_a_mistake_in_organs_is_named_with_its_line(small: SmallCity, line: str,
     organs.write_text(organs.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
     with pytest.raises(CityFileError, match=told):
         read_organs(organs)
+
+
+def test_measures_in_place_say_what_those_in_memory_say(small: SmallCity) -> None:
+    """Over large tables a measure is a view, and each year's stays that year's."""
+    for year in (2019, 2020):
+        small.application(f"{year}-03-01", f"{year}-04-02")
+        small.add("hotline_call", {"called_at": datetime(year, 12, 31, 23), "is_answered": True})
+        small.add("work_order", {"organ_id": "A1", "dispatched_at": datetime(year, 12, 31, 23)})
+        small.add("article", {"organ_id": "B", "published_at": datetime(year, 5, 1)})
+        small.add("new_media_post", {"posted_at": datetime(year, 1, 1)})
+    periods = (Period.of_year(2019), Period.of_year(2020))
+    told = []
+    views = set()
+    for copied in (0, 1000):
+        with reading(small.lake, copy_up_to=copied) as opened:
+            named = {(name, p): opened.measure(name, p) for name in measures() for p in periods}
+            told.append(
+                {
+                    key: opened.connection.execute(f"FROM {relation} ORDER BY ALL").fetchall()
+                    for key, relation in named.items()
+                }
+            )
+            views.add(
+                tuple(
+                    name
+                    for (name,) in opened.connection.execute(
+                        "SELECT view_name FROM duckdb_views() "
+                        "WHERE starts_with(view_name, 'measure_hotline_call') ORDER BY 1"
+                    ).fetchall()
+                )
+            )
+    assert told[0] == told[1]
+    assert len(told[0][("hotline_call", periods[0])]) == 1
+    assert views == {("measure_hotline_call_2019", "measure_hotline_call_2020"), ()}
