@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -105,30 +105,37 @@ class Lake:
             return False
 
     @contextmanager
-    def _connect(self, *, read_only: bool, snapshot: int | None = None) -> Iterator[Connection]:
+    def _connect(
+        self,
+        *,
+        read_only: bool,
+        snapshot: int | None = None,
+        before: Callable[[Connection], None] | None = None,
+    ) -> Iterator[Connection]:
         catalog = self.catalog
         kind = (self.memory_limit, self.threads, self.spills_to, catalog)
         wanted = attach_sql(catalog, self.files, read_only=read_only, snapshot=snapshot)
         try:
-            with (
-                _instance(kind, wanted) as instance,
-                nullcontext()
-                if read_only
-                else catalog.writing(instance.connection, self.write_timeout),
-            ):
-                connection = instance.connection.cursor()
-                try:
+            with _instance(kind, wanted) as instance, closing(instance.connection.cursor()) as made:
+                # What a command prints may be read by a program.
+                made.execute("SET enable_progress_bar = false")
+                made.execute("ATTACH ':memory:' AS scratch")
+                if before is not None:
+                    made.execute("USE scratch")
+                    before(made)
+                with (
+                    nullcontext()
+                    if read_only
+                    else catalog.writing(instance.connection, self.write_timeout),
+                    # What is left of a transaction is undone before the next writer begins.
+                    closing(made) as connection,
+                ):
                     if instance.attached != (wanted, catalog.identity()):
                         instance.detach()
                         connection.execute(wanted)
                         instance.attached = (wanted, catalog.identity())
-                    # What a command prints may be read by a program.
-                    connection.execute("SET enable_progress_bar = false")
-                    connection.execute("ATTACH ':memory:' AS scratch")
                     connection.execute(f"USE {NAME}")
                     yield connection
-                finally:
-                    connection.close()
         except duckdb.Error as error:
             if _NO_CATALOG_YET in str(error):
                 raise self._no_lake() from error
@@ -173,20 +180,24 @@ class Lake:
             )
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """The one writing connection. Raises LakeBusy after `write_timeout` seconds."""
+    def write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
+        """The one writing connection. Raises LakeBusy after `write_timeout` seconds.
+
+        `before` is done on the connection before anybody else is kept waiting: it makes temporary
+        tables, and does not touch the lake.
+        """
         with suppress(NoLake):
             self._take_over()
-        with self._write() as connection:
+        with self._write(before) as connection:
             yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def _write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
         try:
             self.files.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(self.files, error) from error
-        with self._connect(read_only=False) as connection:
+        with self._connect(read_only=False, before=before) as connection:
             yield connection
 
     def create(self) -> None:

@@ -73,6 +73,11 @@ class Table:
         return tuple(c for c in self.columns if c.name not in (*self.key, *TECHNICAL_COLUMNS))
 
     @property
+    def partition_column(self) -> str | None:
+        """The column by whose date the table's files are kept apart; None without such files."""
+        return self.partition.partition("(")[2].partition(")")[0] or None
+
+    @property
     def is_pulled(self) -> bool:
         """Whether sources fill it (rather than files of the deployment)."""
         return self.key == ("source_system", "record_id")

@@ -224,9 +224,8 @@ def pulled_tables() -> list[Table]:
 def dated_by(table: Table, stored: Container[str] | None = None) -> str | None:
     """The column whose date tells a record's year: that of the partition, else the first date. Of
     a snapshot that lacks later columns only those that are `stored` count, as they did then."""
-    partition = table.partition.partition("(")[2].partition(")")[0]
-    if partition:
-        return partition
+    if table.partition_column:
+        return table.partition_column
     dates = (c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP"))
     return next((name for name in dates if stored is None or name in stored), None)
 

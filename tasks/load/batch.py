@@ -184,7 +184,8 @@ class Staged:
     """One list, typed into a temporary table.
 
     `absent` tells of rows of the core table that the list no longer has;
-    `has_known` says that rows of this list are in the core table already.
+    `has_known` says that rows of this list are in the core table already, `was_known` that rows of
+    its system were before the load.
     """
 
     rule: Resource | Child
@@ -195,6 +196,7 @@ class Staged:
     parent_column: str | None = None
     absent: Absent | None = None
     has_known: bool = False
+    was_known: bool = False
 
     @property
     def faulty(self) -> str:
@@ -210,6 +212,17 @@ class Staged:
     def changed(self) -> str:
         """The temporary table of the rows that are to be written."""
         return self.table.replace("staged", "changed")
+
+    @property
+    def known(self) -> str:
+        """The temporary table of what the core table holds of the staged rows."""
+        return self.table.replace("staged", "known")
+
+    @property
+    def dated_by(self) -> str | None:
+        """The column by which the core table's files are kept apart, where the list has it."""
+        column = self.typing.table.partition_column
+        return column if column in self.typing.column_names else None
 
     @property
     def core(self) -> str:

@@ -23,7 +23,7 @@ from tasks.sources.errors import SourceContractError
 from tasks.sources.landing import Landed, Manifest
 from tasks.sources.model import Resource, Source
 from tasks.sources.windows import parse_moment
-from warehouse.lake import Lake, transaction
+from warehouse.lake import Connection, Lake, transaction
 
 __all__ = ["Batch", "ListResult", "LoadResult", "load", "load_batch", "note_failure"]
 
@@ -80,16 +80,59 @@ def load_batch(
 ) -> LoadResult:
     """Merge landing rows of one resource and its children; see `load`."""
     now = now or clock.now()
-    with lake.write() as connection:
-        work = Work(connection, batch, source, resource, now, run_id)
-        stage = Stage(work)
+
+    def work_on(connection: Connection) -> Work:
+        return Work(connection, batch, source, resource, now, run_id)
+
+    with lake.read() as connection:
+        work = work_on(connection)
+        found = _repeated(work)
+        is_same = found is None and _is_same(work)
+    if found is not None:
+        return found
+    typed = _Typed(is_due=not is_same and resource.workbook is None)
+    with lake.write(before=lambda connection: typed.type(work_on(connection))) as connection:
+        work = work_on(connection)
+        # Another writer may have loaded the same in between.
+        stage = typed.stage or Stage(work)
+        stage.goes_on_with(work)
         try:
             # One transaction from the first look on: each would read the lake's state anew.
             with transaction(connection):
-                return _repeated(work) or _unchanged(work) or _loaded(work, stage)
+                return _repeated(work) or _unchanged(work) or _loaded(work, stage, typed)
         except SourceContractError as error:
             LoadRecord(work, stage.lists).stop(str(error), stage.drift)
             raise
+
+
+class _Typed:
+    """The lists of a batch, typed before the lake is locked: this needs nothing of it, and takes
+    about as long as all the rest. Not so of workbooks, of which the lake says what was not read.
+
+    Where the source has broken its contract, that is said once the lake is open to put it down.
+    """
+
+    def __init__(self, *, is_due: bool) -> None:
+        self._is_due = is_due
+        self._error: SourceContractError | None = None
+        self.stage: Stage | None = None
+
+    def type(self, work: Work) -> None:
+        """On the connection that will write."""
+        if not self._is_due:
+            return
+        self.stage = Stage(work)
+        try:
+            self.stage.stage()
+        except SourceContractError as error:
+            self._error = error
+
+    def lists(self, stage: Stage) -> None:
+        """See that the lists are typed. Raises SourceContractError."""
+        if self._error is not None:
+            raise self._error
+        if self.stage is None:
+            stage.stage()
 
 
 def _repeated(work: Work) -> LoadResult | None:
@@ -122,10 +165,8 @@ def _unchanged(work: Work) -> LoadResult | None:
     """Only the load record, when the last load of the resource was of the very same content,
     read the same way: the pulls of two quiet nights overlap by the lag and bring the same rows
     again. Where records were not seen, the second pull that lacks them says something."""
-    said, manifest = work.batch.content_hash, work.batch.manifest
-    if manifest is None or said is None or said != work.history.last_content_hash:
-        return None
-    if work.has_unseen:
+    manifest = work.batch.manifest
+    if manifest is None or not _is_same(work):
         return None
     result = _result(work)
     for one in result.lists:
@@ -133,6 +174,14 @@ def _unchanged(work: Work) -> LoadResult | None:
         work.recall(one)
     LoadRecord(work, []).load(result)
     return result
+
+
+def _is_same(work: Work) -> bool:
+    """Whether the landing says what the last one said, and nothing waits to be seen again."""
+    said, manifest = work.batch.content_hash, work.batch.manifest
+    if manifest is None or said is None or said != work.history.last_content_hash:
+        return False
+    return not work.has_unseen
 
 
 def _result(work: Work) -> LoadResult:
@@ -143,9 +192,9 @@ def _result(work: Work) -> LoadResult:
     return result
 
 
-def _loaded(work: Work, stage: Stage) -> LoadResult:
+def _loaded(work: Work, stage: Stage, typed: _Typed) -> LoadResult:
     """Type, judge, merge, and put on record. Raises SourceContractError."""
-    stage.stage()
+    typed.lists(stage)
     stage.judge()
     result = _result(work)
     for one in result.lists:

@@ -4,6 +4,8 @@ cannot be kept is put on record. Called inside the one transaction.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tasks.load.batch import Staged, Work
 from tasks.sources.model import Child
 from warehouse.errors import must_be
@@ -26,15 +28,15 @@ class Write:
             ).fetchone()
             is not None
         )
+        staged.was_known = staged.has_known
         result = staged.result
         if staged.has_known:
+            self._find_known(staged)
             self._work.connection.execute(
                 f"""CREATE OR REPLACE TEMP TABLE {staged.changed.removeprefix("temp.main.")} AS
                 SELECT s.*, known.row_hash IS NOT NULL AS is_known, known.removed_at AS known_removed_at,
-                       known.origin AS known_origin, known.row_hash AS known_hash
-                FROM {staged.table} s LEFT JOIN (
-                    SELECT record_id, row_hash, removed_at, origin FROM {staged.core} WHERE {ours}
-                ) known USING (record_id)
+                       known.origin AS known_origin, known.row_hash AS known_hash, known.known_on
+                FROM {staged.table} s LEFT JOIN {staged.known} known USING (record_id)
                 WHERE NOT s.is_faulty AND (known.row_hash IS DISTINCT FROM s.row_hash{self._has_moved(staged)})"""
             )
             result.rows_new, known = self._work.row(
@@ -55,6 +57,46 @@ class Write:
         result.rows_unchanged = self._work.value(
             f"SELECT count(*) FROM {staged.table} WHERE NOT is_faulty AND record_id NOT IN ({changed})"
         )
+
+    def _find_known(self, staged: Staged) -> None:
+        """What the core table holds of the staged rows, so that a night costs what it brings and
+        not what is kept of all years: first where their own dates lie, then, of those that are
+        not found there, everywhere else. A record whose date was changed is in the second."""
+        work = self._work
+        known = staged.known.removeprefix("temp.main.")
+        on = staged.dated_by
+        ours = f"source_system = {quoted(work.source.name)}"
+        rows = f"SELECT record_id FROM {staged.table} WHERE NOT is_faulty"
+        select = (
+            f"SELECT record_id, row_hash, removed_at, origin, {on or 'NULL'} AS known_on"
+            f" FROM {staged.core} WHERE {ours}"
+        )
+        near = self._reach(on, f"SELECT {on} FROM {staged.table} WHERE NOT is_faulty")
+        work.connection.execute(
+            f"""CREATE OR REPLACE TEMP TABLE {known} AS
+            {select} AND {near or "TRUE"} AND record_id IN ({rows})"""
+        )
+        if near is None:
+            return
+        far = f"{rows} AND record_id NOT IN (SELECT record_id FROM {staged.known})"
+        if work.value(f"SELECT count(*) FROM ({far})"):
+            work.connection.execute(
+                f"""INSERT INTO {known} {select} AND ({near}) IS NOT TRUE AND record_id IN ({far})"""
+            )
+
+    def _reach(self, column: str | None, *dates: str) -> str | None:
+        """Condition on a core table: between the first and the last of some dates. None where one of
+        them is missing, and where there is none: then it may be any row of the table."""
+        if column is None:
+            return None
+        # As text: not every date of a source is one of Python's.
+        lowest, highest, kind, is_whole = self._work.row(
+            f"SELECT min({column})::VARCHAR, max({column})::VARCHAR, any_value(typeof({column})),"
+            f" bool_and({column} IS NOT NULL) FROM ({' UNION ALL '.join(dates)})"
+        )
+        if not is_whole:
+            return None
+        return f"{column} BETWEEN {quoted(lowest)}::{kind} AND {quoted(highest)}::{kind}"
 
     def _moved_from(self, staged: Staged) -> dict[str, int]:
         """How many of the updated rows each other resource of the source brought until now."""
@@ -146,9 +188,14 @@ class Write:
             if name not in ("source_system", "record_id")
         )
         inserted = ", ".join(f"new.{named(name)}" for name in values)
+        near = self._reach(
+            staged.dated_by,
+            f"SELECT known_on AS {staged.dated_by} FROM {changed} WHERE is_known",
+        )
+        where = f" AND old.{near}" if near else ""
         self._work.connection.execute(
             f"""MERGE INTO {staged.core} AS old USING ({rows}) AS new
-            ON old.source_system = {quoted(self._work.source.name)} AND old.record_id = new.record_id
+            ON old.source_system = {quoted(self._work.source.name)} AND old.record_id = new.record_id{where}
             WHEN MATCHED THEN UPDATE SET {updates}
             WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({inserted})"""
         )
@@ -188,8 +235,9 @@ class Write:
         work, result, absent = self._work, staged.result, staged.absent
         title = work.title(staged.rule)
         of = f"source_system = {quoted(work.source.name)}"
+        near = self._reach(staged.dated_by, *self._dates(staged)) or "TRUE"
         held = work.value(
-            f"""SELECT count(*) FROM (SELECT record_id, row_hash FROM {staged.core} WHERE {of})
+            f"""SELECT count(*) FROM (SELECT record_id, row_hash FROM {staged.core} WHERE {of} AND {near})
             JOIN (SELECT record_id, row_hash FROM {staged.table} WHERE NOT is_faulty)
             USING (record_id, row_hash)"""
         )
@@ -207,6 +255,13 @@ class Write:
                 f"SELECT count(*) FROM ops.reject WHERE {self._of(staged)} AND reject_status = 'open'"
             )
             must_be(f"{title}:退回未答复的", expected, count)
+
+    def _dates(self, staged: Staged) -> Iterator[str]:
+        """Where the staged rows lie: by their own dates, and by those that they were known under."""
+        on = staged.dated_by
+        yield f"SELECT {on} FROM {staged.table} WHERE NOT is_faulty"
+        if staged.was_known:
+            yield f"SELECT known_on FROM {staged.known}"
 
     def _of(self, staged: Staged) -> str:
         """Condition: what a table of `ops` keeps of this list."""

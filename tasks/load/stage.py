@@ -29,6 +29,10 @@ class Stage:
         self.lists: list[Staged] = []
         self.drift: list[tuple[str, str, str, str, str]] = []
 
+    def goes_on_with(self, work: Work) -> None:
+        """From here on the lake may be asked: `work` has it at hand."""
+        self._work = work
+
     def stage(self) -> None:
         """Type every list into a temporary table. Raises SourceContractError."""
         work = self._work

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tasks.load.load import LoadResult, load
+from tasks.load.merge import Write
 from tasks.load.rejects import count_rejects, list_rejects, retry
+from tasks.load.stage import Stage
 from tasks.sources import client
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
 from tasks.sources.model import Source
@@ -336,3 +338,80 @@ def test_a_watermark_never_runs_ahead_or_back(city: City) -> None:
     city.vendor.records = city.vendor.records[:5]
     assert city.run(source, full=True).watermark in ("2020-12-20T10:00:19", None)
     assert city.query("SELECT cursor_value FROM ops.watermark") == [("2020-12-20T10:00:19",)]
+
+
+def test_records_are_found_again_whatever_their_date_was(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The core table is looked at where the dates of a landing lie, and everywhere else only for
+    records that are not there: with the same outcome as when all of it is read."""
+    sources = {
+        name: city.source({**files.raw_source(city.vendor, absent="keep"), "name": name}, name)
+        for name in ("near", "whole")
+    }
+    for source in sources.values():
+        city.run(source)
+    kept = files.records(9, 1)
+    for record in kept:
+        record["day"] = "2020-06-01"
+    # Moved from another year's files and into them, without a date, new, changed, and as it was.
+    kept[0]["day"] = "2015-01-01"
+    kept[1]["title"] = "改过的标题"
+    kept[2] |= {"day": None}
+    kept.append(files.records(1, 500)[0] | {"day": "2020-06-02"})
+    reaches: list[str | None] = []
+    reach = Write._reach
+
+    def noted(self: Write, column: str | None, *dates: str) -> str | None:
+        reaches.append(reach(self, column, *dates))
+        return reaches[-1]
+
+    for records in (
+        kept,
+        [r for r in kept if r["day"]],
+        kept[3:],
+        [{**kept[0], "day": "1999-01-01"}],
+    ):
+        city.vendor.records[:] = records
+        monkeypatch.setattr(Write, "_reach", noted)
+        near = city.run(sources["near"])
+        monkeypatch.setattr(Write, "_reach", lambda *_: None)
+        whole = city.run(sources["whole"])
+        for one in ("rows_written", "rows_unchanged", "rows_removed", "rows_new"):
+            assert getattr(near.lists[0], one) == getattr(whole.lists[0], one), one
+        rows = [
+            city.query(
+                "SELECT record_id, title, published_at, row_hash, removed_at FROM core.article "
+                f"WHERE source_system = '{name}' ORDER BY ALL"
+            )
+            for name in ("near", "whole")
+        ]
+        assert rows[0] == rows[1]
+        assert len({row[0] for row in rows[0]}) == len(rows[0]) == 21
+    assert any(reaches)
+    assert not all(reaches)
+
+
+def test_others_may_write_while_a_landing_is_typed(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = city.source()
+    beside = Lake(city.lake.home, write_timeout=0.2)
+    stage = Stage.stage
+
+    def typed(self: Stage) -> None:
+        with beside.write() as connection:
+            connection.execute("DELETE FROM ops.unseen")
+        stage(self)
+
+    monkeypatch.setattr(Stage, "stage", typed)
+    assert city.run(source).rows_written == 20
+    # What a source broke is put down all the same, and nothing else of it.
+    for record in city.vendor.records:
+        record.pop("organ")
+    with pytest.raises(SourceContractError):
+        city.run(source)
+    assert city.query("SELECT load_status FROM ops.load ORDER BY started_at") == [
+        ("loaded",),
+        ("stopped",),
+    ]
