@@ -18,7 +18,7 @@ WORKERS := --numprocesses $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --maxp
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 2; }
@@ -71,6 +71,10 @@ hooks: $(DEVELOPMENT) ## run the linters before each commit (pre-commit)
 .PHONY: bench
 bench: $(DEVELOPMENT) ## measure, and write docs/benchmarks.md (DLT_PYTHON=... beside dlt as well)
 	@$(BIN)/python -m benchmarks $(if $(DLT_PYTHON),--dlt-python $(DLT_PYTHON))
+
+.PHONY: bench-full
+bench-full: $(DEVELOPMENT) ## the same with a hundred times the demo city: an hour, 10 GB of disk
+	@$(BIN)/python -m benchmarks --full $(if $(DLT_PYTHON),--dlt-python $(DLT_PYTHON))
 
 .PHONY: lock
 lock: $(DEVELOPMENT) ## solve the dependencies anew into requirements/*.lock

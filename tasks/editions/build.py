@@ -39,8 +39,9 @@ BUILD_STEPS = LAST_YEAR, THIS_YEAR, BALANCE, COUNTED, RECORDS, WRITTEN = (
 """What a build does, in this order; each is told to whoever watches as it begins."""
 FILES = "生成文件"
 """What follows where the edition is to be read."""
-ROWS_COPIED = 500_000
-"""Tables up to this size are asked from memory while an edition is built."""
+ROWS_COPIED = 60_000
+"""Tables up to this size are asked from memory while an edition is built: of larger ones reading the
+columns that are asked for is less than copying all of them."""
 
 
 @dataclass(frozen=True)
