@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,13 @@ from prefect.tasks import exponential_backoff
 from flows.progress import Meter, Progresses
 from tasks.clock import now
 from tasks.load.control_totals import Difference
-from tasks.load.load import note_failure
+from tasks.load.load import LoadResult, is_unchanged, note_failure
 from tasks.settings import Settings
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source, load_sources
 from tasks.sources.plan import Pull, plan
-from tasks.steps import compare_step, load_step, pull_step
+from tasks.steps import compare_step, load_step, pull_step, unchanged_step
 from tasks.watch.runs import FailedResource, Run
 from warehouse.lake import Lake
 from warehouse.lake_errors import unwritable
@@ -101,6 +102,7 @@ def _pull_and_load(
         if count[name]
     }
     done = dict.fromkeys(by_name, 0)
+    pulls = Counter((p.source.name, p.resource.name) for p in planned)
     step = pull_step.with_options(
         retry_delay_seconds=exponential_backoff(backoff_factor=settings.retry_seconds)
     )
@@ -111,12 +113,20 @@ def _pull_and_load(
             report = meters[pull.source.name].of(pull.title)
             given = {"pull_of": pull, "landing": settings.landing, "progress": report}
             futures[threads.submit(step, given)] = pull
+        unchanged: list[tuple[Landed, Pull]] = []
         for future in as_completed(list(futures)):
             pull = futures[future]
             name = pull.source.name
-            _load(future, pull, lake, run)
+            landed = future.result(raise_on_failure=False)
+            # Of several landings of one resource each is loaded in its turn.
+            is_alone = pulls[(name, pull.resource.name)] == 1
+            if is_alone and _is_unchanged(landed, pull, lake):
+                unchanged.append((landed, pull))
+            else:
+                _load(landed, pull, lake, run)
             done[name] += 1
             _show(meters[name], done[name], count[name])
+    _note_unchanged(unchanged, lake, run)
 
 
 def _show(meter: Meter, done: int, count: int) -> None:
@@ -126,10 +136,35 @@ def _show(meter: Meter, done: int, count: int) -> None:
         meter.show(done / count)
 
 
-def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> None:
+def _is_unchanged(landed: Landed | BaseException, pull: Pull, lake: Lake) -> bool:
+    """Whether a pull brought nothing new. Why the lake cannot be asked is for the load to tell."""
+    if isinstance(landed, BaseException):
+        return False
+    try:
+        return is_unchanged(landed, pull.source, lake)
+    except Exception:
+        return False
+
+
+def _note_unchanged(unchanged: Sequence[tuple[Landed, Pull]], lake: Lake, run: Run) -> None:
+    """All that brought nothing new, in one transaction: on most nights that is nearly all. What is
+    no longer so, or cannot be put on record together, is loaded by itself."""
+    if not unchanged:
+        return
+    landings = [(landed, pull.source) for landed, pull in unchanged]
+    state = unchanged_step(landings, lake, now(), run.id, return_state=True)
+    results = state.result(raise_on_failure=False)
+    if isinstance(results, Exception):
+        results = [None] * len(unchanged)
+    for (landed, pull), result in zip(unchanged, results, strict=True):
+        if result is None:
+            _load(landed, pull, lake, run)
+        else:
+            _note(result, pull, run)
+
+
+def _load(landed: Landed | BaseException, pull: Pull, lake: Lake, run: Run) -> None:
     """Load what one pull brought, or note why there is nothing to load."""
-    logger = get_run_logger()
-    landed = future.result(raise_on_failure=False)
     error: Exception | str | None = landed if isinstance(landed, Exception) else None
     if isinstance(error, SourceContractError):
         # The source answered otherwise than its file says: `status` must show why it stands still.
@@ -140,20 +175,24 @@ def _load(future: PrefectFuture[Landed], pull: Pull, lake: Lake, run: Run) -> No
         if isinstance(result, Exception):
             error = result
         else:
-            run.loaded += 1
-            run.rows_written += result.rows_written
-            run.rows_rejected += result.rows_rejected
-            run.rows_removed += result.rows_removed
-            run.removed_ids += [i for one in result.lists for i in one.removed_ids]
-            logger.info(
-                "%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected
-            )
-            for told in result.told:
-                logger.warning("%s:%s", pull.title, told)
+            _note(result, pull, run)
             error = result.unread
     if error:
-        logger.error("%s:%s", pull.title, error)
+        get_run_logger().error("%s:%s", pull.title, error)
         run.failed.append(_failed(pull.source, pull.resource, error))
+
+
+def _note(result: LoadResult, pull: Pull, run: Run) -> None:
+    """What a load brought, in the run and in its log."""
+    logger = get_run_logger()
+    run.loaded += 1
+    run.rows_written += result.rows_written
+    run.rows_rejected += result.rows_rejected
+    run.rows_removed += result.rows_removed
+    run.removed_ids += [i for one in result.lists for i in one.removed_ids]
+    logger.info("%s:写入 %d 行,退回 %d 条", pull.title, result.rows_written, result.rows_rejected)
+    for told in result.told:
+        logger.warning("%s:%s", pull.title, told)
 
 
 def _failed(source: Source, resource: Resource, error: Exception | str) -> FailedResource:

@@ -23,7 +23,7 @@ from tasks.city.register import register_city
 from tasks.editions.build import Built, build_edition
 from tasks.editions.edition import Edition
 from tasks.load.control_totals import Difference, compare_control_totals
-from tasks.load.load import LoadResult, load
+from tasks.load.load import LoadResult, load, note_unchanged
 from tasks.load.rejects import RetryResult, retry
 from tasks.publish.maintain import Maintained, maintain
 from tasks.publish.publish import Published, publish
@@ -114,6 +114,14 @@ def pull_step(
 def load_step(landed: Landed, source: Source, lake: Lake, now: datetime, run_id: str) -> LoadResult:
     """Load one landing into the core tables, in one transaction."""
     return load(landed, source, lake, now=now, run_id=run_id)
+
+
+@task(name="unchanged 没有变化", cache_policy=NO_CACHE)
+def unchanged_step(
+    landings: Sequence[tuple[Landed, Source]], lake: Lake, now: datetime, run_id: str
+) -> list[LoadResult | None]:
+    """Put on record, in one transaction, the landings that brought nothing new."""
+    return note_unchanged(landings, lake, now=now, run_id=run_id)
 
 
 @task(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +26,16 @@ from tasks.sources.model import Resource, Source
 from tasks.sources.windows import parse_moment
 from warehouse.lake import Connection, Lake, transaction
 
-__all__ = ["Batch", "ListResult", "LoadResult", "load", "load_batch", "note_failure"]
+__all__ = [
+    "Batch",
+    "ListResult",
+    "LoadResult",
+    "is_unchanged",
+    "load",
+    "load_batch",
+    "note_failure",
+    "note_unchanged",
+]
 
 
 def load(
@@ -41,13 +51,58 @@ def load(
     `now` is the load's time in Beijing time. Raises RejectLimitExceeded or
     SourceContractError, of which the load record then tells, before the core table is touched.
     """
+    batch, manifest = _batch(landed, source), landed.manifest
+    resource = source.resource(manifest.resource)
+    result = load_batch(batch, source, resource, lake, now=now, run_id=run_id)
+    if manifest.problems:
+        result.unread = (
+            f"{source.title}·{resource.title or resource.name}有 {len(manifest.problems)} 个文件未能读取,"
+            "其余文件已装载:\n" + "\n".join(manifest.problems)
+        )
+    return result
+
+
+def is_unchanged(landed: Landed, source: Source, lake: Lake) -> bool:
+    """Whether a landing says what the last one of its resource said, so that `note_unchanged` will
+    do. What could not be read of a folder is for `load` to tell."""
+    resource = source.resource(landed.manifest.resource)
+    with lake.read() as connection:
+        work = Work(connection, _batch(landed, source), source, resource, clock.now(), None)
+        return not landed.manifest.problems and _repeated(work) is None and _is_same(work)
+
+
+def note_unchanged(
+    landings: Sequence[tuple[Landed, Source]],
+    lake: Lake,
+    *,
+    now: datetime | None = None,
+    run_id: str | None = None,
+) -> list[LoadResult | None]:
+    """Load landings that say what the last ones said: their load records, all in one transaction.
+    None for one that does say something else by now, which is to be loaded."""
+    now = now or clock.now()
+    with lake.write() as connection, transaction(connection):
+        return [
+            _repeated(work) or _unchanged(work)
+            for landed, source in landings
+            for work in [
+                Work(
+                    *(connection, _batch(landed, source), source),
+                    *(source.resource(landed.manifest.resource), now, run_id),
+                )
+            ]
+        ]
+
+
+def _batch(landed: Landed, source: Source) -> Batch:
+    """What a landing brings to be loaded."""
     manifest = landed.manifest
     prefix = (
         f"{manifest.source}/{manifest.resource}/"
         if source.resource(manifest.resource).workbook is not None
         else f"{manifest.load_id}/"
     )
-    batch = Batch(
+    return Batch(
         load_id=manifest.load_id,
         files={
             name: [str(landed.folder / file.name) for file in files]
@@ -59,14 +114,6 @@ def load(
         manifest_path=_below_home(landed.folder),
         content_hash=content_hash(manifest, source),
     )
-    resource = source.resource(manifest.resource)
-    result = load_batch(batch, source, resource, lake, now=now, run_id=run_id)
-    if manifest.problems:
-        result.unread = (
-            f"{source.title}·{resource.title or resource.name}有 {len(manifest.problems)} 个文件未能读取,"
-            "其余文件已装载:\n" + "\n".join(manifest.problems)
-        )
-    return result
 
 
 def load_batch(

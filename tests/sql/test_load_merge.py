@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from tasks.load.load import LoadResult, load
+from tasks.load.load import LoadResult, is_unchanged, load, note_unchanged
 from tasks.load.merge import Write
 from tasks.load.rejects import count_rejects, list_rejects, retry
 from tasks.load.stage import Stage
 from tasks.sources import client
 from tasks.sources.errors import RejectLimitExceeded, SourceContractError
+from tasks.sources.landing import Landed
 from tasks.sources.model import Source
 from tasks.sources.plan import plan
 from tasks.sources.pull import pull
@@ -408,10 +409,50 @@ def test_others_may_write_while_a_landing_is_typed(
     assert city.run(source).rows_written == 20
     # What a source broke is put down all the same, and nothing else of it.
     for record in city.vendor.records:
-        record.pop("organ")
-    with pytest.raises(SourceContractError):
+        record["day"] = "unknown"
+    with pytest.raises(RejectLimitExceeded):
         city.run(source)
     assert city.query("SELECT load_status FROM ops.load ORDER BY started_at") == [
         ("loaded",),
         ("stopped",),
     ]
+
+
+def test_what_brought_nothing_new_is_put_on_record_in_one_transaction(city: City) -> None:
+    source = city.source(files.raw_source(city.vendor, full_list=True))
+    other = city.source({**files.raw_source(city.vendor, full_list=True), "name": "other"}, "other")
+
+    def landings() -> list[tuple[Landed, Source]]:
+        return [
+            (pull(due, city.folder / "data" / "landing"), one)
+            for one in (source, other)
+            for due in plan(one, city.lake, now=NOW)
+        ]
+
+    first = landings()
+    assert not any(is_unchanged(*one, city.lake) for one in first)
+    assert note_unchanged(first, city.lake, now=NOW) == [None, None]
+    for one in first:
+        load(*one, city.lake, now=NOW)
+    again = landings()
+    assert all(is_unchanged(*one, city.lake) for one in again)
+    before = city.lake.snapshot()
+    results = note_unchanged(again, city.lake, now=NOW, run_id="r")
+    assert city.lake.snapshot() == before + 1
+    told = [load(*one, city.lake, now=NOW, run_id="r") for one in landings()]
+    for noted, loaded in zip(results, told, strict=True):
+        assert noted is not None
+        assert noted.status == loaded.status == "unchanged"
+        assert noted.lists == loaded.lists
+    rows = city.query(
+        "SELECT source_system, COLUMNS(c -> starts_with(c, 'rows_')), load_status, content_hash "
+        "FROM ops.load WHERE load_status = 'unchanged' ORDER BY ALL"
+    )
+    # By itself or together, a load leaves the same on record.
+    assert rows[0] == rows[1]
+    assert rows[2] == rows[3]
+    assert note_unchanged(again, city.lake, now=NOW)[0].is_repeated  # type: ignore[union-attr]
+    city.vendor.records[0]["title"] = "改过的标题"
+    changed = landings()
+    assert not is_unchanged(*changed[0], city.lake)
+    assert note_unchanged(changed, city.lake, now=NOW) == [None, None]
