@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
 DEMO_CITY = DEPLOYMENTS / "demo_city"
 PREFIX = "NIANBAO_"
+PLACE = "{city}"
+"""Stands in addresses and folders for the name of the city's folder."""
 LONGEST_DAYS = 36_500
 LONGEST_HOURS = 24 * LONGEST_DAYS
 LEAST_MEMORY = 100 * 1000  # in thousands of bytes: 100 MB
@@ -74,7 +76,13 @@ class Settings(BaseSettings):
         return "写得不对" if is_secret else f"不能是“{given}”"
 
     home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
-    city: Path = Field(DEMO_CITY, description="城市目录:来源、机关、口径、已公布数字、更正")
+    city: Path = Field(
+        DEMO_CITY,
+        description="城市目录:来源、机关、口径、已公布数字、更正;设了 CITIES 的,写其中的名称",
+    )
+    cities: Path | None = Field(
+        None, description="各城市目录所在的目录,一个城市一个子目录;HOME、CATALOG 等用 {city} 分开"
+    )
     catalog: SecretStr = Field(
         SecretStr(""),
         description="湖的目录库:PostgreSQL 的 postgresql://用户:口令@主机/库名;不设为数据目录中的 SQLite",
@@ -137,7 +145,23 @@ class Settings(BaseSettings):
                 )
         return values
 
-    @field_validator("home", "city", "temporary", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_several(cls, values: Any) -> Any:
+        """The city that is meant of the folder of cities, and what is each city's own."""
+        cities, city = values.get("cities"), values.get("city")
+        if cities:
+            folder = Path(cities).expanduser().absolute()
+            values = {"home": f"data/{PLACE}", **values, "city": _chosen(folder, str(city or ""))}
+        name = Path(values.get("city") or DEMO_CITY).name
+        return {
+            key: value.replace(PLACE, name)
+            if key in ("home", "temporary", "catalog") and isinstance(value, str)
+            else value
+            for key, value in values.items()
+        }
+
+    @field_validator("home", "city", "cities", "temporary", mode="before")
     @classmethod
     def _of_this_machine(cls, path: Any) -> Any:
         """An address would be taken for a folder of that name below wherever this was started."""
@@ -182,7 +206,7 @@ class Settings(BaseSettings):
             raise SettingsError("设了 NIANBAO_SIGN_ON_SECRET 而没有设 NIANBAO_SIGN_ON_HEADER")
         return self
 
-    @field_validator("home", "city", "temporary")
+    @field_validator("home", "city", "cities", "temporary")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
@@ -219,7 +243,7 @@ class Settings(BaseSettings):
         return path if path.exists() else None
 
     def lake(self, write_timeout: float = 600) -> Lake:
-        """The lake of this home; a writer waits `write_timeout` seconds for another."""
+        """The lake of this home and city; a writer waits `write_timeout` seconds for another."""
         from warehouse.lake import Lake
 
         return Lake(
@@ -229,12 +253,54 @@ class Settings(BaseSettings):
             write_timeout,
             self.catalog.get_secret_value(),
             self.temporary,
+            self.city,
         )
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
         """The process environment laid over the city's environment file."""
         return {**read_environment_file(self.environment_file), **os.environ}
+
+
+def cities_of(folder: Path) -> list[Path]:
+    """The cities of a folder of cities, by name: the folders in it that have an `organs.csv`."""
+    return sorted(path.parent for path in folder.glob("[!.]*/organs.csv"))
+
+
+def _chosen(folder: Path, city: str) -> str:
+    """The folder of the city that is meant; one that is named by its path lies where it lies.
+
+    Raises SettingsError where a name is none of the cities', or none is named and there are several.
+    """
+    if "/" in city:
+        return city
+    there = cities_of(folder)
+    if not city and len(there) == 1:
+        return str(there[0])
+    if city and folder / city in there:
+        return str(folder / city)
+    names = "、".join(path.name for path in there) or "没有城市"
+    if not city:
+        raise SettingsError(
+            f"没有写明是哪个城市:{folder} 中有 {names}。请用 --city 或 NIANBAO_CITY 写明;"
+            "新建城市用 nianbao city new"
+        )
+    raise SettingsError(f"{folder} 中没有城市“{city}”,现有:{names}。新建用 nianbao city new")
+
+
+def settings_of_all() -> list[Settings]:
+    """The settings of each city of `NIANBAO_CITIES`, by name. Raises SettingsError."""
+    return [Settings(city=folder) for folder in cities_of(cities_folder())]
+
+
+def cities_folder() -> Path:
+    """The folder of cities, whether or not one of them is meant. Raises SettingsError."""
+    given = os.environ.get(f"{PREFIX}CITIES", "").strip()
+    if not given or "://" in given:
+        raise SettingsError(
+            "没有设 NIANBAO_CITIES:请指明各城市目录所在的目录(本机目录),如 /srv/nianbao/cities"
+        )
+    return Path(given).expanduser().absolute()
 
 
 def _is_used_by_a_source(variable: str, city: Path | str | None) -> bool:

@@ -26,6 +26,7 @@ from warehouse.catalog import (
     extension_file,
     opened,
 )
+from warehouse.city_mark import Roots, hold_city, mark_city, roots_of
 from warehouse.errors import EntryError
 from warehouse.lake_errors import LakeBusy, LakeError, NewerLake, NoLake, explained, unwritable
 from warehouse.migrations import NEWEST, due, version_of
@@ -71,7 +72,8 @@ class Lake:
     `memory_limit` and `threads` apply to each connection. `write_timeout` is how many
     seconds a writer waits for another to finish. `address` names a PostgreSQL database as
     catalog; without one it is SQLite under the home. `temporary` is where DuckDB spills, a disk
-    of this machine; by default under the home.
+    of this machine; by default under the home. `city` is the folder of the city that the lake is
+    opened for: where it holds another city's records, every opening raises OtherCity.
     """
 
     home: Path
@@ -80,6 +82,7 @@ class Lake:
     write_timeout: float = 600
     address: str = field(default="", repr=False)
     temporary: Path | None = None
+    city: Path | None = None
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -144,26 +147,34 @@ class Lake:
     def read(self, snapshot: int | None = None) -> Iterator[Connection]:
         """A connection that cannot write, on the newest or a given snapshot.
 
-        Raises NoLake when there is no lake yet.
+        Raises NoLake when there is no lake yet, OtherCity when it is another city's.
         """
         self._take_over()
         with self._connect(read_only=True, snapshot=snapshot) as connection:
             yield connection
 
     def _take_over(self) -> None:
-        """See that the lake is of this release, once in a process: one of an earlier is brought
-        forward, one of a later is refused. Raises NoLake, NewerLake."""
+        """See that the lake is of this release and of this city, once in a process: one of an
+        earlier release is brought forward, one of a later or of another city is refused. Raises
+        NoLake, NewerLake, OtherCity."""
         if self.catalog.is_there() is False:
             raise self._no_lake()
-        known = (self.catalog, self.catalog.identity())
+        known = (self.catalog, self.catalog.identity(), roots_of(self.city))
         if known in _taken_over:
             return
         with self._connect(read_only=True) as connection:
             version = version_of(connection)
-        self._refuse_newer(version)
+            self._refuse_newer(version)
+            is_held = version == NEWEST and self._hold_city(connection)
         if version < NEWEST:
             self.create()
-        _taken_over.add(known)
+        # A lake that knows no city yet may be another's at the next look.
+        if is_held or self.city is None:
+            _taken_over.add(known)
+
+    def _hold_city(self, connection: Connection) -> bool:
+        """See that the lake is of the city it is opened for, as far as both are known."""
+        return hold_city(connection, self.city, self.catalog.shown)
 
     def _refuse_newer(self, version: int) -> None:
         if version > NEWEST:
@@ -174,7 +185,8 @@ class Lake:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """The one writing connection. Raises LakeBusy after `write_timeout` seconds."""
+        """The one writing connection. Raises LakeBusy after `write_timeout` seconds, OtherCity
+        when the lake is another city's."""
         with suppress(NoLake):
             self._take_over()
         with self._write() as connection:
@@ -192,7 +204,7 @@ class Lake:
     def create(self) -> None:
         """Make what is missing: layers, tables, and columns that a newer version added.
 
-        Safe to repeat; a lake made by an earlier version keeps its rows.
+        Safe to repeat; a lake made by an earlier version keeps its rows. Raises OtherCity.
         """
         from warehouse.tables import all_tables
 
@@ -218,12 +230,17 @@ class Lake:
             version = version_of(connection)
             self._refuse_newer(version)
             steps += due(version)
-            if steps:
-                with transaction(connection):
-                    for layer in LAYERS:
-                        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-                    for step in steps:
-                        connection.execute(step)
+            if not steps:
+                self._hold_city(connection)
+                return
+            with transaction(connection):
+                for layer in LAYERS:
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+                for step in steps:
+                    connection.execute(step)
+                # Refused, nothing is brought forward: that is for the lake's own city to do.
+                self._hold_city(connection)
+                mark_city(connection, self.city)
 
     def snapshot(self) -> int:
         """The number of the newest snapshot."""
@@ -295,7 +312,7 @@ class _Instance:
         return found == (None if self.attached is None else "ducklake")
 
 
-_taken_over: set[tuple[Catalog, Identity]] = set()
+_taken_over: set[tuple[Catalog, Identity, Roots]] = set()
 _Kind = tuple[str, int | None, Path, Catalog]
 MOST_IDLE = 8
 """DuckDBs that are kept for their next use. Each has threads, files and memory of its own."""

@@ -32,6 +32,10 @@ class NewerLake(ConfigurationError):
     """A later release wrote it: this one would read it wrong."""
 
 
+class OtherCity(ConfigurationError):
+    """The lake holds the records of one city, and the city that is set is another."""
+
+
 INTACT = "本次未写入的部分已撤销,已有数据完好"
 
 NO_MEMORY = (

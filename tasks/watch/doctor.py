@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -41,8 +41,13 @@ def exit_code(found: Iterable[Examined]) -> ExitCode:
     return ExitCode.WRONG_USE if faults else ExitCode.DONE
 
 
-def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
-    """Look at everything a run needs, without changing anything and without the network."""
+OF_THE_CITY = ("城市目录", "来源", "格式与规则", "湖")
+"""What is looked at that is one city's and not the machine's."""
+
+
+def examine(settings: Settings, *, now: datetime, only: Collection[str] = ()) -> Iterator[Examined]:
+    """Look at everything a run needs, or at `only` some of it, without changing anything and
+    without the network."""
     looks: tuple[tuple[str, Callable[[Settings, datetime], Examined]], ...] = (
         ("Python", _python),
         ("DuckDB 扩展", _extensions),
@@ -54,6 +59,8 @@ def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
         ("湖", _lake),
     )
     for name, look in looks:
+        if only and name not in only:
+            continue
         try:
             yield look(settings, now)
         except NianbaoError as error:
