@@ -152,6 +152,7 @@ def shared(all_settings: Sequence[Settings]) -> list[str]:
     for title, remedy, told in (
         ("根机关编号", "请改正其中一份 organs.csv", _roots),
         ("数据目录", "请在 NIANBAO_HOME 中写上 {city},如 /srv/nianbao/data/{city}", _home),
+        ("数据文件的位置", "请在 NIANBAO_STORAGE 中写上 {city}", _storage),
         ("目录库", "请在 NIANBAO_CATALOG 的库名中写上 {city},每城一库", _catalog),
     ):
         users = defaultdict(list)
@@ -172,6 +173,10 @@ def _roots(settings: Settings) -> list[tuple[str, str]]:
 
 def _home(settings: Settings) -> list[tuple[str, str]]:
     return [(str(settings.home), f" {settings.home}")]
+
+
+def _storage(settings: Settings) -> list[tuple[str, str]]:
+    return [(settings.storage, f" {settings.storage}")] if settings.storage else []
 
 
 def _catalog(settings: Settings) -> list[tuple[str, str]]:

@@ -41,13 +41,13 @@ def exit_code(found: Iterable[Examined]) -> ExitCode:
     return ExitCode.WRONG_USE if faults else ExitCode.DONE
 
 
-OF_THE_CITY = ("城市目录", "来源", "格式与规则", "湖")
+OF_THE_CITY = ("城市目录", "来源", "格式与规则", "数据文件", "湖")
 """What is looked at that is one city's and not the machine's."""
 
 
 def examine(settings: Settings, *, now: datetime, only: Collection[str] = ()) -> Iterator[Examined]:
-    """Look at everything a run needs, or at `only` some of it, without changing anything and
-    without the network."""
+    """Look at everything a run needs, or at `only` some of it, without changing anything, and
+    without the network but for the lake's own catalog and storage."""
     looks: tuple[tuple[str, Callable[[Settings, datetime], Examined]], ...] = (
         ("Python", _python),
         ("DuckDB 扩展", _extensions),
@@ -56,6 +56,7 @@ def examine(settings: Settings, *, now: datetime, only: Collection[str] = ()) ->
         ("来源", _sources),
         ("格式与规则", _rules),
         ("工作日历", _calendar),
+        ("数据文件", _storage),
         ("湖", _lake),
     )
     for name, look in looks:
@@ -77,7 +78,7 @@ def _python(settings: Settings, now: datetime) -> Examined:
 
 
 def _extensions(settings: Settings, now: datetime) -> Examined:
-    needed = settings.lake().catalog.extensions
+    needed = settings.lake().extensions
     for name in needed:
         extension_file(name)
     return Examined("DuckDB 扩展", "good", "、".join(needed))
@@ -138,6 +139,12 @@ def _calendar(settings: Settings, now: datetime) -> Examined:
             "国务院办公厅公布放假安排后,请升级 chinesecalendar,再运行 nianbao nightly",
         )
     return Examined("工作日历", "good", f"已收录至 {known} 年")
+
+
+def _storage(settings: Settings, now: datetime) -> Examined:
+    lake = settings.lake()
+    lake.look_at_storage()
+    return Examined("数据文件", "good", lake.storage.shown)
 
 
 def _lake(settings: Settings, now: datetime) -> Examined:
