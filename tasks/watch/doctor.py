@@ -12,7 +12,7 @@ from typing import Literal
 
 from tasks.settings import Settings, check_home
 from warehouse.beijing import to_beijing
-from warehouse.catalog import extension_file
+from warehouse.catalog import PostgresCatalog, extension_file
 from warehouse.errors import ExitCode, NianbaoError
 from warehouse.lake_errors import unwritable
 
@@ -155,6 +155,10 @@ def _lake(settings: Settings, now: datetime) -> Examined:
         row = connection.execute(
             f"SELECT max({to_beijing('snapshot_time')}) FROM ducklake_snapshots('lake')"
         ).fetchone()
+        catalog = lake.catalog
+        is_understood = not isinstance(catalog, PostgresCatalog) or catalog.speaks_english(
+            connection
+        )
     written_at = row[0] if row else None
     if written_at is not None and written_at > now.replace(tzinfo=None) + CLOCK_MAY_DIFFER:
         return Examined(
@@ -163,5 +167,12 @@ def _lake(settings: Settings, now: datetime) -> Examined:
             f"最近一次写入是 {written_at:%Y-%m-%d %H:%M},而本机时钟是 {now:%Y-%m-%d %H:%M}",
             "请校准本机时钟(timedatectl);在此之前的运行会记错时间",
             ExitCode.MACHINE_FAILED,
+        )
+    if not is_understood:
+        return Examined(
+            "湖",
+            "doubtful",
+            f"{lake.catalog.shown} 的提示不是英文:目录库繁忙时的自动重试和故障说明都认英文提示",
+            "请数据库管理员执行:ALTER ROLE 用户 SET lc_messages = 'C';再重新启动 nianbao",
         )
     return Examined("湖", "good", f"{lake.catalog.shown},最新快照 {lake.snapshot()}")
