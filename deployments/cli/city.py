@@ -81,7 +81,7 @@ def check(
     from tasks.watch.cities import check_city, shared
     from tasks.watch.doctor import exit_code
 
-    cities = [Settings(city=name)] if name else settings_of_all()  # type: ignore[arg-type]
+    cities = [Settings(city=name)] if name else settings_of_all()
     marks = {"good": "正常", "doubtful": "留意", "bad": "有误"}
     examined = []
     for settings in cities:

@@ -21,7 +21,7 @@ def _give(command: Any, is_shown: bool) -> None:
     # The library makes its options from functions only: it is that of a command with nothing else.
     carrier = typer.Typer(add_completion=False)
     carrier.command()(_carrier)
-    (option,) = typer.main.get_command(carrier).params
+    option: Any = typer.main.get_command(carrier).params[0]
     option.expose_value = False
     option.hidden = not is_shown
     command.params.append(option)

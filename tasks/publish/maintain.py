@@ -85,7 +85,8 @@ def maintain(
                 f"CALL ducklake_cleanup_old_files('lake', older_than => TIMESTAMPTZ '{unread}')"
             )
         # No one else writes meanwhile, so what no snapshot knows was left by one that was killed.
-        leftovers = lake.storage.remove_unknown(connection, _known(connection))
+        with one_thread(connection):
+            leftovers = lake.storage.remove_unknown(connection, _known(connection))
         left = _snapshots(connection)
         missing = pinned & set(held) - set(left)
         assert not missing, missing
