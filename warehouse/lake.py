@@ -174,7 +174,8 @@ class Lake:
         NoLake, NewerLake, OtherCity."""
         if self.catalog.is_there() is False:
             raise self._no_lake()
-        known = (self.catalog, self.catalog.identity(), roots_of(self.city))
+        roots = roots_of(self.city)
+        known = (self.catalog, self.catalog.identity(), roots)
         if known in _taken_over:
             return
         with self._connect(read_only=True) as connection:
@@ -184,7 +185,7 @@ class Lake:
         if version < NEWEST:
             self.create()
         # A lake that knows no city yet may be another's at the next look.
-        if is_held or self.city is None:
+        if is_held or not roots:
             _taken_over.add(known)
 
     def _hold_city(self, connection: Connection) -> bool:
