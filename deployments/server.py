@@ -13,6 +13,7 @@ import os
 import secrets
 import sys
 from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ from tasks.publish.approve import check_office_is_kept, configured_approvers
 from tasks.settings import Settings, quiet_environment
 from tasks.wording.typeset import typeset
 from warehouse.errors import ConfigurationError, NianbaoError
+from warehouse.lake_errors import LakeError, NoLake
 
 HOST = "127.0.0.1"
 EMBEDDED = "--embedded"
@@ -158,8 +160,9 @@ def check_doors(settings: Settings) -> None:
 
     Raises DoorsError where someone may approve and nobody would be asked who they are, and where
     two ways of signing in contradict each other; ApprovalRefused for approvers written wrongly;
-    OfficeError where the register of persons is lost.
+    OfficeError where the register of persons is lost; OtherCity where the lake is another city's.
     """
+    _check_lake(settings)
     check_office_is_kept(settings.lake(), settings)
     known = has_persons(Office(settings.home))
     configured = configured_approvers(settings)
@@ -177,6 +180,13 @@ def check_doors(settings: Settings) -> None:
         raise DoorsError(
             "设了单点登录(NIANBAO_SIGN_ON_HEADER),还没有人员。请先运行 nianbao user add 姓名 --role 管理"
         )
+
+
+def _check_lake(settings: Settings) -> None:
+    """That the lake is one of this release and city. One that is not there yet, or out of reach
+    for the moment, is no reason not to begin."""
+    with suppress(NoLake, LakeError), settings.lake().read():
+        pass
 
 
 def server_environment(settings: Settings, port: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -26,14 +27,18 @@ from warehouse.errors import ConfigurationError, MachineError
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
+    from warehouse.storage import Storage
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
 DEMO_CITY = DEPLOYMENTS / "demo_city"
 PREFIX = "NIANBAO_"
+PLACE = "{city}"
+"""Stands in addresses and folders for the name of the city's folder."""
 LONGEST_DAYS = 36_500
 LONGEST_HOURS = 24 * LONGEST_DAYS
 LEAST_MEMORY = 100 * 1000  # in thousands of bytes: 100 MB
 MOST_THREADS = 256
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 LEAST_SECRET = 20
 READY_SECONDS = 90
 """How long Prefect's server may take to answer."""
@@ -74,10 +79,35 @@ class Settings(BaseSettings):
         return "写得不对" if is_secret else f"不能是“{given}”"
 
     home: Path = Field(Path("data"), description="数据目录:湖、落地文件、版次、日志都在其中")
-    city: Path = Field(DEMO_CITY, description="城市目录:来源、机关、口径、已公布数字、更正")
+    city: Path = Field(
+        DEMO_CITY,
+        description="城市目录:来源、机关、口径、已公布数字、更正;设了 CITIES 的,写其中的名称",
+    )
+    cities: Path | None = Field(
+        None, description="各城市目录所在的目录,一个城市一个子目录;HOME、CATALOG 等用 {city} 分开"
+    )
     catalog: SecretStr = Field(
         SecretStr(""),
         description="湖的目录库:PostgreSQL 的 postgresql://用户:口令@主机/库名;不设为数据目录中的 SQLite",
+    )
+    storage: str = Field(
+        "",
+        description="湖的数据文件放在何处:目录,或对象存储 s3://桶/前缀;不设为数据目录中",
+    )
+    storage_endpoint: str = Field(
+        "", description="对象存储的服务地址,如 https://minio.example:9000;不设为 AWS"
+    )
+    storage_region: str = Field("us-east-1", description="对象存储的区域")
+    storage_key: SecretStr = Field(SecretStr(""), description="对象存储的访问密钥 ID")
+    storage_secret: SecretStr = Field(SecretStr(""), description="对象存储的访问密钥")
+    storage_secret_file: Path | None = Field(
+        None, description="写有以上两项的文件,一行一个 NIANBAO_STORAGE_…=值"
+    )
+    storage_path_style: bool = Field(
+        True, description="桶名写在路径中(MinIO、Ceph);否则写在主机名中"
+    )
+    storage_ca: Path | None = Field(
+        None, description="签发对象存储证书的机构的证书文件(PEM);不设为系统所信任的"
     )
     lag_hours: int = Field(
         30, ge=1, le=LONGEST_HOURS, description="数据早于多少小时视为过期(nianbao status)"
@@ -137,13 +167,57 @@ class Settings(BaseSettings):
                 )
         return values
 
-    @field_validator("home", "city", "temporary", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _one_of_several(cls, values: Any) -> Any:
+        """The city that is meant of the folder of cities, and what is each city's own."""
+        cities, city = values.get("cities"), values.get("city")
+        if cities and not _ADDRESS.match(str(cities).strip()):
+            folder = Path(cities).expanduser().absolute()
+            values = {"home": f"data/{PLACE}", **values, "city": _chosen(folder, str(city or ""))}
+        name = Path(values.get("city") or DEMO_CITY).name
+        return {
+            key: value.replace(PLACE, name)
+            if key in ("home", "temporary", "catalog", "storage") and isinstance(value, str)
+            else value
+            for key, value in values.items()
+        }
+
+    @field_validator(
+        *("home", "city", "cities", "temporary", "storage_secret_file", "storage_ca"),
+        mode="before",
+    )
     @classmethod
     def _of_this_machine(cls, path: Any) -> Any:
         """An address would be taken for a folder of that name below wherever this was started."""
-        if "://" in str(path or ""):
-            raise ValueError("须是本机目录,不能是网址;对象存储请先挂载成目录")
+        if _ADDRESS.match(str(path or "").strip()):
+            raise ValueError(
+                "须是本机目录,不能是网址;湖的数据文件要放对象存储的,用 NIANBAO_STORAGE"
+            )
         return path
+
+    @field_validator("storage")
+    @classmethod
+    def _folder_or_bucket(cls, place: str) -> str:
+        """A folder, or a bucket; nothing that looks like an address becomes a folder."""
+        place = place.strip()
+        if not _ADDRESS.match(place):
+            return str(Path(place).expanduser().absolute()) if place else ""
+        from warehouse.storage import SCHEME, Bucket
+
+        if not place.startswith(SCHEME):
+            raise ValueError("只能是本机目录或 s3://桶/前缀")
+        Bucket.of(place)
+        return place
+
+    @field_validator("storage_endpoint")
+    @classmethod
+    def _service(cls, address: str) -> str:
+        from warehouse.storage import endpoint_of
+
+        if address.strip():
+            endpoint_of(address)
+        return address.strip()
 
     @field_validator("memory_limit")
     @classmethod
@@ -182,7 +256,7 @@ class Settings(BaseSettings):
             raise SettingsError("设了 NIANBAO_SIGN_ON_SECRET 而没有设 NIANBAO_SIGN_ON_HEADER")
         return self
 
-    @field_validator("home", "city", "temporary")
+    @field_validator("home", "city", "cities", "temporary", "storage_secret_file", "storage_ca")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path and path.expanduser().absolute()
@@ -219,7 +293,7 @@ class Settings(BaseSettings):
         return path if path.exists() else None
 
     def lake(self, write_timeout: float = 600) -> Lake:
-        """The lake of this home; a writer waits `write_timeout` seconds for another."""
+        """The lake of this home and city; a writer waits `write_timeout` seconds for another."""
         from warehouse.lake import Lake
 
         return Lake(
@@ -229,12 +303,103 @@ class Settings(BaseSettings):
             write_timeout,
             self.catalog.get_secret_value(),
             self.temporary,
+            self.city,
+            self.placed(),
         )
+
+    def placed(self) -> Storage | None:
+        """Where the lake's data files lie when not in the home. Raises SettingsError."""
+        from warehouse.storage import FILES, SCHEME, Bucket, Folder, endpoint_of
+
+        if not self.storage:
+            return None
+        if not self.storage.startswith(SCHEME):
+            return Folder(Path(self.storage).joinpath(*FILES))
+        key, secret = self._storage_credentials()
+        endpoint, is_encrypted = (
+            endpoint_of(self.storage_endpoint) if self.storage_endpoint else ("", True)
+        )
+        if self.storage_ca is not None and not self.storage_ca.is_file():
+            raise SettingsError(f"NIANBAO_STORAGE_CA: 没有文件 {self.storage_ca}")
+        return replace(
+            Bucket.of(self.storage),
+            endpoint=endpoint,
+            region=self.storage_region,
+            key=key,
+            secret=secret,
+            has_path_style=self.storage_path_style,
+            is_encrypted=is_encrypted,
+            authority=self.storage_ca,
+        )
+
+    def _storage_credentials(self) -> tuple[str, str]:
+        """Key and secret, from the environment or from the file that it names."""
+        told = {}
+        if self.storage_secret_file is not None:
+            if not self.storage_secret_file.is_file():
+                raise SettingsError(
+                    f"NIANBAO_STORAGE_SECRET_FILE: 没有文件 {self.storage_secret_file}"
+                )
+            told = read_environment_file(self.storage_secret_file)
+        key, secret = (
+            given.get_secret_value() or told.get(f"{PREFIX}{name}", "").strip("'\"")
+            for name, given in (
+                ("STORAGE_KEY", self.storage_key),
+                ("STORAGE_SECRET", self.storage_secret),
+            )
+        )
+        if not key or not secret:
+            raise SettingsError(
+                "NIANBAO_STORAGE 是对象存储,而没有密钥:请设 NIANBAO_STORAGE_KEY 与 "
+                "NIANBAO_STORAGE_SECRET,或用 NIANBAO_STORAGE_SECRET_FILE 指明写有它们的文件"
+            )
+        return key, secret
 
     @cached_property
     def environment(self) -> Mapping[str, str]:
         """The process environment laid over the city's environment file."""
         return {**read_environment_file(self.environment_file), **os.environ}
+
+
+def cities_of(folder: Path) -> list[Path]:
+    """The cities of a folder of cities, by name: the folders in it that have an `organs.csv`."""
+    return sorted(path.parent for path in folder.glob("[!.]*/organs.csv"))
+
+
+def _chosen(folder: Path, city: str) -> str:
+    """The folder of the city that is meant; one that is named by its path lies where it lies.
+
+    Raises SettingsError where a name is none of the cities', or none is named and there are several.
+    """
+    if "/" in city:
+        return city
+    there = cities_of(folder)
+    if not city and len(there) == 1:
+        return str(there[0])
+    if city and folder / city in there:
+        return str(folder / city)
+    names = "、".join(path.name for path in there) or "没有城市"
+    if not city:
+        raise SettingsError(
+            f"没有写明是哪个城市:{folder} 中有 {names}。请用 --city 或 NIANBAO_CITY 写明;"
+            "新建城市用 nianbao city new"
+        )
+    raise SettingsError(f"{folder} 中没有城市“{city}”,现有:{names}。新建用 nianbao city new")
+
+
+def settings_of_all() -> list[Settings]:
+    """The settings of each city of `NIANBAO_CITIES`, by name. Raises SettingsError."""
+    return [Settings(city=folder) for folder in cities_of(cities_folder())]
+
+
+def cities_folder() -> Path:
+    """The folder of cities, whether or not one of them is meant. Raises SettingsError."""
+    given = os.environ.get(f"{PREFIX}CITIES", "").strip()
+    if not given or "://" in given:
+        raise SettingsError(
+            "没有设 NIANBAO_CITIES:请指明各城市目录所在的目录(本机目录),如 /srv/nianbao/cities"
+        )
+    return Path(given).expanduser().absolute()
 
 
 def _is_used_by_a_source(variable: str, city: Path | str | None) -> bool:

@@ -39,12 +39,19 @@ class Cluster:
     programs: Path
     folder: Path
     port: int
+    language: str = ""
 
     def run(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [self.programs / program, *arguments],
             cwd=self.folder,
-            env={**os.environ, "PGPASSWORD": PASSWORD, "LC_ALL": "C"},
+            env={
+                **os.environ,
+                "PGPASSWORD": PASSWORD,
+                # The plain "C" would be English, whatever the language.
+                "LC_ALL": "C.UTF-8" if self.language else "C",
+                "LANGUAGE": self.language,
+            },
             check=True,
             # The server inherits what pg_ctl is given: a pipe would never end.
             stdin=subprocess.DEVNULL,
@@ -66,8 +73,8 @@ class Cluster:
 
 
 @contextmanager
-def running(programs: Path) -> Iterator[Cluster]:
-    """A new cluster, gone afterwards."""
+def running(programs: Path, language: str = "") -> Iterator[Cluster]:
+    """A new cluster, gone afterwards. It speaks English unless a language is named."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -79,7 +86,7 @@ def running(programs: Path) -> Iterator[Cluster]:
         if given := _not_root():
             os.chown(folder, given["user"], given["group"])
             os.chown(secret, given["user"], given["group"])
-        cluster = Cluster(programs, folder, port)
+        cluster = Cluster(programs, folder, port, language)
         cluster.run(
             "initdb",
             *("-D", "data", "-U", "nianbao", "-E", "UTF8", "--locale=C", "--no-sync"),
@@ -90,6 +97,8 @@ def running(programs: Path) -> Iterator[Cluster]:
                 f"port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
                 "fsync = off\n"
             )
+            if language:
+                file.write("lc_messages = 'C.UTF-8'\n")
         cluster.control("start")
         try:
             yield cluster

@@ -201,6 +201,19 @@ class PostgresCatalog:
             f"ATTACH {quoted(self.connection_string)} AS {name} (TYPE postgres, SECRET {_SECRET})"
         )
 
+    def speaks_english(self, connection: Connection) -> bool:
+        """Whether the server tells this role in English what is wrong: DuckLake tries a commit
+        again, and `lake_errors` knows what happened, by the words. The setting of the language
+        may be anything, so a harmless mistake is made; `connection` is prepared."""
+        self.attach(connection, "asked")
+        try:
+            _ask(connection, "1 / 0", "asked")
+        except duckdb.Error as error:
+            return "division by zero" in str(error)
+        finally:
+            connection.execute("DETACH asked")
+        return False
+
     def is_there(self) -> bool | None:
         return None
 
@@ -230,9 +243,9 @@ class PostgresCatalog:
             holder.close()
 
 
-def _ask(connection: Connection, expression: str) -> object:
+def _ask(connection: Connection, expression: str, name: str = "writer") -> object:
     row = connection.execute(
-        f"FROM postgres_query('writer', {quoted(f'SELECT {expression}')})"
+        f"FROM postgres_query({quoted(name)}, {quoted(f'SELECT {expression}')})"
     ).fetchone()
     assert row is not None
     return row[0]

@@ -26,10 +26,12 @@ from warehouse.catalog import (
     extension_file,
     opened,
 )
+from warehouse.city_mark import Roots, hold_city, mark_city, roots_of
 from warehouse.errors import EntryError
-from warehouse.lake_errors import LakeBusy, LakeError, NewerLake, NoLake, explained, unwritable
+from warehouse.lake_errors import LakeBusy, LakeError, NewerLake, NoLake, explained
 from warehouse.migrations import NEWEST, due, version_of
 from warehouse.sql import quoted
+from warehouse.storage import FILES, Folder, Storage
 from warehouse.temporary import spill_folder
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ _NO_CATALOG_YET = "creating a new DuckLake is explicitly disabled"
 
 @dataclass(frozen=True)
 class Lake:
-    """A lake under `home`: its catalog, and the Parquet files in `lake/files/`.
+    """A lake under `home`: its catalog, and the Parquet files in `lake/files/` or where `placed`
+    says.
 
     On each connection the lake is attached as `lake`; what is made for the connection's time
     goes into the empty database `scratch`, or is temporary.
@@ -71,7 +74,8 @@ class Lake:
     `memory_limit` and `threads` apply to each connection. `write_timeout` is how many
     seconds a writer waits for another to finish. `address` names a PostgreSQL database as
     catalog; without one it is SQLite under the home. `temporary` is where DuckDB spills, a disk
-    of this machine; by default under the home.
+    of this machine; by default under the home. `city` is the folder of the city that the lake is
+    opened for: where it holds another city's records, every opening raises OtherCity.
     """
 
     home: Path
@@ -80,14 +84,28 @@ class Lake:
     write_timeout: float = 600
     address: str = field(default="", repr=False)
     temporary: Path | None = None
+    city: Path | None = None
+    placed: Storage | None = None
 
     @cached_property
     def catalog(self) -> Catalog:
         return opened(self.home, self.address)
 
+    @cached_property
+    def storage(self) -> Storage:
+        """Where the data files lie."""
+        return self.placed or Folder(self.home.joinpath(*FILES))
+
     @property
     def files(self) -> Path:
-        return self.home / "lake" / "files"
+        """The folder of the data files, where they lie in one."""
+        assert isinstance(self.storage, Folder), self.storage.shown
+        return self.storage.path
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The DuckDB extensions it needs, in the order of loading."""
+        return (*self.storage.extensions, *self.catalog.extensions)
 
     @property
     def spills_to(self) -> Path:
@@ -113,8 +131,8 @@ class Lake:
         before: Callable[[Connection], None] | None = None,
     ) -> Iterator[Connection]:
         catalog = self.catalog
-        kind = (self.memory_limit, self.threads, self.spills_to, catalog)
-        wanted = attach_sql(catalog, self.files, read_only=read_only, snapshot=snapshot)
+        kind = (self.memory_limit, self.threads, self.spills_to, catalog, self.storage)
+        wanted = attach_sql(catalog, self.storage, read_only=read_only, snapshot=snapshot)
         try:
             with _instance(kind, wanted) as instance, closing(instance.connection.cursor()) as made:
                 # What a command prints may be read by a program.
@@ -151,26 +169,35 @@ class Lake:
     def read(self, snapshot: int | None = None) -> Iterator[Connection]:
         """A connection that cannot write, on the newest or a given snapshot.
 
-        Raises NoLake when there is no lake yet.
+        Raises NoLake when there is no lake yet, OtherCity when it is another city's.
         """
         self._take_over()
         with self._connect(read_only=True, snapshot=snapshot) as connection:
             yield connection
 
     def _take_over(self) -> None:
-        """See that the lake is of this release, once in a process: one of an earlier is brought
-        forward, one of a later is refused. Raises NoLake, NewerLake."""
+        """See that the lake is of this release and of this city, once in a process: one of an
+        earlier release is brought forward, one of a later or of another city is refused. Raises
+        NoLake, NewerLake, OtherCity."""
         if self.catalog.is_there() is False:
             raise self._no_lake()
-        known = (self.catalog, self.catalog.identity())
+        roots = roots_of(self.city)
+        known = (self.catalog, self.catalog.identity(), roots)
         if known in _taken_over:
             return
         with self._connect(read_only=True) as connection:
             version = version_of(connection)
-        self._refuse_newer(version)
+            self._refuse_newer(version)
+            is_held = version == NEWEST and self._hold_city(connection)
         if version < NEWEST:
             self.create()
-        _taken_over.add(known)
+        # A lake that knows no city yet may be another's at the next look.
+        if is_held or not roots:
+            _taken_over.add(known)
+
+    def _hold_city(self, connection: Connection) -> bool:
+        """See that the lake is of the city it is opened for, as far as both are known."""
+        return hold_city(connection, self.city, self.catalog.shown)
 
     def _refuse_newer(self, version: int) -> None:
         if version > NEWEST:
@@ -181,7 +208,8 @@ class Lake:
 
     @contextmanager
     def write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
-        """The one writing connection. Raises LakeBusy after `write_timeout` seconds.
+        """The one writing connection. Raises LakeBusy after `write_timeout` seconds, OtherCity
+        when the lake is another city's.
 
         `before` is done on the connection before anybody else is kept waiting: it makes temporary
         tables, and does not touch the lake.
@@ -193,17 +221,14 @@ class Lake:
 
     @contextmanager
     def _write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
-        try:
-            self.files.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(self.files, error) from error
+        self.storage.make_ready()
         with self._connect(read_only=False, before=before) as connection:
             yield connection
 
     def create(self) -> None:
         """Make what is missing: layers, tables, and columns that a newer version added.
 
-        Safe to repeat; a lake made by an earlier version keeps its rows.
+        Safe to repeat; a lake made by an earlier version keeps its rows. Raises OtherCity.
         """
         from warehouse.tables import all_tables
 
@@ -229,12 +254,47 @@ class Lake:
             version = version_of(connection)
             self._refuse_newer(version)
             steps += due(version)
-            if steps:
-                with transaction(connection):
-                    for layer in LAYERS:
-                        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-                    for step in steps:
-                        connection.execute(step)
+            if not steps:
+                self._hold_city(connection)
+                self.hold_storage(connection)
+                return
+            with transaction(connection):
+                for layer in LAYERS:
+                    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
+                for step in steps:
+                    connection.execute(step)
+                # Refused, nothing is brought forward: that is for the lake's own city to do.
+                self._hold_city(connection)
+                mark_city(connection, self.city)
+            self.hold_storage(connection)
+
+    def hold_storage(self, connection: Connection) -> None:
+        """See that the data files that lie where this lake's are placed are its own, as far as it
+        shares the place with anything. Raises SharedStorage."""
+        if self.placed is None:
+            return
+        row = connection.execute(
+            "SELECT schema_uuid::VARCHAR FROM __ducklake_metadata_lake.ducklake_schema "
+            "WHERE schema_name = 'core' AND end_snapshot IS NULL"
+        ).fetchone()
+        assert row is not None
+        self.placed.hold(connection, str(row[0]))
+
+    def look_at_storage(self) -> None:
+        """Ask the storage of the data files whether it answers. Raises LakeError."""
+        connection = in_memory()
+        try:
+            for name in self.storage.extensions:
+                connection.execute(f"LOAD {quoted(extension_file(name))}")
+            self.storage.prepare(connection)
+            self.storage.look(connection)
+        except duckdb.Error as error:
+            told = explained(error, self.catalog.shown)
+            if told is None:
+                raise
+            raise told from error
+        finally:
+            connection.close()
 
     def snapshot(self) -> int:
         """The number of the newest snapshot."""
@@ -258,11 +318,11 @@ class Lake:
 
 
 def attach_sql(
-    catalog: Catalog, files: Path, *, read_only: bool, snapshot: int | None = None
+    catalog: Catalog, storage: Storage, *, read_only: bool, snapshot: int | None = None
 ) -> str:
     """The statement that attaches a lake; without `read_only` it makes what is not there."""
     options = [
-        f"DATA_PATH {quoted(files)}",
+        f"DATA_PATH {quoted(storage.address)}",
         # The home may be moved or restored elsewhere: where the files are is said here.
         "OVERRIDE_DATA_PATH true",
         *catalog.options,
@@ -306,8 +366,8 @@ class _Instance:
         return found == (None if self.attached is None else "ducklake")
 
 
-_taken_over: set[tuple[Catalog, Identity]] = set()
-_Kind = tuple[str, int | None, Path, Catalog]
+_taken_over: set[tuple[Catalog, Identity, Roots]] = set()
+_Kind = tuple[str, int | None, Path, Catalog, Storage]
 MOST_IDLE = 8
 """DuckDBs that are kept for their next use. Each has threads, files and memory of its own."""
 _idle: list[tuple[_Kind, _Instance]] = []
@@ -318,7 +378,7 @@ _idle_lock = threading.Lock()
 def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
     """A DuckDB for one opening at a time, kept for the next use; `kind` is memory limit,
     threads and where it spills to, which DuckDB refuses to change after it was used, and the
-    catalog that it was prepared for.
+    catalog and storage that it was prepared for.
 
     Loading the extensions checks their signatures, which takes four times as long as all the
     rest of opening a lake; attaching takes longer than a small load. So both are kept, and
@@ -333,12 +393,13 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
             _idle.remove(entry)
     instance = None if entry is None else entry[1]
     if instance is None:
-        memory_limit, threads, temporary, catalog = kind
+        memory_limit, threads, temporary, catalog, storage = kind
         config = connection_config(memory_limit, threads, spill_folder(temporary))
         config["disabled_optimizers"] = MISLED_BY_HISTORY
         instance = _Instance(duckdb.connect(config=config))
-        for name in catalog.extensions:
+        for name in (*storage.extensions, *catalog.extensions):
             instance.connection.execute(f"LOAD {quoted(extension_file(name))}")
+        storage.prepare(instance.connection)
         catalog.prepare(instance.connection)
     try:
         yield instance

@@ -32,6 +32,14 @@ class NewerLake(ConfigurationError):
     """A later release wrote it: this one would read it wrong."""
 
 
+class OtherCity(ConfigurationError):
+    """The lake holds the records of one city, and the city that is set is another."""
+
+
+class SharedStorage(ConfigurationError):
+    """The data files of another lake lie where this one's should."""
+
+
 INTACT = "本次未写入的部分已撤销,已有数据完好"
 
 NO_MEMORY = (
@@ -46,6 +54,35 @@ _UNREACHABLE = (
     r"|SSL connection has been closed|connection not open"
 )
 _TOLD: tuple[tuple[str, type[LakeError], str], ...] = (
+    (
+        r"(?s)^HTTPException: .*(?:NoSuchBucket|bucket does not exist)",
+        LakeError,
+        "对象存储中没有这个桶({object})。请先建好桶,或改正 NIANBAO_STORAGE 后重新运行",
+    ),
+    (
+        r"(?s)^HTTPException: .*(?:40[13]\b|Forbidden|AccessDenied|InvalidAccessKeyId|Signature)",
+        LakeError,
+        f"对象存储拒绝访问({{object}})。{INTACT};请检查 NIANBAO_STORAGE_KEY、NIANBAO_STORAGE_SECRET、"
+        "NIANBAO_STORAGE_REGION 与桶的权限(列出、读、写、删)后重新运行",
+    ),
+    (
+        r"(?s)^HTTPException: .*404 Not Found.*|^HTTPException: .*404 Not Found",
+        LakeError,
+        "对象存储中缺少 {object}。刚改过 NIANBAO_STORAGE 的,请先把原处的数据文件全部复制过去;"
+        "否则请从备份恢复该文件后重新运行",
+    ),
+    (
+        r"^HTTPException: .*Content-Length from server",
+        LakeError,
+        "对象存储中有数据文件与目录库记下的大小不符:多半是没有原样复制,或已损坏。"
+        "请从原处或备份原样复制后重新运行",
+    ),
+    (
+        r"(?s)for HTTP \w+ to .*|^HTTPException: ",
+        LakeError,
+        f"连不上对象存储({{object}};{{http}})。{INTACT};请确认服务在运行,地址、证书与代理正确"
+        "(NIANBAO_STORAGE_ENDPOINT、NIANBAO_STORAGE_CA)后重新运行",
+    ),
     (
         r"No space left on device|disk is full|disk quota exceeded|File too large",
         LakeError,
@@ -123,9 +160,28 @@ def explained(error: duckdb.Error, catalog: str) -> LakeError | None:
     for pattern, kind, told in _TOLD:
         if _matches(pattern, text):
             return kind(
-                told.format(thing=file or catalog, file=file, catalog=catalog, reason=_reason(text))
+                told.format(
+                    thing=file or catalog,
+                    file=file,
+                    catalog=catalog,
+                    reason=_reason(text),
+                    object=_object(text),
+                    http=_http(text),
+                )
             )
     return None
+
+
+def _object(text: str) -> str:
+    """The object, or the address, that an error of the object storage names."""
+    found = re.search(r"(?:s3|https?)://[^\s'\"]+", text)
+    return found[0].rstrip(":") if found else "地址不详"
+
+
+def _http(text: str) -> str:
+    """What kept an object storage from answering, in its client's words."""
+    found = re.search(r"(?:IO|HTTP) Error: (.*?)(?: error)? for HTTP", text)
+    return found[1] if found else text.partition("\n")[0][-80:]
 
 
 def unwritable(path: Path | str, error: OSError) -> LakeError:

@@ -42,6 +42,15 @@ MIGRATIONS = (
     ),
     # What was there is of the city's file: no number, nobody who entered or checked it.
     Migration(4, "更正:登记与复核"),
+    Migration(
+        5,
+        "一城一湖:湖记下属于哪个城市",
+        # The city whose organs it holds.
+        (
+            "INSERT INTO ops.city SELECT organ_id, arg_max(organ_name, valid_from), "
+            f"{to_beijing('now()')} FROM core.organ WHERE parent_organ_id IS NULL GROUP BY organ_id",
+        ),
+    ),
 )
 NEWEST = MIGRATIONS[-1].version
 

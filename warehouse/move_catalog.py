@@ -49,7 +49,7 @@ def move_catalog(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> 
     if not source.path.exists():
         raise NoLake(f"{source.shown} 不存在,没有可迁移的目录库")
     try:
-        with _prepared(lake, source, target) as connection, lake.write() as writing:
+        with _prepared(lake, target) as connection, lake.write() as writing:
             # What lies in the catalog itself goes to files first; older snapshots see it there.
             with one_thread(writing):
                 writing.execute("CALL ducklake_flush_inlined_data('lake')")
@@ -66,18 +66,19 @@ def move_catalog(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> 
 
 
 @contextmanager
-def _prepared(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> Iterator[Connection]:
+def _prepared(lake: Lake, target: PostgresCatalog) -> Iterator[Connection]:
     """A connection on which `target` is attached, locked, and holds an empty lake, so that its
     tables are of the types this kind of catalog has them in."""
     connection = duckdb.connect(
         config=connection_config(lake.memory_limit, lake.threads, spill_folder(lake.spills_to))
     )
     try:
-        for name in dict.fromkeys((*source.extensions, *target.extensions)):
+        for name in dict.fromkeys((*lake.extensions, *target.extensions)):
             connection.execute(f"LOAD {quoted(extension_file(name))}")
+        lake.storage.prepare(connection)
         target.prepare(connection)
         with target.writing(connection, 0):
-            connection.execute(attach_sql(target, lake.files, read_only=False))
+            connection.execute(attach_sql(target, lake.storage, read_only=False))
             connection.execute("DETACH lake")
             target.attach(connection, "target")
             if _newest(connection, "target"):

@@ -41,6 +41,7 @@ COMMANDS = (
     ("demo-city", "deployments.cli.demo_city", "demo_city"),
 )
 GROUPS = (
+    ("city", "deployments.cli.city", "app"),
     ("source", "deployments.cli.source", "app"),
     ("rejects", "deployments.cli.rejects", "app"),
     ("user", "deployments.cli.user", "app"),
@@ -69,6 +70,14 @@ def build() -> typer.Typer:
     return app
 
 
+def command() -> Any:
+    """The application as it is run: in Chinese, and of the city that `--city` names."""
+    from deployments.cli.chinese import in_chinese
+    from deployments.cli.which_city import of_a_city
+
+    return in_chinese(of_a_city(typer.main.get_command(build())))
+
+
 def main() -> None:
     """Entry point: run a command, and turn whatever ends it into its message and exit code."""
     from deployments.cli.surroundings import (
@@ -83,10 +92,10 @@ def main() -> None:
     keep_asides_apart()
     reach_loopback_directly()
     try:
-        from deployments.cli.chinese import in_chinese, is_wrong_usage, wrong_usage
+        from deployments.cli.chinese import is_wrong_usage, wrong_usage
 
         check_limits()
-        code = in_chinese(typer.main.get_command(build())).main(standalone_mode=False)
+        code = command().main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else ExitCode.DONE)
     except KeyboardInterrupt:
         print("已中断。已装载的数据完好,再次运行会接着做。", file=sys.stderr)

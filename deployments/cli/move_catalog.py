@@ -24,6 +24,7 @@ def move_catalog() -> None:
         *(settings.home, settings.memory_limit, settings.threads),
         write_timeout=10,
         temporary=settings.temporary,
+        placed=settings.placed(),
     )
     moved = move(lake, source, PostgresCatalog.of(address))
     print(

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON,供程序读取")] = False,
+    is_of_all: Annotated[
+        bool, typer.Option("--all", help="NIANBAO_CITIES 中的全部城市,一个城市一行")
+    ] = False,
 ) -> None:
     """显示每项资源的最近取数、水位、有效与作废的记录数、退回数、对账和数据时效。
 
-    任何资源早于允许的时限(NIANBAO_LAG_HOURS)、最近一次未能装载或对账不符时,退出码为 1。
+    任何资源早于允许的时限(NIANBAO_LAG_HOURS)、最近一次未能装载或对账不符时,退出码为 1;
+    --all 时任何城市的湖读不了,也是 1。
     """
+    if is_of_all:
+        _status_of_all(as_json)
+        return
     from datetime import timedelta
 
     from rich.console import Console
@@ -47,6 +54,18 @@ def status(
         if one.is_stale(limit) or one.last_status == "stopped" or one.totals_agree is False
     ]
     if needs_person:
+        raise typer.Exit(ExitCode.BLOCKED)
+
+
+def _status_of_all(as_json: bool) -> None:
+    from deployments.cli.city import show
+    from tasks.clock import now
+    from tasks.settings import settings_of_all
+    from tasks.watch.cities import states
+
+    found = list(states(settings_of_all(), now=now()))
+    show(found, as_json)
+    if any(one.needs_person for one in found):
         raise typer.Exit(ExitCode.BLOCKED)
 
 

@@ -23,6 +23,7 @@ from tasks.city.csv_file import CityFileError, city_text
 from tasks.city.entries import entry_files, read_entries, refuse_changed
 from tasks.city.websites import FILE as WEBSITES
 from tasks.city.websites import read_websites
+from warehouse.city_mark import hold_city, mark_city
 from warehouse.disk import yaml_of
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.sql import insert_many
@@ -258,7 +259,8 @@ def _refuse_corrected_twice(
 def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     """Bring the city's files into the lake; returns the names of the tables that changed.
 
-    Raises CityFileError before anything is written when a file is bad.
+    Raises CityFileError before anything is written when a file is bad, OtherCity when the lake is
+    another city's.
     """
     # An application of December that is extended, or paused, is due well into the next year.
     until = now.year + 2
@@ -274,6 +276,7 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
         CORRECTIONS: _fingerprint(corrections),
     }
     with lake.read() as connection:
+        hold_city(connection, city, lake.catalog.shown)
         held = dict(
             connection.execute(
                 "SELECT resource, sha256 FROM ops.resource_file WHERE source_system = ?", [CITY]
@@ -292,6 +295,9 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
     }
     rows = {name: readers[name]() for name in stale}
     with lake.write() as connection, transaction(connection):
+        # Two cities that begin at once: the one that comes second finds the lake taken.
+        hold_city(connection, city, lake.catalog.shown)
+        mark_city(connection, city)
         for name in stale:
             if name == CORRECTIONS:
                 # What was entered at the page is none of the file's.

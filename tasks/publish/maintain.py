@@ -61,9 +61,10 @@ def maintain(
     if not lake.exists():
         raise NoLake("还没有数据,不需要整理。请先运行夜间取数(nightly)")
     finish_all(lake, settings)
-    before = _files(lake.files)
     keep_after = now - timedelta(days=settings.keep_snapshot_days)
     with lake.write() as connection:
+        lake.hold_storage(connection)
+        before = lake.storage.sizes(connection)
         held = _snapshots(connection)
         pinned = pinned_snapshots(connection)
         newest = max(held)
@@ -84,11 +85,12 @@ def maintain(
                 f"CALL ducklake_cleanup_old_files('lake', older_than => TIMESTAMPTZ '{unread}')"
             )
         # No one else writes meanwhile, so what no snapshot knows was left by one that was killed.
-        leftovers = _remove(_orphans(connection, lake.files))
+        with one_thread(connection):
+            leftovers = lake.storage.remove_unknown(connection, _known(connection))
         left = _snapshots(connection)
         missing = pinned & set(held) - set(left)
         assert not missing, missing
-    after = _files(lake.files)
+        after = lake.storage.sizes(connection)
     verified = _verified(lake, settings)
     return Maintained(
         files_before=len(before),
@@ -181,15 +183,11 @@ def _snapshots(connection: Connection) -> dict[int, datetime]:
     }
 
 
-def _files(folder: Path) -> list[int]:
-    return [path.stat().st_size for path in folder.rglob("*.parquet")]
-
-
-def _orphans(connection: Connection, folder: Path) -> Iterator[Path]:
-    """Files of the lake that its catalog does not know: neither any snapshot nor the list of
-    those to be removed. Names are never used twice, so they suffice wherever the lake lies."""
+def _known(connection: Connection) -> set[str]:
+    """The names of the files that the catalog knows: of any snapshot, or of the list of those to
+    be removed. Names are never used twice, so they suffice wherever the lake lies."""
     catalog = "__ducklake_metadata_lake"
-    known = {
+    return {
         name.rpartition("/")[2]
         for (name,) in connection.execute(
             f"SELECT path FROM {catalog}.ducklake_data_file "
@@ -197,7 +195,6 @@ def _orphans(connection: Connection, folder: Path) -> Iterator[Path]:
             f"UNION SELECT path FROM {catalog}.ducklake_files_scheduled_for_deletion"
         ).fetchall()
     }
-    yield from (path for path in folder.rglob("*.parquet") if path.name not in known)
 
 
 def _working_leftovers(settings: Settings, now: datetime) -> Iterator[Path]:

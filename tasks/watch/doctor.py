@@ -5,14 +5,14 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from tasks.settings import Settings, check_home
 from warehouse.beijing import to_beijing
-from warehouse.catalog import extension_file
+from warehouse.catalog import PostgresCatalog, extension_file
 from warehouse.errors import ExitCode, NianbaoError
 from warehouse.lake_errors import unwritable
 
@@ -41,8 +41,13 @@ def exit_code(found: Iterable[Examined]) -> ExitCode:
     return ExitCode.WRONG_USE if faults else ExitCode.DONE
 
 
-def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
-    """Look at everything a run needs, without changing anything and without the network."""
+OF_THE_CITY = ("城市目录", "来源", "格式与规则", "数据文件", "湖")
+"""What is looked at that is one city's and not the machine's."""
+
+
+def examine(settings: Settings, *, now: datetime, only: Collection[str] = ()) -> Iterator[Examined]:
+    """Look at everything a run needs, or at `only` some of it, without changing anything, and
+    without the network but for the lake's own catalog and storage."""
     looks: tuple[tuple[str, Callable[[Settings, datetime], Examined]], ...] = (
         ("Python", _python),
         ("DuckDB 扩展", _extensions),
@@ -51,9 +56,12 @@ def examine(settings: Settings, *, now: datetime) -> Iterator[Examined]:
         ("来源", _sources),
         ("格式与规则", _rules),
         ("工作日历", _calendar),
+        ("数据文件", _storage),
         ("湖", _lake),
     )
     for name, look in looks:
+        if only and name not in only:
+            continue
         try:
             yield look(settings, now)
         except NianbaoError as error:
@@ -70,7 +78,7 @@ def _python(settings: Settings, now: datetime) -> Examined:
 
 
 def _extensions(settings: Settings, now: datetime) -> Examined:
-    needed = settings.lake().catalog.extensions
+    needed = settings.lake().extensions
     for name in needed:
         extension_file(name)
     return Examined("DuckDB 扩展", "good", "、".join(needed))
@@ -133,6 +141,12 @@ def _calendar(settings: Settings, now: datetime) -> Examined:
     return Examined("工作日历", "good", f"已收录至 {known} 年")
 
 
+def _storage(settings: Settings, now: datetime) -> Examined:
+    lake = settings.lake()
+    lake.look_at_storage()
+    return Examined("数据文件", "good", lake.storage.shown)
+
+
 def _lake(settings: Settings, now: datetime) -> Examined:
     lake = settings.lake()
     if not lake.exists():
@@ -141,6 +155,10 @@ def _lake(settings: Settings, now: datetime) -> Examined:
         row = connection.execute(
             f"SELECT max({to_beijing('snapshot_time')}) FROM ducklake_snapshots('lake')"
         ).fetchone()
+        catalog = lake.catalog
+        is_understood = not isinstance(catalog, PostgresCatalog) or catalog.speaks_english(
+            connection
+        )
     written_at = row[0] if row else None
     if written_at is not None and written_at > now.replace(tzinfo=None) + CLOCK_MAY_DIFFER:
         return Examined(
@@ -149,5 +167,12 @@ def _lake(settings: Settings, now: datetime) -> Examined:
             f"最近一次写入是 {written_at:%Y-%m-%d %H:%M},而本机时钟是 {now:%Y-%m-%d %H:%M}",
             "请校准本机时钟(timedatectl);在此之前的运行会记错时间",
             ExitCode.MACHINE_FAILED,
+        )
+    if not is_understood:
+        return Examined(
+            "湖",
+            "doubtful",
+            f"{lake.catalog.shown} 的提示不是英文:目录库繁忙时的自动重试和故障说明都认英文提示",
+            "请数据库管理员执行:ALTER ROLE 用户 SET lc_messages = 'C';再重新启动 nianbao",
         )
     return Examined("湖", "good", f"{lake.catalog.shown},最新快照 {lake.snapshot()}")

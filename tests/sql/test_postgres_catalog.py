@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import warehouse.lake
 from tasks.clock import now
 from tasks.load.load import load
 from tasks.publish.maintain import maintain
@@ -188,6 +189,29 @@ def test_what_is_wrong_with_the_database_is_told_without_the_password(
         seen = seen.__cause__ or seen.__context__
     assert "w@rd" not in repr(settings.lake())
     assert "w@rd" not in repr(settings)
+
+
+def test_a_server_that_does_not_speak_english_is_told_of(tmp_path: Path) -> None:
+    programs = postgres.programs()
+    if programs is None:
+        pytest.skip("PostgreSQL is not installed")
+    with postgres.running(programs, "zh_CN") as chinese:
+        address = chinese.database("city")
+        lake = Lake(tmp_path / "home", address=address)
+        lake.create()
+        settings = Settings(home=lake.home, city=tmp_path, catalog=address)
+
+        def told() -> tuple[str, str]:
+            (one,) = examine(settings, now=now(), only=("湖",))
+            return one.verdict, one.remedy
+
+        verdict, remedy = told()
+        assert (verdict, "lc_messages = 'C'" in remedy) == ("doubtful", True)
+        statement = "ALTER ROLE nianbao SET lc_messages = 'C'"
+        with lake.write() as connection:
+            connection.execute("CALL postgres_execute('writer', $1)", [statement])
+        warehouse.lake._idle.clear()
+        assert told() == ("good", "")
 
 
 def test_a_database_without_a_lake_is_no_lake(cluster: postgres.Cluster, tmp_path: Path) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from deployments.cli import build
-from deployments.cli.chinese import in_chinese, wrong_usage
+from deployments.cli import command
+from deployments.cli.chinese import wrong_usage
 from tasks.wording.typeset import display_width, wrapped
 from warehouse.errors import EntryError
 
@@ -28,7 +27,7 @@ def commands() -> Iterator[tuple[str, Any]]:
         for name, one in getattr(command, "commands", {}).items():
             yield from below(f"{path} {name}", one)
 
-    yield from below("nianbao", in_chinese(typer.main.get_command(build())))
+    yield from below("nianbao", command())
 
 
 COMMANDS = dict(commands())
