@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from tasks.audit.groups import STOPS
 from tasks.audit.meanings import pattern, phrases
@@ -132,6 +133,8 @@ def respective(narrative: Narrative, first: int, last: int, at: int) -> Figure |
     amounts = narrative.figures[max(first - count, 0) : first]
     if count < 2 or len(amounts) < count:
         return None
+    if (one := _compared_twice(narrative, amounts, narrative.figures[first])) is not None:
+        return one
     follows = [*amounts[1:], narrative.figures[first]]
     lead = narrative.between(amounts[-1], narrative.figures[first])
     is_next = re.match(r"[^。!?]*。(?:同比|所?占|比例|[较比与]|分别)", lead) is not None
@@ -148,6 +151,35 @@ def respective(narrative: Narrative, first: int, last: int, at: int) -> Figure |
         for a, b in zip(amounts, follows, strict=True)
     )
     return amounts[at - first] if is_row else None
+
+
+def _compared_twice(narrative: Narrative, bases: list[Figure], change: Figure) -> Figure | None:
+    """办理189件,与2014年的170件、2013年的148件相比,分别增长11.2%和27.7%: both are of the 189."""
+    joints = [narrative.between(a, b) for a, b in pairwise([*bases, change])]
+    is_row = (
+        change.kind == "change"
+        and re.search("[较比与和同][^,;。]*$", bases[0].before) is not None
+        and all(
+            b.kind == "other_year" and b.block == change.block and b.unit == bases[0].unit
+            for b in bases
+        )
+        and all(re.match("[、和及与,]", joint) for joint in joints[:-1])
+        and not any(re.search("[。;!?]", joint) for joint in joints)
+    )
+    if not is_row:
+        return None
+    return next(
+        (
+            f
+            for f in reversed(narrative.figures)
+            if f.kind == "amount"
+            and f.block == change.block
+            and f.end <= bases[0].start
+            and f.unit == bases[0].unit
+            and not STOPS.search(narrative.between(f, bases[0]))
+        ),
+        None,
+    )
 
 
 def candidates(narrative: Narrative, at: int) -> list[Figure]:

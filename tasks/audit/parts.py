@@ -197,6 +197,8 @@ def _total_word(total: Figure) -> str:
     """
     clause = f"{total.before}§"
     # 英文版326条,日文版112条,外文版合计438条
+    if _counted(total) is not None and re.search(pattern("totals").pattern, total.before):
+        return "sure"
     is_weak = re.match(r"[\u4e00-\u9fa5]{2,6}(?:合计|共计|总计)$", total.before) is not None
     if is_weak or pattern("weak_totals").match(clause):
         return "weak"
@@ -235,8 +237,15 @@ def _shares_words(total: Figure, parts: list[Figure]) -> bool:
 
 def _counts_them(total: Figure, parts: list[Figure]) -> bool:
     """三种方式共推送1541条: as many as there are parts."""
-    counted = re.match(r"(?:以上|这)?([两三四五六七八九十]+)(?:种|类|个|项|家|大)", total.before)
-    return counted is not None and chinese_number(counted[1]) == len(parts)
+    return _counted(total) == len(parts)
+
+
+def _counted(total: Figure) -> int | None:
+    """How many parts a total says that it has: 三种方式, 上述四家单位."""
+    told = re.match(
+        r"(?:以上|上述|前述?|这)?([两二三四五六七八九十]+)(?:种|类|个|项|家|大|者)", total.before
+    )
+    return chinese_number(told[1]) if told else None
 
 
 def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
@@ -247,6 +256,9 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     # 建议145件(主办52件、会办93件),提案98件,共计243件: what stands in brackets is counted already.
     level = [p for p in parts if depth(narrative, p) <= depth(narrative, total)]
     parts = level if len(level) > 1 else parts
+    # 受理318件,其中A102件、B87件、C41件,三家合计230件: the last three.
+    count = _counted(total)
+    parts = parts[-count:] if count else parts
     if len(parts) < 2:
         return
     key = f"B10.total.{total.block}.{total.start}"
@@ -268,7 +280,7 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     is_rest = parts[0].value - _sum(parts[1:]) == total.value
     if is_rest or _is_left_open(narrative, total, gap):
         return
-    is_sure = word == "sure" and _leaves_nothing_out(parts)
+    is_sure = word == "sure" and (_leaves_nothing_out(parts) or _counts_them(total, parts))
     text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
     text += "" if is_sure else "(所列是否都计入合计不能判定)"
     yield AuditCheck(
