@@ -153,6 +153,34 @@ def respective(narrative: Narrative, first: int, last: int, at: int) -> Figure |
     return amounts[at - first] if is_row else None
 
 
+def _of_earlier_year(narrative: Narrative, at: int) -> tuple[Figure | None] | None:
+    """2024年216件,比2023年的240件下降10%,2023年比2022年的251件下降4.4%: the last is of the 240.
+
+    None where the words name no earlier year as that which changed; a tuple of None where they
+    do and its figure is not there.
+    """
+    change = narrative.figures[at]
+    named = re.match(pattern("changed_year"), change.before)
+    if named is None or narrative.year is None or int(named[1]) >= narrative.year:
+        return None
+    told = f"{named[1]}年"
+    start = change.start - len(change.before)
+    return (
+        next(
+            (
+                f
+                for f in reversed(narrative.figures[:at])
+                if f.kind == "other_year"
+                and f.block == change.block
+                and f.end <= start
+                and told in f.before
+                and len(STOPS.findall(narrative.between(f, change))) < 2
+            ),
+            None,
+        ),
+    )
+
+
 def _compared_twice(narrative: Narrative, bases: list[Figure], change: Figure) -> Figure | None:
     """办理189件,与2014年的170件、2013年的148件相比,分别增长11.2%和27.7%: both are of the 189."""
     joints = [narrative.between(a, b) for a, b in pairwise([*bases, change])]
@@ -187,6 +215,8 @@ def candidates(narrative: Narrative, at: int) -> list[Figure]:
 
     收到120件,其中网络80件、信函40件,比上年增加20件: of the 40, the 80 or, likeliest, the 120.
     """
+    if (earlier := _of_earlier_year(narrative, at)) is not None:
+        return [f for f in earlier if f is not None]
     nearest = counted(narrative, at)
     if nearest is None:
         return _across(narrative, at)

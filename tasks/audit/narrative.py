@@ -104,10 +104,11 @@ class Figure:
 
 @dataclass
 class Narrative:
-    """All figures of the prose in order, and those that were not understood."""
+    """All figures of the prose in order, the paragraphs they stand in, the year reported on."""
 
     figures: list[Figure] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
+    year: int | None = None
 
     def between(self, one: Figure, other: Figure) -> str:
         """The words between two figures of one paragraph."""
@@ -138,7 +139,7 @@ _ALL_CLOSED = re.compile(r"^\s*,?\s*(?:并|且|均|现)?已?(?:全部|均)已?(?
 
 def read_narrative(document: Document, table_blocks: set[int], year: int | None) -> Narrative:
     """Every figure of the prose; `table_blocks` are lines already read as tables."""
-    narrative = Narrative()
+    narrative = Narrative(year=year)
     prose = _Prose(year)
     for number, block in enumerate(document.blocks):
         if block.grid is None and number not in table_blocks:
