@@ -266,10 +266,16 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     key = f"B10.total.{total.block}.{total.start}"
     for count in range(2, len(parts) + 1):
         if _sum(parts[-count:]) == total.value:
+            # A、B、C合计: of one enumeration the last two alone are no more than a chance.
+            is_chance = count < len(parts) and narrative.between(
+                parts[-count - 1], parts[-count]
+            ).startswith("、")
+            text = f"“{total.quote}”等于前列 {count} 项之和"
             yield AuditCheck(
-                "B10", key, "pass", f"“{total.quote}”等于前列 {count} 项之和",
+                "B10", key, "uncertain" if is_chance else "pass",
+                text + (",但同一列举还有别的项" if is_chance else ""),
                 f"{_plus(parts[-count:])} = {number(total.value)}", Decimal(0),
-                _evidence(*parts[-count:], total),
+                _evidence(*(parts if is_chance else parts[-count:]), total),
             )  # fmt: skip
             return
     added = _sum(parts)
