@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from tasks.audit.groups import STOPS
 from tasks.audit.meanings import pattern, phrases
@@ -132,6 +133,8 @@ def respective(narrative: Narrative, first: int, last: int, at: int) -> Figure |
     amounts = narrative.figures[max(first - count, 0) : first]
     if count < 2 or len(amounts) < count:
         return None
+    if (one := _compared_twice(narrative, amounts, narrative.figures[first])) is not None:
+        return one
     follows = [*amounts[1:], narrative.figures[first]]
     lead = narrative.between(amounts[-1], narrative.figures[first])
     is_next = re.match(r"[^。!?]*。(?:同比|所?占|比例|[较比与]|分别)", lead) is not None
@@ -150,11 +153,70 @@ def respective(narrative: Narrative, first: int, last: int, at: int) -> Figure |
     return amounts[at - first] if is_row else None
 
 
+def _of_earlier_year(narrative: Narrative, at: int) -> tuple[Figure | None] | None:
+    """2024年216件,比2023年的240件下降10%,2023年比2022年的251件下降4.4%: the last is of the 240.
+
+    None where the words name no earlier year as that which changed; a tuple of None where they
+    do and its figure is not there.
+    """
+    change = narrative.figures[at]
+    named = re.match(pattern("changed_year"), change.before)
+    if named is None or narrative.year is None or int(named[1]) >= narrative.year:
+        return None
+    told = f"{named[1]}年"
+    start = change.start - len(change.before)
+    return (
+        next(
+            (
+                f
+                for f in reversed(narrative.figures[:at])
+                if f.kind == "other_year"
+                and f.block == change.block
+                and f.end <= start
+                and told in f.before
+                and len(STOPS.findall(narrative.between(f, change))) < 2
+            ),
+            None,
+        ),
+    )
+
+
+def _compared_twice(narrative: Narrative, bases: list[Figure], change: Figure) -> Figure | None:
+    """办理189件,与2014年的170件、2013年的148件相比,分别增长11.2%和27.7%: both are of the 189."""
+    joints = [narrative.between(a, b) for a, b in pairwise([*bases, change])]
+    is_row = (
+        change.kind == "change"
+        and re.search("[较比与和同][^,;。]*$", bases[0].before) is not None
+        and all(
+            b.kind == "other_year" and b.block == change.block and b.unit == bases[0].unit
+            for b in bases
+        )
+        and all(re.match("[、和及与,]", joint) for joint in joints[:-1])
+        and not any(re.search("[。;!?]", joint) for joint in joints)
+    )
+    if not is_row:
+        return None
+    return next(
+        (
+            f
+            for f in reversed(narrative.figures)
+            if f.kind == "amount"
+            and f.block == change.block
+            and f.end <= bases[0].start
+            and f.unit == bases[0].unit
+            and not STOPS.search(narrative.between(f, bases[0]))
+        ),
+        None,
+    )
+
+
 def candidates(narrative: Narrative, at: int) -> list[Figure]:
     """The amounts that a change or a difference may belong to, the nearest first.
 
     收到120件,其中网络80件、信函40件,比上年增加20件: of the 40, the 80 or, likeliest, the 120.
     """
+    if (earlier := _of_earlier_year(narrative, at)) is not None:
+        return [f for f in earlier if f is not None]
     nearest = counted(narrative, at)
     if nearest is None:
         return _across(narrative, at)

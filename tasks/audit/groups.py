@@ -25,6 +25,7 @@ _OWN_WHOLES = (
 )  # fmt: skip
 """Roles that no account of applications adds up, so that they may be parts of a list."""
 _NEVER_WHOLE = ("carried_in", "carried_out")
+_DONE = ("case_closed", "case_open")
 _REST = re.compile('(?:其中)?[“"]?(?:其[他它]|其余|剩余)')
 _NEXT_SENTENCE = re.compile(
     r"[^。!?\n]*[。!?](?:[^。!?\n]*,)?\s*(?:其中|包括|[^,;。]{2,14}中[,:])[^。!?\n]*$"
@@ -154,7 +155,9 @@ def _lead(narrative: Narrative, amounts: list[Figure], at: int) -> str:
         return ""
     if depth(narrative, before) == inner:
         joint = re.sub(r"\([^()]*\)", "", joint)
-    if pattern("parts").search(joint) or re.match(r"[^,;。()]{0,8}:", joint):
+    # 招标公告412则,其中公开招标占87.6%;接到异议9件: a list that is told in percent ends with it.
+    is_ended = re.search(r"其中[^;]*\d[^;]*;", joint) is not None
+    if (pattern("parts").search(joint) and not is_ended) or re.match(r"[^,;。()]{0,12}:", joint):
         return "word"
     if re.match(r"[^,;。()]{0,4},(?:主要)?涉及[^,;。]*$", joint) and _ends_in_rest(
         narrative, amounts, at
@@ -227,12 +230,16 @@ def _beyond(narrative: Narrative, listed: list[Figure], parts: list[Figure]) -> 
 
 
 def _ends(narrative: Narrative, parts: list[Figure]) -> Iterator[int]:
-    """Where the mark between two parts is stronger than all before: 、 then , then ;."""
+    """Where the mark between two parts is stronger than all before: 、 then , then ;.
+
+    Or where what was done with them begins: 咨询类2018件、投诉类846件、办复2857件.
+    """
     strongest = -1
     for count, (one, other) in enumerate(pairwise(parts), 1):
         words = narrative.between(one, other)
         mark = max((_MARKS.index(m) for m in _MARKS if m in words), default=0)
-        if count > 1 and mark > strongest:
+        is_done = other.role in _DONE and one.role not in _DONE
+        if count > 1 and (mark > strongest or is_done):
             yield count
         strongest = max(strongest, mark)
 
@@ -264,8 +271,11 @@ def _wholes(
         if is_again and _is_accounted(figure) and figure.role not in APPLICATION_WHOLES:
             continue
         found.append(figure)
-    # What stands in a bracket belongs to the amount right before it.
-    return found[:1] if depth(narrative, first) else found
+    # What stands in a bracket belongs to the amount right before it; not so 市级占28.4%(60323条).
+    is_right_behind = bool(found) and re.match(
+        r"[^,;。、]{0,10}\(", narrative.between(found[0], first)
+    )
+    return found[:1] if depth(narrative, first) and is_right_behind else found
 
 
 def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure]:
@@ -277,6 +287,8 @@ def _listed(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure
         if not same_sentence(narrative, first, figure) or depth(narrative, figure) < inner:
             break
         if depth(narrative, figure) > inner or figure.role in _ENDINGS_OF_REVIEWS:
+            continue
+        if pattern("subtotals").match(figure.before):
             continue
         words = narrative.between(found[-1], figure)
         if _ends_list(words, figure, found):

@@ -238,6 +238,8 @@ def kind_of(number: Number, year: int | None) -> tuple[Kind, int]:
         is_earlier = part == "rate" and pattern("prior_rate").search(number.ahead)
         return ("other_year" if is_earlier else part), 1
     compares = re.search(phrases()["change_words"], number.before) is not None
+    # 与2023年相比,申请数减少4件
+    compares |= pattern("compared_ahead").search(number.sentence) is not None
     # 增加到 and 增至 give the new amount, not the difference.
     if way and compares and not re.search(r"(?:到|至|为)§", f"{number.before}§"):
         return "difference", sign

@@ -197,6 +197,10 @@ def _total_word(total: Figure) -> str:
     """
     clause = f"{total.before}§"
     # 英文版326条,日文版112条,外文版合计438条
+    if _counted(total) is not None and re.search(
+        rf"{pattern('totals').pattern}|共(?:有|为)?$", total.before
+    ):
+        return "sure"
     is_weak = re.match(r"[\u4e00-\u9fa5]{2,6}(?:合计|共计|总计)$", total.before) is not None
     if is_weak or pattern("weak_totals").match(clause):
         return "weak"
@@ -235,8 +239,15 @@ def _shares_words(total: Figure, parts: list[Figure]) -> bool:
 
 def _counts_them(total: Figure, parts: list[Figure]) -> bool:
     """三种方式共推送1541条: as many as there are parts."""
-    counted = re.match(r"(?:以上|这)?([两三四五六七八九十]+)(?:种|类|个|项|家|大)", total.before)
-    return counted is not None and chinese_number(counted[1]) == len(parts)
+    return _counted(total) == len(parts)
+
+
+def _counted(total: Figure) -> int | None:
+    """How many parts a total says that it has: 三种方式, 上述四家单位."""
+    told = re.match(
+        r"(?:以上|上述|前述?|这)?([两二三四五六七八九十]+)(?:种|类|个|项|家|大|者)", total.before
+    )
+    return chinese_number(told[1]) if told else None
 
 
 def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[AuditCheck]:
@@ -247,15 +258,24 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     # 建议145件(主办52件、会办93件),提案98件,共计243件: what stands in brackets is counted already.
     level = [p for p in parts if depth(narrative, p) <= depth(narrative, total)]
     parts = level if len(level) > 1 else parts
+    # 受理318件,其中A102件、B87件、C41件,三家合计230件: the last three.
+    count = _counted(total)
+    parts = parts[-count:] if count else parts
     if len(parts) < 2:
         return
     key = f"B10.total.{total.block}.{total.start}"
     for count in range(2, len(parts) + 1):
         if _sum(parts[-count:]) == total.value:
+            # A、B、C合计: of one enumeration the last two alone are no more than a chance.
+            is_chance = count < len(parts) and narrative.between(
+                parts[-count - 1], parts[-count]
+            ).startswith("、")
+            text = f"“{total.quote}”等于前列 {count} 项之和"
             yield AuditCheck(
-                "B10", key, "pass", f"“{total.quote}”等于前列 {count} 项之和",
+                "B10", key, "uncertain" if is_chance else "pass",
+                text + (",但同一列举还有别的项" if is_chance else ""),
                 f"{_plus(parts[-count:])} = {number(total.value)}", Decimal(0),
-                _evidence(*parts[-count:], total),
+                _evidence(*(parts if is_chance else parts[-count:]), total),
             )  # fmt: skip
             return
     added = _sum(parts)
@@ -268,7 +288,7 @@ def _totalled(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     is_rest = parts[0].value - _sum(parts[1:]) == total.value
     if is_rest or _is_left_open(narrative, total, gap):
         return
-    is_sure = word == "sure" and _leaves_nothing_out(parts)
+    is_sure = word == "sure" and (_leaves_nothing_out(parts) or _counts_them(total, parts))
     text = f"“{total.quote}”与前列 {len(parts)} 项之和 {number(added)} 相差 {number(abs(gap))}"
     text += "" if is_sure else "(所列是否都计入合计不能判定)"
     yield AuditCheck(
@@ -340,7 +360,17 @@ def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
     evidence = _evidence(*held, *parts)
     if not gap:
         text = f"“{whole.quote}”等于各项结果之和"
-        yield AuditCheck("B10", key, "pass", text, equation, gap, evidence)
+        # 受理41件,审结39件:维持22件…: what the colon names is their whole; another is doubtful.
+        named = next((h for h in wholes if _leads_to(narrative, h[-1], parts[0])), None)
+        ended = _sum(p for p in parts if p.role != "review_pending")
+        if named is None or _sum(named) in (total, ended):
+            yield AuditCheck("B10", key, "pass", text, equation, gap, evidence)
+            return
+        yield AuditCheck(
+            "B10", key, "uncertain", text + f",却不等于所列各项紧接的“{named[0].quote}”",
+            f"{_plus(parts)} = {number(total)} ≠ {_plus(named)}", total - _sum(named),
+            (*evidence, *_evidence(*named)),
+        )  # fmt: skip
         return
     if gap < 0 and not any(p.role == "review_pending" for p in parts):
         text = f"“{whole.quote}”比所列结果之和多 {number(-gap)};文中没有写尚未审结的件数,差额可能即尚未审结,不作推断"
@@ -353,6 +383,14 @@ def _reviewed(narrative: Narrative, amounts: list[Figure], at: int) -> Iterator[
         "B10", key, "fail" if is_sure else "uncertain", text, equation, gap, evidence, (),
         slips([whole, *parts], [-1] + [1] * len(parts), gap),
     )  # fmt: skip
+
+
+def _leads_to(narrative: Narrative, whole: Figure, first: Figure) -> bool:
+    """Whether a colon, 其中 or a bracket leads from an amount right to the first of its parts."""
+    joint = narrative.between(whole, first)
+    return re.match(r"[^,;。:()]{0,6}[:(]|,?其中", joint) is not None and not re.search(
+        r"\d", joint
+    )
 
 
 def _endings(narrative: Narrative, amounts: list[Figure], at: int) -> list[Figure]:

@@ -245,7 +245,23 @@ def _outcomes(passage: Passage, cells: CellValues) -> AuditCheck | None:
         agreeing = _outcomes_agree(passage, {}, every, wholes, ways_of_all)
         if min(abs(w.reading.gap) for w in ways_of_all) < min(abs(w.reading.gap) for w in ways):
             parts, ways = every, sorted(ways_of_all, key=lambda w: abs(w.reading.gap))
+    agreeing = agreeing or _outcomes_behind(passage, parts)
     return agreeing or _outcomes_differ(passage, parts, wholes, [w.reading for w in ways])
+
+
+def _outcomes_behind(passage: Passage, parts: list[Figure]) -> AuditCheck | None:
+    """2宗撤回申请,实际答复20宗,公开12宗…: what was told before what was closed is none of it."""
+    whole = passage.figures.get("closed") or passage.figures.get("handled")
+    behind = [p for p in parts if whole and p.place > whole.place]
+    if whole is None or len(behind) < _FEW or len(behind) == len(parts):
+        return None
+    if sum((p.value for p in behind), Decimal(0)) != whole.value:
+        return None
+    return AuditCheck(
+        "B10", f"B10.outcomes.{passage.number}", "pass",
+        f"各项办理结果之和相符:按{whole.label} {number(whole.value)} 之后所列各项",
+        f"{_plus(behind)} = {number(whole.value)}", Decimal(0), _evidence(*behind, whole),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

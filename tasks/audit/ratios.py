@@ -122,11 +122,11 @@ def _share(
 def _may_name(share: Figure, whole: tuple[Basis, ...]) -> bool:
     """Whether the words of a share may name the whole that was found: 占市级机关受理量的 does not
     name what the districts received."""
-    named = share.before.rpartition("占")[2]
-    if "占" not in share.before or pattern("any_whole").match(named):
+    named = pattern("any_whole").sub("", share.before.rpartition("占")[2])
+    if "占" not in share.before or not named:
         return True
     words = "".join(b.figure.before + b.figure.label for b in whole if b.figure)
-    return any(named[n : n + 2] in words for n in range(len(named) - 1))
+    return any(named[n : n + 2] in words for n in range(max(len(named) - 1, 1)))
 
 
 def _not_comparable(

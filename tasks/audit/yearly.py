@@ -19,10 +19,13 @@ from tasks.audit.result import AuditCheck, Basis, coarse
 from tasks.audit.suggestions import slips
 
 _STOPS = re.compile(r"[。!?\n]")
-_YEAR = re.compile(r"(?:其中|包括|包含)?[,:]?(?:((?:19|20)\d\d)年|(今年|本年度?|去年|上年|前年))")
+_YEAR = re.compile(
+    r"(?:[^,;:\d]*(?:分别[为是有]|[由从]))?(?:其中|包括|包含)?[,:]?(?:((?:19|20)\d\d)年|(今年|本年度?|去年|上年|前年))"
+)
+_MOVED = re.compile(r"(?:增|上?升|提高|减|下?降)[^,;:\d]{0,3}[至到为]((?:19|20)\d\d)年")
 _BACK = {"今年": 0, "本年": 0, "本年度": 0, "去年": 1, "上年": 1, "前年": 2}
 _OF_YEAR = re.compile(
-    r"(?:((?:19|20)\d\d)年度?|今年|本年度?)?(?:同比|[比较](?:上年|去年|(?:19|20)\d\d年))"
+    r"(?:其中)?[,:]?(?:((?:19|20)\d\d)年度?|今年|本年度?)?(?:同比|[比较](?:上年|去年|(?:19|20)\d\d年))"
 )
 """Whose change it is: of a year named, of this year, or of the year right before."""
 _THIS_YEAR = 3000
@@ -59,6 +62,8 @@ def year_rows(narrative: Narrative) -> list[YearRow]:
 
 def _year(figure: Figure) -> int:
     """The year that begins a figure's clause, 0 if none does; 去年 counts from a year of its own."""
+    if moved := _MOVED.match(figure.lead):
+        return int(moved[1])  # 2020年的73件增至2021年的118件
     told = _YEAR.match(figure.before)
     if told is None or re.search("结转", figure.before):
         return 0
@@ -103,7 +108,10 @@ def year_pair(narrative: Narrative, at: int) -> tuple[Figure, Figure] | None:
             and now.block == change.block
             and last.end <= change.start
             and len(_STOPS.findall(narrative.between(now, change))) < 2
-            and (named[0][:2] in ("今年", "本年", "20", "19") or narrative.figures[at - 1] is last)
+            and (
+                named[0].removeprefix("其中").lstrip(",:")[:2] in ("今年", "本年", "20", "19")
+                or narrative.figures[at - 1] is last
+            )
         ):
             return now, base
     return None
@@ -185,7 +193,11 @@ def _with_total(narrative: Narrative, row: YearRow) -> Iterator[AuditCheck]:
     """三年累计办理360件 behind the row."""
     last = row.figures[-1]
     total = next((f for f in _amounts(narrative, row) if f.start >= last.end), None)
-    if total is None or _STOPS.search(narrative.between(last, total)):
+    if total is None:
+        return
+    # 三年合计766件 may be a sentence of its own.
+    stops = len(_STOPS.findall(narrative.between(last, total)))
+    if stops > 1 or (stops and not _COUNTED.match(total.before)):
         return
     if re.search("平均|年均|每年", total.before):
         return
