@@ -7,7 +7,8 @@ what is different there: settings, words, single sentences, or whole templates.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field, ValidationError
@@ -160,12 +161,8 @@ def read_narrative(text: str, place: str) -> NarrativeFile:
 
 def line_of(text: str, sentence: str, needle: str = "") -> int:
     """The line (from 1) of a sentence in a file's text, or of what is looked for in it."""
-    lines = text.splitlines()
-    starts = [
-        at
-        for at, line in enumerate(lines)
-        if re.search(rf"\bid: *{sentence}\b", line) and not line.lstrip().startswith("#")
-    ]
+    lines, begins = _sentence_lines(text)
+    starts = begins.get(sentence, [])
     for start in starts:
         for at in range(start, len(lines)):
             if at > start and re.search(r"\bid: *[A-Z]", lines[at]):
@@ -173,3 +170,15 @@ def line_of(text: str, sentence: str, needle: str = "") -> int:
             if needle and needle in lines[at]:
                 return at + 1
     return (starts or [0])[0] + 1
+
+
+@lru_cache(maxsize=8)
+def _sentence_lines(text: str) -> tuple[list[str], Mapping[str, list[int]]]:
+    """A file's lines, and where (from 0) the sentence of each id begins."""
+    lines = text.splitlines()
+    begins: dict[str, list[int]] = {}
+    for at, line in enumerate(lines):
+        if not line.lstrip().startswith("#"):
+            for found in re.finditer(r"\bid: *[\"']?([\w.-]+)", line):
+                begins.setdefault(found[1], []).append(at)
+    return lines, begins
