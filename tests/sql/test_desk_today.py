@@ -10,8 +10,9 @@ import pytest
 
 from tasks.city.corrections import Draft, enter
 from tasks.clock import now
+from tasks.desk.answering import act, give_back, hand_over
 from tasks.desk.duties import MOST, Duty, Who
-from tasks.desk.matters import Matters, act, give_back, hand_over, matters_of
+from tasks.desk.matters import Matters, matters_of
 from tasks.desk.people import Entry, Shortage, Staffing
 from tasks.desk.records import record
 from tasks.desk.today import Today, today
