@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -48,12 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """A flow that ran in this process began a server, which Prefect ends when Python exits;
-    a worker of many does not exit that way."""
-    module = sys.modules.get("prefect.server.api.server")
-    if module is not None:
-        for server in [*module.SubprocessASGIServer._instances.values()]:
-            server.stop()
+    from tests.prefect_server import end_servers_begun_here
+
+    end_servers_begun_here()
 
 
 @pytest.fixture

@@ -15,6 +15,15 @@ from pathlib import Path
 from tests.operator_room import free_port
 
 
+def end_servers_begun_here() -> None:
+    """End the servers that runs in this process began for themselves. Prefect does so when Python
+    exits; a forked command and a worker of the tests do not exit that way."""
+    module = sys.modules.get("prefect.server.api.server")
+    if module is not None:
+        for server in [*module.SubprocessASGIServer._instances.values()]:
+            server.stop()
+
+
 @contextmanager
 def prefect_server(home: Path) -> Iterator[dict[str, str]]:
     """A real server for the length of a `with` block; yields what its clients must be told."""

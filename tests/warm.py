@@ -140,12 +140,14 @@ if __name__ == "__main__":
     given = _serve()
     if given is not None:
         from deployments.cli import main
+        from tests.prefect_server import end_servers_begun_here
 
         sys.argv, code = ["nianbao", *given], 0
         try:
             main()
         except SystemExit as end:
             code = int(end.code or 0)
+        end_servers_begun_here()
         sys.stdout.flush()
         sys.stderr.flush()
         # What was imported before the fork is not taken down twice.
