@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.automations import declare_on_start
+from deployments.page.ahead import look_ahead_on_start
 from deployments.page.body import (
     MOST_OF_A_CALL,
     MOST_OF_A_FORM,
@@ -233,6 +234,7 @@ def create(settings: Settings) -> ASGIApp:
     door = Door(settings)
     app = create_app(final=True)
     declare_on_start(app)
+    look_ahead_on_start(app, settings)
     base = base_path(settings)
     patient = with_path(Patience(app), base)
     inside = Inside(patient, settings)

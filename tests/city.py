@@ -35,6 +35,8 @@ class Installation:
             home,
             {
                 **kept,
+                # As in tests/conftest.py.
+                "NIANBAO_THREADS": "1",
                 **services,
                 "NIANBAO_HOME": str(home),
                 "NIANBAO_RETRY_SECONDS": "0.2",

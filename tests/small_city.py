@@ -43,7 +43,7 @@ class SmallCity:
     def copied_to(self, root: Path) -> SmallCity:
         """The same city elsewhere: a lake may be moved with its home."""
         shutil.copytree(self.folder.parent, root, dirs_exist_ok=True)
-        return SmallCity(root / "city", Lake(root / "home"))
+        return SmallCity(root / "city", Lake(root / "home", threads=1))
 
     @classmethod
     def create(cls, root: Path, address: str = "") -> SmallCity:
@@ -52,7 +52,7 @@ class SmallCity:
         folder.mkdir(parents=True)
         (folder / "organs.csv").write_text(ORGANS, encoding="utf-8")
         (folder / "overview.yaml").write_text(OVERVIEW, encoding="utf-8")
-        city = cls(folder, Lake(root / "home", address=address))
+        city = cls(folder, Lake(root / "home", address=address, threads=1))
         city.lake.create()
         city.register()
         city.mark_loaded([t.name for t in all_tables() if t.is_pulled])

@@ -24,7 +24,7 @@ def one_look(lake: Lake) -> Iterator[None]:
     if looked is not None and looked[0] == lake:
         yield
         return
-    token = _looked.set((lake, _state(lake)))
+    token = _looked.set((lake, state_of(lake)))
     try:
         yield
     finally:
@@ -47,13 +47,14 @@ def kept(
     def asked(lake: Lake, *given: Given.args, **named: Given.kwargs) -> Read:
         assert not named, "what is kept is asked for by place"
         looked = _looked.get()
-        state = looked[1] if looked and looked[0] == lake else _state(lake)
+        state = looked[1] if looked and looked[0] == lake else state_of(lake)
         found: Read = read(state, lake, given)
         return found
 
     return cast("Callable[Concatenate[Lake, Given], Read]", update_wrapper(asked, function))
 
 
-def _state(lake: Lake) -> Any:
+def state_of(lake: Lake) -> Any:
+    """What is another when the lake has changed. Raises NoLake."""
     # A lake that was restored from a backup may come to the same number again.
     return lake.snapshot(), lake.catalog.identity()

@@ -26,7 +26,8 @@ def full_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullCity]:
 
     home = tmp_path_factory.mktemp("full")
     with running(home) as services:
-        installation = Installation.at(home, services)
+        # With threads, as in use.
+        installation = Installation.at(home, {**services, "NIANBAO_THREADS": "2"})
         nightly = installation.run("nightly", timeout=600)
         year_end = installation.run("year-end", "2020", expect=1, timeout=300)
         with warm(services) as commands:

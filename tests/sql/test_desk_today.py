@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.page.ahead import Ahead
 from tasks.city.corrections import Draft, enter
 from tasks.clock import now
 from tasks.desk.answering import act, give_back, hand_over
@@ -409,3 +410,27 @@ def test_more_than_seven_matters_are_folded(
     assert f"全部 {MOST + 2} 件" in text
     assert text.index("第 8 件") > text.index("<summary>全部")
     assert not any(isinstance(one, Entry) for one in staff.entries)
+
+
+def test_it_is_read_before_anyone_opens_it_once_the_lake_has_come_to_rest(
+    small: SmallCity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(small)
+    ahead = Ahead(settings)
+    assert [ahead.look() for _ in range(4)] == [False, True, False, False]
+    small.application("2020-03-02")
+    seen = ahead.look()
+    small.application("2020-03-03")
+    assert [seen, *(ahead.look() for _ in range(3))] == [False, False, True, False]
+
+    def not_again(*_given: object) -> None:
+        raise AssertionError("whoever opens the page need not wait for this")
+
+    monkeypatch.setattr("tasks.desk.seen.find_deadlines", not_again)
+    monkeypatch.setattr("tasks.desk.seen.read_status", not_again)
+    assert today(settings, EVERYBODY, now=now()).seen.resources
+
+
+def test_nothing_is_read_ahead_where_there_is_no_lake(tmp_path: Path, small: SmallCity) -> None:
+    ahead = Ahead(Settings(home=tmp_path / "nothing", city=small.folder))
+    assert [ahead.look() for _ in range(3)] == [False, False, False]
