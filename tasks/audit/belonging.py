@@ -56,6 +56,8 @@ def _placed(narrative: Narrative, at: int) -> tuple[Figure | None] | None:
         return (pair[0],)
     if (own := own_whole(narrative, at)) is not None:
         return (_part_of(narrative, at, own),)
+    if (part := part_behind(narrative, at)) is not None:
+        return (part,)
     row = row_of(narrative, at)
     return None if row is None else (respective(narrative, *row, at),)
 
@@ -94,6 +96,17 @@ def _part_of(narrative: Narrative, at: int, whole: Figure) -> Figure | None:
     if len(parts) <= last - first or any(not compatible(f.unit, whole.unit) for f in parts):
         return None
     return parts[at - first]
+
+
+def part_behind(narrative: Narrative, at: int) -> Figure | None:
+    """The amount that a share leads to: 占比80%的250件, 占75%,即60件."""
+    share, *behind = narrative.figures[at : at + 2]
+    if share.kind != "share" or not behind:
+        return None
+    (part,) = behind
+    is_next = part.kind == "amount" and part.block == share.block
+    joint = narrative.between(share, part) if is_next else ""
+    return part if re.fullmatch(pattern("part_behind"), joint) else None
 
 
 def _joined(narrative: Narrative, at: int) -> tuple[int, int]:

@@ -41,3 +41,23 @@ def either(rounded: Decimal, cut: Decimal, unit: str = "%") -> str:
     return (
         f"{rounded}{unit}" if rounded == cut else f"{rounded}{unit}(四舍五入)或 {cut}{unit}(截取)"
     )
+
+
+HIDDEN_DIGITS = "所依据的数以万计,末位以下没有写出,在其范围内相符,不能精确核对"
+
+
+def may_give(
+    printed: Decimal, decimals: int, part: tuple[Decimal, Decimal], whole: tuple[Decimal, Decimal]
+) -> bool:
+    """Whether digits that a part or a whole in 万 does not show could give a percentage.
+
+    `part` and `whole` are each a value and the steps in which it is told: 24.9万 is (249000, 1000).
+    Cut off, the true value is up to a step more; rounded, up to half a step less.
+    """
+    own, rest = (step if step > 1 else Decimal(0) for _, step in (part, whole))
+    if not (rest or own) or whole[0] <= rest:
+        return False
+    unit = Decimal(1).scaleb(-decimals)
+    low = (part[0] - own / 2) / (whole[0] + rest) * 100
+    high = (part[0] + own) / (whole[0] - rest / 2) * 100
+    return low - unit <= printed <= high + unit

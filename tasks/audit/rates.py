@@ -16,10 +16,11 @@ from tasks.audit.groups import STOPS
 from tasks.audit.meanings import phrases
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
-from tasks.audit.percentages import as_printed, manner, percent
+from tasks.audit.percentages import HIDDEN_DIGITS, as_printed, manner, may_give, percent
 from tasks.audit.result import AuditCheck, Basis
 
 _Term = tuple[Figure, ...]
+IN_TIME = "按[时期]|及时|限时"
 
 
 def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[AuditCheck]:
@@ -30,15 +31,20 @@ def rate_checks(narrative: Narrative, passages: Sequence[Passage]) -> list[Audit
             continue
         named = (e for e in phrases()["rates"] if re.search(e["name"], figure.before))
         entry = next(named, None)
-        ways = list(_ways(narrative, passages, figure, entry)) if entry else []
-        is_named = bool(ways)
-        ways = ways or list(_own_ways(narrative, figure))
+        # 按时办结率 leaves out what was late, and what was not yet due.
+        is_exact = not re.search(IN_TIME, figure.before)
+        named_ways = list(_ways(narrative, passages, figure, entry)) if entry else []
+        # A part larger than its whole is none where the rate's own words give another.
+        within = is_exact and any(_sum(part) <= _sum(whole) for part, whole in named_ways)
+        own_ways = [] if within else list(_own_ways(narrative, figure))
+        ways = own_ways or named_ways
+        is_named = bool(ways) and not own_ways
         check = _check(narrative, figure, ways, is_named=is_named) if ways else None
-        # 按时办结率 leaves out what was late; by its own word only, a rate is worth a doubt right
-        # behind its part.
-        is_exact = not re.search("按[时期]|及时|限时", figure.before)
+        # By its own word only, a rate is worth a doubt right behind its part.
         is_near = is_named or (bool(ways) and _is_of_part(narrative, ways[0][0][-1], figure))
-        is_heard = check and (check.status == "pass" or (is_exact and is_near))
+        # A doubt of 按时办结率 where 按时办结 is printed.
+        is_worth = is_exact or any(re.search(IN_TIME, part[-1].before) for part, _ in ways)
+        is_heard = check and (check.status == "pass" or (is_near and is_worth))
         checks += [check] if check and is_heard else []
     return checks
 
@@ -47,11 +53,18 @@ def _own_ways(narrative: Narrative, figure: Figure) -> Iterator[tuple[_Term, _Te
     """征集意见127条,采纳103条,采纳率81%: the part has the rate's own word, the whole stands before."""
     near = [f for f in _near(narrative, figure) if f.unit]
     part = _own_part(narrative, near, figure)
+    if part is None and (part := _own_part_behind(narrative, figure)) is not None:
+        near = [*near, part]
     if part is None or (near[-1] is not part and ";" in narrative.between(part, near[-1])):
         return
     before = near[: near.index(part)]
     if before and before[-1].unit == part.unit and before[-1].value >= part.value:
         yield (part,), (before[-1],)
+    if re.search(IN_TIME, figure.before):
+        # Of what was received, handed on, due or closed.
+        for whole in reversed(before[:-1]):
+            if whole.unit == part.unit and whole.value >= part.value:
+                yield (part,), (whole,)
 
 
 def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figure | None:
@@ -71,6 +84,17 @@ def _own_part(narrative: Narrative, near: list[Figure], figure: Figure) -> Figur
         if figure.value < 100 and re.match(rf"其中[^,]*{word}", last.before):
             return last if _is_beside(narrative, last, figure) else None
     return None
+
+
+def _own_part_behind(narrative: Narrative, figure: Figure) -> Figure | None:
+    """The amount right behind a rate that is told in all of its words: 按期办结率95%,按期办结190件."""
+    named = re.search(r"([\u4e00-\u9fa5]{2,6})率[^§,]{0,6}$", figure.before)
+    after = next((f for f in narrative.figures if f.place > figure.place), None)
+    if named is None or after is None or after.kind != "amount" or not after.step:
+        return None
+    is_told = re.fullmatch(f"(?:共|已|其中)?{named[1]}(?:了|的)?", after.before) is not None
+    is_next = after.block == figure.block and narrative.between(figure, after).startswith(",")
+    return after if is_told and is_next else None
 
 
 def _near(narrative: Narrative, figure: Figure) -> list[Figure]:
@@ -150,7 +174,11 @@ def _check(
     if not told:
         text = f"“{figure.quote}”:分母为 0,无从计算"
         return AuditCheck("B10", key, "not_assessable", text, "", None, _evidence(*ways[0], figure))
-    part, whole, exact = told[0]
+    if any(_may_be(figure, part, whole) for part, whole, _ in told):
+        text = f"“{figure.quote}”:{HIDDEN_DIGITS}"
+        return AuditCheck("B10", key, "not_assessable", text, "", None, _evidence(*ways[0], figure))
+    # The nearest reading is told.
+    part, whole, exact = min(told, key=lambda way: abs(way[2] - Fraction(figure.value)))
     rounded, cut = as_printed(exact, figure.decimals)
     text = f"“{figure.quote}”:{number(_sum(part))} 与 {number(_sum(whole))} 之比应为 {percent(exact)},文中为 {figure.value}%"
     # 按时办结率 leaves out what was late; other words between make the two figures less sure.
@@ -167,6 +195,12 @@ def _check(
         figure.value - (rounded if figure.value >= rounded else cut),
         _evidence(part, whole, figure),
     )  # fmt: skip
+
+
+def _may_be(figure: Figure, part: _Term, whole: _Term) -> bool:
+    """Whether digits that amounts in 万 do not show could give the rate."""
+    own, rest = (sum((f.step for f in t if f.step > 1), Decimal(0)) for t in (part, whole))
+    return may_give(figure.value, figure.decimals, (_sum(part), own), (_sum(whole), rest))
 
 
 def _is_of_part(narrative: Narrative, part: Figure, figure: Figure) -> bool:

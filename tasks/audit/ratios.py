@@ -13,13 +13,21 @@ from itertools import pairwise
 
 from expectations.balance import number
 from tasks.audit.agreement import CellValues, cell_sum, named
-from tasks.audit.belonging import counted, own_whole, row_of
+from tasks.audit.belonging import counted, own_whole, part_behind, row_of
 from tasks.audit.changes import change_checks, unknown
 from tasks.audit.groups import STOPS, Group
 from tasks.audit.meanings import pattern
 from tasks.audit.narrative import Figure, Narrative
 from tasks.audit.passages import APPLICATION_WHOLES, Passage, compatible
-from tasks.audit.percentages import EITHER, as_printed, either, manner, percent
+from tasks.audit.percentages import (
+    EITHER,
+    HIDDEN_DIGITS,
+    as_printed,
+    either,
+    manner,
+    may_give,
+    percent,
+)
 from tasks.audit.result import AuditCheck, Basis, Suggestion
 from tasks.audit.suggestions import slip
 
@@ -75,7 +83,11 @@ def _share(
         if not any(e.figure is one for e in whole[2] for one in beside)
     ]
     evidence = (Basis(of.value, figure=of), Basis(figure.value, figure=figure))
-    usable = [w for w in wholes if w[1] >= of.value and w[1] > 0]
+    usable = [
+        (name, value, figures)
+        for name, value, figures in wholes
+        if value >= of.value and value > 0 and not _are_beside(narrative, figures, of)
+    ]
     exacts = [Fraction(of.value) / Fraction(value) * 100 for _, value, _ in usable]
     manners = [manner(exact, figure.value, figure.decimals) for exact in exacts]
     agreeing = [at for at, how in enumerate(manners) if how]
@@ -119,6 +131,22 @@ def _share(
     )  # fmt: skip
 
 
+def _are_beside(narrative: Narrative, wholes: tuple[Basis, ...], of: Figure) -> bool:
+    """Whether a whole is itself told as the part of a share, beside another part and not above it.
+
+    A区占25%,即50件;B区占20%,即40件: the 40 are none of the 50, but they are after 其中.
+    """
+    figures = narrative.figures
+    led_to = {part.place for n in range(len(figures)) if (part := part_behind(narrative, n))}
+    return any(
+        e.figure is not None
+        and e.figure.place in led_to
+        and e.figure.end <= of.start
+        and "其中" not in narrative.between(e.figure, of)
+        for e in wholes
+    )
+
+
 def _may_name(share: Figure, whole: tuple[Basis, ...]) -> bool:
     """Whether the words of a share may name the whole that was found: 占市级机关受理量的 does not
     name what the districts received."""
@@ -138,19 +166,14 @@ def _not_comparable(
     if not usable:
         return "没有找到所占的整体"
     if any(_may_be(figure, of, value, figures) for _, value, figures in usable):
-        return "所依据的数以万计,末位以下没有写出,在其范围内相符,不能精确核对"
+        return HIDDEN_DIGITS
     return ""
 
 
 def _may_be(figure: Figure, of: Figure, whole: Decimal, figures: tuple[Basis, ...]) -> bool:
     """Whether digits that a part or whole in 万 does not show could give the percentage."""
     rest = sum((e.figure.step for e in figures if e.figure and e.figure.step > 1), Decimal(0))
-    own = of.step if of.step > 1 else Decimal(0)
-    if not (rest or own) or whole <= rest:
-        return False
-    unit = Decimal(1).scaleb(-figure.decimals)
-    low, high = (of.value - own) / (whole + rest) * 100, (of.value + own) / (whole - rest) * 100
-    return low - unit <= figure.value <= high + unit
+    return may_give(figure.value, figure.decimals, (of.value, of.step), (whole, rest))
 
 
 def _wholes(
