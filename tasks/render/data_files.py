@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +80,14 @@ def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]
         writer.writerows(rows)
 
 
-def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
-    """Every figure of every organ and scope, in the order of organs and of the layout."""
+def cell_rows(edition: Edition, of: Container[str] | None = None) -> Iterator[tuple[Any, ...]]:
+    """Every figure of every organ and scope, in the order of organs and of the layout; `of` limits to
+    organs by id."""
     names = {organ.id: organ.name for organ in edition.organs}
     order = {organ.id: at for at, organ in enumerate(edition.organs)}
     columns = cell_columns(edition.layout)
-    groups = sorted(edition.cells, key=lambda g: (order.get(g[0], len(order)), g))
+    wanted = [group for group in edition.cells if of is None or group[0] in of]
+    groups = sorted(wanted, key=lambda g: (order.get(g[0], len(order)), g))
     for organ_id, scope in groups:
         figures = edition.cells[(organ_id, scope)]
         for key, cell in edition.layout.cells.items():
@@ -125,17 +127,17 @@ def _csv_value(value: Any) -> str:
     return plain(value)
 
 
-def write_cells_csv(edition: Edition, path: Path) -> None:
-    """All cells, one a line; UTF-8 with byte order mark."""
+def write_cells_csv(edition: Edition, path: Path, organ_id: str | None = None) -> None:
+    """The cells of the root and of the organ that was chosen, if any, one a line; UTF-8 with byte
+    order mark. Of hundreds of organs a spreadsheet program cannot hold all: they are in the Parquet
+    file."""
     columns = cell_columns(edition.layout)
-    _write_csv(path, columns, ([_csv_value(v) for v in r] for r in cell_rows(edition)))
+    rows = cell_rows(edition, {edition.root.id, organ_id})
+    _write_csv(path, columns, ([_csv_value(v) for v in r] for r in rows))
 
 
 def write_cells_parquet(edition: Edition, path: Path) -> None:
-    """All cells, one a row, values as DECIMAL(24, 6) as the warehouse stores them.
-
-    Built from the CSV file beside it when that is there, else from a file of its own.
-    """
+    """All cells of all organs, one a row, values as DECIMAL(24, 6) as the warehouse stores them."""
     from warehouse.lake import in_memory
 
     text = "VARCHAR"
