@@ -16,12 +16,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from deployments.server import EMBEDDED, HOST
 from tasks.lifeline import lifeline
 from tasks.people.machine import machine_variables
 from tasks.settings import READY_SECONDS, Settings
 from warehouse.errors import MachineError
 
+HOST = "127.0.0.1"
+EMBEDDED = "--embedded"
+"""For one run on this machine: no page, no schedules, no files."""
 CODE = Path(__file__).parent.parent
 STOP_SECONDS = 15
 NAMED_SECONDS = 10

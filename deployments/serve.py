@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from deployments.child_server import server
-from deployments.server import HOST, check_doors, server_environment
+from deployments.child_server import HOST, server
+from deployments.server import check_doors, server_environment
 from tasks.clock import now
 from tasks.lifeline import lifeline
 from tasks.settings import Settings, check_home, quiet_environment

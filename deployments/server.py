@@ -24,38 +24,31 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.automations import declare_on_start
-from deployments.page.ahead import look_ahead_on_start
+from deployments.child_server import EMBEDDED, HOST
 from deployments.page.body import (
     MOST_OF_A_CALL,
     MOST_OF_A_FORM,
     TOO_LONG,
+    UPLOADS,
     TooLong,
     again,
     whole_body,
 )
-from deployments.page.desk import base_path, is_behind_a_proxy
 from deployments.page.gate import DESK, Gate, is_api, only_the_machine, refusal
 from deployments.page.inside import Inside
 from deployments.page.origin import UI_API_URL, own_names
-from deployments.page.routes import desk_app
 from deployments.page.under_path import with_path, without_path
-from deployments.page.upload import UPLOADS
 from deployments.page.visitor import Door
 from deployments.run_history import history_variables, vacuum_on_start
 from tasks.lifeline import end_with_starter
 from tasks.people.machine import VARIABLE, machine_variables
 from tasks.people.office import Office
 from tasks.people.persons import has_persons
-from tasks.publish.approve import check_office_is_kept, configured_approvers
 from tasks.settings import Settings, quiet_environment
 from tasks.wording.typeset import typeset
 from warehouse.errors import ConfigurationError, NianbaoError
 from warehouse.lake_errors import LakeError, NoLake
 
-HOST = "127.0.0.1"
-EMBEDDED = "--embedded"
-"""For one run on this machine: no page, no schedules, no files."""
 FILES_PATH = "/editions"
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
@@ -163,6 +156,8 @@ def check_doors(settings: Settings) -> None:
     two ways of signing in contradict each other; ApprovalRefused for approvers written wrongly;
     OfficeError where the register of persons is lost; OtherCity where the lake is another city's.
     """
+    from tasks.publish.approve import check_office_is_kept, configured_approvers
+
     _check_lake(settings)
     check_office_is_kept(settings.lake(), settings)
     known = has_persons(Office(settings.home))
@@ -231,6 +226,11 @@ def create(settings: Settings) -> ASGIApp:
     quiet_environment(settings)
     from prefect.server.api.server import create_app
 
+    from deployments.automations import declare_on_start
+    from deployments.page.ahead import look_ahead_on_start
+    from deployments.page.desk import base_path
+    from deployments.page.routes import desk_app
+
     door = Door(settings)
     app = create_app(final=True)
     declare_on_start(app)
@@ -267,6 +267,13 @@ def create_embedded(settings: Settings) -> ASGIApp:
     return only_the_machine(app, Door(settings), own_names(settings.port, ""))
 
 
+def _is_behind_a_proxy(settings: Settings) -> bool:
+    # The pages take seconds to import, and a server for one run has none.
+    from deployments.page.desk import is_behind_a_proxy
+
+    return is_behind_a_proxy(settings)
+
+
 def main() -> None:
     """Serve on the loopback port of the settings until told to stop, or until the command that
     started this is gone."""
@@ -296,7 +303,7 @@ def main() -> None:
         log_level="warning",
         access_log=False,
         # Only a reverse proxy may say for whom it asks.
-        proxy_headers=is_behind_a_proxy(settings),
+        proxy_headers=not is_embedded and _is_behind_a_proxy(settings),
         timeout_keep_alive=60,
         timeout_graceful_shutdown=5,
     )

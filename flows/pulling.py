@@ -14,7 +14,7 @@ from prefect.tasks import exponential_backoff
 from flows.progress import Meter, Progresses
 from tasks.clock import now
 from tasks.load.control_totals import Difference
-from tasks.load.load import LoadResult, is_unchanged, note_failure
+from tasks.load.load import LastContents, LoadResult, note_failure
 from tasks.settings import Settings
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
@@ -23,7 +23,7 @@ from tasks.sources.plan import Pull, plan
 from tasks.steps import compare_step, load_step, pull_step, unchanged_step
 from tasks.watch.runs import FailedResource, Run
 from warehouse.lake import Lake
-from warehouse.lake_errors import unwritable
+from warehouse.lake_errors import LakeError, unwritable
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,7 @@ def _pull_and_load(
         if count[name]
     }
     done = dict.fromkeys(by_name, 0)
+    last = _last_contents(lake)
     pulls = Counter((p.source.name, p.resource.name) for p in planned)
     step = pull_step.with_options(
         retry_delay_seconds=exponential_backoff(backoff_factor=settings.retry_seconds)
@@ -120,7 +121,7 @@ def _pull_and_load(
             landed = future.result(raise_on_failure=False)
             # Of several landings of one resource each is loaded in its turn.
             is_alone = pulls[(name, pull.resource.name)] == 1
-            if is_alone and _is_unchanged(landed, pull, lake):
+            if is_alone and isinstance(landed, Landed) and last.has(landed, pull.source):
                 unchanged.append((landed, pull))
             else:
                 _load(landed, pull, lake, run)
@@ -136,14 +137,12 @@ def _show(meter: Meter, done: int, count: int) -> None:
         meter.show(done / count)
 
 
-def _is_unchanged(landed: Landed | BaseException, pull: Pull, lake: Lake) -> bool:
-    """Whether a pull brought nothing new. Why the lake cannot be asked is for the load to tell."""
-    if isinstance(landed, BaseException):
-        return False
+def _last_contents(lake: Lake) -> LastContents:
+    """What was loaded last. Why the lake cannot be asked is for each load to tell."""
     try:
-        return is_unchanged(landed, pull.source, lake)
-    except Exception:
-        return False
+        return LastContents.read(lake)
+    except LakeError:
+        return LastContents({}, ())
 
 
 def _note_unchanged(unchanged: Sequence[tuple[Landed, Pull]], lake: Lake, run: Run) -> None:

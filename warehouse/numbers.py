@@ -9,6 +9,8 @@ LARGEST_INTEGER = 2**63
 
 def plain(value: Decimal | int) -> str:
     """A number without exponent, thousands separators or trailing zeros."""
+    if not value:
+        return "0"
     text = f"{Decimal(value):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text in ("-0", "") else text

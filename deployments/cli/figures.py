@@ -44,7 +44,10 @@ def tables(
         bool, typer.Option("--compare", help="与上期(环比)、上年同期(同比)并列")
     ] = False,
     csv_file: Annotated[
-        Path | None, typer.Option("--csv", metavar="文件", help="分列或并列的数字另存为 CSV")
+        Path | None,
+        typer.Option(
+            "--csv", metavar="文件", help="全市和所选机关的单元格另存为 CSV;分列、并列时存所列数字"
+        ),
     ] = None,
 ) -> None:
     """显示某一时段的法定表格、总体情况数字和核对结果。
@@ -65,17 +68,22 @@ def tables(
 
     period = Period.parse(when)
     settings, lake = open_lake()
+    read = None if csv_file else organ
     if edition:
-        shown = load_edition(lake, edition, organ_id=organ)
+        shown = load_edition(lake, edition, organ_id=read)
     else:
         try:
-            shown = newest_edition(lake, form_of(form, settings.city), period, organ_id=organ)
+            shown = newest_edition(lake, form_of(form, settings.city), period, organ_id=read)
         except NoEdition:
             shown = preview(lake, settings.city, period, now=now(), form=form)
     if organ and organ not in {o.id for o in shown.organs}:
         raise NoSuchCell(
             f"{shown.period.label}没有机关 {organ}。机关编号见城市目录中的 organs.csv,网站编号见 websites.csv"
         )
+    if csv_file:
+        from tasks.render.data_files import write_cells_csv
+
+        write_cells_csv(shown, csv_file, organ or "")
     if as_json:
         import json
 

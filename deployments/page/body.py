@@ -9,6 +9,8 @@ class TooLong(Exception):
     """The body is longer than it may be."""
 
 
+UPLOADS = "/audit"
+"""The one path of the pages that takes files, which are not kept to be sent again."""
 MOST_OF_A_FORM = 500_000
 """Bytes of a form that a person fills in; anybody may send one before signing in."""
 MOST_OF_A_CALL = 16_000_000

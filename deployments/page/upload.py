@@ -20,8 +20,6 @@ from tasks.audit.uploads import MOST_BYTES, MOST_FILES, UploadRefused, kept_name
 from warehouse.disk import reason_of
 from warehouse.errors import MachineError
 
-UPLOADS = "/audit"
-"""The one path of the pages that takes files."""
 MOST_OF_A_FIELD = 10_000
 MOST_PARTS = MOST_FILES + 20
 TOO_MUCH = f"文件太大:一次最多 {MOST_BYTES // 1_000_000} MB。请分几次上传"

@@ -16,8 +16,9 @@ from tasks.desk.city import names_of
 from tasks.desk.kept import kept
 from tasks.desk.sources import State, list_title
 from tasks.desk.workbooks import Workbooks, workbooks_of
-from tasks.editions.account import dated_by, pulled_tables
+from tasks.editions.account import pulled_tables
 from tasks.editions.account_checks import LAG
+from tasks.editions.account_states import dated_by
 from tasks.watch.status import ResourceStatus
 from warehouse.form import form_of
 from warehouse.lake import Connection, Lake

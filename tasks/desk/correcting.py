@@ -25,7 +25,7 @@ from tasks.city.corrections import (
     recorded,
 )
 from tasks.desk.codes import codes_of
-from tasks.editions.account import dated_by
+from tasks.editions.account_states import dated_by
 from tasks.editions.build import Progress, compute
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.edition import Edition, Finding

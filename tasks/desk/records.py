@@ -20,7 +20,8 @@ from tasks.desk.matters import change_told
 from tasks.desk.reports import EditionState, edition_states
 from tasks.desk.seen import corrections_entered, current_resources
 from tasks.desk.sources import State, list_title
-from tasks.editions.account import LABELS, NOT_COUNTED, dated_by, pulled_tables
+from tasks.editions.account import LABELS, NOT_COUNTED, pulled_tables
+from tasks.editions.account_states import dated_by
 from tasks.editions.edition import CellValue, Edition
 from tasks.editions.figures import text as written
 from tasks.editions.record_figures import CountedIn, figures_of_record

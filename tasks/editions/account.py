@@ -11,13 +11,14 @@ happens, none is the difference of two others, so that what is lost leaves a gap
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tasks.editions.account_states import copy_decisions, count_states, standing_sql
 from warehouse.layout import Layout
 from warehouse.period import Period
-from warehouse.reading import Reading, table_as_corrected
+from warehouse.reading import Reading
 from warehouse.sql import quoted
 from warehouse.tables import Table, all_tables
 from warehouse.tables import table as table_named
@@ -182,7 +183,7 @@ def read_account(
     """The account of a period at a reading's snapshot: a line for each list of each source that
     ever landed, was loaded or rejected anything, in their order; `tables` limits to theirs."""
     lines: dict[tuple[str, str, str], dict[str, Any]] = defaultdict(dict)
-    _copy_decisions(reading)
+    copy_decisions(reading)
     wanted = pulled_tables() if tables is None else tables
     for table in wanted:
         for key, numbers in _standing(reading, layout, table, period).items():
@@ -203,17 +204,6 @@ def read_account(
     return tuple(Line(*key, **numbers) for key, numbers in sorted(lines.items()) if key[2] in names)
 
 
-def _copy_decisions(reading: Reading) -> None:
-    """What was set aside, dropped, corrected and rejected, in memory: every table is asked for
-    it, and each question to the lake costs a look into its catalog."""
-    for name, sql in (
-        ("aside", "SELECT DISTINCT table_name, source_system, record_id FROM lake.ops.quarantine"),
-        ("corrected", "SELECT * FROM lake.ops.correction"),
-        ("reject", "SELECT * FROM lake.ops.reject"),
-    ):
-        reading.connection.execute(f"CREATE OR REPLACE TEMP TABLE account_{name} AS {sql}")
-
-
 def pulled_tables() -> list[Table]:
     return [t for t in all_tables() if t.layer == "core" and t.is_pulled]
 
@@ -221,96 +211,17 @@ def pulled_tables() -> list[Table]:
 # ---- the standing of each record
 
 
-def dated_by(table: Table, stored: Container[str] | None = None) -> str | None:
-    """The column whose date tells a record's year: that of the partition, else the first date. Of
-    a snapshot that lacks later columns only those that are `stored` count, as they did then."""
-    if table.partition_column:
-        return table.partition_column
-    dates = (c.name for c in table.business_columns if c.sql_type in ("DATE", "TIMESTAMP"))
-    return next((name for name in dates if stored is None or name in stored), None)
-
-
-def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str | None:
-    """Every record of a core table with its list and its state in the account of a period, as SQL:
-    source_system, resource, record_id, state. None where the snapshot lacks the table, or it never
-    held a record.
-
-    Each record has one state. What a cell counts is counted, even if it was withdrawn after the
-    year; the states below that are looked at in the order of their lines.
-    """
-    columns = reading.stored_columns.get(table.full_name)
-    if columns is None or table.full_name not in reading.filled_tables:
-        return None
-    removal = "removal" if "removal" in columns else "NULL"
-    on = dated_by(table, columns)
-    corrected = [
-        name
-        for (name,) in reading.connection.execute(
-            "SELECT DISTINCT column_name FROM account_corrected "
-            "WHERE table_name = ? AND column_name <> '*'",
-            [table.full_name],
-        ).fetchall()
-    ]
-    counted = _counted_sql(reading, layout, table, period)
-    dated = (
-        f"WHEN t.{on} IS NULL THEN 'undated' WHEN CAST(t.{on} AS DATE) NOT BETWEEN "
-        f"DATE '{period.first}' AND DATE '{period.last}' THEN 'another_year' "
-        if on
-        else ""
-    )
-    return f"""
-    SELECT t.source_system, split_part(coalesce(t.origin, ''), '/', 2) AS resource, t.record_id,
-        CASE WHEN counted.record_id IS NOT NULL THEN 'counted'
-            WHEN t.removed_at IS NOT NULL THEN coalesce({removal}, 'withdrawn')
-            WHEN aside.record_id IS NOT NULL THEN 'set_aside'
-            WHEN dropped.record_id IS NOT NULL THEN 'dropped'
-            WHEN {not bool(counted)} THEN 'no_cell'
-            {dated}ELSE 'by_definition' END AS state
-    FROM ({table_as_corrected(table, corrected)}) AS t
-    LEFT JOIN ({counted or "SELECT NULL AS source_system, NULL AS record_id WHERE FALSE"}) AS counted
-        ON counted.source_system = t.source_system AND counted.record_id = t.record_id
-    LEFT JOIN (
-        SELECT source_system, record_id FROM account_aside
-        WHERE table_name = {quoted(table.full_name)}
-    ) AS aside ON aside.source_system = t.source_system AND aside.record_id = t.record_id
-    LEFT JOIN (
-        SELECT DISTINCT source_system, record_id FROM account_corrected
-        WHERE table_name = {quoted(table.full_name)} AND column_name = '*' AND action = 'drop'
-    ) AS dropped ON dropped.source_system = t.source_system AND dropped.record_id = t.record_id"""
-
-
-def _counted_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str:
-    """The records of a table that some cell of the form counts, as SQL; empty for a table that
-    no cell looks at."""
-    conditions: dict[str, dict[str, None]] = defaultdict(dict)
-    for cell in layout.cells.values():
-        if cell.measure and reading.measures[cell.measure].table == table.full_name:
-            conditions[cell.measure][cell.where] = None
-    return " UNION ".join(
-        f"SELECT source_system, record_id FROM {reading.measure(measure, period)} "
-        f"WHERE {' OR '.join(f'({condition})' for condition in wanted)}"
-        for measure, wanted in conditions.items()
-    )
-
-
 def _standing(
     reading: Reading, layout: Layout, table: Table, period: Period
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
-    sql = standing_sql(reading, layout, table, period)
-    if sql is None:
-        return {}
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    loaded = reading.connection.execute(
-        "SELECT source_system, split_part(coalesce(origin, ''), '/', 2), count(*) "
-        f"FROM lake.{table.full_name} GROUP BY ALL"
-    ).fetchall()
+    loaded, states = count_states(reading, layout, table, period)
     for source, resource, count in loaded:
         found[(source, resource, table.name)] = {"loaded": count, "not_counted": {}}
-    for source, resource, state, count in reading.connection.execute(
-        f"SELECT source_system, resource, state, count(*) FROM ({sql}) GROUP BY ALL"
-    ).fetchall():
+    for source, resource, state, count in states:
         numbers = found[(source, resource, table.name)]
-        (numbers["not_counted"] if state in NOT_COUNTED else numbers)[state] = count
+        kept = numbers["not_counted"] if state in NOT_COUNTED else numbers
+        kept[state] = kept.get(state, 0) + count
         if state not in ("withdrawn", "unseen"):
             numbers["in_force"] = numbers.get("in_force", 0) + count
     return found
@@ -446,7 +357,7 @@ def account_records(
 ) -> list[AccountRecord]:
     """The records of which one of `states` is true in a period's account, a page of them; `tables`
     limits to those of some core tables, which is quicker."""
-    _copy_decisions(reading)
+    copy_decisions(reading)
     selects = [
         f"SELECT source_system, resource, {quoted(t.name)} AS table_name, record_id, state, "
         f"'' AS detail FROM ({sql})"

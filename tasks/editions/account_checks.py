@@ -13,7 +13,8 @@ from datetime import datetime, time, timedelta
 from decimal import Decimal
 
 from expectations.balance import CheckResult
-from tasks.editions.account import Equation, Line, dated_by
+from tasks.editions.account import Equation, Line
+from tasks.editions.account_states import brought_sql, dated_by
 from tasks.editions.edition import RecordReference
 from tasks.editions.tabulate import Tabulation
 from warehouse.cells import whole_figures
@@ -217,14 +218,13 @@ def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Ch
             continue
         rows = reading.connection.execute(
             f"""
-            SELECT source_system, split_part(coalesce(origin, ''), '/', 2) AS resource,
+            SELECT source_system, split_part(origin, '/', 2) AS resource,
                 list(month ORDER BY month) FILTER (before >= {USUAL} AND now = 0)
             FROM (
                 SELECT source_system, origin, month({on}) AS month,
                     count(*) FILTER (year({on}) = {year}) AS now,
                     count(*) FILTER (year({on}) = {year - 1}) AS before
-                FROM (SELECT source_system, {on}, concat('/', split_part(coalesce(origin, ''), '/', 2))
-                        AS origin FROM lake.{table.full_name}
+                FROM (SELECT source_system, {on}, {brought_sql()} AS origin FROM lake.{table.full_name}
                     WHERE {on} >= DATE '{year - 1}-01-01' AND {on} < DATE '{year + 1}-01-01')
                 GROUP BY ALL
             )

@@ -14,13 +14,20 @@ def cell_hash(cells: Any) -> str:
     """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, and the text
     of those that have one, sorted."""
     digest = sha256()
+    written: tuple[Any, list[str]] = (None, [])
     for (organ_id, scope), figures in sorted(cells.items()):
-        for key, figure in sorted(figures.items()):
-            written = "\t".join(map(number, (figure.value, figure.numerator, figure.denominator)))
-            if figure.text is not None:
-                written += f"\t{figure.text}"
-            digest.update(f"{organ_id}\t{scope}\t{key}\t{written}\n".encode())
+        # An organ without others below it has the same figures in both scopes.
+        if written[0] is not figures:
+            written = figures, [_figure(key, figure) for key, figure in sorted(figures.items())]
+        begin = f"{organ_id}\t{scope}\t"
+        digest.update("".join(f"{begin}{line}\n" for line in written[1]).encode())
     return digest.hexdigest()
+
+
+def _figure(key: str, figure: Any) -> str:
+    numbers = (figure.value, figure.numerator, figure.denominator)
+    text = () if figure.text is None else (figure.text,)
+    return "\t".join((key, *map(number, numbers), *text))
 
 
 def findings_hash(findings: Sequence[Finding]) -> str:

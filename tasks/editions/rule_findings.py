@@ -15,7 +15,7 @@ import duckdb
 from expectations.rules import Rule
 from expectations.runner import count_rows_together, reason_of
 from tasks.check import results_that_hold
-from tasks.editions.account import dated_by
+from tasks.editions.account_states import dated_by
 from tasks.editions.edition import Finding, RecordReference
 from tasks.editions.reconcile import RECORDS_KEPT
 from tasks.editions.tabulate import Tabulation

@@ -212,11 +212,17 @@ def tabulate(
         ("own", own),  # type: ignore[assignment]
         ("rolled_up", rolled),
     )
-    for scope, values_of in scopes:
-        for organ in tree.organs:
+    for organ in tree.organs:
+        words = _texts(layout, tree, organ, texts[organ.id])
+        made: list[tuple[Mapping[str, Decimal], Mapping[str, CellValue], Figures]] = []
+        for scope, values_of in scopes:
+            values = values_of[organ.id]
             before = last_year.cells.get((organ.id, scope), {}) if last_year else {}
-            figures = _complete(layout, values_of[organ.id], loaded, before)
-            cells[(organ.id, scope)] = figures | _texts(layout, tree, organ, texts[organ.id])
+            # Most organs have none below them: with them all they are what they are by themselves.
+            same = (found for v, b, found in made if v == values and b == before)
+            figures = next(same, None) or _complete(layout, values, loaded, before) | words
+            made.append((values, before, figures))
+            cells[(organ.id, scope)] = figures
     return Tabulation(period, layout, tree, cells)
 
 

@@ -231,6 +231,33 @@ class Staged:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """Where to ask what was loaded, and what was not seen, before."""
+
+    loads: str = "ops.load"
+    unseen: str = "ops.unseen"
+
+
+EARLIER = Earlier()
+
+
+def copied_earlier(connection: Connection) -> Earlier:
+    """The same from memory, for many landings at once: each question to the lake costs a look into
+    its catalog. As of now; in the order in which it was written."""
+    copied = Earlier("temp.main.earlier_load", "temp.main.earlier_unseen")
+    for source, name in ((EARLIER.loads, copied.loads), (EARLIER.unseen, copied.unseen)):
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name.removeprefix('temp.main.')} AS "
+            f"SELECT * FROM {source} ORDER BY rowid"
+        )
+    return copied
+
+
+LAST_CONTENT = "arg_max_null(content_hash, (started_at, rowid))"
+"""Of loads, the fingerprint of what the newest was made of."""
+
+
+@dataclass(frozen=True)
 class History:
     """How this very load ended, if it was made before, and the fingerprint of what the
     resource's last load was made of."""
@@ -249,6 +276,7 @@ class Work:
     resource: Resource
     now: datetime
     run_id: str | None
+    earlier: Earlier = EARLIER
 
     @property
     def rules(self) -> list[Resource | Child]:
@@ -266,21 +294,23 @@ class Work:
         return History(
             *self.row(
                 f"""SELECT max(load_status) FILTER (load_id = {literal(batch.load_id)}),
-                    arg_max_null(content_hash, (started_at, rowid))
-                        FILTER (started_at <= {literal(max(self.now, clock.now()))})
-                FROM ops.load WHERE source_system = {literal(source)} AND resource = {literal(resource)}"""
+                    {LAST_CONTENT} FILTER (started_at <= {literal(max(self.now, clock.now()))})
+                FROM {self.earlier.loads} WHERE source_system = {literal(source)} AND resource = {literal(resource)}"""
             )
         )
 
     @property
     def has_unseen(self) -> bool:
         """Whether records of the resource or its children were not seen last time."""
-        if self.connection.execute("SELECT 1 FROM ops.unseen LIMIT 1").fetchone() is None:
+        if (
+            self.connection.execute(f"SELECT 1 FROM {self.earlier.unseen} LIMIT 1").fetchone()
+            is None
+        ):
             return False
         names = ", ".join(literal(rule.name) for rule in self.rules)
         return bool(
             self.value(
-                f"""SELECT count(*) FROM ops.unseen WHERE source_system = {literal(self.source.name)}
+                f"""SELECT count(*) FROM {self.earlier.unseen} WHERE source_system = {literal(self.source.name)}
                 AND resource IN ({names})"""
             )
         )
@@ -290,7 +320,7 @@ class Work:
         row = self.connection.execute(
             f"""SELECT coalesce(rows_rejected, 0), coalesce(rows_read, 0), coalesce(rows_conflicting, 0),
                 coalesce(rows_withdrawn, 0), coalesce(rows_not_selected, 0), coalesce(rows_joined, 0)
-            FROM ops.load
+            FROM {self.earlier.loads}
             WHERE source_system = {literal(self.source.name)} AND resource = {literal(result.name)}
             AND content_hash = {literal(self.batch.content_hash)}
             ORDER BY started_at DESC, rowid DESC LIMIT 1"""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from tasks import clock
-from tasks.load.batch import Batch, ListResult, LoadResult, Work
+from tasks.load.batch import LAST_CONTENT, Batch, ListResult, LoadResult, Work, copied_earlier
 from tasks.load.left_out import count_not_selected, keep_left_out, prove_left_out
 from tasks.load.load_record import LoadRecord
 from tasks.load.merge import Write
@@ -25,12 +26,13 @@ from tasks.sources.landing import Landed, Manifest
 from tasks.sources.model import Resource, Source
 from tasks.sources.windows import parse_moment
 from warehouse.lake import Connection, Lake, transaction
+from warehouse.sql import literal
 
 __all__ = [
     "Batch",
+    "LastContents",
     "ListResult",
     "LoadResult",
-    "is_unchanged",
     "load",
     "load_batch",
     "note_failure",
@@ -62,13 +64,37 @@ def load(
     return result
 
 
-def is_unchanged(landed: Landed, source: Source, lake: Lake) -> bool:
-    """Whether a landing says what the last one of its resource said, so that `note_unchanged` will
-    do. What could not be read of a folder is for `load` to tell."""
-    resource = source.resource(landed.manifest.resource)
-    with lake.read() as connection:
-        work = Work(connection, _batch(landed, source), source, resource, clock.now(), None)
-        return not landed.manifest.problems and _repeated(work) is None and _is_same(work)
+@dataclass(frozen=True)
+class LastContents:
+    """What was loaded last of each resource, and of which lists something was not seen, by
+    (source, name): read once for all that a run pulls."""
+
+    contents: Mapping[tuple[str, str], str | None]
+    unseen: Container[tuple[str, str]]
+
+    @classmethod
+    def read(cls, lake: Lake) -> LastContents:
+        """Raises LakeError."""
+        with lake.read() as connection:
+            loads = connection.execute(
+                f"SELECT source_system, resource, {LAST_CONTENT} FROM ops.load "
+                f"WHERE started_at <= {literal(clock.now())} GROUP BY ALL"
+            ).fetchall()
+            unseen = connection.execute(
+                "SELECT DISTINCT source_system, resource FROM ops.unseen"
+            ).fetchall()
+        return cls({(source, name): content for source, name, content in loads}, set(unseen))
+
+    def has(self, landed: Landed, source: Source) -> bool:
+        """Whether a landing says what the last one of its resource said, so that `note_unchanged`
+        will most likely do. What could not be read of a folder is for `load` to tell."""
+        resource = source.resource(landed.manifest.resource)
+        if landed.manifest.problems:
+            return False
+        if any((source.name, rule.name) in self.unseen for rule in (resource, *resource.children)):
+            return False
+        last = self.contents.get((source.name, resource.name))
+        return last is not None and last == content_hash(landed.manifest, source)
 
 
 def note_unchanged(
@@ -82,13 +108,14 @@ def note_unchanged(
     None for one that does say something else by now, which is to be loaded."""
     now = now or clock.now()
     with lake.write() as connection, transaction(connection):
+        earlier = copied_earlier(connection)
         return [
             _repeated(work) or _unchanged(work)
             for landed, source in landings
             for work in [
                 Work(
                     *(connection, _batch(landed, source), source),
-                    *(source.resource(landed.manifest.resource), now, run_id),
+                    *(source.resource(landed.manifest.resource), now, run_id, earlier),
                 )
             ]
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,39 +80,46 @@ def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]
         writer.writerows(rows)
 
 
-def cell_rows(edition: Edition) -> Iterator[tuple[Any, ...]]:
-    """Every figure of every organ and scope, in the order of organs and of the layout."""
-    names = {organ.id: organ.name for organ in edition.organs}
+def _figures(
+    edition: Edition, of: Container[str] | None = None
+) -> Iterator[tuple[tuple[str, str], Cell, CellValue]]:
+    """Every figure of every organ and scope, in the order of organs and of the layout; `of` limits to
+    organs by id."""
     order = {organ.id: at for at, organ in enumerate(edition.organs)}
-    columns = cell_columns(edition.layout)
-    groups = sorted(edition.cells, key=lambda g: (order.get(g[0], len(order)), g))
-    for organ_id, scope in groups:
-        figures = edition.cells[(organ_id, scope)]
+    wanted = [group for group in edition.cells if of is None or group[0] in of]
+    for group in sorted(wanted, key=lambda g: (order.get(g[0], len(order)), g)):
+        figures = edition.cells[group]
         for key, cell in edition.layout.cells.items():
-            if key not in figures or not edition.has_figure(cell, organ_id):
-                continue
-            value = figures[key]
-            row = (
-                edition.id,
-                edition.report_year,
-                edition.layout.name,
-                organ_id,
-                names.get(organ_id, ""),
-                scope,
-                key,
-                cell.table,
-                cell.row,
-                cell.column,
-                cell.label,
-                cell.column_label,
-                cell.derived,
-                value.value,
-                value.numerator,
-                value.denominator,
-                cell.unit,
-                value.text,
-            )
-            yield row[: len(columns)]
+            if key in figures and edition.has_figure(cell, group[0]):
+                yield group, cell, figures[key]
+
+
+def _cell_rows(edition: Edition, of: Container[str]) -> Iterator[tuple[Any, ...]]:
+    """The figures of some organs as rows of `cell_columns`."""
+    names = {organ.id: organ.name for organ in edition.organs}
+    columns = cell_columns(edition.layout)
+    for (organ_id, scope), cell, value in _figures(edition, of):
+        row = (
+            edition.id,
+            edition.report_year,
+            edition.layout.name,
+            organ_id,
+            names.get(organ_id, ""),
+            scope,
+            cell.key,
+            cell.table,
+            cell.row,
+            cell.column,
+            cell.label,
+            cell.column_label,
+            cell.derived,
+            value.value,
+            value.numerator,
+            value.denominator,
+            cell.unit,
+            value.text,
+        )
+        yield row[: len(columns)]
 
 
 def _csv_value(value: Any) -> str:
@@ -125,49 +132,61 @@ def _csv_value(value: Any) -> str:
     return plain(value)
 
 
-def write_cells_csv(edition: Edition, path: Path) -> None:
-    """All cells, one a line; UTF-8 with byte order mark."""
+def write_cells_csv(edition: Edition, path: Path, organ_id: str = "") -> None:
+    """The cells of the root and of the organ that was chosen, if any, one a line; UTF-8 with byte
+    order mark. Of hundreds of organs a spreadsheet program cannot hold all: they are in the Parquet
+    file."""
     columns = cell_columns(edition.layout)
-    _write_csv(path, columns, ([_csv_value(v) for v in r] for r in cell_rows(edition)))
+    rows = _cell_rows(edition, {edition.root.id, organ_id})
+    _write_csv(path, columns, ([_csv_value(v) for v in r] for r in rows))
 
 
 def write_cells_parquet(edition: Edition, path: Path) -> None:
-    """All cells, one a row, values as DECIMAL(24, 6) as the warehouse stores them.
+    """All cells of all organs, one a row, values as DECIMAL(24, 6) as the warehouse stores them.
 
-    Built from the CSV file beside it when that is there, else from a file of its own.
+    What is the same for all rows, for an organ's and for a cell's is written down once: of hundreds
+    of organs the figures alone are half a million rows.
     """
     from warehouse.lake import in_memory
+    from warehouse.sql import cast, quoted, rows_sql
 
-    text = "VARCHAR"
-    columns = cell_columns(edition.layout)
-    types = dict.fromkeys(columns, text) | {
-        "report_year": "BIGINT",
-        "is_derived": "BOOLEAN",
-        "value": "DECIMAL(24, 6)",
-        "numerator": "DECIMAL(24, 6)",
-        "denominator": "DECIMAL(24, 6)",
+    layout = edition.layout
+    organs = dict.fromkeys((one for one, _ in edition.cells), "")
+    organs |= {organ.id: organ.name for organ in edition.organs}
+    cells = [
+        (c.key, c.table, c.row, c.column, c.label, c.column_label, c.derived, c.unit)
+        for c in layout.cells.values()
+    ]
+    # A select of no rows at all has no columns; one without an organ belongs to none.
+    figures: list[tuple[Any, ...]] = [
+        (group[0], group[1], cell.key, value.value, value.numerator, value.denominator, value.text)
+        for group, cell, value in _figures(edition)
+    ] or [(None,) * 7]
+    given = {
+        "edition_id": quoted(edition.id),
+        "report_year": f"CAST({edition.report_year} AS BIGINT)",
+        "layout": quoted(layout.name),
+        "is_derived": "CAST(is_derived AS BOOLEAN)",
+        "text": "coalesce(text, '')",
+        **{c: cast(c, "DECIMAL(24, 6)") for c in ("value", "numerator", "denominator")},
     }
-    source = path.with_suffix(".parquet.csv")
-    _write_csv(source, columns, ([_exact(v) for v in r] for r in cell_rows(edition)))
+    columns = ", ".join(f"{given.get(name, name)} AS {name}" for name in cell_columns(layout))
+    labels = ("cell", *CELL_COLUMNS[7:13], "unit")
+    numbers = ("organ_id", "scope", "cell", *CELL_COLUMNS[13:16], TEXT_COLUMN)
     # One thread: row groups in the order of the rows, so the bytes repeat.
-    connection = in_memory(threads=1)
-    try:
-        relation = connection.read_csv(str(source), header=True, dtype=types, quotechar='"')
-        chosen = ", ".join(
-            f"coalesce({name}, '') AS {name}" if types[name] == text else name for name in columns
+    with in_memory(threads=1) as connection:
+        connection.execute(f"CREATE TABLE label AS {rows_sql(labels, cells)}")
+        connection.execute(
+            f"CREATE TABLE name AS {rows_sql(('organ_id', 'organ_name'), [*organs.items()])}"
         )
-        relation.project(chosen).write_parquet(str(path), compression="zstd")
-    finally:
-        connection.close()
-        source.unlink()
-
-
-def _exact(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return value if isinstance(value, str) else plain(value)
+        connection.execute(
+            f"CREATE TABLE figure AS SELECT *, row_number() OVER () AS place "
+            f"FROM ({rows_sql(numbers, figures)})"
+        )
+        connection.execute(
+            f"COPY (SELECT {columns} FROM figure JOIN label USING (cell) JOIN name USING (organ_id) "
+            f"ORDER BY place) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+        )
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -299,9 +318,13 @@ def write_cells_json(edition: Edition, path: Path) -> None:
     organs = []
     for organ in edition.organs:
         scopes: dict[str, Any] = {}
+        own = edition.cells.get((organ.id, "own"))
         for scope in ("own", "rolled_up"):
             figures = edition.cells.get((organ.id, scope))
-            if figures is not None:
+            # An organ without others below it has the same figures in both.
+            if scopes and figures is own:
+                scopes[scope] = scopes["own"]
+            elif figures is not None:
                 scopes[scope] = {
                     key: printed_number(cell, figures[key])
                     for key, cell in layout.cells.items()

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from warehouse.layout import Cell, Term
 
 TEMPLATES = Path(__file__).parent / "templates"
-SCOPES: tuple[Scope, ...] = ("rolled_up", "own")
+SCOPES: tuple[Scope, Scope] = ("rolled_up", "own")
+Values = list[int | str | None]
 # Scripts hold integers up to here exactly; larger figures are embedded as text.
 LARGEST_EXACT = 2**53
 MOST_RECORDS = 500
@@ -177,17 +178,7 @@ def report_data(edition: Edition) -> dict[str, Any]:
             ]
             for cell in cells
         ],
-        "values": {
-            scope: [
-                _values(
-                    cells,
-                    edition.cells.get((organ.id, scope), {}),
-                    is_root=organ.id == edition.root.id,
-                )
-                for organ in edition.organs
-            ]
-            for scope in SCOPES
-        },
+        "values": _values_of_all(edition, cells),
         "rates": _rates(edition, cells),
         "last": _values(cells, edition.last_year),
         "equations": [
@@ -220,9 +211,20 @@ def _terms(terms: tuple[Term, ...], place: dict[str, int]) -> list[list[int]]:
     return [[place[term.cell], term.sign, term.years_back] for term in terms]
 
 
-def _values(
-    cells: list[Cell], figures: written.Figures, *, is_root: bool = True
-) -> list[int | str | None]:
+def _values_of_all(edition: Edition, cells: list[Cell]) -> dict[str, list[Values]]:
+    """The figures by scope, in the order of organs. One without others below it has the same
+    figures in both, which are written down once."""
+    found: dict[str, list[Values]] = {scope: [] for scope in SCOPES}
+    for organ in edition.organs:
+        is_root = organ.id == edition.root.id
+        whole, own = (edition.cells.get((organ.id, scope), {}) for scope in SCOPES)
+        values = _values(cells, whole, is_root=is_root)
+        found[SCOPES[0]].append(values)
+        found[SCOPES[1]].append(values if own is whole else _values(cells, own, is_root=is_root))
+    return found
+
+
+def _values(cells: list[Cell], figures: written.Figures, *, is_root: bool = True) -> Values:
     """Figures in the order of the cells: integers as such, the rest as they are written.
 
     What only the root publishes is left out for other organs.

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.child_server import start, stop
-from deployments.server import EMBEDDED
+from deployments.child_server import EMBEDDED, start, stop
 from tasks.people.machine import HEADER, machine_token
 from tasks.settings import Settings
 from tests.operator_room import free_port

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tasks.editions.account import Line, dated_by
+from tasks.editions import account_states
+from tasks.editions.account import Line, pulled_tables, read_account
 from tasks.editions.account_checks import touches
+from tasks.editions.account_states import dated_by
 from tasks.editions.account_view import account_of, records_of
 from tasks.editions.build import build_edition
 from tasks.editions.edition import Edition, Finding
@@ -18,6 +21,7 @@ from tasks.publish.publish import PublishRefused, check_year_is_over
 from tests.small_city import NOW, SmallCity
 from warehouse.lake import transaction
 from warehouse.period import Period
+from warehouse.reading import reading
 from warehouse.tables import table
 
 YEAR = Period.of_year(2020)
@@ -154,6 +158,88 @@ def test_a_lost_row_leaves_a_gap(small: SmallCity) -> None:
     assert [str(e) for e in line.equations() if e.gap] == ["库内 2 ≠ 历次入库 3"]
     (finding,) = found(build(small), "A2")
     assert "库内 2 ≠ 历次入库 3,相差 1" in finding.message
+
+
+def standing_both_ways(small: SmallCity) -> tuple[Line, ...]:
+    """The account by lots of keys, held against the one that asks each record by its key."""
+    layout = small.layout()
+    with reading(small.lake) as opened:
+        by_lots = read_account(opened, layout, YEAR)
+        core = {t.full_name for t in pulled_tables()}
+        assert not opened.in_memory & opened.filled_tables & core
+    with reading(small.lake, copy_up_to=10**6) as opened:
+        assert by_lots == read_account(opened, layout, YEAR)
+    return by_lots
+
+
+@pytest.mark.parametrize("lots", [1, 16, 4096])
+def test_lots_of_keys_give_the_account_that_each_key_gives(
+    small: SmallCity, lots: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_states, "BUCKETS", lots)
+    draw = random.Random(lots)
+    ids = []
+    for table_name, on in (("application", "received_on"), ("hotline_call", "called_at")):
+        rows = []
+        for n in range(80):
+            when = date(2019, 12, 1) + timedelta(days=draw.randrange(430))
+            gone = draw.choice((None,) * 8 + ("2020-09-01", "2021-03-01"))
+            landed = f"s/{draw.choice(('r', 'q'))}/1"
+            kind = {"applicant_kind": "natural_person"} if table_name == "application" else {}
+            rows.append(
+                {
+                    **kind,
+                    on: draw.choice((None, *[when.isoformat()] * 9)),
+                    "removed_at": gone,
+                    "removal": gone and draw.choice((None, "unseen", "withdrawn")),
+                    # As a load wrote it, as a later one marked it, and as nobody wrote it.
+                    "load_id": draw.choice((landed, "s/other/2")),
+                    "origin": draw.choice((f"{landed}/a-1:{n}", None, "loose")),
+                }
+            )
+        ids += [(f"core.{table_name}", on, one) for one in small.add(table_name, *rows)]
+    for full_name, column, one in draw.sample(ids, 8):
+        run(
+            small,
+            "INSERT INTO ops.quarantine VALUES (?, 's', ?, 'X-1', 'h', 'x', ?, ?)",
+            [full_name, one, NOW, draw.choice((None, column))],
+        )
+    for full_name, column, one in draw.sample(ids, 8):
+        action, at, value = draw.choice(
+            (("drop", "*", None), ("override", column, "2020-02-02"), ("override", column, None))
+        )
+        run(
+            small,
+            "INSERT INTO ops.correction (table_name, source_system, record_id, column_name, action, "
+            "expected_value, corrected_value, reason, reported_by, decided_on) "
+            f"SELECT $1, 's', $2, $3, $4, {column}::VARCHAR, $5, '误', '甲', '2021-01-02' "
+            f"FROM {full_name} WHERE record_id = $2",
+            [full_name, one, at, action, value],
+        )
+    small.mark_loaded(["application", "hotline_call"])
+    lines = standing_both_ways(small)
+    assert {line.table for line in lines if line.counted and line.not_counted} >= {
+        "application",
+        "hotline_call",
+    }
+
+
+def test_what_a_cell_counts_twice_or_not_at_all_shows_with_lots_of_keys(small: SmallCity) -> None:
+    kept = small.add("hotline_call", *[{"called_at": "2020-03-02"} for _ in range(50)])
+    small.mark_loaded(["hotline_call"])
+    with reading(small.lake) as opened:
+        # A measure that loses a record and doubles another: as many as there should be.
+        relation = opened.measure("hotline_call", YEAR)
+        sql = opened.measures["hotline_call"].sql
+        assert opened.connection.execute(f"SELECT count(*) FROM {relation}").fetchone() == (50,)
+        opened.connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM ({sql}) "
+            f"WHERE record_id <> '{kept[0]}' "
+            f"UNION ALL SELECT * FROM ({sql}) WHERE record_id = '{kept[1]}'"
+        )
+        (line,) = read_account(opened, small.layout(), YEAR, [table("core.hotline_call")])
+    assert line.not_counted == {"by_definition": 1}
+    assert not line.is_balanced
 
 
 def test_an_unfinished_year_is_a_trial_that_no_answer_publishes(small: SmallCity) -> None:

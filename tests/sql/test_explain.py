@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deployments.cli.figures import tables
 from tasks.editions.build import build_edition, preview
 from tasks.editions.explain import Explanation, NoSuchCell, explain, explanation_json
 from tasks.editions.tabulate import tabulate
@@ -183,6 +184,26 @@ def test_a_figure_that_an_organ_does_not_have_is_absent(filled: SmallCity, tmp_p
     write_cells_csv(edition, tmp_path / "cells.csv")
     lines = (tmp_path / "cells.csv").read_text(encoding="utf-8-sig").splitlines()
     assert {line.split(",")[3] for line in lines if "overview.calls" in line} == {"R"}
+
+
+def test_the_command_writes_the_chosen_organ_beside_the_root(
+    filled: SmallCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIANBAO_HOME", str(filled.lake.home))
+    monkeypatch.setenv("NIANBAO_CITY", str(filled.folder))
+    file = tmp_path / "one.csv"
+
+    def organs() -> set[str]:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+        return {line.split(",")[3] for line in lines[1:]}
+
+    # Without an edition, and with one of which only an organ would be read.
+    for _ in range(2):
+        tables("2020", organ="B", csv_file=file)
+        assert organs() == {"R", "B"}
+        tables("2020", csv_file=file)
+        assert organs() == {"R"}
+        build_edition(filled.lake, filled.folder, Period.of_year(2020), now=NOW)
 
 
 def test_a_rate_is_explained_as_it_is_printed_everywhere(filled: SmallCity) -> None:

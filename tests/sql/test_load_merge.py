@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tasks.load.load import LoadResult, is_unchanged, load, note_unchanged
+from tasks.load.load import LastContents, LoadResult, load, note_unchanged
 from tasks.load.merge import Write
 from tasks.load.rejects import count_rejects, list_rejects, retry
 from tasks.load.stage import Stage
@@ -430,12 +430,12 @@ def test_what_brought_nothing_new_is_put_on_record_in_one_transaction(city: City
         ]
 
     first = landings()
-    assert not any(is_unchanged(*one, city.lake) for one in first)
+    assert not any(LastContents.read(city.lake).has(*one) for one in first)
     assert note_unchanged(first, city.lake, now=NOW) == [None, None]
     for one in first:
         load(*one, city.lake, now=NOW)
     again = landings()
-    assert all(is_unchanged(*one, city.lake) for one in again)
+    assert all(LastContents.read(city.lake).has(*one) for one in again)
     before = city.lake.snapshot()
     results = note_unchanged(again, city.lake, now=NOW, run_id="r")
     assert city.lake.snapshot() == before + 1
@@ -454,5 +454,5 @@ def test_what_brought_nothing_new_is_put_on_record_in_one_transaction(city: City
     assert note_unchanged(again, city.lake, now=NOW)[0].is_repeated  # type: ignore[union-attr]
     city.vendor.records[0]["title"] = "改过的标题"
     changed = landings()
-    assert not is_unchanged(*changed[0], city.lake)
+    assert not LastContents.read(city.lake).has(*changed[0])
     assert note_unchanged(changed, city.lake, now=NOW) == [None, None]

@@ -20,7 +20,7 @@ from tasks.editions.edition import CellValue, Edition, record_order
 from tasks.editions.store import with_all_records
 from tasks.render import folder as folder_module
 from tasks.render import render_edition, tables_json
-from tasks.render.data_files import safe_text
+from tasks.render.data_files import safe_text, write_cells_csv
 from tasks.render.html import page, report_data
 from tasks.render.manifest import MANIFEST, changed_files
 from tasks.render.outputs import OUTPUTS, Output
@@ -148,24 +148,43 @@ def test_missing_is_null_and_amounts_keep_their_decimals() -> None:
 
 
 def test_cells_agree_in_csv_parquet_and_json(rendered: Path) -> None:
-    text = (rendered / "cells.csv").read_text(encoding="utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text)))
     edition = edition_2020()
-    assert len(rows) == sum(len(figures) for figures in edition.cells.values())
-    from_csv = {(r["organ_id"], r["scope"], r["cell"]): r["value"] for r in rows}
-    connection = duckdb.connect()
-    parquet = connection.read_parquet(str(rendered / "cells.parquet"))
-    assert parquet.columns == list(rows[0])
-    stored = parquet.project("organ_id, scope, cell, value").fetchall()
-    assert len(stored) == len(rows)
-    for organ, scope, cell, value in stored[:2000]:
-        told = from_csv[(organ, scope, cell)]
-        assert (value is None) == (told == "")
-        if value is not None:
-            assert abs(Decimal(told) - value) < Decimal("0.000001")
-    told = json.loads((rendered / "cells.json").read_bytes())
-    assert told["organs"][0]["rolled_up"]["t3.granted.total"] == 1298
-    assert told["definitions"]["t3.granted.total"]["article"]
+    stored = cells_of_parquet(rendered / "cells.parquet")
+    assert len(stored) == sum(len(figures) for figures in edition.cells.values())
+    told = cells_of_csv(rendered / "cells.csv")
+    # A spreadsheet program holds the root; every organ is in the Parquet and JSON files.
+    root = {key for key in stored if key[0] == edition.root.id}
+    assert set(told) == root
+    assert len(root) < len(stored) / 10
+    for key in root:
+        assert (stored[key] is None) == (told[key] == "")
+        if (value := stored[key]) is not None:
+            assert abs(Decimal(told[key]) - value) < Decimal("0.000001")
+    in_json = json.loads((rendered / "cells.json").read_bytes())
+    assert in_json["organs"][0]["rolled_up"]["t3.granted.total"] == 1298
+    assert [organ["id"] for organ in in_json["organs"]] == [organ.id for organ in edition.organs]
+    assert in_json["definitions"]["t3.granted.total"]["article"]
+
+
+def test_csv_holds_the_organ_that_is_chosen_beside_the_root(rendered: Path, tmp_path: Path) -> None:
+    edition = edition_2020()
+    stored = cells_of_parquet(rendered / "cells.parquet")
+    for organ in edition.organs[:3]:
+        write_cells_csv(edition, tmp_path / "one.csv", organ.id)
+        wanted = {key for key in stored if key[0] in (organ.id, edition.root.id)}
+        assert set(cells_of_csv(tmp_path / "one.csv")) == wanted
+
+
+def cells_of_csv(path: Path) -> dict[tuple[str, str, str], str]:
+    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")))
+    return {(r["organ_id"], r["scope"], r["cell"]): r["value"] for r in rows}
+
+
+def cells_of_parquet(path: Path) -> dict[tuple[str, str, str], Decimal | None]:
+    with duckdb.connect() as connection:
+        parquet = connection.read_parquet(str(path))
+        rows = parquet.project("organ_id, scope, cell, value").fetchall()
+    return {(organ, scope, cell): value for organ, scope, cell, value in rows}
 
 
 def test_findings_files_hold_checks_and_records(rendered: Path) -> None:

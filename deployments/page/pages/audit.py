@@ -13,6 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from deployments.page.acting import actor_of, filled, not_allowed
+from deployments.page.body import UPLOADS
 from deployments.page.desk import (
     STALE_FORM,
     Desk,
@@ -25,7 +26,7 @@ from deployments.page.desk import (
     shown,
     to,
 )
-from deployments.page.upload import UPLOADS, Unwritable, receive_files
+from deployments.page.upload import Unwritable, receive_files
 from tasks.audit.batch import KINDS
 from tasks.audit.uploads import (
     REPORTS,

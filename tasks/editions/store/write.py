@@ -17,7 +17,7 @@ from tasks.editions.store.rows import EditionRow, editions_of, find_row
 from tasks.editions.store.sealed import Publication, last_link, publications, register
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.numbers import number
-from warehouse.sql import insert_many
+from warehouse.sql import insert_many, quoted
 
 
 def keep(lake: Lake, edition: Edition, *, built_by: str) -> tuple[Edition, bool]:
@@ -94,13 +94,17 @@ def _write(connection: Connection, edition: Edition, built_by: str) -> None:
         connection,
         "yearly.cell",
         [
-            (edition.id, organ_id, scope, key, *_place(key))
-            + (v.value, v.numerator, v.denominator, v.text)
+            (organ_id, scope, key, v.value, v.numerator, v.denominator, v.text)
             for (organ_id, scope), figures in edition.cells.items()
             for key, v in figures.items()
         ],
-        ("edition_id", "organ_id", "scope", "cell", "table_key", "row_key", "column_key")
-        + ("value", "numerator", "denominator", "cell_text"),
+        ("organ_id", "scope", "cell", "value", "numerator", "denominator", "cell_text"),
+        computed={
+            "edition_id": quoted(edition.id),
+            "table_key": "split_part(cell, '.', 1)",
+            "row_key": "split_part(cell, '.', 2)",
+            "column_key": "split_part(cell, '.', 3)",
+        },
     )
     insert_many(
         connection,
@@ -157,11 +161,6 @@ def _kept_figure(figure: CellValue) -> list[str | None]:
     numbers = (figure.value, figure.numerator, figure.denominator)
     told = [None if v is None else number(v) for v in numbers]
     return told if figure.text is None else [*told, figure.text]
-
-
-def _place(key: str) -> tuple[str, str, str]:
-    table, row, *column = key.split(".")
-    return table, row, column[0] if column else ""
 
 
 def keep_approval(
