@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from tasks.editions.edition import Finding
+from tasks.editions.edition import CellValue, Finding
 from warehouse.numbers import number
 
 
@@ -14,13 +14,21 @@ def cell_hash(cells: Any) -> str:
     """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, and the text
     of those that have one, sorted."""
     digest = sha256()
+    # Of a province's millions of figures nearly all are one of a few objects.
+    known: dict[int, str] = {}
     for (organ_id, scope), figures in sorted(cells.items()):
-        for key, figure in sorted(figures.items()):
-            written = "\t".join(map(number, (figure.value, figure.numerator, figure.denominator)))
-            if figure.text is not None:
-                written += f"\t{figure.text}"
+        for key in sorted(figures):
+            figure = figures[key]
+            written = known.get(id(figure))
+            if written is None:
+                written = known[id(figure)] = _figure(figure)
             digest.update(f"{organ_id}\t{scope}\t{key}\t{written}\n".encode())
     return digest.hexdigest()
+
+
+def _figure(figure: CellValue) -> str:
+    written = "\t".join(map(number, (figure.value, figure.numerator, figure.denominator)))
+    return written if figure.text is None else f"{written}\t{figure.text}"
 
 
 def findings_hash(findings: Sequence[Finding]) -> str:
