@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from deployments.child_server import HOST, server
 from deployments.server import check_doors, server_environment
+from tasks.city.province import is_province
 from tasks.clock import now
 from tasks.lifeline import lifeline
 from tasks.settings import Settings, check_home, quiet_environment
@@ -73,6 +74,18 @@ def read_deployments(path: Path = DEPLOYMENTS) -> list[dict[str, Any]]:
     """The deployments of `prefect.yaml`, as written there."""
     read: list[dict[str, Any]] = yaml_of(path.read_text(encoding="utf-8"))["deployments"]
     return read
+
+
+OF_RECORDS = frozenset({"nightly", "backfill", "retry-rejects", "deadline-watch"})
+"""Deployments of who has records."""
+OF_PROVINCE = frozenset({"take-editions"})
+"""Deployments of who has the editions of cities."""
+
+
+def deployments_of(settings: Settings) -> list[dict[str, Any]]:
+    """The deployments of a city, or of a province. Raises CityFileError."""
+    others = OF_RECORDS if is_province(settings.city) else OF_PROVINCE
+    return [entry for entry in read_deployments() if entry["name"] not in others]
 
 
 @contextmanager
@@ -232,7 +245,7 @@ def runner_deployments() -> list[RunnerDeployment]:
     from flows.form_defaults import form_defaults
 
     made = []
-    for entry in read_deployments():
+    for entry in deployments_of(Settings()):
         path, _, function = entry["entrypoint"].partition(":")
         module = ".".join(Path(path).with_suffix("").parts)
         flow: Any = load_flow_from_entrypoint(f"{module}.{function}")

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from expectations.result import SEVERITY_LABELS
-from expectations.rules import RuleDescription, load_rules, rulebook, yearly_rules
+from expectations.rules import PROVINCE, RuleDescription, load_rules, rulebook, yearly_rules
 from warehouse.form import forms
 from warehouse.tables import table
 
@@ -36,6 +36,7 @@ def rules_page() -> str:
         f"基础表规则共 {len(core)} 条:{shown}。年度报表核对 {len(yearly_rules())} 项。\n",
     ]
     parts += ["## 年度报表\n", _table(yearly_rules().values())]
+    parts += ["## 省的汇总\n", _table(yearly_rules(PROVINCE).values())]
     for form in forms().values():
         if form.checks:
             book = rulebook().with_checks(form.checks)

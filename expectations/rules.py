@@ -46,6 +46,7 @@ from warehouse.tables import Table, all_tables, table
 
 RULES = Path(__file__).parent
 YEARLY = RULES / "yearly.yaml"
+PROVINCE = RULES / "province.yaml"
 BAD_ROW_COLUMNS = ("source_system", "record_id", "organ_id", "record_on", "detail")
 _PLACEHOLDER = re.compile(r"\{([a-z_.]+)\}")
 _BARE_TABLE = re.compile(r"(?<![{\w])(?:core|ops|yearly)\.\w+")
@@ -399,7 +400,7 @@ def load_rules(folder: Path = RULES) -> tuple[Rule, ...]:
     rules: list[Rule] = []
     codes: dict[str, Path] = {}
     for path in sorted(folder.glob("*.yaml")):
-        if path.name == YEARLY.name:
+        if path in (folder / YEARLY.name, folder / PROVINCE.name):
             continue
         for rule in load_file(path):
             if rule.code in codes:
@@ -455,6 +456,11 @@ class Rulebook:
                 c.code, "yearly.cell", c.severity, c.title, c.message, c.article
             )
         return Rulebook(self.core, yearly)
+
+    def of_province(self) -> Rulebook:
+        """These rules for what is added up of the editions of cities: no rules of records, as there
+        are none, and the checks of `province.yaml`."""
+        return Rulebook((), {**self.yearly, **yearly_rules(PROVINCE)})
 
     def as_data(self) -> dict[str, list[dict[str, Any]]]:
         """Both kinds as JSON values; `from_data` reads them back."""

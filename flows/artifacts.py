@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -14,11 +14,12 @@ from tasks.city.names import city_names
 from tasks.editions.account_view import account_of
 from tasks.editions.differences import Comparison
 from tasks.editions.edition import Edition
+from tasks.editions.take import Taken
 from tasks.publish.maintain import Maintained
 from tasks.publish.pages import maintenance, publication
 from tasks.publish.publish import Published
 from tasks.render import account, markdown, operator
-from tasks.render.nightly import rule_results, source_results
+from tasks.render.nightly import rule_results, source_results, taken_editions
 from tasks.render.sets import INDEX, SUFFIX, sets_folder
 from tasks.settings import Settings
 from tasks.watch.deadlines import Deadlines
@@ -132,6 +133,17 @@ def publish_deadlines(found: Deadlines, settings: Settings) -> None:
             text, "打开期限(年报工作台)", _desk(settings, "/deadlines")
         ),
         description=f"{found.on} 期限",
+    )
+
+
+def publish_taken(
+    found: Taken, stale: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> None:
+    """What was taken in of the cities of a province, and which of its editions are stale by it."""
+    create_markdown_artifact(
+        key="taken",
+        markdown=taken_editions(found, stale, names),
+        description="取入各市版次情况",
     )
 
 

@@ -22,6 +22,7 @@ from tasks.check import check_core
 from tasks.city.register import register_city
 from tasks.editions.build import Built, build_edition
 from tasks.editions.edition import Edition
+from tasks.editions.take import Taken, take_editions
 from tasks.load.control_totals import Difference, compare_control_totals
 from tasks.load.load import LoadResult, load, note_unchanged
 from tasks.load.rejects import RetryResult, retry
@@ -181,6 +182,29 @@ def build_edition_step(
         snapshot=snapshot,
         reason=reason,
         built_by=built_by,
+        progress=progress,
+    )
+
+
+@answering
+@task(name="take 取入各市版次", cache_policy=NO_CACHE)
+@refusals_returned
+def take_step(
+    lake: Lake,
+    province: Path,
+    cities: Sequence[Settings],
+    *,
+    is_published_only: bool,
+    now: datetime,
+    progress: Callable[[str], None],
+) -> Taken:
+    """Take the cities' editions into the lake of their province."""
+    return take_editions(
+        lake,
+        province,
+        cities,
+        is_published_only=is_published_only,
+        now=now,
         progress=progress,
     )
 

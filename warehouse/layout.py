@@ -141,6 +141,8 @@ class Layout:
     """A layout ready to use: the printed tables, the cells and the equations.
 
     `units` are what the form is of, `entries` names the file of what is entered on record;
+    `gathers` is the key of the form whose editions of cities its figures are added up of, empty where
+    they are counted of records;
     `local_rows` tells of the rows that the city adds, `placed_rows` which of them, by number,
     have their place in this layout: a row belongs to the layouts that have the row before it.
     """
@@ -156,6 +158,7 @@ class Layout:
     entries: str | None = None
     local_rows: tuple[str, ...] = ()
     placed_rows: tuple[int, ...] = ()
+    gathers: str = ""
 
     def printed(self, table: str) -> list[Cell]:
         """The cells of a table that stand in the form, row by row."""

@@ -42,6 +42,7 @@ COMMANDS = (
 )
 GROUPS = (
     ("city", "deployments.cli.city", "app"),
+    ("province", "deployments.cli.province", "app"),
     ("source", "deployments.cli.source", "app"),
     ("rejects", "deployments.cli.rejects", "app"),
     ("user", "deployments.cli.user", "app"),

@@ -32,16 +32,26 @@ def new(
     code: Annotated[
         str, typer.Option("--code", prompt="根机关的编号(如行政区划代码)", help="根机关的编号")
     ],
+    province: Annotated[
+        bool,
+        typer.Option("--province", help="省:不取记录,由 NIANBAO_CITIES 中各市的版次加总"),
+    ] = False,
 ) -> None:
-    """新建一个城市的目录:根机关、约定与来源目录,并说明下一步。"""
+    """新建一个城市(或省)的目录:根机关、约定与来源目录,并说明下一步。"""
     from tasks.settings import cities_folder, cities_of
     from tasks.watch.cities import new_city
 
     folder = Path(name).expanduser().absolute() if "/" in name else cities_folder() / name
-    for path in new_city(folder, title, code, cities_of(folder.parent)):
+    beside = cities_of(folder.parent)
+    for path in new_city(folder, title, code, beside, is_of_province=province):
         print(typeset(f"已写出 {path}"))
     which = name if "/" in name else folder.name
     print(typeset("下一步:"))
+    if province:
+        print(typeset(f"  1. 核对 {folder / 'organs.csv'} 中的各市:编号用该市自己的根机关编号"))
+        print(f"  2. nianbao province take --city {which}")
+        print(f"  3. nianbao year-end 2020 --city {which}")
+        return
     print(typeset(f"  1. 在 {folder / 'organs.csv'} 中填上所属机关,一行一个"))
     print(f"  2. nianbao source fields <网址或目录> --city {which}")
     print(f"  3. nianbao city check {which}")
@@ -131,6 +141,7 @@ def _plain(one: CityState) -> dict[str, Any]:
         "stopped": one.stopped,
         "open_rejects": one.open_rejects,
         "editions": [{"edition": id_, "status": status} for id_, status in one.editions],
+        "stale": list(one.stale),
         "wrong": one.wrong or None,
     }
 
@@ -156,7 +167,10 @@ def _table(found: list[CityState]) -> Table:
             "、".join(one.roots) or "organs.csv 有误",
             "读不了" if one.wrong else pulled,
             *(f"{count:,}" if count else "" for count in counts),
-            "、".join(f"{id_} {EDITION_STATUS_LABELS[status]}" for id_, status in one.editions),
+            "、".join(
+                f"{id_} {EDITION_STATUS_LABELS[status]}{'(市已另编)' if id_ in one.stale else ''}"
+                for id_, status in one.editions
+            ),
             str(one.home),
         )
     return table

@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from tasks.editions.edition import EDITION_STATUS_LABELS
 from tasks.editions.explain import Explanation
 from tasks.wording.typeset import typeset
 from tasks.wording.visible import as_markup
@@ -60,19 +61,41 @@ def readable(e: Explanation, page: int, page_size: int) -> RenderableType:
     blocks: list[RenderableType] = [
         Panel(head, title=f"{e.period.label} {e.cell}", title_align="left")
     ]
-    if e.records:
+    if e.cities:
+        blocks += [_cities(e), *(Text(city.command, style="dim") for city in e.cities)]
+    elif e.records:
         blocks.append(_records(e))
         pages = -(-e.record_count // page_size)
         more = f";下一页加 --page {page + 1}" if page < pages else ""
         blocks.append(
             Text(typeset(f"共 {e.record_count} 条记录,第 {page}/{pages} 页{more}"), style="dim")
         )
-    else:
+    elif not any(part.cities for _, part in e.parts):
         blocks.append(Text("没有记录。" if not e.record_count else "这一页没有记录。", style="dim"))
     if e.sql:
         blocks.append(Text("\nSQL", style="dim"))
         blocks.append(Syntax(e.sql, "sql", word_wrap=True, background_color="default"))
     return Group(*blocks)
+
+
+def _cities(e: Explanation) -> Table:
+    """The figures of the cities' editions; the commands that go on into them follow it, a line each,
+    to be copied."""
+    listed = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("市", "版次", "状态", "快照", "单元格指纹"):
+        listed.add_column(name, no_wrap=name != "市")
+    listed.add_column("数字", justify="right")
+    for city in e.cities:
+        edition = city.edition
+        listed.add_row(
+            as_markup(typeset(city.name)),
+            edition.edition_id,
+            EDITION_STATUS_LABELS[edition.status],
+            str(edition.snapshot),
+            edition.cell_hash[:12],
+            city.text or "无数据",
+        )
+    return listed
 
 
 def _records(e: Explanation) -> Table:

@@ -59,7 +59,7 @@ def _quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 
 
-def _ready_to_run() -> None:
+def ready_to_run() -> None:
     """See that a run can be kept at all: a home with room, and a server of Prefect's."""
     from deployments.child_server import for_a_run
     from tasks.settings import Settings, check_home, quiet_environment
@@ -71,7 +71,7 @@ def _ready_to_run() -> None:
     for_a_run(settings)
 
 
-def _tell_refusal(state: Any) -> None:
+def tell_refusal(state: Any) -> None:
     """End with the flow's own answer where it was asked for something that cannot be."""
     code = None if state.is_completed() else state.result(raise_on_failure=False)
     if isinstance(code, ExitCode):
@@ -89,7 +89,7 @@ def nightly(
     """
     if not demo:
         _tell_if_not_served()
-    _ready_to_run()
+    ready_to_run()
     with _demo_city(demo):
         from flows.nightly import nightly as flow
 
@@ -145,7 +145,7 @@ def backfill(
     """
     if not demo:
         _tell_if_not_served()
-    _ready_to_run()
+    ready_to_run()
     with _demo_city(demo):
         from flows.backfill import backfill as flow
         from tasks.city.names import resource_choices, source_choices
@@ -166,7 +166,7 @@ def backfill(
             if day is not None:
                 wanted[name] = day.date()
         state: Any = flow(**wanted, return_state=True)
-    _tell_refusal(state)
+    tell_refusal(state)
     _tell_run(state, "backfill", "补取")
 
 
@@ -206,7 +206,7 @@ def year_end(
     period = Period.parse(when)
     if pull and not demo:
         _tell_if_not_served()
-    _ready_to_run()
+    ready_to_run()
     with _demo_city(demo):
         from flows.year_end import year_end as flow
 
@@ -220,7 +220,7 @@ def year_end(
             sets=sets,
             return_state=True,
         )
-    _tell_refusal(state)
+    tell_refusal(state)
     if not state.is_completed() and state.name != "有阻断问题":
         state.result()
         return
@@ -281,11 +281,11 @@ def publish(
         now=entered_at,
     )
     print(typeset(f"已批准,批准编号 {approval.number}。正在发布……"), flush=True)
-    _ready_to_run()
+    ready_to_run()
     from flows.publish import publish as flow
 
     state: Any = flow(approval=str(approval.number), return_state=True)
-    _tell_refusal(state)
+    tell_refusal(state)
     if not state.is_completed():
         state.result()
     print(state.message)

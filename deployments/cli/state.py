@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tasks.watch.status import ResourceStatus
+    from warehouse.lake import Lake
 
 
 def status(
@@ -36,10 +37,14 @@ def status(
     from rich.console import Console
 
     from deployments.cli import open_lake
+    from tasks.city.province import is_province
     from tasks.clock import now
     from tasks.watch.status import read_status
 
     settings, lake = open_lake()
+    if is_province(settings.city):
+        _status_of_province(lake, as_json)
+        return
     limit = timedelta(hours=settings.lag_hours)
     found = read_status(lake, now=now())
     if as_json:
@@ -54,6 +59,43 @@ def status(
         if one.is_stale(limit) or one.last_status == "stopped" or one.totals_agree is False
     ]
     if needs_person:
+        raise typer.Exit(ExitCode.BLOCKED)
+
+
+def _status_of_province(lake: Lake, as_json: bool) -> None:
+    """Of a province, which has no resources: what came of the last look at each city, and which of
+    its editions add up what was replaced since."""
+    from tasks.editions.store.cities import LOOK_LABELS, city_looks
+    from tasks.watch.province import stale_editions
+
+    with lake.read() as connection:
+        looks, stale = city_looks(connection), stale_editions(connection)
+    if as_json:
+        import json
+
+        cities = [
+            {
+                "id": look.city_id,
+                "city": look.city_name or None,
+                "looked_at": look.looked_at.isoformat(),
+                "status": look.status,
+                "message": look.message or None,
+            }
+            for look in looks.values()
+        ]
+        print(json.dumps({"cities": cities, "stale": stale}, ensure_ascii=False, indent=1))
+    else:
+        for look in looks.values():
+            told = f"{look.city_id} {look.city_name or '—'}:{LOOK_LABELS[look.status]}"
+            why = f",{look.message}" if look.message else ""
+            print(typeset(f"{told}({look.looked_at:%Y-%m-%d %H:%M}){why}"))
+        if not looks:
+            print(typeset("还没有取入各市的版次。请运行 nianbao province take"))
+        for edition_id, changed in stale.items():
+            told = "、".join(changed)
+            print(typeset(f"版次 {edition_id} 已不是各市的现行数字,请重新编制:{told}"))
+        print(typeset("逐市的情况:nianbao province status 年度"))
+    if stale or not looks or any(look.status != "read" for look in looks.values()):
         raise typer.Exit(ExitCode.BLOCKED)
 
 

@@ -119,9 +119,9 @@ def tree_of(lake: Lake, row: EditionRow) -> Tree:
 
 @lru_cache(maxsize=24)
 def _tree(lake: Lake, identity: object, row: EditionRow) -> Tree:
-    units = _without_figures(lake, identity, row).layout.units
+    layout = _without_figures(lake, identity, row).layout
     with reading(lake, row.lake_snapshot) as opened:
-        return read_tree(opened, row.period, units)
+        return read_tree(opened, row.period, layout)
 
 
 def check_counts(lake: Lake, row: EditionRow) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
@@ -12,8 +12,24 @@ from typing import Any
 
 from tasks.editions.account import Line, pulled_tables, read_account
 from tasks.editions.account_checks import account_checks, rolled_up_checks
+from tasks.editions.city_findings import (
+    city_organs,
+    gathered,
+    last_year_of,
+    oldest_data,
+    reconcile_cities,
+    series_of_cities,
+)
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import WEBSITE, Edition, Series, in_order
+from tasks.editions.edition import (
+    WEBSITE,
+    CellValue,
+    CityEdition,
+    Edition,
+    Finding,
+    Series,
+    in_order,
+)
 from tasks.editions.fingerprints import cell_hash
 from tasks.editions.last_year import TRANSFERS, read_last_year, signed_for_by_the_root
 from tasks.editions.reconcile import finding, reconcile
@@ -114,90 +130,151 @@ def compute(
     correction is taken for recorded, to see what it would change. With `trusts_checks` a rule is
     not asked again that no record failed in the last check, as far as nothing that it rests on has
     changed since; who proves an edition asks all of them."""
-    form, layout = definitions.parsed_form, definitions.parsed_layout
-    measures = definitions.parsed_measures
+    layout, measures = definitions.parsed_layout, definitions.parsed_measures
     with reading(
         lake, snapshot, declared=measures, copy_up_to=ROWS_COPIED, supposed=supposed
     ) as opened:
-        data_as_of = opened.data_as_of or now
         progress(LAST_YEAR)
-        tree = read_tree(opened, period, layout.units)
+        tree = read_tree(opened, period, layout)
         _refuse_none(tree, layout, period)
-        follows = TRANSFERS in definitions.rules.yearly
-        before = tabulate(opened, layout, period.before, tree=tree if follows else None)
-        # The same span a year ago, which of a year is the year before.
-        year_ago = before
-        if period.before != period.year_before:
-            year_ago = tabulate(opened, layout, period.year_before, tree=tree if follows else None)
-        progress(THIS_YEAR)
-        tabulation = tabulate(opened, layout, period, year_ago)
-        root = tabulation.tree.root
-        progress(BALANCE)
-        if follows:
-            signed = read_last_year(lake, opened, form, layout, before, period)
-        else:
-            signed = signed_for_by_the_root(opened, form, period, root.id)
-        findings = list(
-            reconcile(
-                opened,
-                tabulation,
-                before,
-                form=form,
-                rules=definitions.rules,
-                published=definitions.published,
-                before=signed,
-            )
-        )
-        findings += [
-            finding(definitions.rules, result, organ, records)
-            for result, organ, records in unit_checks(opened, tabulation)
-        ]
-        account: tuple[Line, ...] = ()
-        if ACCOUNT in definitions.rules.yearly:
-            progress(COUNTED)
-            tables = [table for table in pulled_tables() if form.has_rules_of(table.full_name)]
-            account = read_account(opened, layout, period, tables)
-            findings += [
-                finding(definitions.rules, result, root, records)
-                for result, records in (
-                    *account_checks(opened, account, period, data_as_of, tables),
-                    *rolled_up_checks(opened, tabulation),
-                )
-            ]
-        progress(RECORDS)
-        rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
-        held = rules_that_held(opened, rules, data_as_of.date()) if trusts_checks else frozenset()
-        findings += rule_findings(opened, rules, tabulation, data_as_of.date(), held=held)
-        series = tuple(read_series(opened, definitions.charts, layout, tabulation))
+        build = _of_cities if layout.gathers else _of_records
+        done = build(lake, opened, definitions, period, tree, now, trusts_checks, progress)
         snapshot = opened.snapshot
-    last_year = year_ago.root_figures()
-    if period.before == period.year_before:
-        last_year = {**last_year, **signed.root}
-    wording = Wording.of_tabulation(definitions, tabulation, last_year)
-    findings += word_findings(definitions.rules, wording)
+    tabulation = done.tabulation
+    wording = Wording.of_tabulation(definitions, tabulation, done.last_year)
+    findings = [*done.findings, *word_findings(definitions.rules, wording)]
     return Edition(
         id="",
         number=0,
         status="preview",
-        form=form,
+        form=definitions.parsed_form,
         period=period,
         layout=layout,
         snapshot=snapshot,
-        data_as_of=data_as_of,
+        data_as_of=done.data_as_of,
         built_at=now,
         cell_hash=cell_hash(tabulation.cells),
         definition_hash=definitions.fingerprint,
-        root=root,
+        root=tabulation.tree.root,
         organs=tabulation.tree.organs,
         cells=tabulation.cells,
         findings=in_order(findings, tabulation.tree.organs),
-        last_year=last_year,
-        series=series,
-        account=account,
-        is_synthetic=definitions.is_synthetic,
+        last_year=done.last_year,
+        series=done.series,
+        account=done.account,
+        cities=done.cities,
+        is_synthetic=definitions.is_synthetic or any(c.is_synthetic for c in done.cities),
         software=version("nianbao"),
         definitions=definitions,
     )
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What an edition is made of, besides what it was made by."""
+
+    data_as_of: datetime
+    tabulation: Tabulation
+    findings: Sequence[Finding]
+    last_year: Mapping[str, CellValue]
+    series: tuple[Series, ...]
+    account: tuple[Line, ...] = ()
+    cities: tuple[CityEdition, ...] = ()
+
+
+def _of_cities(
+    lake: Lake,
+    opened: Reading,
+    definitions: Definitions,
+    period: Period,
+    tree: Tree,
+    now: datetime,
+    trusts_checks: bool,
+    progress: Progress,
+) -> _Done:
+    """A province's edition: figures of its cities' editions, held against each other."""
+    form, layout = definitions.parsed_form, definitions.parsed_layout
+    progress(THIS_YEAR)
+    tabulation = tabulate(opened, layout, period, tree=tree)
+    own = read_tree(opened, period)
+    cities = city_organs(tabulation, own.ids)
+    found = gathered(opened.connection, form.key, period, (city.id for city in cities))
+    progress(BALANCE)
+    signed = signed_for_by_the_root(opened, form, period, tree.root.id)
+    findings = list(reconcile_cities(found, tabulation, cities, definitions, signed))
+    return _Done(
+        oldest_data(found) or now,
+        tabulation,
+        findings,
+        last_year_of(tabulation, signed),
+        tuple(series_of_cities(found, cities, yaml_of(definitions.charts) or [])),
+        cities=found.references,
+    )
+
+
+def _of_records(
+    lake: Lake,
+    opened: Reading,
+    definitions: Definitions,
+    period: Period,
+    tree: Tree,
+    now: datetime,
+    trusts_checks: bool,
+    progress: Progress,
+) -> _Done:
+    """A city's edition: figures counted of records."""
+    form, layout = definitions.parsed_form, definitions.parsed_layout
+    data_as_of = opened.data_as_of or now
+    follows = TRANSFERS in definitions.rules.yearly
+    before = tabulate(opened, layout, period.before, tree=tree if follows else None)
+    # The same span a year ago, which of a year is the year before.
+    year_ago = before
+    if period.before != period.year_before:
+        year_ago = tabulate(opened, layout, period.year_before, tree=tree if follows else None)
+    progress(THIS_YEAR)
+    tabulation = tabulate(opened, layout, period, year_ago)
+    root = tabulation.tree.root
+    progress(BALANCE)
+    if follows:
+        signed = read_last_year(lake, opened, form, layout, before, period)
+    else:
+        signed = signed_for_by_the_root(opened, form, period, root.id)
+    findings = list(
+        reconcile(
+            opened,
+            tabulation,
+            before,
+            form=form,
+            rules=definitions.rules,
+            published=definitions.published,
+            before=signed,
+        )
+    )
+    findings += [
+        finding(definitions.rules, result, organ, records)
+        for result, organ, records in unit_checks(opened, tabulation)
+    ]
+    account: tuple[Line, ...] = ()
+    if ACCOUNT in definitions.rules.yearly:
+        progress(COUNTED)
+        tables = [table for table in pulled_tables() if form.has_rules_of(table.full_name)]
+        account = read_account(opened, layout, period, tables)
+        findings += [
+            finding(definitions.rules, result, root, records)
+            for result, records in (
+                *account_checks(opened, account, period, data_as_of, tables),
+                *rolled_up_checks(opened, tabulation),
+            )
+        ]
+    progress(RECORDS)
+    rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
+    held = rules_that_held(opened, rules, data_as_of.date()) if trusts_checks else frozenset()
+    findings += rule_findings(opened, rules, tabulation, data_as_of.date(), held=held)
+    series = tuple(read_series(opened, definitions.charts, layout, tabulation))
+    last_year = year_ago.root_figures()
+    if period.before == period.year_before:
+        last_year = {**last_year, **signed.root}
+    return _Done(data_as_of, tabulation, findings, last_year, series, account)
 
 
 def _refuse_none(tree: Tree, layout: Layout, period: Period) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from expectations.rules import Rulebook, rulebook
 from tasks.city.fields import SourceField, source_fields
+from tasks.city.province import is_province
 from tasks.city.published import published_text
 from tasks.city.texts import kept_texts
 from tasks.editions.narrative.narrative import Narrative, parse_narrative
@@ -39,10 +40,13 @@ LABELS = {
     "narrative": "报告文字",
     "sources": "来源字段",
     "upload": "上报表",
+    "made_of": "数字的来历",
 }
+CITIES = "cities"
+"""Of what a province's figures are made: of its cities' editions."""
 
 
-LATER = ("form", "narrative", "sources", "upload")
+LATER = ("form", "narrative", "sources", "upload", "made_of")
 """What editions of earlier versions do not keep, and can do without."""
 
 
@@ -55,7 +59,8 @@ class Definitions:
     An edition from before forms were folders keeps no form: it is the annual report's, and its
     layout is read as it was read then. `narrative` are the texts of the report's words, those of
     the form and the city with what was filled in; an edition from before keeps none. `sources` are the fields of the city's systems as rows of
-    `SourceField`, `upload` the columns of a province's form. `not_kept` names the parts that an edition of an earlier
+    `SourceField`, `upload` the columns of a province's form. `made_of` says that a province's figures
+    are added up of editions of cities; of what is counted of records it says nothing. `not_kept` names the parts that an edition of an earlier
     version did not keep, and that were taken from this version instead.
     """
 
@@ -70,6 +75,7 @@ class Definitions:
     narrative: Mapping[str, str] | None = None
     sources: tuple[tuple[str, ...], ...] | None = None
     upload: str | None = None
+    made_of: str | None = None
     not_kept: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
@@ -80,18 +86,21 @@ class Definitions:
         that cannot be used.
         """
         layout, local = form.texts_of(period, city)
+        adds_up = is_province(city)
+        rules = rulebook().of_province() if adds_up else rulebook()
         found = cls(
             layout=layout,
             overview=local,
             published=published_text(city / "published" / f"{form.reference(period)}.yaml"),
             measures=measure_texts(city),
-            rules=rulebook().with_checks(form.checks),
+            rules=rules.with_checks(form.checks),
             charts=form.charts,
             is_synthetic=is_synthetic_city(city),
             form=form.text,
             narrative=_narrative_now(form, city, period),
             sources=tuple(astuple(field_) for field_ in source_fields(city)),
             upload=form.upload_text(city),
+            made_of=CITIES if adds_up else None,
         )
         found.check(form.place)
         return found
@@ -163,9 +172,10 @@ class Definitions:
     @property
     def parsed_layout(self) -> Layout:
         """The layout with the city's own figures and rows."""
-        return parse_layout(
+        layout = parse_layout(
             self.layout, self.overview, "layout", "overview.yaml", is_early=self.form is None
         )
+        return replace(layout, gathers=self.parsed_form.key) if self.made_of == CITIES else layout
 
     @cached_property
     def parsed_narrative(self) -> Narrative | None:

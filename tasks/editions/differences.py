@@ -342,7 +342,7 @@ def _export(
     declared = edition.definitions.parsed_measures
     written = {}
     with reading(lake, edition.snapshot, declared=declared) as opened:
-        tree = read_tree(opened, edition.period, edition.layout.units)
+        tree = read_tree(opened, edition.period, edition.layout)
         for (measure, years_back), terms in _wanted(edition).items():
             cells = [edition.layout.cells[key] for key, _ in terms]
             if measure not in measures or not is_loaded(opened, cells[0]):

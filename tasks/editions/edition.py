@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +18,7 @@ from warehouse.period import Period
 if TYPE_CHECKING:
     from tasks.editions.definitions import Definitions
 
+CITY_EDITIONS = "各市版次"
 ACCOUNT = "账目"
 """The part of an edition that changes with records of any period."""
 Scope = Literal["own", "rolled_up"]
@@ -115,6 +116,38 @@ class Series:
 
 
 @dataclass(frozen=True)
+class CityEdition:
+    """An edition of a city that a province's edition adds up: whose it is, what it is called there,
+    the snapshot of the city's lake, and the fingerprints by which it is pinned. `city_name` is the
+    city's folder, as `--city` takes it; `manifest_hash` is empty until it is published."""
+
+    city_id: str
+    city_name: str
+    edition_id: str
+    status: str
+    snapshot: int
+    data_as_of: datetime
+    cell_hash: str
+    definition_hash: str
+    findings_hash: str
+    manifest_hash: str = ""
+    is_synthetic: bool = False
+
+    @property
+    def figures_mark(self) -> tuple[str, str, str, str]:
+        """What is another where the city has another edition."""
+        return self.edition_id, self.cell_hash, self.definition_hash, self.findings_hash
+
+    def as_data(self) -> dict[str, Any]:
+        """As JSON values; `from_data` reads them back."""
+        return {**asdict(self), "data_as_of": self.data_as_of.isoformat()}
+
+    @classmethod
+    def from_data(cls, kept: Mapping[str, Any]) -> CityEdition:
+        return cls(**{**kept, "data_as_of": datetime.fromisoformat(kept["data_as_of"])})
+
+
+@dataclass(frozen=True)
 class Edition:
     """A build of a form for a period.
 
@@ -122,7 +155,7 @@ class Edition:
     root's rolled-up figures of the year before, empty when there is none. `definitions` are
     those it was built by, `software` the version that built it. `part_scope` marks what one of
     its organs files (`tasks.editions.part`), with those below it or its own: `root` is then that
-    organ.
+    organ. `cities` are the editions that a province's adds up.
     """
 
     id: str
@@ -143,6 +176,7 @@ class Edition:
     last_year: Mapping[str, CellValue] = field(default_factory=dict)
     series: tuple[Series, ...] = ()
     account: tuple[Line, ...] = ()
+    cities: tuple[CityEdition, ...] = ()
     is_synthetic: bool = False
     reason: str = ""
     software: str = ""
@@ -207,6 +241,7 @@ class Edition:
             "机关": (self.organs, later.organs),
             "上年数": (dict(self.last_year), dict(later.last_year)),
             "图表": (self.series, later.series),
+            CITY_EDITIONS: (self.cities, later.cities),
             # Every night adds to the way in, whatever it brought.
             ACCOUNT: (tuple(map(standing, self.account)), tuple(map(standing, later.account))),
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tasks.editions.definitions import Definitions
-from tasks.editions.edition import CellValue, Edition, Scope
+from tasks.editions.edition import CellValue, CityEdition, Edition, Scope
 from tasks.editions.figures import definition, why_not_provided
 from tasks.editions.figures import number as printed
 from tasks.editions.figures import text as shown
 from tasks.editions.last_year import TRANSFERS
+from tasks.editions.of_cities import known_as
 from tasks.editions.store import NoEdition, load_edition, newest_edition
+from tasks.editions.store.cities import TakenEdition, taken_editions
 from tasks.editions.tabulate import Tabulation, Tree, read_tree, tabulate
 from warehouse.cells import Record, cell_sql, count_records, records
 from warehouse.errors import EntryError
@@ -38,7 +41,7 @@ class Explanation:
     A figure made of other figures carries theirs in `parts`, by the role they play:
     numerator and denominator, this year and last year, or the parts of a sum. `text` is the figure
     as it is printed: words for a cell of words, 是 or 否 for a question; `why_blank` says why it is not there,
-    where that is known.
+    where that is known. `cities` are the figures of cities' editions that a province's is the sum of.
     """
 
     period: Period
@@ -60,6 +63,20 @@ class Explanation:
     records: tuple[Record, ...]
     offset: int
     parts: tuple[tuple[str, Explanation], ...] = field(default=())
+    cities: tuple[CityFigure, ...] = ()
+
+
+@dataclass(frozen=True)
+class CityFigure:
+    """What a province's figure has of a city: the city's edition, its figure there, and the command
+    that explains it in the city's own lake, down to the records."""
+
+    name: str
+    edition: CityEdition
+    organ_id: str
+    value: Decimal | None
+    text: str
+    command: str
 
 
 def explain(
@@ -105,11 +122,14 @@ def explain(
         before = period.year_before
         # As in the edition, last year is read through this year's organs.
         follows = TRANSFERS in definitions.rules.yearly
-        tree = read_tree(opened, period, layout.units) if follows else None
-        last_year = tabulate(opened, narrow, before, tree=tree) if looks_back else None
-        tabulations = {period: tabulate(opened, narrow, period, last_year)}
-        if last_year:
-            tabulations[before] = last_year
+        tree = read_tree(opened, period, layout) if follows else None
+        if layout.gathers:
+            tabulations = _of_cities(tabulate(opened, narrow, period, tree=tree))
+        else:
+            last_year = tabulate(opened, narrow, before, tree=tree) if looks_back else None
+            tabulations = {period: tabulate(opened, narrow, period, last_year)}
+            if last_year:
+                tabulations[before] = last_year
         tree = tabulations[period].tree
         organ = next((o for o in tree.organs if o.id == (organ_id or tree.root.id)), None)
         if organ is None:
@@ -147,7 +167,10 @@ def explain_kept(
     with reading(lake, edition.snapshot, declared=declared) as opened:
         narrow = layout.only(cell_key)
         tabulations = {period: Tabulation(period, layout, tree, _as_figures(edition.cells))}
-        if any(c.change_on_year or c.last_year for c in narrow.cells.values()):
+        looks_back = any(c.change_on_year or c.last_year for c in narrow.cells.values())
+        if layout.gathers:
+            tabulations = _of_cities(tabulate(opened, narrow, period, tree=tree))
+        elif looks_back:
             follows = TRANSFERS in edition.definitions.rules.yearly
             if follows and (organ_id, scope) == (tree.root.id, "rolled_up"):
                 figures = {(organ_id, scope): dict(edition.last_year)}
@@ -157,6 +180,23 @@ def explain_kept(
                 tabulations[before] = tabulate(opened, narrow, before, tree=of_then)
         context = _Context(opened, layout, tabulations, edition.id, scope, limit, offset)
         return context.explain(layout.cells[cell_key], period, organ_id, name)
+
+
+def _of_cities(done: Tabulation) -> dict[Period, Tabulation]:
+    """A province's figures, and those of the year before that came with its cities' editions: what
+    a city was held against, and of its organs what their change on that year tells."""
+    before = done.period.year_before
+    cells: dict[tuple[str, Scope], dict[str, CellValue]] = defaultdict(dict)
+    for place, figures in done.cells.items():
+        for key, cell in done.layout.cells.items():
+            figure = figures[key]
+            if cell.change_on_year and figure.denominator is not None:
+                cells[place][cell.change_on_year] = CellValue(figure.denominator)
+            elif cell.last_year:
+                cells[place][cell.last_year] = figure
+    for organ, figures in done.last_year.items():
+        cells[(organ, "rolled_up")] |= figures
+    return {done.period: done, before: Tabulation(before, done.layout, done.tree, cells)}
 
 
 def check_has_cell(edition: Edition, cell_key: str, organ_id: str) -> str:
@@ -205,34 +245,20 @@ class _Context:
     def explain(self, cell: Cell, period: Period, organ_id: str, organ_name: str) -> Explanation:
         tabulation = self.tabulations[period]
         figure = tabulation.cells.get((organ_id, self.scope), {}).get(cell.key, CellValue(None))
-        organs = tabulation.tree.record_organs(organ_id, self.scope)
-
-        def part(role: str, key: str, of: Period) -> tuple[str, Explanation]:
-            return role, self.explain(self.layout.cells[key], of, organ_id, organ_name)
-
-        parts: list[tuple[str, Explanation]] = []
+        parts = self._parts(cell, period, organ_id, organ_name)
         found: list[Record] = []
         count, sql = 0, ""
-        if cell.measure:
+        cities: tuple[CityFigure, ...] = ()
+        if cell.measure and self.layout.gathers:
+            cities = self._of_cities(cell, period, organ_id)
+        elif cell.measure:
+            organs = tabulation.tree.record_organs(organ_id, self.scope)
             sql = cell_sql(self.reading, cell, period, organs)
             if not figure.is_missing:
                 count = count_records(self.reading, [cell], period, organs)
                 found = records(
                     self.reading, [cell], period, organs, limit=self.limit, offset=self.offset
                 )
-        elif cell.ratio:
-            parts = [
-                part("numerator", cell.ratio[0], period),
-                part("denominator", cell.ratio[1], period),
-            ]
-        elif cell.parts:
-            parts = [part("part", key, period) for key in cell.parts]
-        elif cell.change_on_year:
-            parts = [part("this_year", cell.change_on_year, period)]
-            if period.year_before in self.tabulations:
-                parts.append(part("last_year", cell.change_on_year, period.year_before))
-        elif cell.last_year and period.year_before in self.tabulations:
-            parts = [part("last_year", cell.last_year, period.year_before)]
         if parts:
             found, count = self._of_parts([e for role, e in parts if role != "denominator"])
             sql = "\n\n".join(f"-- {e.label}\n{e.sql}" for _, e in parts if e.sql)
@@ -256,7 +282,70 @@ class _Context:
             records=tuple(found),
             offset=self.offset,
             parts=tuple(parts),
+            cities=cities,
         )
+
+    def _parts(
+        self, cell: Cell, period: Period, organ_id: str, organ_name: str
+    ) -> list[tuple[str, Explanation]]:
+        """The figures that a figure is made of, by the role they play; none where it is counted."""
+
+        def part(role: str, key: str, of: Period) -> tuple[str, Explanation]:
+            return role, self.explain(self.layout.cells[key], of, organ_id, organ_name)
+
+        if cell.measure:
+            return []
+        if cell.ratio:
+            return [
+                part("numerator", cell.ratio[0], period),
+                part("denominator", cell.ratio[1], period),
+            ]
+        if cell.parts:
+            return [part("part", key, period) for key in cell.parts]
+        has_before = period.year_before in self.tabulations
+        parts = []
+        if cell.change_on_year:
+            parts = [part("this_year", cell.change_on_year, period)]
+        if has_before and (key := cell.change_on_year or cell.last_year):
+            parts.append(part("last_year", key, period.year_before))
+        return parts
+
+    def _of_cities(self, cell: Cell, period: Period, organ_id: str) -> tuple[CityFigure, ...]:
+        """The cities' figures behind one of the province: of all of them below an organ of its own,
+        of the organ's own city below that."""
+        of_period = max(self.tabulations, key=lambda p: p.last)
+        tabulation = self.tabulations[period]
+        inside = set(tabulation.tree.subtree(organ_id))
+        found = []
+        for taken in taken_editions(self.reading.connection, self.layout.gathers, of_period.key):
+            known = {known_as(taken, organ.id): organ.id for organ in taken.organs}
+            place = taken.city_id if taken.city_id in inside else organ_id
+            if place not in known:
+                continue
+            figure = tabulation.cells.get((place, self.scope), {}).get(cell.key, CellValue(None))
+            found.append(
+                CityFigure(
+                    tabulation.tree.name(place),
+                    taken.reference,
+                    known[place],
+                    printed(cell, figure),
+                    shown(cell, figure),
+                    self._command(taken, cell, period, known[place]),
+                )
+            )
+        return tuple(found)
+
+    def _command(self, taken: TakenEdition, cell: Cell, period: Period, organ_id: str) -> str:
+        """How the city's own lake is asked for a figure: of this year by the edition that was added
+        up, of the year before by the city's edition of then."""
+        command = f"nianbao explain {period.key} {cell.key} --city {taken.reference.city_name}"
+        if taken.form != ANNUAL_REPORT:
+            command += f" --form {taken.form}"
+        if taken.period == period.key:
+            command += f" --edition {taken.reference.edition_id}"
+        if organ_id != taken.organs[0].id:
+            command += f" --organ {organ_id}"
+        return command + (" --own" if self.scope == "own" else "")
 
     def _of_parts(self, parts: Sequence[Explanation]) -> tuple[list[Record], int]:
         """One page over the records of several figures, one after the other."""
@@ -265,7 +354,7 @@ class _Context:
         skip = self.offset
         for e in parts:
             cells, period = [self.layout.cells[e.cell]], e.period
-            if not cells[0].measure:
+            if not cells[0].measure or self.layout.gathers:
                 found += e.records[: self.limit - len(found)]
             elif skip < e.record_count and len(found) < self.limit:
                 organs = self.tabulations[period].tree.record_organs(e.organ_id, self.scope)
@@ -324,6 +413,18 @@ def explanation_json(e: Explanation) -> dict[str, Any]:
             for r in e.records
         ],
         **_parts_json(e),
+        **({"cities": [_city_json(city) for city in e.cities]} if e.cities else {}),
+    }
+
+
+def _city_json(city: CityFigure) -> dict[str, Any]:
+    return {
+        "city": {"id": city.edition.city_id, "name": city.name},
+        "organ": city.organ_id,
+        "edition": city.edition.as_data(),
+        "value": json_number(city.value),
+        "text": city.text,
+        "command": city.command,
     }
 
 

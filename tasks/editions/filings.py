@@ -50,7 +50,7 @@ def filings(lake: Lake, edition: Edition) -> dict[str, tuple[FiledCell, ...]]:
     assert edition.definitions is not None
     with reading(lake, edition.snapshot, declared=edition.definitions.parsed_measures) as opened:
         filed = filed_figures(opened, edition.form, edition.period)
-        tree = read_tree(opened, edition.period, edition.layout.units)
+        tree = read_tree(opened, edition.period, edition.layout)
         return {
             organ.id: tuple(_of_organ(opened, tree, edition, organ, filed[organ.id]))
             for organ in edition.organs

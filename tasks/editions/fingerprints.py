@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any
 
-from tasks.editions.edition import Finding
+from tasks.editions.edition import CellValue, Finding
 from warehouse.numbers import number
 
 
@@ -14,20 +14,26 @@ def cell_hash(cells: Any) -> str:
     """The fingerprint of all cells: organ, scope, key, value, numerator, denominator, and the text
     of those that have one, sorted."""
     digest = sha256()
-    written: tuple[Any, list[str]] = (None, [])
+    # Of a province's millions of figures nearly all are one of a few objects, and an organ without
+    # others below it has the same figures in both scopes.
+    known: dict[int, str] = {}
+    lines: tuple[Any, list[str]] = (None, [])
     for (organ_id, scope), figures in sorted(cells.items()):
-        # An organ without others below it has the same figures in both scopes.
-        if written[0] is not figures:
-            written = figures, [_figure(key, figure) for key, figure in sorted(figures.items())]
+        if lines[0] is not figures:
+            lines = figures, [f"{key}\t{_figure(known, figures[key])}" for key in sorted(figures)]
         begin = f"{organ_id}\t{scope}\t"
-        digest.update("".join(f"{begin}{line}\n" for line in written[1]).encode())
+        digest.update("".join(f"{begin}{line}\n" for line in lines[1]).encode())
     return digest.hexdigest()
 
 
-def _figure(key: str, figure: Any) -> str:
-    numbers = (figure.value, figure.numerator, figure.denominator)
-    text = () if figure.text is None else (figure.text,)
-    return "\t".join((key, *map(number, numbers), *text))
+def _figure(known: dict[int, str], figure: CellValue) -> str:
+    """A figure as the fingerprint has it; `known` are those written before, by identity."""
+    found = known.get(id(figure))
+    if found is None:
+        numbers = map(number, (figure.value, figure.numerator, figure.denominator))
+        text = () if figure.text is None else (figure.text,)
+        found = known[id(figure)] = "\t".join((*numbers, *text))
+    return found
 
 
 def findings_hash(findings: Sequence[Finding]) -> str:

@@ -122,7 +122,7 @@ def read_last_year(
         {c.key: c for c in (*crossing, *(layout.cells[key] for key in rewritten))}.values()
     )
     now = _weighed(opened, cells, of)
-    then, then_tree = now, read_tree(opened, of, layout.units)
+    then, then_tree = now, read_tree(opened, of, layout)
     columns: dict[Key, str] = {}
     if published is not None:
         measures = published.definitions.parsed_measures
@@ -132,7 +132,7 @@ def read_last_year(
         ):
             # All of it or none: records of then are read through the organs of then.
             records = _weighed(old, _declared(published.definitions.parsed_layout, cells), of)
-            old_tree = read_tree(old, of, layout.units)
+            old_tree = read_tree(old, of, layout)
             columns = _columns(old, opened, _differing(records, now))
             then, then_tree = records, old_tree
     # An organ may be split: then its records are registered anew at those that take them over.

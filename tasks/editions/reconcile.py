@@ -57,7 +57,7 @@ def reconcile(
     if now.period.is_year:
         yield from _filed(rules, reading, form, now)
     if published is not None:
-        yield from _published(rules, now, published)
+        yield from published_checks(rules, now, published)
     yield from _corrections(rules, reading, now.tree.root)
 
 
@@ -339,7 +339,7 @@ def agreement(published: Decimal, computed: Decimal, decimals: int) -> str | Non
     return "或".join(ways) or None
 
 
-def _published(rules: Rulebook, now: Tabulation, text: str) -> Iterator[Finding]:
+def published_checks(rules: Rulebook, now: Tabulation, text: str) -> Iterator[Finding]:
     """P1: figures published elsewhere against the edition, percentages rounded or truncated."""
     root = now.tree.root
     figures: Figures = now.cells[(root.id, "rolled_up")]

@@ -121,7 +121,7 @@ def beside_others(
 def _organ(
     opened: Reading, layout: Layout, period: Period, organ_id: str | None
 ) -> tuple[Organ, Tree]:
-    tree = read_tree(opened, period, layout.units)
+    tree = read_tree(opened, period, layout)
     for organ in tree.organs:
         if organ.id == (organ_id or tree.root.id):
             return organ, tree

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 
 from tasks.editions.edition import WEBSITE, CellValue, Organ, Scope
+from tasks.editions.of_cities import ABSENT, organs_below_cities, read_city_figures
 from warehouse.cells import OrganFilter, asked_key, is_loaded, own_figures, own_texts
 from warehouse.errors import ConfigurationError
 from warehouse.layout import Cell, Layout
-from warehouse.layout_file import Units
 from warehouse.organ_names import shown_names
 from warehouse.period import Period
 from warehouse.reading import Reading, organs_of, websites_of
@@ -95,9 +95,10 @@ class Tree:
         return OrganFilter(tuple(sorted(inside)), is_exclusion=False)
 
 
-def read_tree(reading: Reading, period: Period, units: Units = "organ") -> Tree:
-    """The organ tree of a period, as it stood at its end; of a form of websites, with these below
-    the organs that run them.
+def read_tree(reading: Reading, period: Period, layout: Layout | None = None) -> Tree:
+    """The organ tree of a period, as it stood at its end; under a layout of websites, with these
+    below the organs that run them, under one that gathers editions, with the organs of each city
+    below it.
 
     Raises TabulationError when there is no organ, or more than one without a parent.
     """
@@ -135,7 +136,19 @@ def read_tree(reading: Reading, period: Period, units: Units = "organ") -> Tree:
         for i, _, kind, parent, has_system in rows
     )
     tree = Tree(organs, stands_for)
-    return _with_websites(reading, period, tree) if units == WEBSITE else tree
+    if layout is None:
+        return tree
+    if layout.gathers:
+        return _with_cities(reading, layout.gathers, period, tree)
+    return _with_websites(reading, period, tree) if layout.units == WEBSITE else tree
+
+
+def _with_cities(reading: Reading, form: str, period: Period, tree: Tree) -> Tree:
+    """The tree of a province with the organs of each city, as its edition has them, after it."""
+    below = organs_below_cities(reading.connection, form, period)
+    organs = [o for city in tree.organs for o in (city, *below.get(city.id, ()))]
+    shown = shown_names((o.id, o.name, o.parent_id) for o in organs)
+    return Tree(tuple(replace(o, name=shown[o.id]) for o in organs), tree.stands_for)
 
 
 def _with_websites(reading: Reading, period: Period, tree: Tree) -> Tree:
@@ -166,12 +179,15 @@ def _with_websites(reading: Reading, period: Period, tree: Tree) -> Tree:
 
 @dataclass(frozen=True)
 class Tabulation:
-    """The figures of one period under one layout, by (organ id, scope), then cell key."""
+    """The figures of one period under one layout, by (organ id, scope), then cell key. Where they
+    are gathered of cities' editions, `last_year` are those of the year before that came with them,
+    by organ, of the cities and what is above them."""
 
     period: Period
     layout: Layout
     tree: Tree
     cells: Mapping[tuple[str, Scope], Figures]
+    last_year: Mapping[str, Figures] = field(default_factory=dict)
 
     def root_figures(self) -> Figures:
         return self.cells[(self.tree.root.id, "rolled_up")]
@@ -192,7 +208,9 @@ def tabulate(
     so that an organ is compared with what it answers for now. A record of an organ that is not in the tree counts at its successor, else at
     the root, so the city's totals lose nothing (the rules name such records).
     """
-    tree = tree or read_tree(reading, period, layout.units)
+    tree = tree or read_tree(reading, period, layout)
+    if layout.gathers:
+        return _of_cities(reading, layout, period, tree)
     own: dict[str, dict[str, Decimal]] = {organ.id: defaultdict(Decimal) for organ in tree.organs}
     for organ_id, values in own_figures(reading, layout.cells.values(), period).items():
         target = own[tree.answers_for(organ_id)]
@@ -220,10 +238,54 @@ def tabulate(
             before = last_year.cells.get((organ.id, scope), {}) if last_year else {}
             # Most organs have none below them: with them all they are what they are by themselves.
             same = (found for v, b, found in made if v == values and b == before)
-            figures = next(same, None) or _complete(layout, values, loaded, before) | words
+            figures = next(same, None) or complete(layout, values, loaded, before) | words
             made.append((values, before, figures))
             cells[(organ.id, scope)] = figures
     return Tabulation(period, layout, tree, cells)
+
+
+def _of_cities(reading: Reading, layout: Layout, period: Period, tree: Tree) -> Tabulation:
+    """The figures of a province: those of its cities and their organs as the cities' editions have
+    them, and above them their sums. A city without an edition has no figures.
+
+    Last year's are what the cities' editions were held against, so that a change on last year is
+    one of the same cities.
+    """
+    of_cities = read_city_figures(reading.connection, layout, period)
+    cells = {place: told for place, told in of_cities.cells.items() if place[0] in tree.ids}
+    last_year: dict[str, Figures] = {}
+    absent = dict.fromkeys(layout.cells, ABSENT)
+    for organ in reversed(tree.organs):
+        if (organ.id, "rolled_up") in cells:
+            last_year[organ.id] = of_cities.last_year.get(organ.id, {})
+            continue
+        below = [c.id for c in tree.children(organ.id)]
+        parts = [cells[(child, "rolled_up")] for child in below]
+        before = _sums(layout, [last_year[child] for child in below], {}) if below else {}
+        last_year[organ.id] = before
+        cells[(organ.id, "own")] = absent
+        cells[(organ.id, "rolled_up")] = _sums(layout, parts, before) if below else absent
+    return Tabulation(period, layout, tree, cells, last_year)
+
+
+def _sums(
+    layout: Layout, parts: Sequence[Mapping[str, CellValue]], before: Mapping[str, CellValue]
+) -> Figures:
+    """Figures added up: what is counted is a sum, what is made of other figures is made of those.
+    What no part has is missing."""
+    values: dict[str, Decimal] = {}
+    for key, cell in layout.cells.items():
+        if not cell.measure or not cell.is_number:
+            continue
+        known = [f for part in parts if (f := part.get(key)) is not None and f.value is not None]
+        if known:
+            values[key] = sum((f.value or Decimal(0) for f in known), Decimal(0))
+            if cell.is_yes_no:
+                asked = (f.denominator or Decimal(0) for f in known)
+                values[asked_key(key)] = sum(asked, Decimal(0))
+    figures = complete(layout, values, set(values), before)
+    words = {k: CellValue(None, text="") for k, c in layout.cells.items() if c.text is not None}
+    return figures | words
 
 
 def _texts(layout: Layout, tree: Tree, organ: Organ, own: Mapping[str, str]) -> Figures:
@@ -237,7 +299,7 @@ def _texts(layout: Layout, tree: Tree, organ: Organ, own: Mapping[str, str]) -> 
     }
 
 
-def _complete(
+def complete(
     layout: Layout, values: Mapping[str, Decimal], loaded: set[str], before: Mapping[str, CellValue]
 ) -> Figures:
     """All cells of one organ, those made of other cells included."""

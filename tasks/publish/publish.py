@@ -66,7 +66,7 @@ __all__ = [
     "staleness",
 ]
 
-FIGURE_TABLES = ("ops.correction", "ops.quarantine")
+FIGURE_TABLES = ("ops.correction", "ops.quarantine", "ops.city_look", "yearly.city_edition")
 """Tables besides the core ones that decide figures."""
 Progress = Callable[[str], None]
 

@@ -23,7 +23,7 @@ from tasks.editions.build import compute
 from tasks.editions.compare import CellDifference, compare
 from tasks.editions.definitions import LABELS, Definitions
 from tasks.editions.differences import compare_with
-from tasks.editions.edition import Approval, Edition, Finding
+from tasks.editions.edition import CITY_EDITIONS, Approval, Edition, Finding
 from tasks.editions.fingerprints import cell_hash, findings_hash
 from tasks.editions.store import find_row, kept_approval, load_edition
 from tasks.publish.files import DATABASE, TITLES, write_files
@@ -210,7 +210,7 @@ def _finding_proofs(
 
 def _other_proofs(kept: Edition, computed: Edition) -> Iterator[Proof]:
     changed = kept.changed_parts(computed)
-    for title in ("机关", "上年数", "图表"):
+    for title in ("机关", "上年数", "图表", *([CITY_EDITIONS] if kept.cities else [])):
         yield Proof(title, title, "different" if title in changed else "same")
 
 

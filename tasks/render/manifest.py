@@ -88,6 +88,8 @@ def write_manifest(edition: Edition, folder: Path, titles: Mapping[str, str]) ->
         "cell_hash": edition.cell_hash,
         "definition_hash": edition.definition_hash,
         "is_synthetic": edition.is_synthetic,
+        # By these fingerprints a province's edition pins those of its cities.
+        **({"cities": [city.as_data() for city in edition.cities]} if edition.cities else {}),
         "reason": edition.reason,
         "software": {"name": "nianbao", "version": edition.software, "writers": writers()},
         "files": listed(folder, titles),

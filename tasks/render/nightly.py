@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from expectations.result import SEVERITY_LABELS, RuleResult, gravity
 from tasks.city.names import Names
+from tasks.editions.store.cities import LOOK_LABELS
+from tasks.editions.take import Taken
 from tasks.render.markdown import code, escaped, page, table
 from tasks.watch.runs import Run
 from tasks.watch.status import ResourceStatus
@@ -47,6 +49,34 @@ def source_results(run: Run, resources: Sequence[ResourceStatus], names: Names) 
         parts.append(
             table(["资源", "最近取数", "水位", "对账(来源/库内)", "行数", "退回"], rows, numbers=2)
         )
+    return page(parts)
+
+
+def taken_editions(
+    found: Taken, stale: Mapping[str, Sequence[str]], names: Mapping[str, str]
+) -> str:
+    """What was taken in of the cities of a province, those that were not seen first, and which of
+    the province's editions are stale by it."""
+    parts = ["# 取入各市版次\n", f"{escaped(found.told)}。\n"]
+    for edition_id, changed in stale.items():
+        parts.append(f"## 版次 {escaped(edition_id)} 已不是各市的现行数字\n")
+        parts.append("请重新编制;已发布的,另编新版并写明理由。\n")
+        rows = []
+        for told in changed:
+            city, _, editions = told.partition(" ")
+            rows.append([escaped(names.get(city, city)), escaped(editions)])
+        parts.append(table(["市", "版次"], rows))
+    parts.append("## 各市\n")
+    rows = [
+        [
+            escaped(one.name),
+            LOOK_LABELS[one.look.status],
+            escaped("、".join(f"{c.before or '无'} → {c.now}" for c in one.changes) or "—"),
+            escaped(one.look.message or "—"),
+        ]
+        for one in sorted(found.cities, key=lambda one: not one.look.is_blind)
+    ]
+    parts.append(table(["市", "结果", "取入", "原因"], rows))
     return page(parts)
 
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from tasks.city.province import is_province
 from tasks.settings import Settings
 from tasks.watch.doctor import OF_THE_CITY, Examined, examine
+from tasks.watch.province import stale_editions
 from tasks.watch.status import read_status
 from warehouse.city_mark import ORGANS, roots_of
 from warehouse.errors import EntryError, NianbaoError
@@ -34,8 +36,22 @@ class CityEntryError(EntryError):
     """A city that cannot be begun as it was asked for; the message says what to change."""
 
 
-def new_city(folder: Path, title: str, code: str, beside: Iterable[Path] = ()) -> list[Path]:
-    """Begin a city's folder: its root organ, what holds for it, a place for its sources.
+PROVINCE_FILE = """\
+# 省:数字由各市的版次加总,自己不取记录。各市写在 organs.csv 中,编号用该市自己的根机关编号。
+kind: province
+"""
+
+
+def new_city(
+    folder: Path,
+    title: str,
+    code: str,
+    beside: Iterable[Path] = (),
+    *,
+    is_of_province: bool = False,
+) -> list[Path]:
+    """Begin a city's folder: its root organ, what holds for it, a place for its sources. That of a
+    province (`is_of_province`) has no sources, and the cities that are there below its root.
 
     `title` is the root organ's name, `code` its id; `beside` are the cities that are there. Returns
     the files that were written. Raises CityEntryError where something is there already, or the
@@ -51,6 +67,7 @@ def new_city(folder: Path, title: str, code: str, beside: Iterable[Path] = ()) -
         raise CityEntryError(f"{folder} 已存在,没有改动。请换一个名称,或直接编辑其中的文件")
     if not title or not code:
         raise CityEntryError("根机关的名称和编号都要填,如 某市人民政府、440100")
+    cities = [root for other in beside for root in roots_of(other) if not is_province(other)]
     for other in beside:
         if code in {root.id for root in roots_of(other)}:
             raise CityEntryError(
@@ -62,10 +79,15 @@ def new_city(folder: Path, title: str, code: str, beside: Iterable[Path] = ()) -
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerow(line)
-    (folder / "sources").mkdir(parents=True)
+    writer.writerow(line | {"organ_kind": "province"} if is_of_province else line)
+    if is_of_province:
+        for root in cities:
+            below = {"organ_id": root.id, "organ_name": root.name, "parent_organ_id": code}
+            writer.writerow({**line, **below})
+    (folder if is_of_province else folder / "sources").mkdir(parents=True)
     written = [folder / ORGANS, folder / "city.yaml"]
-    for path, told in zip(written, (text.getvalue(), CITY_FILE), strict=True):
+    said = PROVINCE_FILE if is_of_province else CITY_FILE
+    for path, told in zip(written, (text.getvalue(), said), strict=True):
         path.write_text(told, encoding="utf-8")
     return written
 
@@ -74,7 +96,8 @@ def new_city(folder: Path, title: str, code: str, beside: Iterable[Path] = ()) -
 class CityState:
     """A city as it stands. `roots` names it; `wrong` says why its lake cannot be read, empty where
     it can; `late` counts the resources that are older than allowed, `stopped` those whose last pull
-    failed, `editions` the period's newest editions as `id status`, the newest first."""
+    failed, `editions` the period's newest editions as `id status`, the newest first; `stale` those of a
+    province that add up what a city has replaced since."""
 
     name: str
     folder: Path
@@ -88,11 +111,12 @@ class CityState:
     stopped: int = 0
     open_rejects: int = 0
     editions: tuple[tuple[str, str], ...] = ()
+    stale: tuple[str, ...] = ()
 
     @property
     def needs_person(self) -> bool:
         """Whether somebody has to look."""
-        return bool(self.wrong or self.late or self.stopped)
+        return bool(self.wrong or self.late or self.stopped or self.stale)
 
 
 def states(all_settings: Sequence[Settings], *, now: datetime) -> Iterator[CityState]:
@@ -112,6 +136,8 @@ def _state(settings: Settings, now: datetime) -> CityState:
     try:
         found = read_status(lake, now=now)
         editions = _newest_editions(lake)
+        with lake.read() as connection:
+            stale = tuple(stale_editions(connection)) if is_province(settings.city) else ()
     except NoLake:
         return CityState(*told)
     except NianbaoError as error:
@@ -127,6 +153,7 @@ def _state(settings: Settings, now: datetime) -> CityState:
         stopped=sum(one.last_status == "stopped" for one in found),
         open_rejects=sum(one.open_rejects for one in found),
         editions=editions,
+        stale=stale,
     )
 
 

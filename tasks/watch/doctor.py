@@ -107,8 +107,12 @@ def _city(settings: Settings, now: datetime) -> Examined:
 
 
 def _sources(settings: Settings, now: datetime) -> Examined:
+    from tasks.city.province import cities_of_province, is_province
     from tasks.sources.model import load_sources
 
+    if is_province(settings.city):
+        count = len(cities_of_province(settings.city))
+        return Examined("来源", "good", f"省:{count} 个市的版次,没有自己的来源")
     sources = load_sources(settings.sources, settings.environment)
     resources = sum(len(source.resources) for source in sources)
     return Examined("来源", "good", f"{len(sources)} 个系统,{resources} 项资源")

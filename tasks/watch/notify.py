@@ -30,6 +30,7 @@ TITLES = {
     "nightly": "夜间取数",
     "backfill": "补取",
     "retry-rejects": "退回再试",
+    "take-editions": "取入各市版次",
     "year-end": "年终编制",
     "publish": "发布",
     "deadline-watch": "期限查看",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from tasks.editions.definitions import Definitions
 from tasks.editions.edition import (
     Approval,
     CellValue,
+    CityEdition,
     Edition,
     Finding,
     Organ,
@@ -31,6 +32,7 @@ from warehouse.lake import Connection, Lake, stored_columns
 from warehouse.period import Period
 from warehouse.reading import Reading
 
+FETCHED_AT_ONCE = 20_000
 Cells = dict[tuple[str, Scope], dict[str, CellValue]]
 
 
@@ -92,6 +94,7 @@ def read_row(
     kept = json.loads(text[0])
     definitions = Definitions.from_data(kept)
     organs = tuple(Organ(**organ) for organ in kept["organs"])
+    cities = tuple(CityEdition.from_data(city) for city in kept.get("cities", ()))
     return Edition(
         id=row.edition_id,
         number=row.edition_number,
@@ -108,17 +111,27 @@ def read_row(
         organs=organs,
         cells=read_cells(connection, row.edition_id, organ_id) if with_figures else {},
         findings=_read_findings(connection, row.edition_id, organs, with_passed=with_passed),
-        last_year={k: _cell_value(v) for k, v in kept["last_year"].items()},
+        last_year={k: cell_value(v) for k, v in kept["last_year"].items()},
         series=tuple(
             Series(s["key"], s["title"], s["unit"], tuple((p[0], p[1], p[2]) for p in s["points"]))
             for s in kept["series"]
         ),
         account=tuple(Line.from_data(line) for line in kept.get("account", ())),
-        is_synthetic=definitions.is_synthetic,
+        cities=cities,
+        is_synthetic=definitions.is_synthetic or any(city.is_synthetic for city in cities),
         reason=row.reason,
         software=row.software_version,
         definitions=definitions,
     )
+
+
+def pinned_cities(connection: Connection, edition_id: str) -> tuple[CityEdition, ...]:
+    """The cities' editions that a province's edition adds up."""
+    row = connection.execute(
+        "SELECT definitions FROM lake.yearly.edition WHERE edition_id = ?", [edition_id]
+    ).fetchone()
+    kept = json.loads(row[0]) if row else {}
+    return tuple(CityEdition.from_data(city) for city in kept.get("cities", ()))
 
 
 def with_all_records(lake: Lake, edition: Edition) -> Edition:
@@ -230,7 +243,8 @@ def answers_of(connection: Connection, edition_id: str) -> list[tuple[str, str, 
     ).fetchall()
 
 
-def _cell_value(values: Sequence[str | None]) -> CellValue:
+def cell_value(values: Sequence[str | None]) -> CellValue:
+    """A figure of last year as an edition's row keeps it."""
     value, numerator, denominator = (None if v is None else Decimal(v) for v in values[:3])
     return CellValue(value, numerator, denominator, values[3] if len(values) > 3 else None)
 
@@ -241,13 +255,30 @@ def read_cells(connection: Connection, edition_id: str, organ_id: str | None) ->
     condition, values = ("AND organ_id = ?", [organ_id]) if organ_id else ("", [])
     # A lake of an earlier version, or its snapshot, has no texts.
     text = "cell_text" if "cell_text" in stored_columns(connection)["yearly.cell"] else "NULL"
-    for organ, scope, key, *figure in connection.execute(
+    cursor = connection.execute(
         f"SELECT organ_id, scope, cell, value, numerator, denominator, {text} FROM lake.yearly.cell "
         f"WHERE edition_id = ? {condition}",
         [edition_id, *values],
-    ).fetchall():
-        cells[(organ, scope)][key] = CellValue(*figure)
+    )
+    for organ, scope, key, figure in figures_of(cursor):
+        cells[(organ, scope)][key] = figure
     return dict(cells)
+
+
+def figures_of(cursor: Connection) -> Iterator[tuple[str, Scope, str, CellValue]]:
+    """(organ, scope, cell, figure) of a query for those columns and a figure's four.
+
+    Most figures and all keys are alike, so each is one object: a province has millions.
+    """
+    known: dict[tuple[Any, ...], CellValue] = {}
+    keys: dict[str, str] = {}
+    while rows := cursor.fetchmany(FETCHED_AT_ONCE):
+        for organ, scope, key, *told in rows:
+            told_ = tuple(told)
+            figure = known.get(told_)
+            if figure is None:
+                figure = known[told_] = CellValue(*told_)
+            yield organ, scope, keys.setdefault(key, key), figure
 
 
 def _read_records(
