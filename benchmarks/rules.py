@@ -1,6 +1,6 @@
 """How long the rules take on a large table, as multiples of one plain scan of it.
 
-    python benchmarks/rules.py --rows 20000000
+    python -m benchmarks.rules --rows 20000000
 
 Makes a lake with that many synthetic calls in a temporary folder (about 30 bytes a row on
 disk), times one scan, the plain runner and the Great Expectations runner, each in a
@@ -11,6 +11,7 @@ the folder.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import resource
 import shutil
@@ -22,12 +23,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from warehouse.lake import Lake, transaction
+from warehouse.tables import table
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-
-from warehouse.lake import Lake, transaction  # noqa: E402
-from warehouse.tables import table  # noqa: E402
-
 TABLE = "core.hotline_call"
 AS_OF = date(2021, 12, 31)
 PARTS = 20
@@ -79,7 +78,7 @@ def measure(what: str, home: Path) -> dict[str, Any]:
             results = run_rules(connection, rules, as_of=AS_OF)
         outcome = {r.code: [r.status, r.bad_rows] for r in results}
     else:
-        import great_expectations  # noqa: F401
+        importlib.import_module("great_expectations")
 
         from expectations.great_expectations_runner import run_rules_with_great_expectations
 
@@ -93,7 +92,7 @@ def measure(what: str, home: Path) -> dict[str, Any]:
 
 
 def in_own_process(what: str, home: Path) -> dict[str, Any]:
-    command = [sys.executable, __file__, "--measure", what, "--home", str(home)]
+    command = [sys.executable, "-m", "benchmarks.rules", "--measure", what, "--home", str(home)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return measured

@@ -20,6 +20,7 @@ from tasks import clock
 from warehouse.errors import must_be
 from warehouse.lake import Connection, Lake, current_snapshot, transaction
 from warehouse.reading import table_as_corrected
+from warehouse.sql import literal, quoted
 from warehouse.tables import all_tables, table
 
 Runner = Literal["great_expectations", "plain"]
@@ -113,10 +114,10 @@ def table_versions(connection: Connection, until: int | None = None) -> dict[str
     never once too seldom.
     """
     rows = connection.execute(
-        """
+        f"""
         WITH kept AS (
             SELECT snapshot_id, changes, lag(snapshot_id) OVER (ORDER BY snapshot_id) AS before
-            FROM ducklake_snapshots('lake') WHERE snapshot_id <= coalesce($1, snapshot_id)
+            FROM ducklake_snapshots('lake') WHERE snapshot_id <= coalesce({literal(until)}, snapshot_id)
         ),
         missing AS (
             SELECT coalesce(max(snapshot_id - 1), -1) AS newest FROM kept
@@ -133,8 +134,7 @@ def table_versions(connection: Connection, until: int | None = None) -> dict[str
         LEFT JOIN changed AS c ON c.table_id = CAST(t.table_id AS VARCHAR)
         WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL
         GROUP BY ALL
-        """,
-        [until],
+        """
     ).fetchall()
     found = {name: f"{table_id}@{snapshot}" for name, table_id, snapshot in rows}
     return {t.full_name: found.get(t.full_name, "missing") for t in all_tables()}
@@ -240,8 +240,8 @@ def _quarantine_codes() -> list[str]:
 def _has_leftovers(connection: Connection) -> bool:
     """Whether rows are set aside by a rule that no longer exists or no longer sets aside."""
     row = connection.execute(
-        "SELECT count(*) FROM ops.quarantine WHERE NOT list_contains($1, rule_code)",
-        [_quarantine_codes()],
+        "SELECT count(*) FROM ops.quarantine "
+        f"WHERE rule_code NOT IN ({', '.join(map(quoted, _quarantine_codes()))})"
     ).fetchone()
     return bool(row and row[0])
 

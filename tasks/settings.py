@@ -143,6 +143,9 @@ class Settings(BaseSettings):
         SecretStr(""), description="消息发往何处:apprise 地址,以空格或换行分隔"
     )
     reject_threshold: int = Field(50, ge=1, description="待处理的退回记录达到多少条时发消息")
+    keep_landing_years: int | None = Field(
+        None, ge=1, le=100, description="落地文件保留到几年前的;不设为全部保留"
+    )
     keep_run_days: int = Field(400, ge=7, le=LONGEST_DAYS, description="运行历史保留多少天")
     keep_snapshot_days: int = Field(
         35, ge=1, le=LONGEST_DAYS, description="未被版次引用的湖快照保留多少天"

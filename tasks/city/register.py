@@ -26,7 +26,7 @@ from tasks.city.websites import read_websites
 from warehouse.city_mark import hold_city, mark_city
 from warehouse.disk import yaml_of
 from warehouse.lake import Connection, Lake, transaction
-from warehouse.sql import insert_many
+from warehouse.sql import insert_many, quoted
 from warehouse.tables import table
 
 ORGAN_COLUMNS = tuple(c.name for c in table("core.organ").columns)
@@ -279,7 +279,7 @@ def register_city(lake: Lake, city: Path, *, now: datetime) -> list[str]:
         hold_city(connection, city, lake.catalog.shown)
         held = dict(
             connection.execute(
-                "SELECT resource, sha256 FROM ops.resource_file WHERE source_system = ?", [CITY]
+                f"SELECT resource, sha256 FROM ops.resource_file WHERE source_system = {quoted(CITY)}"
             ).fetchall()
         )
     # A city without a file has nothing to bring until it once had one.

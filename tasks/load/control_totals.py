@@ -12,7 +12,7 @@ from tasks.sources.model import ControlTotal, Resource, Source
 from tasks.sources.plan import AHEAD
 from tasks.sources.windows import Window, moment_text, parse_moment, split
 from warehouse.lake import Lake
-from warehouse.sql import insert_sql
+from warehouse.sql import insert_sql, literal, quoted
 
 
 @dataclass(frozen=True)
@@ -65,21 +65,20 @@ def _warehouse_counts(
     windows: list[Window | None],
     lake: Lake,
 ) -> list[int]:
-    condition = "source_system = ? AND starts_with(origin, ?)"
+    begin = quoted(f"{source.name}/{resource.name}/")
+    condition = f"source_system = {quoted(source.name)} AND starts_with(origin, {begin})"
     if not rule.counts_removed:
         condition += " AND removed_at IS NULL"
-    values = [source.name, f"{source.name}/{resource.name}/"]
     measures = [
         "count(*)"
         if window is None
-        else f"count(*) FILTER ({rule.column} >= ? AND {rule.column} < ?)"
+        else f"count(*) FILTER ({rule.column} >= {literal(window.start)} "
+        f"AND {rule.column} < {literal(window.end)})"
         for window in windows
     ]
-    spans = [moment for window in windows if window for moment in (window.start, window.end)]
     with lake.read() as connection:
         row = connection.execute(
-            f"SELECT {', '.join(measures)} FROM core.{resource.table} WHERE {condition}",
-            [*spans, *values],
+            f"SELECT {', '.join(measures)} FROM core.{resource.table} WHERE {condition}"
         ).fetchone()
     assert row is not None
     return list(row)

@@ -91,7 +91,8 @@ class LastContents:
         resource = source.resource(landed.manifest.resource)
         if landed.manifest.problems:
             return False
-        if any((source.name, rule.name) in self.unseen for rule in (resource, *resource.children)):
+        names = [resource.name, *(child.name for child in resource.children)]
+        if any((source.name, name) in self.unseen for name in names):
             return False
         last = self.contents.get((source.name, resource.name))
         return last is not None and last == content_hash(landed.manifest, source)
@@ -109,16 +110,19 @@ def note_unchanged(
     now = now or clock.now()
     with lake.write() as connection, transaction(connection):
         earlier = copied_earlier(connection)
-        return [
-            _repeated(work) or _unchanged(work)
+        works = [
+            Work(
+                connection,
+                _batch(landed, source),
+                source,
+                source.resource(landed.manifest.resource),
+                now,
+                run_id,
+                earlier,
+            )
             for landed, source in landings
-            for work in [
-                Work(
-                    *(connection, _batch(landed, source), source),
-                    *(source.resource(landed.manifest.resource), now, run_id, earlier),
-                )
-            ]
         ]
+        return [_repeated(work) or _unchanged(work) for work in works]
 
 
 def _batch(landed: Landed, source: Source) -> Batch:

@@ -43,6 +43,7 @@ class Maintained:
     snapshots_after: int
     pinned: int
     leftovers: int
+    landings_dropped: int
     changed_editions: dict[str, list[str]]
     problems: tuple[Problem, ...] = ()
     is_verified: bool = True
@@ -87,10 +88,12 @@ def maintain(
         # No one else writes meanwhile, so what no snapshot knows was left by one that was killed.
         with one_thread(connection):
             leftovers = lake.storage.remove_unknown(connection, _known(connection))
+        landings = _landings_of_closed_years(connection, settings, now)
         left = _snapshots(connection)
         missing = pinned & set(held) - set(left)
         assert not missing, missing
         after = lake.storage.sizes(connection)
+    landings_dropped = _remove(landings)
     verified = _verified(lake, settings)
     return Maintained(
         files_before=len(before),
@@ -101,6 +104,7 @@ def maintain(
         snapshots_after=len(left),
         pinned=len(pinned),
         leftovers=leftovers + _remove(_working_leftovers(settings, now)),
+        landings_dropped=landings_dropped,
         changed_editions=verified.by_edition() if verified else {},
         problems=verified.problems if verified else (),
         is_verified=verified is not None,
@@ -209,6 +213,34 @@ def _working_leftovers(settings: Settings, now: datetime) -> Iterator[Path]:
     for path in (*asides, *landings):
         if path.is_dir() and path.stat().st_mtime < until.timestamp():
             yield path
+
+
+def _landings_of_closed_years(
+    connection: Connection, settings: Settings, now: datetime
+) -> list[Path]:
+    """Landings that were loaded before the years that are kept, if any years are named. The newest of
+    each resource stays whenever it was, as does one that was never loaded."""
+    years = settings.keep_landing_years
+    if years is None:
+        return []
+    rows = connection.execute(
+        f"""
+        WITH landing AS (
+            SELECT landing_manifest, source_system, split_part(landing_manifest, '/', 3) AS resource,
+                max(started_at) AS started_at,
+                bool_and(load_status IN ('loaded', 'unchanged')) AS is_loaded
+            FROM ops.load WHERE starts_with(landing_manifest, 'landing/') GROUP BY ALL
+        ),
+        newest AS (
+            SELECT source_system, resource, max(started_at) AS newest_at FROM landing GROUP BY ALL
+        )
+        SELECT landing_manifest FROM landing JOIN newest USING (source_system, resource)
+        WHERE is_loaded AND year(started_at) < {now.year - years} AND started_at < newest_at
+        ORDER BY landing_manifest
+        """
+    ).fetchall()
+    folders = ((settings.home / manifest).parent for (manifest,) in rows)
+    return [f for f in folders if f.is_relative_to(settings.landing) and (f / LANDED).exists()]
 
 
 def _remove(paths: Iterable[Path]) -> int:

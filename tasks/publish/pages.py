@@ -92,6 +92,8 @@ def maintenance(done: Maintained) -> str:
     ]
     if done.leftovers:
         parts.append(f"清除中断运行留下的临时文件夹 {done.leftovers} 个。\n")
+    if done.landings_dropped:
+        parts.append(f"清除往年已装载的落地文件夹 {done.landings_dropped} 个。\n")
     if not done.is_verified:
         parts.append("正有版次在发布,这次没有核对已发布的版次;下一次整理时核对。\n")
     elif done.problems:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from warehouse.lake import Lake, transaction
+from warehouse.sql import literal
 
 
 @dataclass(frozen=True)
@@ -66,27 +67,17 @@ def keep_run(lake: Lake, run: Run, *, now: datetime) -> None:
     """Write a finished run to ops.run."""
     failed = [f.__dict__ for f in run.failed]
     with lake.write() as connection, transaction(connection):
-        connection.execute(
-            "INSERT INTO ops.run VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                run.id,
-                run.flow,
-                run.name,
-                run.started_at,
-                now,
-                run.status,
-                json.dumps(failed, ensure_ascii=False) if failed else None,
-            ],
-        )
+        told = json.dumps(failed, ensure_ascii=False) if failed else None
+        values = (run.id, run.flow, run.name, run.started_at, now, run.status, told)
+        connection.execute(f"INSERT INTO ops.run VALUES ({', '.join(map(literal, values))})")
 
 
 def last_run(lake: Lake, flow: str) -> tuple[str, list[FailedResource]] | None:
     """Status and failures of a flow's newest finished run; None before the first."""
     with lake.read() as connection:
         row = connection.execute(
-            "SELECT run_status, failed_sources FROM ops.run WHERE flow_name = ? "
-            "ORDER BY started_at DESC LIMIT 1",
-            [flow],
+            f"SELECT run_status, failed_sources FROM ops.run WHERE flow_name = {literal(flow)} "
+            "ORDER BY started_at DESC LIMIT 1"
         ).fetchone()
     if row is None:
         return None

@@ -84,6 +84,47 @@ class Heard:
         return self._connection.execute(statement, *values)
 
 
+def test_landings_of_closed_years_go_only_where_years_are_named(small: SmallCity) -> None:
+    settings = settings_of(small)
+
+    def landed(name: str, year: int, status: str | None = "loaded", resource: str = "r") -> Path:
+        load_id = f"s/{resource}/{name}"
+        folder = settings.landing / load_id
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text("{}")
+        if status:
+            with small.lake.write() as connection, transaction(connection):
+                connection.execute(
+                    "INSERT INTO ops.load (load_id, source_system, resource, table_name, started_at, "
+                    "load_status, landing_manifest) VALUES (?, 's', ?, 'core.application', ?, ?, ?)",
+                    [
+                        load_id,
+                        resource,
+                        f"{year}-06-01",
+                        status,
+                        f"landing/{load_id}/manifest.json",
+                    ],
+                )
+        return folder
+
+    gone = [landed("a", 2017), landed("b", 2018, "unchanged")]
+    kept = [
+        landed("c", 2019),
+        landed("d", 2021),
+        landed("stopped", 2017, "stopped"),
+        landed("never", 2017, None),
+        landed("only", 2015, resource="once"),
+    ]
+    now = NOW.replace(year=2021)
+    assert maintain(small.lake, settings, now=now).landings_dropped == 0
+    assert all(folder.exists() for folder in (*gone, *kept))
+    limited = settings.model_copy(update={"keep_landing_years": 2})
+    assert maintain(small.lake, limited, now=now).landings_dropped == 2
+    assert not any(folder.exists() for folder in gone)
+    assert all(folder.exists() for folder in kept)
+    assert maintain(small.lake, limited, now=now).landings_dropped == 0
+
+
 def threads_of(connection: Connection) -> int:
     row = connection.execute("SELECT current_setting('threads')").fetchone()
     assert row is not None
