@@ -54,23 +54,20 @@ def insert_many(
     name: str,
     rows: Sequence[Sequence[Any]],
     columns: Sequence[str] | None = None,
-    *,
-    computed: Mapping[str, str] | None = None,
 ) -> None:
     """Many rows of a table of the lake in one statement, whole columns as lists.
 
-    Without `columns` a row has all of them in the table's order; `computed` are columns that follow
-    from those by an SQL expression. Decimals travel as text, so that nothing passes through a float.
+    Without `columns` a row has all of them in the table's order. Decimals travel as text, so that
+    nothing passes through a float.
     """
     if not rows:
         return
     kinds = {column.name: column.sql_type for column in table(name).columns}
     columns = columns or list(kinds)
-    computed = computed or {}
     casts = [cast(named(column), kinds[column]) for column in columns]
     connection.execute(
-        f"INSERT INTO {name} ({', '.join(map(named, (*columns, *computed)))}) "
-        f"SELECT {', '.join((*casts, *computed.values()))} FROM ({rows_sql(columns, rows)})"
+        f"INSERT INTO {name} ({', '.join(map(named, columns))}) "
+        f"SELECT {', '.join(casts)} FROM ({rows_sql(columns, rows)})"
     )
 
 

@@ -21,7 +21,7 @@ from tasks.editions.store.rows import EditionRow, editions_of, find_row
 from tasks.editions.store.sealed import Publication, last_link, publications, register
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.numbers import number
-from warehouse.sql import insert_many, quoted
+from warehouse.sql import cast, insert_many, quoted
 
 
 def keep(lake: Lake, edition: Edition, *, built_by: str) -> tuple[Edition, bool]:
@@ -170,7 +170,7 @@ def _write_cells(connection: Connection, edition: Edition) -> None:
             )
         columns = ("organ_id", "scope", "cell", "value", "numerator", "denominator", "cell_text")
         described = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in columns)
-        numbers = ", ".join(f"{name}::DECIMAL(24, 6)" for name in columns[3:6])
+        numbers = ", ".join(cast(name, "DECIMAL(24, 6)") for name in columns[3:6])
         parts = ", ".join(f"split_part(cell, '.', {at})" for at in (1, 2, 3))
         connection.execute(
             "INSERT INTO yearly.cell (edition_id, organ_id, scope, cell, table_key, row_key, "
