@@ -69,7 +69,7 @@ hooks: $(DEVELOPMENT) ## run the linters before each commit (pre-commit)
 	@$(BIN)/pre-commit install
 
 .PHONY: bench
-bench: $(DEVELOPMENT) ## measure, and write docs/benchmarks.md (DLT_PYTHON=... beside dlt as well)
+bench: $(DEVELOPMENT) ## measure (×1, ×10), and write docs/benchmarks.json, .md and a chart (DLT_PYTHON=... beside dlt as well)
 	@$(BIN)/python -m benchmarks $(if $(DLT_PYTHON),--dlt-python $(DLT_PYTHON))
 
 .PHONY: bench-full

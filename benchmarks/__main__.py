@@ -97,10 +97,12 @@ def _page(kept: dict[str, Any]) -> str:
             continue
         one = kept[module]
         versions = ", ".join(f"{name} {number}" for name, number in one["versions"].items())
+        # Of what was measured before parts were kept it is not known.
+        took = f", {one['seconds']} s" if one["seconds"] else ""
         page += ["", f"## {title}", "", f"    {one['command']}", ""]
         page += [
-            f"{one['on']}, {one['machine']}, load {one['load']} in the quarter of an hour before the end, "
-            f"{one['seconds']} s; {versions}.",
+            f"{one['on']}, {one['machine']}, load {one['load']} in the quarter of an hour before the end"
+            f"{took}; {versions}.",
             "",
             one["said"],
         ]

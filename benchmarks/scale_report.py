@@ -101,7 +101,7 @@ def chart(runs: Runs, about: dict[int, Detail]) -> str:
         return f"{x:.0f},{top + (high - second) / (high - low) * height:.0f}"
 
     drawn = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 330}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 390}" '
         f'height="{top + height + 40}" font-family="sans-serif" font-size="11">',
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]
