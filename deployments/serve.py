@@ -22,19 +22,17 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from deployments.child_server import HOST, server
+from deployments.declared import deployments_of
 from deployments.server import check_doors, server_environment
-from tasks.city.province import is_province
 from tasks.clock import now
 from tasks.lifeline import lifeline
 from tasks.settings import Settings, check_home, quiet_environment
-from warehouse.disk import yaml_of
 from warehouse.errors import MachineError
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
     from prefect.runner import Runner
 
-DEPLOYMENTS = Path(__file__).with_name("prefect.yaml")
 POLL_SECONDS = 2
 FORMS_SECONDS = 5
 """Between two looks at what the forms list from."""
@@ -68,24 +66,6 @@ def _taken(port: int) -> OSError | None:
         except OSError as error:
             return error
     return None
-
-
-def read_deployments(path: Path = DEPLOYMENTS) -> list[dict[str, Any]]:
-    """The deployments of `prefect.yaml`, as written there."""
-    read: list[dict[str, Any]] = yaml_of(path.read_text(encoding="utf-8"))["deployments"]
-    return read
-
-
-OF_RECORDS = frozenset({"nightly", "backfill", "retry-rejects", "deadline-watch"})
-"""Deployments of who has records."""
-OF_PROVINCE = frozenset({"take-editions"})
-"""Deployments of who has the editions of cities."""
-
-
-def deployments_of(settings: Settings) -> list[dict[str, Any]]:
-    """The deployments of a city, or of a province. Raises CityFileError."""
-    others = OF_RECORDS if is_province(settings.city) else OF_PROVINCE
-    return [entry for entry in read_deployments() if entry["name"] not in others]
 
 
 @contextmanager

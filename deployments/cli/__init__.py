@@ -39,6 +39,7 @@ COMMANDS = (
     ("move-catalog", "deployments.cli.move_catalog", "move_catalog"),
     ("serve", "deployments.cli.serve", "serve"),
     ("demo-city", "deployments.cli.demo_city", "demo_city"),
+    ("demo-cities", "deployments.cli.demo_city", "demo_cities"),
 )
 GROUPS = (
     ("city", "deployments.cli.city", "app"),

@@ -110,6 +110,31 @@ def check(
         raise typer.Exit(code)
 
 
+@app.command("deployments")
+def deployments(
+    into: Annotated[
+        Path | None, typer.Argument(metavar="文件", help="写到这个文件;默认打印到屏幕")
+    ] = None,
+) -> None:
+    """写出全部城市的部署(供各机器上的 Prefect worker):一城一套,城市为标签,夜间错开,按轻重排队。
+
+    之后照所列的命令在 Prefect 服务器上建立;增减城市或升级后重新写出、重新建立。
+    """
+    import yaml
+
+    from deployments.of_cities import commands, declared_for
+    from tasks.settings import settings_of_all
+
+    text = yaml.safe_dump(declared_for(settings_of_all()), allow_unicode=True, sort_keys=False)
+    if into is None:
+        print(text, end="")
+        return
+    into.write_text(f"# 由 nianbao city deployments 写出,不要手改。\n{text}", encoding="utf-8")
+    print(typeset(f"已写出 {into}。在 Prefect 服务器上建立:"))
+    for command in commands(str(into)):
+        print(f"  {command}")
+
+
 def show(found: list[CityState], as_json: bool) -> None:
     """Print cities as a table or as JSON."""
     from rich.console import Console

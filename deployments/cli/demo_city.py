@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +75,51 @@ def demo_city(
         console.print(typeset(f"无法启动:{error}"))
         raise typer.Exit(ExitCode.WRONG_USE) from error
     console.print("演示城市已停止。")
+
+
+def demo_cities(
+    count: Annotated[
+        int, typer.Argument(metavar="个数", min=1, max=99, help="多少个城市,如 21")
+    ] = 21,
+    scale: Annotated[
+        float, typer.Option("--scale", help="规模:大于 0、不大于 1,其中 1 为演示城市 2020 年全量")
+    ] = 0.02,
+) -> None:
+    """在一个进程中启动多个演示城市的来源系统(仅监听本机),按 Ctrl-C 停止。
+
+    在 NIANBAO_CITIES 中建立各城市的目录(demo01、demo02……,机关编号与名称各不相同,数据各有种子),
+    地址与凭据写入各自的“<数据目录>/<城市>.env”。之后如:nianbao nightly --city demo01。数据均为虚构。
+    """
+    from deployments.demo_city.others import folder_name, make_folder, seed_of
+    from deployments.demo_city.service.generate import generated
+    from deployments.demo_city.service.process import serve_cities, write_environment
+    from tasks.settings import Settings, cities_folder
+
+    folder = cities_folder()
+    data, files = {}, {}
+    try:
+        for number in range(1, count + 1):
+            name = folder_name(number)
+            made = "新建" if make_folder(folder / name, number) else "已有"
+            settings = Settings(city=folder / name)
+            files[name] = settings.environment_file
+            data[name] = generated(settings.home, seed_of(number), scale)
+            print(typeset(f"{name}:目录{made},数据已备"), flush=True)
+    except ValueError as error:
+        print(typeset(f"无法启动:{error}"))
+        raise typer.Exit(ExitCode.WRONG_USE) from error
+
+    def ready(running: Mapping[str, Running]) -> None:
+        for name, one in running.items():
+            write_environment(files[name], one.environment)
+        print(
+            typeset(
+                f"{len(running)} 个演示城市已启动,地址与凭据已写入各自的 .env。按 Ctrl-C 停止。"
+            )
+        )
+
+    serve_cities(data, ready)
+    print("演示城市已停止。")
 
 
 def _table(running: Running) -> Table:

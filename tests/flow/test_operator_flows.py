@@ -252,7 +252,7 @@ def test_deadline_watch_and_maintenance(city: SmallCity) -> None:
 def test_the_form_asks_in_chinese_and_in_order(tmp_path: Path) -> None:
     from prefect.flows import load_flow_from_entrypoint
 
-    from deployments.serve import read_deployments
+    from deployments.declared import read_deployments
 
     for entry in read_deployments():
         path, _, name = entry["entrypoint"].partition(":")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import deployments.cli as cli
-from deployments.serve import deployments_of
+from deployments.declared import deployments_of
 from tasks.city.register import register_city
 from tasks.editions.differences import compare_with
 from tasks.editions.edition import Edition

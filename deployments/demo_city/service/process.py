@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,37 +77,51 @@ def serve(
 
     `ports` fixes the port of a service by its name; the others get free ones.
     """
-    services: dict[str, Service] = {
-        "cms": CmsService(data / "cms"),
-        "hotline": HotlineService(data / "hotline", limits),
-        "new_media": MediaService(data / "new_media"),
-        "ledger": LedgerService(data / "ledger"),
-    }
-    sockets = {name: _bind((ports or {}).get(name, 0)) for name in services}
-    urls = {name: f"http://{HOST}:{s.getsockname()[1]}" for name, s in sockets.items()}
-    environment: dict[str, str] = {}
-    for name, service in services.items():
-        environment |= service.environment(urls[name])
-    asyncio.run(_serve(services, sockets, Running(services, urls, environment), ready))
+    serve_cities({"": data}, lambda running: ready(running[""]), ports, limits)
+
+
+def serve_cities(
+    data: Mapping[str, Path],
+    ready: Callable[[Mapping[str, Running]], None],
+    ports: Mapping[str, int] | None = None,
+    limits: HotlineLimits | None = None,
+) -> None:
+    """Serve the systems of several cities, each with its own data, in this one process, as `serve`
+    does those of one; `ready` gets what is served of each by its name."""
+    running, served = {}, []
+    for city, folder in data.items():
+        services: dict[str, Service] = {
+            "cms": CmsService(folder / "cms"),
+            "hotline": HotlineService(folder / "hotline", limits),
+            "new_media": MediaService(folder / "new_media"),
+            "ledger": LedgerService(folder / "ledger"),
+        }
+        sockets = {name: _bind((ports or {}).get(name, 0)) for name in services}
+        urls = {name: f"http://{HOST}:{s.getsockname()[1]}" for name, s in sockets.items()}
+        environment: dict[str, str] = {}
+        for name, service in services.items():
+            environment |= service.environment(urls[name])
+        running[city] = Running(services, urls, environment)
+        served += [(service, sockets[name]) for name, service in services.items()]
+    asyncio.run(_serve(served, lambda: ready(running)))
 
 
 async def _serve(
-    services: Mapping[str, Service],
-    sockets: Mapping[str, socket.socket],
-    running: Running,
-    ready: Callable[[Running], None],
+    served: Sequence[tuple[Service, socket.socket]], ready: Callable[[], None]
 ) -> None:
-    servers = []
-    for service in services.values():
-        config = uvicorn.Config(
-            Controlled(service),
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            timeout_graceful_shutdown=2,
-            backlog=256,
+    servers = [
+        _Server(
+            uvicorn.Config(
+                Controlled(service),
+                log_level="critical",
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=2,
+                backlog=256,
+            )
         )
-        servers.append(_Server(config))
+        for service, _ in served
+    ]
 
     def stop() -> None:
         for server in servers:
@@ -117,13 +131,13 @@ async def _serve(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)
     tasks = [
-        asyncio.create_task(server.serve(sockets=[sockets[name]]))
-        for name, server in zip(services, servers, strict=True)
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, (_, listener) in zip(servers, served, strict=True)
     ]
     while not all(server.started for server in servers):
         if any(task.done() for task in tasks):
             break
         await asyncio.sleep(0.01)
     else:
-        ready(running)
+        ready()
     await asyncio.gather(*tasks)
