@@ -179,13 +179,10 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
         connection.execute(
             f"CREATE TABLE name AS {rows_sql(('organ_id', 'organ_name'), [*organs.items()])}"
         )
-        connection.execute(
-            f"CREATE TABLE figure AS SELECT *, row_number() OVER () AS place "
-            f"FROM ({rows_sql(numbers, figures)})"
-        )
+        connection.execute(f"CREATE TABLE figure AS {rows_sql(numbers, figures)}")
         connection.execute(
             f"COPY (SELECT {columns} FROM figure JOIN label USING (cell) JOIN name USING (organ_id) "
-            f"ORDER BY place) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+            f"ORDER BY figure.rowid) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
         )
 
 
