@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Container, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ CELL_COLUMNS = (
     "denominator",
     "unit",
 )
+FIGURES_AT_ONCE = 100_000
+"""Of a province there are millions."""
 TEXT_COLUMN = "text"
 """A further column of the cells of a form that has cells of words."""
 FINDING_COLUMNS = (
@@ -157,11 +160,6 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
         (c.key, c.table, c.row, c.column, c.label, c.column_label, c.derived, c.unit)
         for c in layout.cells.values()
     ]
-    # A select of no rows at all has no columns; one without an organ belongs to none.
-    figures: list[tuple[Any, ...]] = [
-        (group[0], group[1], cell.key, value.value, value.numerator, value.denominator, value.text)
-        for group, cell, value in _figures(edition)
-    ] or [(None,) * 7]
     given = {
         "edition_id": quoted(edition.id),
         "report_year": f"CAST({edition.report_year} AS BIGINT)",
@@ -172,18 +170,33 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
     }
     columns = ", ".join(f"{given.get(name, name)} AS {name}" for name in cell_columns(layout))
     labels = ("cell", *CELL_COLUMNS[7:13], "unit")
-    numbers = ("organ_id", "scope", "cell", *CELL_COLUMNS[13:16], TEXT_COLUMN)
+    numbers = ("organ_id", "scope", "cell", *CELL_COLUMNS[13:16], TEXT_COLUMN, "place")
     # One thread: row groups in the order of the rows, so the bytes repeat.
     with in_memory(threads=1) as connection:
         connection.execute(f"CREATE TABLE label AS {rows_sql(labels, cells)}")
         connection.execute(
             f"CREATE TABLE name AS {rows_sql(('organ_id', 'organ_name'), [*organs.items()])}"
         )
-        connection.execute(f"CREATE TABLE figure AS {rows_sql(numbers, figures)}")
+        described = ", ".join(f"{name} VARCHAR" for name in numbers[:-1])
+        connection.execute(f"CREATE TABLE figure ({described}, place BIGINT)")
+        for lot in _lots(_numbered(edition), FIGURES_AT_ONCE):
+            connection.execute(f"INSERT INTO figure {rows_sql(numbers, lot)}")
         connection.execute(
             f"COPY (SELECT {columns} FROM figure JOIN label USING (cell) JOIN name USING (organ_id) "
-            f"ORDER BY figure.rowid) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+            f"ORDER BY place) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
         )
+
+
+def _numbered(edition: Edition) -> Iterator[tuple[Any, ...]]:
+    """Every figure with its organ, scope and cell, and its place in the file."""
+    for place, (group, cell, v) in enumerate(_figures(edition)):
+        yield (*group, cell.key, v.value, v.numerator, v.denominator, v.text, str(place))
+
+
+def _lots(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    """Rows in lots: as texts they take many times the memory that they have in a table."""
+    while lot := list(islice(rows, size)):
+        yield lot
 
 
 def write_json(path: Path, content: Any) -> None:
