@@ -90,7 +90,8 @@ def opened(chromium: Any) -> Iterator[Callable[..., Any]]:
 
         def broke(told: Any) -> None:
             # Prefect's own scripts break now and then when a page of a run is left as it is drawn.
-            if "/desk/" in told.page.url or "/editions/" in told.page.url:
+            url = told.page.url if told.page else ""
+            if "/desk/" in url or "/editions/" in url:
                 page.faults.append(str(told.error))
 
         context.on("weberror", broke)
