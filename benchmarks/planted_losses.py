@@ -422,9 +422,9 @@ LOSSES = (
     Loss(
         "account.standing",
         "records that no cell counts are not in the standing",
-        ACCOUNT,
-        "    LEFT JOIN ({counted or",
-        "    JOIN ({counted or",
+        "tasks/editions/account_states.py",
+        "    LEFT JOIN (SELECT *, TRUE AS is_so",
+        "    JOIN (SELECT *, TRUE AS is_so",
         PORTAL_FIRST,
     ),
     Loss(
