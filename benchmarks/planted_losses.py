@@ -32,7 +32,6 @@ MERGE = "tasks/load/merge.py"
 LOAD = "tasks/load/load.py"
 ABSENT = "tasks/load/absent.py"
 TOTALS = "tasks/load/control_totals.py"
-ACCOUNT = "tasks/editions/account.py"
 TABULATE = "tasks/editions/tabulate.py"
 READING = "warehouse/reading.py"
 PORTAL, LEDGER, SITE = ("portal",), ("ledger",), ("site",)
