@@ -83,7 +83,7 @@ def tables(
     if csv_file:
         from tasks.render.data_files import write_cells_csv
 
-        write_cells_csv(shown, csv_file, organ or "")
+        write_cells_csv(shown, csv_file, organ or shown.root.id)
     if as_json:
         import json
 

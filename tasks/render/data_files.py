@@ -37,6 +37,8 @@ CELL_COLUMNS = (
     "denominator",
     "unit",
 )
+MOST_IN_CSV = 200
+"""A city's organs: with some five hundred figures each a spreadsheet program still opens them."""
 FIGURES_AT_ONCE = 100_000
 """Of a province there are millions."""
 TEXT_COLUMN = "text"
@@ -136,11 +138,14 @@ def _csv_value(value: Any) -> str:
 
 
 def write_cells_csv(edition: Edition, path: Path, organ_id: str = "") -> None:
-    """The cells of the root and of the organ that was chosen, if any, one a line; UTF-8 with byte
-    order mark. Of hundreds of organs a spreadsheet program cannot hold all: they are in the Parquet
-    file."""
+    """The cells of every organ, one a line; UTF-8 with byte order mark. With `organ_id` those of the
+    root and of that organ. Of more than `MOST_IN_CSV` organs the root's alone: no spreadsheet program
+    would open all, and they are in the Parquet file."""
     columns = cell_columns(edition.layout)
-    rows = _cell_rows(edition, {edition.root.id, organ_id})
+    organs = {one for one, _ in edition.cells}
+    if organ_id or len(organs) > MOST_IN_CSV:
+        organs = {edition.root.id, organ_id}
+    rows = _cell_rows(edition, organs)
     _write_csv(path, columns, ([_csv_value(v) for v in r] for r in rows))
 
 

@@ -47,7 +47,7 @@ TYPES = {
     "balanced": "boolean", **dict.fromkeys(NUMBERS, "integer"),
 }  # fmt: skip
 CSV_FILES: Mapping[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "cells.csv": ("本级与汇总的全部单元格", CELL_COLUMNS, ("organ_id", "scope", "cell")),
+    "cells.csv": ("全部单元格", CELL_COLUMNS, ("organ_id", "scope", "cell")),
     "findings.csv": ("核对结果", FINDING_COLUMNS, ("organ_id", "check_key")),
     "finding_records.csv": ("核对所涉记录", RECORD_COLUMNS, ()),
     "account.csv": ("记录去向", ACCOUNT_COLUMNS, ()),

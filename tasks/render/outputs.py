@@ -81,7 +81,7 @@ OUTPUTS = (
         use=("数据字典", "每个数字由哪些系统的哪些字段得来"),
     ),
     Output("cells.parquet", "各机关全部单元格（Parquet）", data_files.write_cells_parquet),
-    Output("cells.csv", "本级与汇总的全部单元格（CSV）", data_files.write_cells_csv),
+    Output("cells.csv", "全部单元格（CSV；机关逾 200 个的只有根机关）", data_files.write_cells_csv),
     Output("cells.json", "各机关全部单元格（JSON）", data_files.write_cells_json),
     Output("findings.csv", "核对结果（CSV）", data_files.write_findings_csv),
     Output("finding_records.csv", "核对所涉记录（CSV）", data_files.write_finding_records_csv),
