@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-import deployments.cli as cli
 import warehouse.lake
 from deployments.server import check_doors
 from tasks.city.register import register_city
 from tasks.settings import Settings, SettingsError
 from tasks.watch.doctor import examine
+from tests.command import told_by
 from tests.small_city import NOW, ORGANS, SmallCity
 from warehouse.city_mark import marked
 from warehouse.errors import ExitCode
@@ -39,15 +39,6 @@ def other(small: SmallCity, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def as_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warehouse.lake, "_taken_over", set())
-
-
-def _said(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    """How a command ended, and what it said."""
-    sys.argv = ["nianbao", *arguments]
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out + told.err
 
 
 def _read(lake: Lake) -> None:
@@ -113,7 +104,7 @@ def test_commands_say_whose_lake_it_is(
     monkeypatch.setenv("NIANBAO_HOME", str(small.lake.home))
     monkeypatch.setenv("NIANBAO_CITY", str(other))
     monkeypatch.setattr(sys, "argv", [])
-    code, told = _said(*asked.split(), capsys=capsys)
+    code, told = told_by(*asked.split(), capsys=capsys)
     assert (code, "属于“某市人民政府" in told) == (ExitCode.WRONG_USE, True), told
 
 
@@ -195,7 +186,7 @@ def test_cities_are_begun_checked_and_seen_together(
     cities: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     for name, code in (("jia", "440100"), ("yi", "440200")):
-        ended, told = _said(
+        ended, told = told_by(
             *("city", "new", name, "--title", f"{name}市人民政府", "--code", code), capsys=capsys
         )
         assert (ended, f"nianbao nightly --city {name}" in told) == (0, True), told
@@ -205,23 +196,23 @@ def test_cities_are_begun_checked_and_seen_together(
         lake.create()
         register_city(lake, settings.city, now=NOW)
     # All is well but that no system is connected yet.
-    ended, told = _said("city", "check", capsys=capsys)
+    ended, told = told_by("city", "check", capsys=capsys)
     assert (ended, told.count("有误"), told.count("没有来源文件")) == (2, 4, 2), told
-    ended, told = _said("city", "list", "--json", capsys=capsys)
+    ended, told = told_by("city", "list", "--json", capsys=capsys)
     assert [(one["city"], one["roots"], one["has_lake"]) for one in json.loads(told)] == [
         ("jia", ["jia市人民政府(440100)"], True),
         ("yi", ["yi市人民政府(440200)"], True),
     ]
     # What stands behind the command counts as what stands before it.
     for asked in (("status", "--json", "--city", "jia"), ("--city", "jia", "status", "--json")):
-        assert _said(*asked, capsys=capsys) == (0, "[]\n")
+        assert told_by(*asked, capsys=capsys) == (0, "[]\n")
     assert os.environ["NIANBAO_CITY"] == "jia"
 
 
 def test_what_is_wrong_in_a_folder_of_cities_is_named(
     cities: Path, small: SmallCity, other: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    ended, told = _said("status", capsys=capsys)
+    ended, told = told_by("status", capsys=capsys)
     assert (ended, "没有写明是哪个城市" in told) == (2, True), told
     shutil.copytree(small.folder, cities / "jia")
     # The only one need not be named.
@@ -237,18 +228,18 @@ def test_what_is_wrong_in_a_folder_of_cities_is_named(
         ("bing", " ", "1", "都要填"),
         ("bing", "丙市", "Q", "已是城市 yi 的根机关"),
     ):
-        ended, told = _said("city", "new", name, "--title", title, "--code", code, capsys=capsys)
+        ended, told = told_by("city", "new", name, "--title", title, "--code", code, capsys=capsys)
         assert (ended, said in told) == (2, True), told
         assert sorted(path.name for path in cities.iterdir()) == ["jia", "yi"]
     # Two that would meet: one home, one code, one lake that is another's.
     os.environ["NIANBAO_HOME"] = str(small.lake.home)
     shutil.copytree(cities / "jia", cities / "ding")
-    ended, told = _said("city", "check", capsys=capsys)
+    ended, told = told_by("city", "check", capsys=capsys)
     assert ended == 2
     assert "ding、jia、yi共用数据目录" in told.replace(" ", "")
     assert "ding、jia共用根机关编号R" in told.replace(" ", "")
     assert "属于“某市人民政府" in told
-    ended, told = _said("status", "--all", capsys=capsys)
+    ended, told = told_by("status", "--all", capsys=capsys)
     assert (ended, "读不了" in told, "另设 NIANBAO_HOME" in told) == (1, True, True), told
 
 
@@ -257,10 +248,10 @@ def test_one_city_that_is_late_shows_beside_the_others(
 ) -> None:
     shutil.copytree(small.folder, cities / "jia")
     shutil.copytree(small.lake.home, cities.parent / "data" / "jia")
-    ended, told = _said("status", "--all", "--json", capsys=capsys)
+    ended, told = told_by("status", "--all", "--json", capsys=capsys)
     (one,) = json.loads(told)
     assert ended == 1
     assert one["late"] == one["resources"] > 0
     assert date.fromisoformat(one["last_pull_at"][:10]) == NOW.date()
-    ended, told = _said("status", "--all", capsys=capsys)
+    ended, told = told_by("status", "--all", capsys=capsys)
     assert "2021-01-20 02:00" in told

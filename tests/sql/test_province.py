@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-import deployments.cli as cli
 from deployments.declared import deployments_of
 from tasks.city.register import register_city
 from tasks.editions.differences import compare_with
@@ -26,6 +25,7 @@ from tasks.publish.rebuild import rebuild
 from tasks.settings import Settings
 from tasks.watch.province import stale_editions, standing
 from tests.approving import approve_and_publish
+from tests.command import told_by
 from tests.small_city import NOW, SmallCity
 from tests.small_province import CODES, YEAR, SmallProvince
 from warehouse.form import form_of
@@ -73,14 +73,6 @@ def province(
     monkeypatch.setattr(sys, "argv", [])
     monkeypatch.setenv("COLUMNS", "200")
     return template.copied_to(tmp_path / "province", monkeypatch)
-
-
-def _said(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    sys.argv = ["nianbao", *arguments]
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
-    told = capsys.readouterr()
-    return int(ended.value.code or 0), told.out + told.err
 
 
 def _city_edition(province: SmallProvince, name: str) -> Edition:
@@ -178,7 +170,7 @@ def test_a_city_that_is_missing_pending_or_late_is_named(
     told = standing(
         province.lake,
         province.settings,
-        [Settings(city="jia"), Settings(city="bing")],  # type: ignore[arg-type]
+        [Settings(city=Path("jia")), Settings(city=Path("bing"))],
         form_of(),
         YEAR,
         today=LATE.date(),
@@ -186,7 +178,7 @@ def test_a_city_that_is_missing_pending_or_late_is_named(
     assert {c.city_id: c.standing for c in told.cities} == {
         "110": "late", "120": "missing", "130": "missing",
     }  # fmt: skip
-    ended, said = _said("province", "status", "2020", capsys=capsys)
+    ended, said = told_by("province", "status", "2020", capsys=capsys)
     assert ended == 1
     assert "逾期未发布" in said
     assert "没有根机关编号为 120 的城市" in said
@@ -196,11 +188,11 @@ def test_a_citys_new_edition_makes_the_provinces_stale(
     province: SmallProvince, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edition = newest_edition(province.lake, form_of(), YEAR)
-    assert _said("status", capsys=capsys)[0] == 0
+    assert told_by("status", capsys=capsys)[0] == 0
     province.cities["yi"].application("2020-06-01", "2020-06-20", organ_id="B")
     assert province.build_city("yi").edition.id == "2020-2"
     # Seen at the city before it is taken in, and told by the province's own lake after.
-    ended, said = _said("province", "status", "2020", "--json", capsys=capsys)
+    ended, said = told_by("province", "status", "2020", "--json", capsys=capsys)
     told = json.loads(said)
     assert (ended, told["is_stale"]) == (1, True)
     assert {c["city"]: c["standing"] for c in told["cities"]} == {
@@ -210,9 +202,9 @@ def test_a_citys_new_edition_makes_the_provinces_stale(
     assert [(c.before, c.now, c.is_other) for c in yi.changes] == [("2020-1", "2020-2", True)]
     with province.lake.read() as connection:
         assert stale_editions(connection) == {"2020-1": ["120 2020-1(待发布) → 2020-2(待发布)"]}
-    ended, said = _said("status", capsys=capsys)
+    ended, said = told_by("status", capsys=capsys)
     assert (ended, "已不是各市的现行数字" in said) == (1, True), said
-    ended, said = _said("status", "--all", capsys=capsys)
+    ended, said = told_by("status", "--all", capsys=capsys)
     assert (ended, "市已另编" in said) == (1, True), said
     stale = staleness(province.lake, province.folder, edition, now=NOW)
     assert stale.is_stale
@@ -333,7 +325,7 @@ def test_a_figure_is_followed_into_the_cities(
     below = explain(province.lake, province.folder, YEAR, key, organ_id="120.A1", scope="own")
     for told in (whole.cities[0], *below.cities):
         arguments = shlex.split(told.command)[1:]
-        ended, said = _said(*arguments, "--json", capsys=capsys)
+        ended, said = told_by(*arguments, "--json", capsys=capsys)
         found = json.loads(said)
         assert (ended, found["value"], len(found["records"])) == (0, told.value, told.value)
     # What is made of others leads on through its parts.
@@ -341,24 +333,24 @@ def test_a_figure_is_followed_into_the_cities(
         explain(province.lake, province.folder, YEAR, "overview.granted_share")
     )
     assert [c["city"]["id"] for c in share["numerator"]["cities"]] == list(CODES.values())
-    ended, said = _said("explain", "2020", key, "--city", "sheng", capsys=capsys)
+    ended, said = told_by("explain", "2020", key, "--city", "sheng", capsys=capsys)
     assert (ended, whole.cities[0].command in said) == (0, True), said
 
 
 def test_a_city_is_no_province(province: SmallProvince, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(NotAProvince, match="kind: province"):
         standing(
-            province.cities["yi"].lake, Settings(city="yi"), [], form_of(), YEAR,  # type: ignore[arg-type]
+            province.cities["yi"].lake, Settings(city=Path("yi")), [], form_of(), YEAR,
             today=NOW.date(),
         )  # fmt: skip
     (province.folder / "city.yaml").write_text("kind: 省\n", encoding="utf-8")
-    ended, said = _said("province", "status", "2020", capsys=capsys)
+    ended, said = told_by("province", "status", "2020", capsys=capsys)
     assert (ended, "只能是 city" in said) == (2, True), said
 
 
 def test_each_is_served_what_it_has(as_made: SmallProvince) -> None:
     of = {
-        name: {d["name"] for d in deployments_of(Settings(city=name))}  # type: ignore[arg-type]
+        name: {d["name"] for d in deployments_of(Settings(city=Path(name)))}
         for name in ("sheng", "yi")
     }
     assert of["sheng"] - of["yi"] == {"take-editions"}
