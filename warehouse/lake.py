@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,6 +49,7 @@ __all__ = [
     "current_snapshot",
     "in_memory",
     "one_thread",
+    "started",
     "stored_columns",
     "stored_rows",
     "transaction",
@@ -282,19 +283,15 @@ class Lake:
 
     def look_at_storage(self) -> None:
         """Ask the storage of the data files whether it answers. Raises LakeError."""
-        connection = in_memory()
         try:
-            for name in self.storage.extensions:
-                connection.execute(f"LOAD {quoted(extension_file(name))}")
-            self.storage.prepare(connection)
-            self.storage.look(connection)
+            with closing(in_memory(extensions=self.storage.extensions)) as connection:
+                self.storage.prepare(connection)
+                self.storage.look(connection)
         except duckdb.Error as error:
             told = explained(error, self.catalog.shown)
             if told is None:
                 raise
             raise told from error
-        finally:
-            connection.close()
 
     def snapshot(self) -> int:
         """The number of the newest snapshot."""
@@ -380,9 +377,8 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
     threads and where it spills to, which DuckDB refuses to change after it was used, and the
     catalog and storage that it was prepared for.
 
-    Loading the extensions checks their signatures, which takes four times as long as all the
-    rest of opening a lake; attaching takes longer than a small load. So both are kept, and
-    one that has attached what is `wanted` is taken first. What else an opening made is gone
+    Attaching takes longer than a small load, so it is kept, and one that has attached what is
+    `wanted` is taken first. What else an opening made is gone
     before the next; an instance that cannot be cleaned is thrown away.
     """
     with _idle_lock:
@@ -396,9 +392,7 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
         memory_limit, threads, temporary, catalog, storage = kind
         config = connection_config(memory_limit, threads, spill_folder(temporary))
         config["disabled_optimizers"] = MISLED_BY_HISTORY
-        instance = _Instance(duckdb.connect(config=config))
-        for name in (*storage.extensions, *catalog.extensions):
-            instance.connection.execute(f"LOAD {quoted(extension_file(name))}")
+        instance = _Instance(started(config, (*storage.extensions, *catalog.extensions)))
         storage.prepare(instance.connection)
         catalog.prepare(instance.connection)
     try:
@@ -442,9 +436,26 @@ def connection_config(
     return config
 
 
-def in_memory(threads: int | None = None) -> Connection:
+def in_memory(threads: int | None = None, extensions: Iterable[str] = ()) -> Connection:
     """A DuckDB without a lake, for what fits into memory."""
-    return duckdb.connect(config=connection_config(threads=threads))
+    return started(connection_config(threads=threads), extensions)
+
+
+def started(config: Mapping[str, Any], extensions: Iterable[str]) -> Connection:
+    """A DuckDB with extensions of our own packages loaded, and no others loadable unsigned.
+
+    DuckDB checks a signature over the whole binary, a third of a CPU second at each start. The
+    lock file's hashes have vouched for these when they were installed, as for all other code, so
+    they are loaded without it; then the check is on again, and DuckDB lets nobody turn it off.
+    """
+    files = [extension_file(name) for name in dict.fromkeys(extensions)]
+    if not files:
+        return duckdb.connect(config=dict(config))
+    connection = duckdb.connect(config={**config, "allow_unsigned_extensions": True})
+    for file in files:
+        connection.execute(f"LOAD {quoted(file)}")
+    connection.execute("SET allow_unsigned_extensions = false")
+    return connection
 
 
 def current_snapshot(connection: Connection) -> int:

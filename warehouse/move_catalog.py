@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from warehouse.catalog import PostgresCatalog, SqliteCatalog, extension_file
+from warehouse.catalog import PostgresCatalog, SqliteCatalog
 from warehouse.errors import ConfigurationError
 from warehouse.lake import (
     Connection,
@@ -18,6 +18,7 @@ from warehouse.lake import (
     attach_sql,
     connection_config,
     one_thread,
+    started,
     transaction,
 )
 from warehouse.lake_errors import explained
@@ -69,12 +70,11 @@ def move_catalog(lake: Lake, source: SqliteCatalog, target: PostgresCatalog) -> 
 def _prepared(lake: Lake, target: PostgresCatalog) -> Iterator[Connection]:
     """A connection on which `target` is attached, locked, and holds an empty lake, so that its
     tables are of the types this kind of catalog has them in."""
-    connection = duckdb.connect(
-        config=connection_config(lake.memory_limit, lake.threads, spill_folder(lake.spills_to))
+    connection = started(
+        connection_config(lake.memory_limit, lake.threads, spill_folder(lake.spills_to)),
+        (*lake.extensions, *target.extensions),
     )
     try:
-        for name in dict.fromkeys((*lake.extensions, *target.extensions)):
-            connection.execute(f"LOAD {quoted(extension_file(name))}")
         lake.storage.prepare(connection)
         target.prepare(connection)
         with target.writing(connection, 0):

@@ -24,7 +24,7 @@ from tasks.sources.model import Resource, Source
 from tasks.sources.model.resource import record_paths
 from tasks.sources.plan import Pull
 from tasks.sources.project import Projector
-from warehouse.catalog import PostgresCatalog, extension_file
+from warehouse.catalog import PostgresCatalog
 from warehouse.errors import ConfigurationError
 from warehouse.lake import Connection, in_memory
 from warehouse.sql import quoted
@@ -128,8 +128,7 @@ def opened(source: Source) -> Iterator[Database]:
     """The database of a source, attached read-only. Raises SourceError."""
     rule = source.database
     assert rule is not None
-    with in_memory() as connection:
-        connection.execute(f"LOAD {quoted(str(extension_file(EXTENSIONS[rule.type])))}")
+    with in_memory(extensions=[EXTENSIONS[rule.type]]) as connection:
         try:
             _attach(source, connection)
         except duckdb.Error as error:

@@ -32,7 +32,7 @@ from tasks.sources.pull import pull
 from tests import postgres
 from tests.contract.source_files import rows
 from tests.small_city import NOW, SmallCity
-from warehouse.catalog import PostgresCatalog, extension_file
+from warehouse.catalog import PostgresCatalog
 from warehouse.lake import in_memory
 
 MADE = """
@@ -89,8 +89,7 @@ def server() -> Iterator[str]:
 def changed(address: str, sql: str) -> None:
     """Run statements at the server, as the business system does."""
     catalog = PostgresCatalog.of(address)
-    with in_memory() as connection:
-        connection.execute(f"LOAD '{extension_file('postgres_scanner')}'")
+    with in_memory(extensions=["postgres_scanner"]) as connection:
         catalog.prepare(connection)
         catalog.attach(connection, "business")
         connection.execute("CALL postgres_execute('business', ?)", [sql])

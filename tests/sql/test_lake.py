@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.small_city import NOW, SmallCity
+from warehouse.catalog import extension_file
 from warehouse.lake import Lake, LakeBusy, NoLake, transaction
 
 
@@ -29,6 +31,20 @@ def test_a_snapshot_is_read_back_as_it_was(small: SmallCity) -> None:
 def test_a_reader_cannot_write(small: SmallCity) -> None:
     with small.lake.read() as connection, pytest.raises(Exception, match="read-only"):
         connection.execute("DELETE FROM core.organ")
+
+
+def test_no_extension_is_loaded_whose_signature_is_not_duckdbs(
+    small: SmallCity, tmp_path: Path
+) -> None:
+    """Our own are loaded without a look at theirs; nobody else's are, nor can that be changed."""
+    content = bytearray(extension_file("sqlite_scanner").read_bytes())
+    content[-1] ^= 1
+    (altered := tmp_path / "altered.duckdb_extension").write_bytes(content)
+    with small.lake.read() as connection:
+        with pytest.raises(duckdb.IOException, match="signature"):
+            connection.execute(f"LOAD '{altered}'")
+        with pytest.raises(duckdb.InvalidInputException, match="allow_unsigned_extensions"):
+            connection.execute("SET allow_unsigned_extensions = true")
 
 
 def test_a_failed_transaction_leaves_nothing(small: SmallCity) -> None:
