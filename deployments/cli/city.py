@@ -167,6 +167,14 @@ def _plain(one: CityState) -> dict[str, Any]:
         "open_rejects": one.open_rejects,
         "editions": [{"edition": id_, "status": status} for id_, status in one.editions],
         "stale": list(one.stale),
+        "overdue_applications": one.overdue,
+        "next_filing": None
+        if one.filing is None
+        else {
+            "on": one.filing.on.isoformat(),
+            "what": one.filing.what,
+            "report": one.filing.report,
+        },
         "wrong": one.wrong or None,
     }
 
@@ -180,13 +188,14 @@ def _table(found: list[CityState]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name in ("城市", "根机关", "最近取数"):
         table.add_column(name, overflow="fold")
-    for name in ("资源", "过期", "失败", "退回"):
+    for name in ("资源", "过期", "失败", "退回", "超期申请"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("最新版次", overflow="fold")
+    table.add_column("待公布", overflow="fold")
     table.add_column("数据目录", overflow="fold")
     for one in found:
         pulled = f"{one.last_pull_at:%Y-%m-%d %H:%M}" if one.last_pull_at else "从未"
-        counts = (one.resources, one.late, one.stopped, one.open_rejects)
+        counts = (one.resources, one.late, one.stopped, one.open_rejects, one.overdue)
         table.add_row(
             Text(one.name, style="red" if one.needs_person else ""),
             "、".join(one.roots) or "organs.csv 有误",
@@ -196,6 +205,7 @@ def _table(found: list[CityState]) -> Table:
                 f"{id_} {EDITION_STATUS_LABELS[status]}{'(市已另编)' if id_ in one.stale else ''}"
                 for id_, status in one.editions
             ),
+            f"{one.filing.report}({one.filing.on:%m-%d})" if one.filing else "",
             str(one.home),
         )
     return table

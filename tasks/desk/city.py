@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from tasks.city.names import Names, city_names
+from tasks.city.province import is_province
 from tasks.city.register import ORGAN_COLUMNS, read_organs
 from tasks.editions.definitions import is_synthetic_city
 
@@ -22,6 +23,7 @@ class City:
 
     name: str
     is_synthetic: bool
+    is_province: bool = False
 
 
 def city_of(folder: Path) -> City:
@@ -35,7 +37,8 @@ def _city(folder: Path, changed_at: int) -> City:
     """Read again only when the file was changed: every page asks."""
     roots = [row for row in read_organs(folder / _ORGANS) if row[_PARENT] is None]
     newest = max(roots, key=lambda row: row[_FROM], default=None)
-    return City(newest[_NAME] if newest else "", is_synthetic_city(folder))
+    name = newest[_NAME] if newest else ""
+    return City(name, is_synthetic_city(folder), is_province(folder))
 
 
 def names_of(folder: Path) -> Names:

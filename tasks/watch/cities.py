@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tasks.city.province import is_province
 from tasks.settings import Settings
+from tasks.watch.deadlines import Filing, overdue_and_filing
 from tasks.watch.doctor import OF_THE_CITY, Examined, examine
 from tasks.watch.province import stale_editions
 from tasks.watch.status import read_status
@@ -97,7 +98,8 @@ class CityState:
     """A city as it stands. `roots` names it; `wrong` says why its lake cannot be read, empty where
     it can; `late` counts the resources that are older than allowed, `stopped` those whose last pull
     failed, `editions` the period's newest editions as `id status`, the newest first; `stale` those of a
-    province that add up what a city has replaced since."""
+    province that add up what a city has replaced since; `overdue` counts the applications past their
+    day, `filing` is the first statutory day of this year whose report is not published."""
 
     name: str
     folder: Path
@@ -112,6 +114,8 @@ class CityState:
     open_rejects: int = 0
     editions: tuple[tuple[str, str], ...] = ()
     stale: tuple[str, ...] = ()
+    overdue: int = 0
+    filing: Filing | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -122,10 +126,10 @@ class CityState:
 def states(all_settings: Sequence[Settings], *, now: datetime) -> Iterator[CityState]:
     """Each city as it stands; one that cannot be read keeps no other from being told."""
     for settings in all_settings:
-        yield _state(settings, now)
+        yield state_of(settings, now)
 
 
-def _state(settings: Settings, now: datetime) -> CityState:
+def state_of(settings: Settings, now: datetime) -> CityState:
     told = (
         settings.city_name,
         settings.city,
@@ -138,6 +142,7 @@ def _state(settings: Settings, now: datetime) -> CityState:
         editions = _newest_editions(lake)
         with lake.read() as connection:
             stale = tuple(stale_editions(connection)) if is_province(settings.city) else ()
+        overdue, filing = overdue_and_filing(lake, now.date(), settings.city)
     except NoLake:
         return CityState(*told)
     except NianbaoError as error:
@@ -154,6 +159,8 @@ def _state(settings: Settings, now: datetime) -> CityState:
         open_rejects=sum(one.open_rejects for one in found),
         editions=editions,
         stale=stale,
+        overdue=overdue,
+        filing=filing,
     )
 
 

@@ -270,6 +270,22 @@ def find_deadlines(
     )
 
 
+def overdue_and_filing(lake: Lake, on: date, city: Path) -> tuple[int, Filing | None]:
+    """Of a city at a glance: how many applications are overdue on a day, and the first statutory
+    day of the year whose report is not published yet; None where all are. Raises LakeError."""
+    with reading(lake) as opened:
+        connection = opened.connection
+        row = connection.execute(
+            f"SELECT count(*) FROM ({answer_times_sql('$on')}) AS t "
+            "WHERE (t.closed_on IS NULL OR t.closed_on > $on) AND t.waits_for IS NULL "
+            "AND t.days_allowed < t.days_passed",
+            {"on": on},
+        ).fetchone()
+        filings = _filings(connection, on, forms(city).values())
+    assert row is not None
+    return int(row[0]), next((one for one in filings if not one.is_published), None)
+
+
 def _name_organs(connection: Connection) -> None:
     """What every organ is called today, no two alike, as the table organ_shown."""
     organs = connection.execute(

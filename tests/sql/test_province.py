@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ import pytest
 
 from deployments.declared import deployments_of
 from tasks.city.register import register_city
+from tasks.clock import now
 from tasks.editions.differences import compare_with
 from tasks.editions.edition import Edition
 from tasks.editions.explain import explain, explanation_json
@@ -26,6 +28,7 @@ from tasks.settings import Settings
 from tasks.watch.province import stale_editions, standing
 from tests.approving import approve_and_publish
 from tests.command import told_by
+from tests.desk_page import Prefect, browser, text_of
 from tests.small_city import NOW, SmallCity
 from tests.small_province import CODES, YEAR, SmallProvince
 from warehouse.form import form_of
@@ -356,3 +359,31 @@ def test_each_is_served_what_it_has(as_made: SmallProvince) -> None:
     assert of["sheng"] - of["yi"] == {"take-editions"}
     assert of["yi"] - of["sheng"] >= {"nightly", "backfill"}
     assert of["sheng"] >= {"year-end", "publish", "maintenance"}
+
+
+def test_the_page_of_a_province_shows_all_its_cities(province: SmallProvince) -> None:
+    """One line a city; one whose lake cannot be read takes no other away, and comes first."""
+    settings = Settings(city=province.folder)
+    client = browser(settings, Prefect(settings))
+    for path in ("", "editions", "data", "deadlines", "search", "log", "people", "audit"):
+        answer = client.get(f"/desk/{path}")
+        assert answer.status_code == 200, (path, text_of(answer.text))
+        assert 'href="/desk/cities"' in answer.text, path
+    (province.cities["bing"].lake.catalog.path).write_bytes(b"no database")
+    shutil.rmtree(province.cities["yi"].lake.home)
+    told = text_of(client.get("/desk/cities").text)
+    assert "3 个城市" in told
+    lines = {name: told.index(f"{name}市人民政府") for name in CODES}
+    assert min(lines, key=lambda name: lines[name]) == "bing"
+    assert "读不了" in told
+    assert "还没有数据" in told
+    assert "2020-1 待发布" in told
+    assert f"{now().year - 1} 年年度报告" in told
+    assert "某省" not in told
+
+
+def test_the_page_of_a_city_shows_no_other(province: SmallProvince) -> None:
+    settings = Settings(city=province.cities["jia"].folder)
+    client = browser(settings, Prefect(settings))
+    assert "各市" not in client.get("/desk/editions").text
+    assert client.get("/desk/cities").status_code == 404
