@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.once import once
+
 # No test may reach for the data home of whoever runs it, nor for a Prefect server.
 for name in [n for n in os.environ if n.startswith(("NIANBAO_", "PREFECT_"))]:
     if name != "NIANBAO_TEST_REQUIRE":
@@ -67,7 +69,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small_template(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
     from tests.small_city import SmallCity
 
-    return SmallCity.create(tmp_path_factory.mktemp("small") / "template")
+    return SmallCity.at(once(tmp_path_factory, "small-city", SmallCity.create))
 
 
 @pytest.fixture

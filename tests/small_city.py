@@ -43,7 +43,12 @@ class SmallCity:
     def copied_to(self, root: Path) -> SmallCity:
         """The same city elsewhere: a lake may be moved with its home."""
         shutil.copytree(self.folder.parent, root, dirs_exist_ok=True)
-        return SmallCity(root / "city", Lake(root / "home", threads=1))
+        return SmallCity.at(root)
+
+    @classmethod
+    def at(cls, root: Path) -> SmallCity:
+        """The one that lies below `root`."""
+        return cls(root / "city", Lake(root / "home", threads=1))
 
     @classmethod
     def create(cls, root: Path, address: str = "") -> SmallCity:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.city import Installation
+from tests.once import once
 from tests.operator_room import Room, add_people, room
 
 SCALE = 0.01
@@ -72,8 +73,13 @@ def pulled(launch: Launch, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
     folder = tmp_path_factory.mktemp("pulled")
     with running(folder / "city", scale=SCALE) as services:
-        Installation.at(folder / "home", services).run("nightly")
-        yield Pulled(folder / "home", services)
+        # Each worker's demo city serves the same records.
+        home = once(
+            tmp_path_factory,
+            "pulled-home",
+            lambda making: Installation.at(making, services).run("nightly"),
+        )
+        yield Pulled(home, services)
 
 
 @pytest.fixture
