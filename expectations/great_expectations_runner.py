@@ -29,6 +29,7 @@ from expectations.result import RuleResult
 from expectations.rules import Rule, result_of
 from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, reason_of
 from warehouse.lake import Connection, Lake
+from warehouse.without_pandas import let_pandas_in
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationSuite, ExpectationValidationResult
@@ -133,6 +134,7 @@ def _validating(
 ) -> Iterator[tuple[EphemeralDataContext, BatchDefinition[Any]]]:
     """A context in memory and a batch over the lake; neither writes a file nor calls home."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    let_pandas_in()
     import great_expectations as gx
     from great_expectations.data_context.types import base
 

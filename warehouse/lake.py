@@ -33,6 +33,7 @@ from warehouse.migrations import NEWEST, due, version_of
 from warehouse.sql import quoted
 from warehouse.storage import FILES, Folder, Storage
 from warehouse.temporary import spill_folder
+from warehouse.without_pandas import keep_pandas_out
 
 if TYPE_CHECKING:
     from warehouse.tables import Table
@@ -448,6 +449,7 @@ def started(config: Mapping[str, Any], extensions: Iterable[str]) -> Connection:
     lock file's hashes have vouched for these when they were installed, as for all other code, so
     they are loaded without it; then the check is on again, and DuckDB lets nobody turn it off.
     """
+    keep_pandas_out()
     files = [extension_file(name) for name in dict.fromkeys(extensions)]
     if not files:
         return duckdb.connect(config=dict(config))

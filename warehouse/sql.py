@@ -1,7 +1,6 @@
 """How values, names and rows are written in SQL, for every layer.
 
-Bound parameters are as good for a value; but DuckDB imports pandas for the first of them,
-which takes longer than a small load, and DDL, ATTACH and COMMENT take none.
+Bound parameters are as good for a value; but DDL, ATTACH and COMMENT take none.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -150,3 +152,21 @@ def test_many_homes_in_one_process_do_not_pile_up(tmp_path: Path) -> None:
         Lake(tmp_path / str(number), threads=2).create()
         threads.append(len(list(Path("/proc/self/task").iterdir())))
     assert threads[-1] <= threads[11] + 2
+
+
+def test_what_a_command_binds_does_not_bring_pandas(small: SmallCity) -> None:
+    """Half a second of every command; whoever needs it for itself still gets it."""
+    code = (
+        "import sys; from pathlib import Path; from warehouse.lake import Lake\n"
+        "from warehouse.without_pandas import let_pandas_in\n"
+        "with Lake(Path(sys.argv[1])).read() as connection:\n"
+        "    found = connection.execute('SELECT ?::VARCHAR, ?::DATE', ['a', None]).fetchall()\n"
+        "    assert found == [('a', None)] and not sys.modules.get('pandas'), found\n"
+        "    let_pandas_in()\n"
+        "    import pandas\n"
+        "    assert connection.execute('SELECT ?', [pandas.NaT]).fetchall() == [(None,)]\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(small.lake.home)], capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
