@@ -1,5 +1,6 @@
 """Where a lake's data files lie: a folder of this machine, or a bucket of an object storage that speaks
 S3 (MinIO, Ceph, the clouds' own). What DuckDB spills and what processes work with stays on the machine.
+Landings and editions lie beside them (`shelf.py`).
 """
 
 from __future__ import annotations
@@ -139,11 +140,19 @@ class Bucket:
 
     @property
     def address(self) -> str:
-        return SCHEME + "/".join(filter(None, (self.name, self.prefix, *FILES)))
+        return f"{SCHEME}{self.name}/{self.key_of(*FILES)}"
 
     @property
     def shown(self) -> str:
-        return f"{self.address}({self.endpoint or 'AWS'})"
+        return self.place(*FILES)
+
+    def key_of(self, *parts: str) -> str:
+        """The key of what lies below the prefix."""
+        return "/".join(filter(None, (self.prefix, *parts)))
+
+    def place(self, *parts: str) -> str:
+        """What lies below the prefix, for people."""
+        return f"{SCHEME}{self.name}/{self.key_of(*parts)}({self.endpoint or 'AWS'})"
 
     def prepare(self, connection: Connection) -> None:
         # Global, or another cursor of the same DuckDB would not know.

@@ -32,11 +32,12 @@ from tasks.people.log import broken_lines
 from tasks.people.office import NAME as OFFICE
 from tasks.people.office import Office
 from tasks.people.trail import broken_steps
-from tasks.publish.files import FILE_MODE, FOLDER_MODE, STAGING
+from tasks.publish.files import STAGING
 from tasks.publish.signature import SIGNATURE, Checkpoint, Signature, bytes_of, public_key
 from tasks.render.manifest import MANIFEST, sha256_of
+from tasks.render.sets import SUFFIX
 from tasks.settings import Settings
-from warehouse.disk import reason_of
+from warehouse.disk import FILE_MODE, FOLDER_MODE, reason_of
 from warehouse.errors import EntryError
 from warehouse.lake import Lake
 from warehouse.period import Period
@@ -183,10 +184,15 @@ def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = 
         rows = {row.edition_id: row for row in edition_rows(connection)}
         register = publications(connection)
     problems = [*_chain_problems(register, settings), *_status_problems(rows, register)]
+    shelf = settings.edition_shelf
     for publication in register:
-        folder = settings.editions / publication.edition_id
+        # What others are given is what the storage holds, not what was once copied here.
+        folder = shelf.here(publication.edition_id, as_it_is=True)
         problems += _publication_problems(lake, publication, rows.get(publication.edition_id))
         problems += _published_folder_problems(folder, publication)
+        if folder.is_dir() and not shelf.has(publication.edition_id):
+            text = f"{shelf.shown} 中没有已发布的版次 {publication.edition_id},只有本机还有一份"
+            problems.append(Problem(publication.edition_id, "missing", MANIFEST, text))
         if not publication.is_signed and publication.edition_id in rows:
             problems += _approval_problems(lake, settings, publication)
     problems += _unregistered_folders(settings, {p.edition_id for p in register})
@@ -409,11 +415,11 @@ def _published_folder_problems(folder: Path, publication: Publication) -> Iterat
 
 def _unregistered_folders(settings: Settings, known: set[str]) -> Iterator[Problem]:
     """Folders that say that they are published, of which the register knows nothing."""
-    if not settings.editions.is_dir():
-        return
-    for folder in sorted(settings.editions.iterdir()):
-        if folder.name in known or folder.name.startswith((STAGING, ".")) or not folder.is_dir():
+    shelf = settings.edition_shelf
+    for name in sorted(shelf.names() - known):
+        if name.startswith((STAGING, ".")) or name.endswith(SUFFIX):
             continue
+        folder = shelf.here(name, as_it_is=True)
         told = _manifest_of(bytes_of(folder / MANIFEST))
         if told is not None and told.get("status") == "published":
             text = "文件夹说已经发布,湖中却没有登记:登记被删去,或文件夹是放进来的"
