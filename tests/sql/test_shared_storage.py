@@ -21,6 +21,7 @@ from tasks.editions.edition import Edition
 from tasks.editions.explain import explain
 from tasks.load.load import load
 from tasks.load.waiting import waiting
+from tasks.people.office import OfficeError
 from tasks.publish.maintain import maintain
 from tasks.publish.publish import Request
 from tasks.publish.rebuild import rebuild
@@ -341,17 +342,19 @@ def test_an_edition_is_that_of_the_embedded_default_and_goes_on_elsewhere(
         patched.setattr("tasks.publish.files.freeze", killed)
         with pytest.raises(Killed):
             publish("b", province)
-    b_signs = {p.name: p.read_bytes() for p in b.home.glob("*") if p.is_file()}
     c = province.settings("c")
-    c.home.mkdir()
-    for name, content in b_signs.items():
-        (c.home / name).write_bytes(content)
     done = maintain(c.lake(), c, now=NOW)
     assert (done.changed_editions, done.is_verified) == ({}, True)
     assert contents(c.editions / "2020-1") == contents(b.editions / ".publishing-2020-1")
     with pytest.raises(NotPending):
         render_edition(edition, province.settings("a").editions / "2020-1", lake=lake)
     assert rebuild(lake, province.settings("d"), "2020-1").is_same
+    # Persons and the signing key are where it was published, and there all of it is judged.
+    found = {name: verify_home(lake, province.settings(name)) for name in "bc"}
+    assert [found[name].is_judged for name in "bc"] == [True, False]
+    assert [found[name].problems for name in "bc"] == [(), ()]
+    with pytest.raises(OfficeError, match="操作页面所在的机器"):
+        publish("c", province)
     # What the storage holds is what is verified, not a copy.
     keys = province.service.objects(BUCKET)
     (key,) = [k for k in keys if province.folder.name in k and k.endswith("/cells.csv")]
