@@ -226,6 +226,7 @@ class Lake:
     def _write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
         self.storage.make_ready()
         with self._connect(read_only=False, before=before) as connection:
+            self.storage.wait_longer(connection)
             yield connection
 
     def create(self) -> None:
