@@ -348,7 +348,10 @@ class BucketShelf:
         held = self._held(name)
         if held is not None:
             self._objects.remove([self._list_key(name)])
-            self._remove_files(held)
+            # What was frozen has the objects of its staging.
+            other = self._held(held.at.rpartition("/")[0])
+            if other is None or other.at != held.at:
+                self._remove_files(held)
         self.forget(name)
 
     def sweep(self, until: datetime) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -216,6 +217,12 @@ def test_what_was_published_is_never_written_over(machines: Machines) -> None:
     with pytest.raises(IsFrozen, match="已发布"):
         machines.shelf("c").keep("2020-1")
     assert a.sweep(LATER.replace(tzinfo=BEIJING)) == 0
+    # Cut off before the staging was let go: that takes nothing of what was published.
+    again = machines.shelf("e")
+    held = a._held("2020-1")
+    assert held is not None
+    again._put(msgspec.structs.replace(held, name=".publishing-2020-1"), None)
+    again.drop(".publishing-2020-1")
     assert (machines.shelf("d").here("2020-1") / "x").read_text() == "published"
 
 
