@@ -12,7 +12,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from flows.progress import Meter, Progresses
-from tasks.clock import now
+from tasks.clock import BEIJING, now
 from tasks.load.control_totals import Difference
 from tasks.load.load import LastContents, LoadResult, note_failure
 from tasks.load.waiting import waiting
@@ -74,7 +74,10 @@ def pull_sources(
 
 def _load_waiting(settings: Settings, lake: Lake, run: Run, sources: Sequence[Source]) -> None:
     """Load what a worker that died had pulled: its watermark then need not be asked for again."""
-    for landed, source, resource in waiting(settings.landing_shelf, lake, sources):
+    shelf = settings.landing_shelf
+    # This machine may not be the one that maintains.
+    shelf.tidy(now().replace(tzinfo=BEIJING))
+    for landed, source, resource in waiting(shelf, lake, sources):
         get_run_logger().info("接着装载 %s", landed.load_id)
         _load(landed, Pull(source, resource), lake, run)
 

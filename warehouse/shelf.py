@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +33,7 @@ LISTS, FILES = "manifests", "files"
 """Where the objects that list a folder, and those with its content, lie."""
 _PUT = re.compile(r"v\d{8}T\d{6}-[0-9a-f]{8}")
 """A putting of a folder: its objects lie below, so that none is ever written over."""
+COPIES_STAY = timedelta(days=2)
 TRIES = 3
 """A folder that is replaced while it is being brought is brought anew."""
 
@@ -94,6 +95,9 @@ class Shelf(Protocol):
     def is_copy(self, name: str) -> bool:
         """Whether what lies on this machine is a copy that can be brought again."""
 
+    def tidy(self, now: datetime) -> None:
+        """Let go of copies that nobody can be reading any more (`now` with zone)."""
+
 
 @dataclass(frozen=True)
 class FolderShelf:
@@ -135,6 +139,9 @@ class FolderShelf:
 
     def is_copy(self, name: str) -> bool:
         return False
+
+    def tidy(self, now: datetime) -> None:
+        pass
 
 
 class HeldFile(msgspec.Struct, frozen=True):
@@ -386,6 +393,14 @@ class BucketShelf:
 
     def is_copy(self, name: str) -> bool:
         return self._note_path(name).exists()
+
+    def tidy(self, now: datetime) -> None:
+        until = (now - COPIES_STAY).timestamp()
+        for note in sorted(self.notes.rglob("*.json")):
+            if note.stat().st_mtime < until:
+                note.unlink(missing_ok=True)
+                name = note.relative_to(self.notes).as_posix().removesuffix(".json")
+                remove_folder(self.folder / name)
 
 
 def _at(path: str) -> str:

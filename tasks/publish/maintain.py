@@ -224,12 +224,7 @@ def _tidied_shelves(settings: Settings, now: datetime) -> int:
             if is_new and not folder.name.startswith("."):
                 shelf.keep(name)
         left += shelf.sweep(until)
-    for folder in settings.landing.glob("*/*/*"):
-        name = folder.relative_to(settings.landing).as_posix()
-        is_old = folder.stat().st_mtime < until.timestamp()
-        if is_old and settings.landing_shelf.is_copy(name):
-            settings.landing_shelf.forget(name)
-            _remove([folder])
+    settings.landing_shelf.tidy(now.replace(tzinfo=BEIJING))
     return left
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -43,7 +45,7 @@ from tests.small_city import NOW, SmallCity
 from warehouse import objects
 from warehouse.beijing import BEIJING
 from warehouse.disk import sha256_of
-from warehouse.errors import ExitCode
+from warehouse.errors import ConfigurationError, ExitCode
 from warehouse.objects import Objects, StorageAway
 from warehouse.period import Period
 from warehouse.shelf import BucketShelf, Damaged, IsFrozen
@@ -265,6 +267,23 @@ def test_over_tls_an_authority_of_ones_own_is_believed(tmp_path: Path) -> None:
         strange = Machines(tmp_path, replace(trusting.bucket, authority=None))
         with pytest.raises(StorageAway, match=r"SSLError.*NIANBAO_STORAGE_CA"):
             strange.shelf("c").here("2020-1")
+
+
+def test_a_folder_holds_all_three_and_a_bucket_asks_for_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(home=tmp_path / "home", storage=str(tmp_path / "mounted"))
+    assert [settings.landing, settings.editions] == [
+        tmp_path / "mounted" / "landing",
+        tmp_path / "mounted" / "editions",
+    ]
+    assert not settings.edition_shelf.is_shared
+    secrets = {"storage_key": SecretStr("k"), "storage_secret": SecretStr("s")}
+    bucket = Settings(home=tmp_path / "home", storage="s3://bucket-none/a", **secrets)
+    assert bucket.editions == tmp_path / "home" / "editions"
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+    with pytest.raises(ConfigurationError, match="botocore"):
+        bucket.edition_shelf.names()
 
 
 @dataclass
