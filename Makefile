@@ -79,6 +79,7 @@ bench-full: $(DEVELOPMENT) ## the same with a hundred times the demo city: an ho
 .PHONY: lock
 lock: $(DEVELOPMENT) ## solve the dependencies anew into requirements/*.lock
 	@$(COMPILE) -o requirements/runtime.lock
+	@$(COMPILE) --extra storage -c requirements/runtime.lock -o requirements/storage.lock
 	@$(COMPILE) --extra redis -c requirements/runtime.lock -o requirements/redis.lock
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 		--python-version 3.11 --group build -c requirements/runtime.lock -o requirements/build.lock

@@ -16,8 +16,11 @@ from tasks.city.province import is_province
 from tasks.settings import Settings
 from warehouse.disk import yaml_of
 
-QUEUES = {"waited-for": 1, "night": 2, "backfill": 3}
-"""The queues of the work pool with their priorities; 1 goes first."""
+QUEUES = {"pages": 1, "waited-for": 2, "night": 3, "backfill": 4}
+"""The queues of the work pool with their priorities; 1 goes first. `pages` is for a worker on the machine
+with the pages, where machines have no data home in common."""
+OF_THE_PAGES = frozenset({"publish"})
+"""What needs the persons' register and the signing key."""
 NIGHTLY = frozenset({"nightly", "maintenance"})
 BY_NIGHT = NIGHTLY | {"take-editions", "deadline-watch"}
 LATER = frozenset({"backfill", "retry-rejects"})
@@ -41,6 +44,8 @@ def declared_for(cities: Sequence[Settings]) -> dict[str, Any]:
 
 def queue_of(deployment: str) -> str:
     """The queue of a deployment, by its name in `prefect.yaml`."""
+    if deployment in OF_THE_PAGES:
+        return "pages"
     if deployment in LATER:
         return "backfill"
     return "night" if deployment in BY_NIGHT else "waited-for"

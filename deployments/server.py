@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -48,6 +49,7 @@ from tasks.settings import Settings, quiet_environment
 from tasks.wording.typeset import typeset
 from warehouse.errors import ConfigurationError, NianbaoError
 from warehouse.lake_errors import LakeError, NoLake
+from warehouse.shelf import Shelf
 
 FILES_PATH = "/editions"
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
@@ -58,14 +60,26 @@ class DoorsError(ConfigurationError):
 
 
 class EditionFiles(StaticFiles):
-    """The editions' folder, read only: no listing, nothing hidden, no link that leads out."""
+    """The folders of editions, read only: no listing, nothing hidden, no link that leads out."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(directory=folder, check_dir=False, html=False)
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(directory=shelf.folder, check_dir=False, html=False)
+        self._shelf = shelf
+
+    async def check_config(self) -> None:
+        # Nothing need lie here yet.
+        self._shelf.folder.mkdir(parents=True, exist_ok=True)
+        await super().check_config()
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        if any(part.startswith(".") for part in Path(path).parts):
+        parts = Path(path).parts
+        if any(part.startswith(".") for part in parts):
             return "", None
+        if len(parts) > 1:
+            try:
+                self._shelf.here(parts[0])
+            except NianbaoError as error:
+                raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, typeset(str(error))) from error
         return super().lookup_path(path)
 
     def file_response(self, *args: Any, **values: Any) -> Any:
@@ -238,7 +252,7 @@ def create(settings: Settings) -> ASGIApp:
     base = base_path(settings)
     patient = with_path(Patience(app), base)
     inside = Inside(patient, settings)
-    files: ASGIApp = EditionFiles(settings.editions)
+    files: ASGIApp = EditionFiles(settings.edition_shelf)
     desk: ASGIApp = desk_app(settings, door, inside)
     if settings.auth is not None:
         shared = settings.auth.get_secret_value()

@@ -97,7 +97,7 @@ def publish_edition(
     if chosen:
         texts.insert(1, ("organs", operator.chosen_organs(edition, chosen), "所选机关的表格"))
     pages = {}
-    if (sets_folder(folder) / INDEX).exists():
+    if settings.edition_shelf.has(sets_folder(folder).name):
         place = f"{base_url}{SUFFIX}/{INDEX}" if base_url else ""
         pages["各机关成套文件"] = place
     for key, text, title in texts:

@@ -31,6 +31,7 @@ from tasks.wording.typeset import typeset
 from warehouse.disk import reason_of
 from warehouse.errors import NianbaoError
 from warehouse.lake import Lake
+from warehouse.shelf import Shelf
 
 STEPS = 4
 """Fingerprint, data, files, approval."""
@@ -75,7 +76,7 @@ def publish(
         scope=[f"waiting/{reference}", f"blocking/{reference}"],
     )
     # Last of all: whatever becomes of the sets, it was published, and those concerned know.
-    left = _sets(published, lake, progresses.told)
+    left = _sets(published, lake, settings.edition_shelf, progresses.told)
     return done(
         f"版次 {published.edition.id} 已由{published.approver}批准发布,文件已冻结。"
         f"核对码 {published.checkpoint},请抄存在系统之外{left}",
@@ -83,14 +84,14 @@ def publish(
     )
 
 
-def _sets(published: Published, lake: Lake, told: Callable[[str], None]) -> str:
+def _sets(published: Published, lake: Lake, shelf: Shelf, told: Callable[[str], None]) -> str:
     """Write the organs' sets once more, where there are some: what organs were given says 待发布.
     Returns what to tell of it; a failure does not undo what was published."""
     place = sets_folder(published.folder)
-    if not place.exists():
-        return ""
     try:
-        sets_step(quote(published.edition), place, lake, progress=told)  # type: ignore[call-overload]
+        if not shelf.has(place.name):
+            return ""
+        sets_step(quote(published.edition), place, lake, shelf, progress=told)  # type: ignore[arg-type]
     except Exception as error:
         reason = reason_of(error) if isinstance(error, OSError) else str(error)
         text = typeset(

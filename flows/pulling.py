@@ -12,9 +12,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from flows.progress import Meter, Progresses
-from tasks.clock import now
+from tasks.clock import BEIJING, now
 from tasks.load.control_totals import Difference
 from tasks.load.load import LastContents, LoadResult, note_failure
+from tasks.load.waiting import waiting
 from tasks.settings import Settings
 from tasks.sources.errors import SourceContractError, SourceError
 from tasks.sources.landing import Landed
@@ -54,6 +55,7 @@ def pull_sources(
         for source in load_sources(settings.sources, settings.environment)
         if window.source in (None, source.name)
     ]
+    _load_waiting(settings, lake, run, sources)
     planned: list[Pull] = []
     for source in sources:
         planned += _planned(source, lake, run, window)
@@ -68,6 +70,16 @@ def pull_sources(
                 (p.source.name, p.resource.name): (p.source, p.resource) for p in differing
             }.values():
                 _compared(source, resource, lake, run)
+
+
+def _load_waiting(settings: Settings, lake: Lake, run: Run, sources: Sequence[Source]) -> None:
+    """Load what a worker that died had pulled: its watermark then need not be asked for again."""
+    shelf = settings.landing_shelf
+    # This machine may not be the one that maintains.
+    shelf.tidy(now().replace(tzinfo=BEIJING))
+    for landed, source, resource in waiting(shelf, lake, sources):
+        get_run_logger().info("接着装载 %s", landed.load_id)
+        _load(landed, Pull(source, resource), lake, run)
 
 
 def _planned(source: Source, lake: Lake, run: Run, window: Selection) -> list[Pull]:
@@ -103,6 +115,7 @@ def _pull_and_load(
     }
     done = dict.fromkeys(by_name, 0)
     last = _last_contents(lake)
+    shelf = settings.landing_shelf
     pulls = Counter((p.source.name, p.resource.name) for p in planned)
     step = pull_step.with_options(
         retry_delay_seconds=exponential_backoff(backoff_factor=settings.retry_seconds)
@@ -112,7 +125,7 @@ def _pull_and_load(
         futures: dict[PrefectFuture[Landed], Pull] = {}
         for pull in planned:
             report = meters[pull.source.name].of(pull.title)
-            given = {"pull_of": pull, "landing": settings.landing, "progress": report}
+            given = {"pull_of": pull, "shelf": shelf, "progress": report}
             futures[threads.submit(step, given)] = pull
         unchanged: list[tuple[Landed, Pull]] = []
         for future in as_completed(list(futures)):

@@ -61,7 +61,7 @@ def retry_rejects(
             results = retry_step(
                 [one for one in sources if name in (None, one.name)],
                 lake,
-                settings.landing,
+                settings.landing_shelf,
                 now(),
                 run.id,
                 pull_again=pull_again,

@@ -143,12 +143,12 @@ def year_end(
         )
         edition = built.edition
         progresses.step(FILES)
-        folder = settings.editions / edition.id
+        folder, shelf = settings.editions / edition.id, settings.edition_shelf
         # Quoted: Prefect would look through every figure for results of other tasks.
-        render_step(quote(edition), folder, lake)  # type: ignore[call-overload]
+        render_step(quote(edition), folder, lake, shelf)  # type: ignore[arg-type]
         if sets:
             place = sets_folder(folder)
-            sets_step(quote(edition), place, lake, progress=progresses.told)  # type: ignore[call-overload]
+            sets_step(quote(edition), place, lake, shelf, progress=progresses.told)  # type: ignore[arg-type]
     keep_run(lake, run, now=now())
     publish_edition(edition, folder, settings, compare_with_earlier(lake, edition), chosen)
     notify_step(

@@ -27,6 +27,7 @@ from warehouse.errors import ConfigurationError, MachineError
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
+    from warehouse.shelf import Shelf
     from warehouse.storage import Storage
 
 DEPLOYMENTS = Path(__file__).parent.parent / "deployments"
@@ -92,7 +93,7 @@ class Settings(BaseSettings):
     )
     storage: str = Field(
         "",
-        description="湖的数据文件放在何处:目录,或对象存储 s3://桶/前缀;不设为数据目录中",
+        description="湖的数据文件、落地文件与版次放在何处:目录,或对象存储 s3://桶/前缀;不设为数据目录中",
     )
     storage_endpoint: str = Field(
         "", description="对象存储的服务地址,如 https://minio.example:9000;不设为 AWS"
@@ -194,9 +195,7 @@ class Settings(BaseSettings):
     def _of_this_machine(cls, path: Any) -> Any:
         """An address would be taken for a folder of that name below wherever this was started."""
         if _ADDRESS.match(str(path or "").strip()):
-            raise ValueError(
-                "须是本机目录,不能是网址;湖的数据文件要放对象存储的,用 NIANBAO_STORAGE"
-            )
+            raise ValueError("须是本机目录,不能是网址;数据文件要放对象存储的,用 NIANBAO_STORAGE")
         return path
 
     @field_validator("storage")
@@ -269,12 +268,37 @@ class Settings(BaseSettings):
         return self.city.name
 
     @property
+    def _folders(self) -> Path:
+        """What landings and editions lie below on this machine: a bucket's are copied here."""
+        is_folder = bool(self.storage) and not _ADDRESS.match(self.storage)
+        return Path(self.storage) if is_folder else self.home
+
+    @property
     def landing(self) -> Path:
-        return self.home / "landing"
+        return self._folders / "landing"
 
     @property
     def editions(self) -> Path:
-        return self.home / "editions"
+        return self._folders / "editions"
+
+    @property
+    def landing_shelf(self) -> Shelf:
+        """Where landings are kept. Raises SettingsError."""
+        return self._shelf(self.landing)
+
+    @property
+    def edition_shelf(self) -> Shelf:
+        """Where the folders of editions and their sets are kept. Raises SettingsError."""
+        return self._shelf(self.editions)
+
+    def _shelf(self, folder: Path) -> Shelf:
+        from warehouse.shelf import BucketShelf, FolderShelf
+        from warehouse.storage import Bucket
+
+        placed = self.placed()
+        if not isinstance(placed, Bucket):
+            return FolderShelf(folder)
+        return BucketShelf(folder, placed, folder.name, self.home / "kept" / folder.name)
 
     @property
     def files_url(self) -> str:

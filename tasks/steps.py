@@ -41,6 +41,7 @@ from tasks.watch.notify import Message, notify
 from warehouse.errors import NianbaoError
 from warehouse.lake import Lake
 from warehouse.period import Period
+from warehouse.shelf import Shelf
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -101,10 +102,10 @@ def prepare_lake_step(lake: Lake, city: Path, now: datetime) -> list[str]:
     cache_policy=NO_CACHE,
 )
 def pull_step(
-    pull_of: Pull, landing: Path, progress: Callable[[int, int | None], None] | None = None
+    pull_of: Pull, shelf: Shelf, progress: Callable[[int, int | None], None] | None = None
 ) -> Landed:
     """Pull one window of one resource into landing files."""
-    return pull(pull_of, landing, progress=progress)
+    return pull(pull_of, shelf.folder, shelf=shelf, progress=progress)
 
 
 @task(
@@ -141,14 +142,16 @@ def compare_step(source: Source, resource: Resource, lake: Lake) -> list[Differe
 def retry_step(
     sources: Sequence[Source],
     lake: Lake,
-    landing: Path,
+    shelf: Shelf,
     now: datetime,
     run_id: str,
     *,
     pull_again: bool,
 ) -> list[RetryResult]:
     """Read open rejects again, by the source files as they are now."""
-    return retry(sources, lake, landing, pull_again=pull_again, now=now, run_id=run_id)
+    return retry(
+        sources, lake, shelf.folder, shelf=shelf, pull_again=pull_again, now=now, run_id=run_id
+    )
 
 
 @task(name="check 核对记录", cache_policy=NO_CACHE)
@@ -209,22 +212,26 @@ def take_step(
     )
 
 
+@answering
 @task(name="render 生成文件", task_run_name="render {edition.id} 生成文件", cache_policy=NO_CACHE)
-def render_step(edition: Edition, folder: Path, lake: Lake) -> list[Path]:
+@refusals_returned
+def render_step(edition: Edition, folder: Path, lake: Lake, shelf: Shelf) -> list[Path]:
     """Write the edition's workbook, documents and data files."""
-    return render_edition(edition, folder, lake=lake)
+    return render_edition(edition, folder, lake=lake, shelf=shelf)
 
 
+@answering
 @task(
     name="sets 各机关成套文件",
     task_run_name="sets {edition.id} 各机关成套文件",
     cache_policy=NO_CACHE,
 )
+@refusals_returned
 def sets_step(
-    edition: Edition, folder: Path, lake: Lake, *, progress: Callable[[str], None]
+    edition: Edition, folder: Path, lake: Lake, shelf: Shelf, *, progress: Callable[[str], None]
 ) -> list[SetOf]:
     """Write every organ's own set of documents."""
-    return write_sets(edition, folder, lake=lake, progress=progress)
+    return write_sets(edition, folder, lake=lake, shelf=shelf, progress=progress)
 
 
 @answering

@@ -137,6 +137,8 @@ class SqliteCatalog:
 
 WRITER_KEY = 7_310_125_140
 """The advisory lock of the writer; a lake has a database of its own, so one key serves all."""
+PUBLISHER_KEY = WRITER_KEY + 1
+"""That of whoever puts editions' files in place."""
 POLL_SECONDS = 0.1
 CONNECT_SECONDS = "10"
 _SECRET = "lake_catalog"
@@ -221,7 +223,9 @@ class PostgresCatalog:
         return None
 
     @contextmanager
-    def writing(self, connection: Connection, timeout: float) -> Iterator[None]:
+    def writing(
+        self, connection: Connection, timeout: float, key: int = WRITER_KEY
+    ) -> Iterator[None]:
         self.attach(connection, "writer")
         holder = connection.cursor()
         try:
@@ -230,7 +234,7 @@ class PostgresCatalog:
             holder.execute("BEGIN")
             _ask(holder, "set_config('idle_in_transaction_session_timeout', '0', true)")
             until = time.monotonic() + timeout
-            while not _ask(holder, f"pg_try_advisory_xact_lock({WRITER_KEY})"):
+            while not _ask(holder, f"pg_try_advisory_xact_lock({key})"):
                 if time.monotonic() >= until:
                     raise busy(timeout)
                 time.sleep(POLL_SECONDS)

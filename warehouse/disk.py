@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,6 +35,53 @@ _REASONS = {
 def reason_of(error: OSError) -> str:
     """Why the system refused, in the operator's words."""
     return _REASONS.get(error.errno or 0, error.strerror or str(error))
+
+
+FILE_MODE, FOLDER_MODE = 0o444, 0o555
+"""Of what was signed for."""
+
+
+def sha256_of(path: Path) -> str:
+    """The fingerprint of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_read_only(folder: Path) -> None:
+    """So that nobody changes by mistake what was signed for."""
+    for path in folder.iterdir():
+        # A link would have what it points to changed, wherever that lies.
+        if not path.is_symlink():
+            path.chmod(FILE_MODE)
+    folder.chmod(FOLDER_MODE)
+
+
+def remove_folder(folder: Path) -> None:
+    """Take a folder away, even one that is read only; nothing where there is none."""
+    if folder.exists():
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
+
+
+def move_in(fresh: Path, folder: Path) -> None:
+    """Swap a finished folder in that lies beside its place. A folder cannot be replaced in one step, so
+    the old one steps aside first and comes back if the new one cannot take its place."""
+    if not folder.exists():
+        fresh.rename(folder)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    # One that is read only may not go to another folder.
+    mode = folder.stat().st_mode
+    folder.chmod(0o755)
+    folder.rename(aside / "folder")
+    try:
+        fresh.rename(folder)
+    except OSError:
+        (aside / "folder").rename(folder)
+        folder.chmod(mode)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 class UnreadableFile(ConfigurationError):

@@ -21,8 +21,10 @@ import duckdb
 from warehouse.beijing import from_beijing
 from warehouse.catalog import (
     NAME,
+    PUBLISHER_KEY,
     Catalog,
     Identity,
+    PostgresCatalog,
     extension_file,
     opened,
 )
@@ -31,7 +33,7 @@ from warehouse.errors import EntryError
 from warehouse.lake_errors import LakeBusy, LakeError, NewerLake, NoLake, explained
 from warehouse.migrations import NEWEST, due, version_of
 from warehouse.sql import quoted
-from warehouse.storage import FILES, Folder, Storage
+from warehouse.storage import FILES, Bucket, Folder, Storage
 from warehouse.temporary import spill_folder
 from warehouse.without_pandas import keep_pandas_out
 
@@ -225,6 +227,7 @@ class Lake:
     def _write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
         self.storage.make_ready()
         with self._connect(read_only=False, before=before) as connection:
+            self.storage.wait_longer(connection)
             yield connection
 
     def create(self) -> None:
@@ -284,10 +287,30 @@ class Lake:
 
     def look_at_storage(self) -> None:
         """Ask the storage of the data files whether it answers. Raises LakeError."""
+        with self._beside(self.storage) as connection:
+            self.storage.look(connection)
+
+    @contextmanager
+    def publishing(self, timeout: float) -> Iterator[None]:
+        """Hold the one right to put editions' files in place, where machines have no folder in
+        common in which a file could be locked. Raises LakeBusy after `timeout` seconds."""
+        catalog = self.catalog
+        if not isinstance(catalog, PostgresCatalog) or not isinstance(self.placed, Bucket):
+            yield
+            return
+        with (
+            self._beside(catalog) as connection,
+            catalog.writing(connection, timeout, PUBLISHER_KEY),
+        ):
+            yield
+
+    @contextmanager
+    def _beside(self, part: Storage | Catalog) -> Iterator[Connection]:
+        """A DuckDB that knows the catalog or the storage, without the lake."""
         try:
-            with closing(in_memory(extensions=self.storage.extensions)) as connection:
-                self.storage.prepare(connection)
-                self.storage.look(connection)
+            with closing(in_memory(extensions=part.extensions)) as connection:
+                part.prepare(connection)
+                yield connection
         except duckdb.Error as error:
             told = explained(error, self.catalog.shown)
             if told is None:

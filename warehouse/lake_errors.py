@@ -47,6 +47,18 @@ NO_MEMORY = (
     "或调小 NIANBAO_MEMORY_LIMIT、NIANBAO_THREADS 后重新运行"
 )
 
+STORAGE_HAS_NO_BUCKET = (
+    "对象存储中没有这个桶({object})。请先建好桶,或改正 NIANBAO_STORAGE 后重新运行"
+)
+STORAGE_REFUSES = (
+    f"对象存储拒绝访问({{object}})。{INTACT};请检查 NIANBAO_STORAGE_KEY、NIANBAO_STORAGE_SECRET、"
+    "NIANBAO_STORAGE_REGION 与桶的权限(列出、读、写、删)后重新运行"
+)
+STORAGE_AWAY = (
+    f"连不上对象存储({{object}};{{http}})。{INTACT};请确认服务在运行,地址、证书与代理正确"
+    "(NIANBAO_STORAGE_ENDPOINT、NIANBAO_STORAGE_CA)后重新运行"
+)
+
 _FILE = re.compile(r"[\"']([^\"']+\.parquet)[\"']")
 _UNREACHABLE = (
     r"Unable to connect to Postgres|server closed the connection|terminating connection"
@@ -57,13 +69,12 @@ _TOLD: tuple[tuple[str, type[LakeError], str], ...] = (
     (
         r"(?s)^HTTPException: .*(?:NoSuchBucket|bucket does not exist)",
         LakeError,
-        "对象存储中没有这个桶({object})。请先建好桶,或改正 NIANBAO_STORAGE 后重新运行",
+        STORAGE_HAS_NO_BUCKET,
     ),
     (
         r"(?s)^HTTPException: .*(?:40[13]\b|Forbidden|AccessDenied|InvalidAccessKeyId|Signature)",
         LakeError,
-        f"对象存储拒绝访问({{object}})。{INTACT};请检查 NIANBAO_STORAGE_KEY、NIANBAO_STORAGE_SECRET、"
-        "NIANBAO_STORAGE_REGION 与桶的权限(列出、读、写、删)后重新运行",
+        STORAGE_REFUSES,
     ),
     (
         r"(?s)^HTTPException: .*404 Not Found.*|^HTTPException: .*404 Not Found",
@@ -80,8 +91,7 @@ _TOLD: tuple[tuple[str, type[LakeError], str], ...] = (
     (
         r"(?s)for HTTP \w+ to .*|^HTTPException: ",
         LakeError,
-        f"连不上对象存储({{object}};{{http}})。{INTACT};请确认服务在运行,地址、证书与代理正确"
-        "(NIANBAO_STORAGE_ENDPOINT、NIANBAO_STORAGE_CA)后重新运行",
+        STORAGE_AWAY,
     ),
     (
         r"No space left on device|disk is full|disk quota exceeded|File too large",

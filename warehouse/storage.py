@@ -1,5 +1,6 @@
 """Where a lake's data files lie: a folder of this machine, or a bucket of an object storage that speaks
 S3 (MinIO, Ceph, the clouds' own). What DuckDB spills and what processes work with stays on the machine.
+Landings and editions lie beside them (`shelf.py`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"(?:/[\w.=-]+)*/?", re.ASCII)
 FILES = ("lake", "files")
 """Below the storage, so that other things may lie beside it."""
+WRITER_TRIES = 8
+"""The waits between them double: 51 seconds together."""
 MARK = "lake.id"
 """Which lake the files are of. Two at one place would take each other's files for leftovers."""
 NAME = "lake"
@@ -43,6 +46,9 @@ class Storage(Protocol):
 
     def prepare(self, connection: Connection) -> None:
         """What a DuckDB must know before it reads or writes: credentials."""
+
+    def wait_longer(self, connection: Connection) -> None:
+        """Have one opening, that writes, ask again for as long as a service takes to be begun anew."""
 
     def look(self, connection: Connection) -> None:
         """Ask whether it answers, without changing anything."""
@@ -77,6 +83,9 @@ class Folder:
         return str(self.path)
 
     def prepare(self, connection: Connection) -> None:
+        pass
+
+    def wait_longer(self, connection: Connection) -> None:
         pass
 
     def look(self, connection: Connection) -> None:
@@ -139,11 +148,19 @@ class Bucket:
 
     @property
     def address(self) -> str:
-        return SCHEME + "/".join(filter(None, (self.name, self.prefix, *FILES)))
+        return f"{SCHEME}{self.name}/{self.key_of(*FILES)}"
 
     @property
     def shown(self) -> str:
-        return f"{self.address}({self.endpoint or 'AWS'})"
+        return self.place(*FILES)
+
+    def key_of(self, *parts: str) -> str:
+        """The key of what lies below the prefix."""
+        return "/".join(filter(None, (self.prefix, *parts)))
+
+    def place(self, *parts: str) -> str:
+        """What lies below the prefix, for people."""
+        return f"{SCHEME}{self.name}/{self.key_of(*parts)}({self.endpoint or 'AWS'})"
 
     def prepare(self, connection: Connection) -> None:
         # Global, or another cursor of the same DuckDB would not know.
@@ -166,6 +183,12 @@ class Bucket:
             f"CREATE OR REPLACE SECRET {_SECRET} (TYPE s3, {', '.join(options)}, "
             f"SCOPE {quoted(SCHEME + self.name)})"
         )
+
+    def wait_longer(self, connection: Connection) -> None:
+        # A reader gives up after two seconds: somebody may be waiting for a page.
+        connection.execute(f"SET SESSION http_retries = {WRITER_TRIES}")
+        connection.execute("SET SESSION http_retry_wait_ms = 200")
+        connection.execute("SET SESSION http_retry_backoff = 2")
 
     def look(self, connection: Connection) -> None:
         connection.execute(f"FROM glob({quoted(self.address + '/*')}) LIMIT 1").fetchone()

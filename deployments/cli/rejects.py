@@ -115,6 +115,7 @@ def retry_rejects(
         load_sources(settings.sources, settings.environment),
         lake,
         settings.landing,
+        shelf=settings.landing_shelf,
         source=source,
         resource=resource,
         reason=_known_reason(reason),

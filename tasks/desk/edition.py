@@ -270,7 +270,7 @@ class Files:
 
 def files_of(settings: Settings, edition_id: str) -> Files:
     """What lies in the folder of an edition, as its manifest lists it."""
-    folder = settings.editions / edition_id
+    folder = settings.edition_shelf.here(edition_id)
     try:
         told = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
         listed = [(str(f["name"]), int(f["bytes"]), str(f["sha256"])) for f in told]

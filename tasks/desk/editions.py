@@ -126,6 +126,7 @@ def find_editions(
         with_figure = pinned.with_figure(lake, figure) if figure is not None else frozenset()
     known = city_forms(settings)
     titles = {row.form: _title(lake, row, known) for row in all_rows}
+    with_files = settings.edition_shelf.names()
     listed: dict[tuple[Period, str], list[Listed]] = {}
     for row in all_rows:
         if year not in (None, row.period.year) or form not in ("", row.form):
@@ -136,7 +137,7 @@ def find_editions(
         met = _met(row, state, asked, is_with_figure=row.edition_id in with_figure)
         if asked and met is None:
             continue
-        has_files = (settings.editions / row.edition_id).is_dir()
+        has_files = row.edition_id in with_files
         listed.setdefault((row.period, row.form), []).append(
             Listed(row, state, has_files, tuple(met or ()))
         )

@@ -76,7 +76,7 @@ def frame_of(lake: Lake, settings: Settings, row: EditionRow, today: date) -> Fr
         steps=_steps(edition, row, blocking, today),
         blocking=blocking,
         is_unfinished=_is_unfinished(edition),
-        has_files=(settings.editions / row.edition_id).is_dir(),
+        has_files=settings.edition_shelf.has(row.edition_id),
         publication=pinned.publication_of(lake, row.edition_id),
         later=tuple(later),
         earlier=before[-1] if before else "",

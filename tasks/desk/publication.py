@@ -110,7 +110,7 @@ def verify_edition(
         raise NotPublished(
             f"版次 {row.edition_id} 没有发布过,没有签名可以核对。批准并发布以后才能验真"
         )
-    folder = settings.editions / row.edition_id
+    folder = settings.edition_shelf.here(row.edition_id, as_it_is=True)
     if folder.is_dir():
         found = verify_folder_with_lake(folder, lake, settings, checkpoint)
     else:
@@ -132,7 +132,7 @@ def zipped(settings: Settings, edition_id: str) -> bytes:
 
     Raises NotPublished where its folder is gone.
     """
-    folder = settings.editions / edition_id
+    folder = settings.edition_shelf.here(edition_id)
     if not folder.is_dir():
         raise NotPublished(f"版次 {edition_id} 的文件夹不在了,没有文件可以下载")
     made = io.BytesIO()

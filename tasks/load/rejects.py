@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from tasks import clock
 from tasks.load.load import Batch, load, load_batch
+from tasks.sources.landing import Landed
 from tasks.sources.model import Resource, Source
-from tasks.sources.plan import plan
+from tasks.sources.plan import Pull, plan
 from tasks.sources.pull import pull
 from warehouse.lake import Lake
+from warehouse.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ def retry(
     lake: Lake,
     landing: Path,
     *,
+    shelf: Shelf | None = None,
     source: str | None = None,
     resource: str | None = None,
     reason: str | None = None,
@@ -143,9 +147,8 @@ def retry(
             if resource is not None and resource not in names:
                 continue
             wanted = [name for name in names if resource in (None, rule.name, name)]
-            results += _retry_resource(
-                one, rule, wanted, lake, landing, reason, pull_again, now, run_id
-            )
+            pulled = partial(pull, landing=landing, shelf=shelf) if pull_again else None
+            results += _retry_resource(one, rule, wanted, lake, reason, pulled, now, run_id)
     return results
 
 
@@ -154,9 +157,8 @@ def _retry_resource(
     resource: Resource,
     names: list[str],
     lake: Lake,
-    landing: Path,
     reason: str | None,
-    pull_again: bool,
+    pulled: Callable[[Pull], Landed] | None,
     now: datetime,
     run_id: str | None,
 ) -> list[RetryResult]:
@@ -178,10 +180,9 @@ def _retry_resource(
             written += load_batch(
                 batch, source, resource, lake, now=now, run_id=run_id
             ).rows_written
-    if pull_again and _open(source, names, lake, reason):
+    if pulled is not None and _open(source, names, lake, reason):
         for due in plan(source, lake, full=True, resources={resource.name}):
-            landed = pull(due, landing)
-            written += load(landed, source, lake, now=clock.now(), run_id=run_id).rows_written
+            written += load(pulled(due), source, lake, now=clock.now(), run_id=run_id).rows_written
     after = _open(source, names, lake, reason)
     return [
         RetryResult(source.name, name, before[name], written, after.get(name, 0)) for name in before

@@ -9,8 +9,10 @@ from datetime import datetime
 from tasks.editions.store import publications
 from tasks.people import attempts, log
 from tasks.people.codes import judge
+from tasks.people.office import NAME as OFFICE
 from tasks.people.office import Office, OfficeError
 from tasks.people.persons import authenticators, has_persons
+from tasks.publish.signature import KEY, PUBLIC_KEY
 from tasks.settings import Settings
 from warehouse.errors import EntryError
 from warehouse.lake import Lake
@@ -52,6 +54,15 @@ def approvers(settings: Settings) -> Approvers:
     return Approvers(configured_approvers(settings))
 
 
+def is_of_a_worker(settings: Settings) -> bool:
+    """Whether this home is that of a worker only: editions are in common with other machines, and
+    neither persons nor the signing key ever lay here. They are where the pages are."""
+    kept = (OFFICE, KEY, PUBLIC_KEY)
+    return settings.edition_shelf.is_shared and not any(
+        (settings.home / name).exists() for name in kept
+    )
+
+
 def check_office_is_kept(lake: Lake, settings: Settings) -> None:
     """That a register of persons that was lost, or left out of a restore, opens nothing.
 
@@ -63,6 +74,11 @@ def check_office_is_kept(lake: Lake, settings: Settings) -> None:
         return
     with lake.read() as connection:
         signed = [p.edition_id for p in publications(connection) if p.is_signed]
+    if signed and is_of_a_worker(settings):
+        raise OfficeError(
+            f"数据目录 {settings.home} 没有人员登记库与签名密钥({OFFICE}、{KEY}):批准与发布只能在"
+            "操作页面所在的机器上进行。没有改动任何东西,请在那台机器上重新运行"
+        )
     if signed:
         raise OfficeError(
             f"已有批准发布的版次({'、'.join(signed[:3])}{'等' if len(signed) > 3 else ''}),"

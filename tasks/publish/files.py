@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from tasks.editions.compare import write_csv
 from tasks.editions.differences import Comparison, write_records_csv
@@ -18,7 +17,7 @@ from tasks.editions.fingerprints import findings_hash
 from tasks.editions.store import Seals, copy_rows, find_row, publications, seals
 from tasks.publish.words import told_of_words
 from tasks.render import render_edition
-from tasks.render.folder import PUBLISHING_LOCK
+from tasks.render.folder import putting_in_place
 from tasks.render.manifest import (
     MANIFEST,
     changed_files,
@@ -28,6 +27,7 @@ from tasks.render.manifest import (
     sha256_of,
 )
 from tasks.settings import Settings
+from warehouse.disk import make_read_only, remove_folder
 from warehouse.lake import Lake, LakeBusy
 from warehouse.lake_errors import unwritable
 from warehouse.sql import quoted
@@ -41,7 +41,6 @@ TITLES = {
     DIFFERENCE_RECORDS: "与上一已发布版次相比变动的记录(CSV)",
 }
 STAGING = ".publishing-"
-FILE_MODE, FOLDER_MODE = 0o444, 0o555
 _EDITION_ID = re.compile(r"([a-z][a-z0-9-]*-)?\d{4}-\d+")
 
 
@@ -52,10 +51,10 @@ def staging_folder(settings: Settings, edition_id: str) -> Path:
 
 @contextmanager
 def publishing(settings: Settings, timeout: float = 600) -> Iterator[None]:
-    """One publication of a home at a time. Raises LakeBusy after `timeout` seconds."""
+    """One publication of a lake at a time. Raises LakeBusy after `timeout` seconds."""
     try:
         settings.editions.mkdir(parents=True, exist_ok=True)
-        with FileLock(settings.editions / PUBLISHING_LOCK, timeout=timeout):
+        with putting_in_place(settings.lake(), settings.editions, timeout):
             yield
     except Timeout as error:
         raise LakeBusy(
@@ -75,7 +74,7 @@ def write_files(
 ) -> str:
     """All files of a published edition in `folder`; returns the manifest's SHA-256. `chain` is
     what the manifest says of the publication before it."""
-    _remove(folder)
+    remove_folder(folder)
     render_edition(edition, folder, lake=lake)
     sealed = write_database(lake, edition, folder / DATABASE, approval)
     names = [DATABASE]
@@ -135,26 +134,11 @@ def freeze(staging: Path, folder: Path) -> None:
     """Put the published files in the place of the pending ones, read only from the first moment."""
     make_read_only(staging)
     aside = folder.with_name(f".replaced-{folder.name}")
-    _remove(aside)
+    remove_folder(aside)
     if folder.exists():
         folder.rename(aside)
     staging.rename(folder)
-    _remove(aside)
-
-
-def make_read_only(folder: Path) -> None:
-    """So that nobody changes by mistake what was signed for."""
-    for path in folder.iterdir():
-        # A link would have what it points to changed, wherever that lies.
-        if not path.is_symlink():
-            path.chmod(FILE_MODE)
-    folder.chmod(FOLDER_MODE)
-
-
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        folder.chmod(0o755)
-        shutil.rmtree(folder)
+    remove_folder(aside)
 
 
 def finish_interrupted(lake: Lake, settings: Settings, edition_id: str) -> bool:
@@ -163,7 +147,8 @@ def finish_interrupted(lake: Lake, settings: Settings, edition_id: str) -> bool:
     if not _EDITION_ID.fullmatch(edition_id):
         # It becomes part of a path below.
         return False
-    staging = staging_folder(settings, edition_id)
+    shelf = settings.edition_shelf
+    staging = shelf.here(staging_folder(settings, edition_id).name)
     if not staging.exists():
         return False
     with lake.read() as connection:
@@ -173,10 +158,20 @@ def finish_interrupted(lake: Lake, settings: Settings, edition_id: str) -> bool:
         row and row.is_published and path.exists() and sha256_of(path) == row.manifest_hash
     )
     if is_signed and not changed_files(staging):
-        freeze(staging, settings.editions / edition_id)
+        put_in_place(settings, edition_id)
         return True
-    _remove(staging)
+    shelf.drop(staging.name)
+    remove_folder(staging)
     return False
+
+
+def put_in_place(settings: Settings, edition_id: str) -> Path:
+    """Put the published files, kept beside, in the place of the pending ones; returns where."""
+    staging, folder = staging_folder(settings, edition_id), settings.editions / edition_id
+    settings.edition_shelf.forget(edition_id)
+    freeze(staging, folder)
+    settings.edition_shelf.freeze(edition_id, staging.name)
+    return folder
 
 
 def finish_all(lake: Lake, settings: Settings) -> None:
@@ -186,8 +181,10 @@ def finish_all(lake: Lake, settings: Settings) -> None:
     edition are read only from the first moment, and another mode is a finding.
     """
     with suppress(LakeBusy), publishing(settings, timeout=0):
-        for staging in settings.editions.glob(f"{STAGING}*/"):
-            finish_interrupted(lake, settings, staging.name.removeprefix(STAGING))
+        begun = {path.name for path in settings.editions.glob(f"{STAGING}*/")}
+        begun |= {name for name in settings.edition_shelf.names() if name.startswith(STAGING)}
+        for name in sorted(begun):
+            finish_interrupted(lake, settings, name.removeprefix(STAGING))
         with lake.read() as connection:
             unsigned = [p.edition_id for p in publications(connection) if not p.is_signed]
         for edition_id in unsigned:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tasks.editions.store import pinned_snapshots
 from tasks.publish.files import STAGING, finish_all, publishing
 from tasks.publish.verify import Problem, Verified, verify_home
+from tasks.render.sets import INDEX
 from tasks.settings import Settings
 from tasks.sources.landing import MANIFEST as LANDED
 from warehouse.beijing import BEIJING, to_beijing
@@ -93,7 +94,12 @@ def maintain(
         missing = pinned & set(held) - set(left)
         assert not missing, missing
         after = lake.storage.sizes(connection)
-    landings_dropped = _remove(landings)
+    shelf = settings.landing_shelf
+    for name in landings:
+        shelf.drop(name)
+    landings_dropped = len(landings)
+    _remove(settings.landing / name for name in landings)
+    leftovers += _tidied_shelves(settings, now)
     verified = _verified(lake, settings)
     return Maintained(
         files_before=len(before),
@@ -201,13 +207,34 @@ def _known(connection: Connection) -> set[str]:
     }
 
 
+def _tidied_shelves(settings: Settings, now: datetime) -> int:
+    """Where landings and editions lie in a bucket: what a home held before it was one is put there, and what
+    killed processes left there is taken away; returns how many objects. Of landings no copy is
+    kept longer than someone may be reading it."""
+    until = now.replace(tzinfo=BEIJING) - WORKING_LEFTOVERS
+    left = 0
+    for shelf, depth in ((settings.landing_shelf, 3), (settings.edition_shelf, 1)):
+        if not shelf.is_shared:
+            continue
+        there = shelf.names()
+        for folder in shelf.folder.glob("/".join("*" * depth)):
+            name = folder.relative_to(shelf.folder).as_posix()
+            is_whole = any((folder / last).exists() for last in (LANDED, INDEX))
+            is_new = is_whole and name not in there and not shelf.is_copy(name)
+            if is_new and not folder.name.startswith("."):
+                shelf.keep(name)
+        left += shelf.sweep(until)
+    settings.landing_shelf.tidy(now.replace(tzinfo=BEIJING))
+    return left
+
+
 def _working_leftovers(settings: Settings, now: datetime) -> Iterator[Path]:
     """What killed processes left beside the editions, and landings that were never whole."""
     asides = (p for p in settings.editions.glob(".*") if not p.name.startswith(STAGING))
     landings = (
         folder
         for folder in settings.landing.glob("*/*/*")
-        if folder.is_dir() and not (folder / LANDED).exists()
+        if folder.is_dir() and (folder.name.startswith(".") or not (folder / LANDED).exists())
     )
     until = now.replace(tzinfo=BEIJING) - WORKING_LEFTOVERS
     for path in (*asides, *landings):
@@ -217,8 +244,8 @@ def _working_leftovers(settings: Settings, now: datetime) -> Iterator[Path]:
 
 def _landings_of_closed_years(
     connection: Connection, settings: Settings, now: datetime
-) -> list[Path]:
-    """Landings that were loaded before the years that are kept, if any years are named. The newest of
+) -> list[str]:
+    """The names of landings that were loaded before the years that are kept, if any years are named. The newest of
     each resource stays whenever it was, as does one that was never loaded."""
     years = settings.keep_landing_years
     if years is None:
@@ -239,8 +266,18 @@ def _landings_of_closed_years(
         ORDER BY landing_manifest
         """
     ).fetchall()
-    folders = ((settings.home / manifest).parent for (manifest,) in rows)
-    return [f for f in folders if f.is_relative_to(settings.landing) and (f / LANDED).exists()]
+    names = [str(manifest).removeprefix("landing/").rpartition("/")[0] for (manifest,) in rows]
+    shelf = settings.landing_shelf
+    if shelf.is_shared:
+        there = shelf.names()
+        return [name for name in names if name in there]
+    folders = {name: settings.landing / name for name in names}
+    return [
+        name
+        for name, folder in folders.items()
+        if folder.resolve().is_relative_to(settings.landing.resolve())
+        and (folder / LANDED).exists()
+    ]
 
 
 def _remove(paths: Iterable[Path]) -> int:

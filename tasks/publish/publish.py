@@ -40,8 +40,8 @@ from tasks.publish.conditions import (
 )
 from tasks.publish.files import (
     finish_interrupted,
-    freeze,
     publishing,
+    put_in_place,
     staging_folder,
     write_files,
 )
@@ -219,7 +219,7 @@ def _publish(
     comparison = compare_with(lake, edition, replaced) if replaced else None
     progress("生成文件")
     edition = replace(edition, status="published")
-    folder, staging = settings.editions / edition.id, staging_folder(settings, edition.id)
+    staging = staging_folder(settings, edition.id)
     approval = Approval(
         approver=given.approver,
         approved_at=given.approved_at,
@@ -240,6 +240,8 @@ def _publish(
     manifest = (staging / MANIFEST).read_bytes()
     signature = sign(settings.home, manifest)
     signature.save(staging)
+    # Before the lake says so: whoever finds this cut off, on whichever machine, can finish it.
+    settings.edition_shelf.keep(staging.name, under=edition.id)
     progress("写入批准")
     publication = Publication(
         publication_number=before + 1,
@@ -258,7 +260,7 @@ def _publish(
     with Office(settings.home).change() as register:
         about = f"版次 {edition.id},批准 {given.number},核对码 {checkpoint}"
         log.write(register, given.approver, PUBLISHED, about, now=now)
-    freeze(staging, folder)
+    folder = put_in_place(settings, edition.id)
     return Published(
         edition=edition,
         folder=folder,

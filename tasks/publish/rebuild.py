@@ -158,7 +158,8 @@ def rebuild(
     try:
         fresh = working / kept.id
         _write(lake, printed, fresh, approval)
-        proofs += _file_proofs(settings.editions / kept.id, fresh, row.manifest_hash)
+        lies = settings.edition_shelf.here(kept.id)
+        proofs += _file_proofs(lies, fresh, row.manifest_hash)
         if into is not None:
             shutil.copytree(fresh, into, dirs_exist_ok=True)
     finally:

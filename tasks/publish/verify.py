@@ -32,11 +32,13 @@ from tasks.people.log import broken_lines
 from tasks.people.office import NAME as OFFICE
 from tasks.people.office import Office
 from tasks.people.trail import broken_steps
-from tasks.publish.files import FILE_MODE, FOLDER_MODE, STAGING
+from tasks.publish.approve import is_of_a_worker
+from tasks.publish.files import STAGING
 from tasks.publish.signature import SIGNATURE, Checkpoint, Signature, bytes_of, public_key
 from tasks.render.manifest import MANIFEST, sha256_of
+from tasks.render.sets import SUFFIX
 from tasks.settings import Settings
-from warehouse.disk import reason_of
+from warehouse.disk import FILE_MODE, FOLDER_MODE, reason_of
 from warehouse.errors import EntryError
 from warehouse.lake import Lake
 from warehouse.period import Period
@@ -182,23 +184,25 @@ def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = 
     with lake.read() as connection:
         rows = {row.edition_id: row for row in edition_rows(connection)}
         register = publications(connection)
-    problems = [*_chain_problems(register, settings), *_status_problems(rows, register)]
+    is_worker = is_of_a_worker(settings)
+    # A worker knows that one key signed all of it, not whose it is.
+    own = next((p.signing_key or "" for p in register if p.is_signed), "")
+    own = own if is_worker else public_key(settings.home)
+    problems = [*_chain_problems(register, own), *_status_problems(rows, register)]
+    shelf = settings.edition_shelf
     for publication in register:
-        folder = settings.editions / publication.edition_id
+        # What others are given is what the storage holds, not what was once copied here.
+        folder = shelf.here(publication.edition_id, as_it_is=True)
         problems += _publication_problems(lake, publication, rows.get(publication.edition_id))
         problems += _published_folder_problems(folder, publication)
+        if folder.is_dir() and not shelf.has(publication.edition_id):
+            text = f"{shelf.shown} 中没有已发布的版次 {publication.edition_id},只有本机还有一份"
+            problems.append(Problem(publication.edition_id, "missing", MANIFEST, text))
         if not publication.is_signed and publication.edition_id in rows:
             problems += _approval_problems(lake, settings, publication)
     problems += _unregistered_folders(settings, {p.edition_id for p in register})
-    problems += [
-        Problem("", "log", f"log {number}", f"日志第 {number} 行前后被改动或删去")
-        for number in broken_lines(Office(settings.home))
-    ]
-    problems += [
-        Problem("", "log", f"trail {number}", f"核对问题的经过第 {number} 行前后被改动或删去")
-        for number in broken_steps(Office(settings.home))
-    ]
-    problems += _office_problems(settings, register)
+    if not is_worker:
+        problems += _office_problems(settings, register)
     number, head = last_link(register)
     if checkpoint is not None:
         problems += _chain_against_checkpoint(register, checkpoint)
@@ -206,12 +210,17 @@ def verify_home(lake: Lake, settings: Settings, checkpoint: Checkpoint | None = 
     notes = []
     if unsigned:
         notes.append(f"由早期版本发布、没有签名的版次:{'、'.join(unsigned)}")
+    if is_worker and register:
+        notes.append(
+            "人员登记库与签名密钥不在本机(在操作页面所在的机器上):没有核对日志、批准,以及签名是谁的"
+        )
     return Verified(
         tuple(p.edition_id for p in register),
         tuple(problems),
         tuple(notes),
         Checkpoint(number, head) if number else None,
-        public_key(settings.home),
+        own,
+        is_judged=not (is_worker and register),
     )
 
 
@@ -409,11 +418,11 @@ def _published_folder_problems(folder: Path, publication: Publication) -> Iterat
 
 def _unregistered_folders(settings: Settings, known: set[str]) -> Iterator[Problem]:
     """Folders that say that they are published, of which the register knows nothing."""
-    if not settings.editions.is_dir():
-        return
-    for folder in sorted(settings.editions.iterdir()):
-        if folder.name in known or folder.name.startswith((STAGING, ".")) or not folder.is_dir():
+    shelf = settings.edition_shelf
+    for name in sorted(shelf.names() - known):
+        if name.startswith((STAGING, ".")) or name.endswith(SUFFIX):
             continue
+        folder = shelf.here(name, as_it_is=True)
         told = _manifest_of(bytes_of(folder / MANIFEST))
         if told is not None and told.get("status") == "published":
             text = "文件夹说已经发布,湖中却没有登记:登记被删去,或文件夹是放进来的"
@@ -421,9 +430,15 @@ def _unregistered_folders(settings: Settings, known: set[str]) -> Iterator[Probl
 
 
 def _office_problems(settings: Settings, register: list[Publication]) -> Iterator[Problem]:
-    """Whether the register of persons holds every approval by which something was published."""
-    signed = {p.approval_number for p in register if p.is_signed and p.approval_number is not None}
+    """Whether the log and the trail are whole, and the register of persons holds every approval by which
+    something was published."""
     office = Office(settings.home)
+    for number in broken_lines(office):
+        yield Problem("", "log", f"log {number}", f"日志第 {number} 行前后被改动或删去")
+    for number in broken_steps(office):
+        text = f"核对问题的经过第 {number} 行前后被改动或删去"
+        yield Problem("", "log", f"trail {number}", text)
+    signed = {p.approval_number for p in register if p.is_signed and p.approval_number is not None}
     if lost := sorted(signed - office.approvals()):
         text = (
             f"人员登记库中没有发布所依的批准 {'、'.join(map(str, lost))}:"
@@ -432,10 +447,10 @@ def _office_problems(settings: Settings, register: list[Publication]) -> Iterato
         yield Problem("", "log", OFFICE, text)
 
 
-def _chain_problems(register: list[Publication], settings: Settings) -> Iterator[Problem]:
-    """Whether the register is one chain without a gap, each link signed by this installation."""
+def _chain_problems(register: list[Publication], own: str) -> Iterator[Problem]:
+    """Whether the register is one chain without a gap, each link signed by this installation, whose
+    key is `own`."""
     previous = before_signatures(register)
-    own = public_key(settings.home)
     seen: set[str] = set()
     for publication in register:
         edition = publication.edition_id

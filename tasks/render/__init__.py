@@ -17,21 +17,25 @@ if TYPE_CHECKING:
 
     from tasks.editions.edition import Edition
     from warehouse.lake import Lake
+    from warehouse.shelf import Shelf
 
 __all__ = ["render_edition", "tables_json"]
 
 
-def render_edition(edition: Edition, folder: Path, *, lake: Lake | None = None) -> list[Path]:
+def render_edition(
+    edition: Edition, folder: Path, *, lake: Lake | None = None, shelf: Shelf | None = None
+) -> list[Path]:
     """Write all outputs of an edition into `folder` and return their paths, manifest last.
 
     The files are written beside the folder and moved into place when all are there, so a
     reader never sees half an edition; what was in the folder is replaced. The same edition
     gives the same bytes. `lake` is where records that the edition holds only in part are
-    read in full. Raises OSError when the folder cannot be written.
+    read in full; a pending edition's folder is kept on the `shelf`. Raises OSError when the folder
+    cannot be written, LakeError when it cannot be kept.
     """
     from tasks.render.folder import write_folder
 
-    return write_folder(edition, folder, lake=lake)
+    return write_folder(edition, folder, lake=lake, shelf=shelf)
 
 
 def tables_json(edition: Edition, organ_id: str | None = None) -> dict[str, Any]:

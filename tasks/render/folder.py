@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,8 +14,10 @@ from tasks.editions.edition import Edition
 from tasks.editions.store import find_row, with_all_records
 from tasks.render.manifest import MANIFEST, write_manifest
 from tasks.render.outputs import OUTPUTS
+from warehouse.disk import move_in
 from warehouse.errors import EntryError
 from warehouse.lake import Lake, LakeBusy
+from warehouse.shelf import Shelf
 
 PUBLISHING_LOCK = ".publishing.lock"
 """Beside the folders: whoever has it puts them in place."""
@@ -23,7 +27,17 @@ class NotPending(EntryError):
     """The edition does not wait any more, and its files stay; the message says what to do."""
 
 
-def write_folder(edition: Edition, folder: Path, *, lake: Lake | None = None) -> list[Path]:
+@contextmanager
+def putting_in_place(lake: Lake, editions: Path, timeout: float) -> Iterator[None]:
+    """One that puts editions' files in place at a time, on whichever machine. Raises Timeout or
+    LakeBusy after `timeout` seconds."""
+    with FileLock(editions / PUBLISHING_LOCK, timeout=timeout), lake.publishing(timeout):
+        yield
+
+
+def write_folder(
+    edition: Edition, folder: Path, *, lake: Lake | None = None, shelf: Shelf | None = None
+) -> list[Path]:
     """Write every file of `OUTPUTS` into `folder`; see `tasks.render.render_edition`."""
     if lake is not None:
         edition = with_all_records(lake, edition)
@@ -35,42 +49,31 @@ def write_folder(edition: Edition, folder: Path, *, lake: Lake | None = None) ->
             output.write(edition, fresh / output.name)
         write_manifest(edition, fresh, {output.name: output.title(edition) for output in OUTPUTS})
         if lake is not None and edition.status == "pending":
-            _put_in_place_while_pending(lake, edition, fresh, folder)
+            _put_in_place_while_pending(lake, edition, fresh, folder, shelf)
         else:
-            _put_in_place(fresh, folder)
+            move_in(fresh, folder)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return [*(folder / output.name for output in OUTPUTS), folder / MANIFEST]
 
 
-def _put_in_place_while_pending(lake: Lake, edition: Edition, fresh: Path, folder: Path) -> None:
+def _put_in_place_while_pending(
+    lake: Lake, edition: Edition, fresh: Path, folder: Path, shelf: Shelf | None
+) -> None:
     """What was published while these files were being written is not replaced by them. Raises
     NotPending, LakeBusy."""
     try:
-        with FileLock(folder.parent / PUBLISHING_LOCK, timeout=600):
+        with putting_in_place(lake, folder.parent, 600):
             with lake.read() as connection:
                 row = find_row(connection, edition.id)
             if row is not None and not row.is_pending:
                 raise NotPending(
                     f"版次 {edition.id} 在此期间已被发布或替代,它的文件没有改动。请刷新后再看"
                 )
-            _put_in_place(fresh, folder)
+            if shelf is not None:
+                shelf.forget(folder.name)
+            move_in(fresh, folder)
+            if shelf is not None:
+                shelf.keep(folder.name)
     except Timeout as error:
         raise LakeBusy("另一个发布正在进行,没有生成文件。请等它结束后重新编制") from error
-
-
-def _put_in_place(fresh: Path, folder: Path) -> None:
-    """Swap the finished folder in. A folder cannot be replaced in one step, so the old one
-    steps aside first and comes back if the new one cannot take its place."""
-    if not folder.exists():
-        fresh.rename(folder)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    folder.rename(aside / "folder")
-    try:
-        fresh.rename(folder)
-    except OSError:
-        (aside / "folder").rename(folder)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from warehouse.disk import sha256_of as sha256_of
+
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition
 
@@ -51,11 +53,6 @@ def _own_fingerprint() -> str:
             digest.update(f"{path.relative_to(tasks)}\n".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def listed(folder: Path, titles: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from tasks.render.words import document_title
 if TYPE_CHECKING:
     from tasks.editions.edition import Edition, Organ, Scope
     from warehouse.lake import Lake
+    from warehouse.shelf import Shelf
 
 Progress = Callable[[str], None]
 SUFFIX = "-sets"
@@ -55,10 +56,16 @@ def sets_folder(edition_folder: Path) -> Path:
 
 
 def write_sets(
-    edition: Edition, folder: Path, *, lake: Lake, progress: Progress = lambda step: None
+    edition: Edition,
+    folder: Path,
+    *,
+    lake: Lake,
+    shelf: Shelf | None = None,
+    progress: Progress = lambda step: None,
 ) -> list[SetOf]:
     """Write the sets of all organs into `folder`, an index of them last; what was there is
-    replaced when all are written. The same edition gives the same bytes. Raises OSError."""
+    replaced when all are written, and they are kept on the `shelf`. The same edition gives the same
+    bytes. Raises OSError, and LakeError when they cannot be kept."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -71,9 +78,13 @@ def write_sets(
             if at % TOLD_EVERY == 0 or at == len(edition.organs):
                 progress(f"各机关成套文件 {at}/{len(edition.organs)}")
         (fresh / INDEX).write_text(_index(edition, written), encoding="utf-8")
+        if shelf is not None:
+            shelf.forget(folder.name)
         if folder.exists():
             shutil.rmtree(folder)
         fresh.rename(folder)
+        if shelf is not None:
+            shelf.keep(folder.name)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return written

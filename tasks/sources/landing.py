@@ -2,7 +2,8 @@
 
 `<landing>/<source>/<resource>/<utc time>-<id>/`: one or more `<list>-0001.ndjson.zst` for the
 resource and each kind of child, and `manifest.json`, which is written last: a folder without
-it was left by a run that was stopped, and is ignored.
+it was left by a run that was stopped, and is ignored. Where the storage is a bucket the folder is put there
+next (`warehouse/shelf.py`); another machine reads it with `read_landed`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import msgspec
 import zstandard
 
 from tasks.sources.compiled import Row
+from warehouse.shelf import Shelf
 
 MANIFEST = "manifest.json"
 # Files are read side by side, one by each core.
@@ -125,6 +127,17 @@ class Landed:
     @property
     def load_id(self) -> str:
         return self.manifest.load_id
+
+
+def read_landed(shelf: Shelf, load_id: str) -> Landed | None:
+    """A landing that some machine has made, by the id of its load; None where there is no whole one.
+    Raises LakeError."""
+    folder = shelf.here(load_id)
+    try:
+        told = (folder / MANIFEST).read_bytes()
+    except FileNotFoundError:
+        return None
+    return Landed(folder, msgspec.json.decode(told, type=Manifest))
 
 
 class LandingWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,19 +14,36 @@ from tasks.sources.folder import pull_workbooks
 from tasks.sources.landing import Landed, LandingWriter
 from tasks.sources.model import Resource, Source
 from tasks.sources.plan import AHEAD, Pull
+from warehouse.lake_errors import LakeError
+from warehouse.shelf import Shelf
+
+Progress = Callable[[int, int | None], None]
 
 
 def pull(
     pull: Pull,
     landing: Path,
     *,
-    progress: Callable[[int, int | None], None] | None = None,
+    shelf: Shelf | None = None,
+    progress: Progress | None = None,
 ) -> Landed:
-    """Fetch one planned pull into a new landing folder.
+    """Fetch one planned pull into a new landing folder, and keep it on the `shelf`.
 
     `progress` is told the records read and, where the source says, how many there are.
-    Raises SourceUnavailable, SourceDenied or SourceContractError; nothing is left behind then.
+    Raises SourceUnavailable, SourceDenied or SourceContractError, and LakeError when it cannot be
+    kept; nothing is left behind then.
     """
+    landed = _landed(pull, landing, progress)
+    if shelf is not None:
+        try:
+            shelf.keep(landed.load_id)
+        except LakeError:
+            shutil.rmtree(landed.folder, ignore_errors=True)
+            raise
+    return landed
+
+
+def _landed(pull: Pull, landing: Path, progress: Progress | None) -> Landed:
     if pull.resource.workbook is not None:
         return pull_workbooks(pull, landing, progress=progress)
     if pull.resource.query is not None:

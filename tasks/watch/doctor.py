@@ -148,7 +148,11 @@ def _calendar(settings: Settings, now: datetime) -> Examined:
 def _storage(settings: Settings, now: datetime) -> Examined:
     lake = settings.lake()
     lake.look_at_storage()
-    return Examined("数据文件", "good", lake.storage.shown)
+    shelves = (("落地", settings.landing_shelf), ("版次", settings.edition_shelf))
+    for _, shelf in shelves:
+        shelf.look()
+    told = [f"湖 {lake.storage.shown}", *(f"{name} {shelf.shown}" for name, shelf in shelves)]
+    return Examined("数据文件", "good", ";".join(told))
 
 
 def _lake(settings: Settings, now: datetime) -> Examined:

@@ -286,7 +286,7 @@ def approved(small_template: SmallCity, tmp_path_factory: pytest.TempPathFactory
     edition = build_edition(city.lake, city.folder, Period.of_year(2020), now=NOW).edition
     render_edition(edition, settings_of(city).editions / edition.id, lake=city.lake)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("tasks.publish.publish.freeze", killed)
+        patched.setattr("tasks.publish.files.freeze", killed)
         with pytest.raises(Killed):
             ask(city)
     return city

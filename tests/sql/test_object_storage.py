@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -196,8 +197,13 @@ def test_over_tls_only_the_named_authority_is_believed(
     ids=["key", "bucket", "endpoint"],
 )
 def test_what_is_wrong_is_told_with_the_remedy_and_without_the_secret(
-    small: SmallCity, settings_of: Callable[..., Settings], change: dict[str, str], said: str
+    small: SmallCity,
+    settings_of: Callable[..., Settings],
+    change: dict[str, str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("warehouse.storage.WRITER_TRIES", 1)
     settings = settings_of(small, **change)
     lake = settings.lake()
     told = {one.name: one for one in examine(settings, now=NOW)}["数据文件"]
@@ -230,6 +236,26 @@ def test_a_storage_that_was_away_harms_nothing(
     finally:
         service.refuses = None
     assert city.lake.snapshot() == snapshot
+    with city.lake.read() as connection:
+        assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (40,)
+
+
+def test_a_writer_waits_for_a_storage_that_is_begun_anew(
+    small: SmallCity, settings_of: Callable[..., Settings], service: ObjectStorage
+) -> None:
+    city = _begun(small, settings_of(small))
+    service.refuses = (503, "SlowDown")
+
+    def back() -> None:
+        service.refuses = None
+
+    # Longer than DuckDB would wait by itself.
+    timer = threading.Timer(4, back)
+    timer.start()
+    try:
+        _fill(city)
+    finally:
+        timer.join()
     with city.lake.read() as connection:
         assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (40,)
 

@@ -19,7 +19,7 @@ from tasks.editions.build import build_edition
 from tasks.people.office import Office, OfficeError
 from tasks.people.persons import APPROVES
 from tasks.publish.approvals import Request, approve
-from tasks.publish.files import FILE_MODE, FOLDER_MODE, publishing
+from tasks.publish.files import publishing
 from tasks.publish.maintain import maintain
 from tasks.publish.pages import maintenance
 from tasks.publish.publish import publish
@@ -47,6 +47,7 @@ from tasks.settings import Settings
 from tests.approving import approve_and_publish
 from tests.operator_room import add_people
 from tests.small_city import SmallCity
+from warehouse.disk import FILE_MODE, FOLDER_MODE
 from warehouse.errors import ExitCode
 from warehouse.period import Period
 

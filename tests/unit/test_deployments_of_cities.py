@@ -64,8 +64,8 @@ def test_nights_begin_one_after_the_other(cities: Sequence[Settings], kind: str)
 
 
 def test_what_is_waited_for_goes_first() -> None:
-    order = ["publish", "nightly", "backfill"]
-    assert [QUEUES[queue_of(name)] for name in order] == [1, 2, 3]
+    order = ["publish", "year-end", "nightly", "backfill"]
+    assert [QUEUES[queue_of(name)] for name in order] == [1, 2, 3, 4]
     assert queue_of("year-end") == "waited-for"
     assert all(queue_of(entry["name"]) in QUEUES for entry in read_deployments())
     assert next(c for c in commands("x.yaml") if "--priority" in c).split()[-1] == "1"

@@ -133,7 +133,7 @@ async def _findings(
             "matters": matters,
             "stages": stages(matters, names, now().date()),
             "approvers": names,
-            "has_files": (desk.settings.editions / edition_id).is_dir(),
+            "has_files": desk.settings.edition_shelf.has(edition_id),
         }
 
     return await shown(
