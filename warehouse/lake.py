@@ -361,6 +361,7 @@ class _Instance:
 
     connection: Connection
     attached: tuple[str, Identity] | None = None
+    uses: int = 0
 
     def detach(self) -> None:
         """Let go of the lake."""
@@ -391,6 +392,9 @@ _taken_over: set[tuple[Catalog, Identity, Roots]] = set()
 _Kind = tuple[str, int | None, Path, Catalog, Storage]
 MOST_IDLE = 8
 """DuckDBs that are kept for their next use. Each has threads, files and memory of its own."""
+MOST_USES = 50
+"""How often one is used. DuckLake remembers something of every snapshot that it ever saw, and a page is served for
+months."""
 _idle: list[tuple[_Kind, _Instance]] = []
 _idle_lock = threading.Lock()
 
@@ -423,7 +427,8 @@ def _instance(kind: _Kind, wanted: str) -> Iterator[_Instance]:
         yield instance
     finally:
         unused: _Instance | None = instance
-        if instance.clean():
+        instance.uses += 1
+        if instance.uses < MOST_USES and instance.clean():
             with _idle_lock:
                 _idle.append((kind, instance))
                 # The one that was not used for longest goes.

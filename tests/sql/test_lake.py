@@ -6,10 +6,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+import warehouse.lake
 from tests.small_city import NOW, SmallCity
 from warehouse.catalog import extension_file
 from warehouse.lake import Lake, LakeBusy, NoLake, transaction
@@ -170,3 +172,21 @@ def test_what_a_command_binds_does_not_bring_pandas(small: SmallCity) -> None:
         [sys.executable, "-c", code, str(small.lake.home)], capture_output=True, text=True
     )
     assert told.returncode == 0, told.stderr
+
+
+def test_no_duckdb_is_kept_for_ever(small: SmallCity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that saw many snapshots has grown by a megabyte for each."""
+    monkeypatch.setattr(warehouse.lake, "MOST_USES", 3)
+    begun: list[object] = []
+
+    def started(*given: Any) -> Any:
+        begun.append(warehouse_started(*given))
+        return begun[-1]
+
+    warehouse_started = warehouse.lake.started
+    monkeypatch.setattr(warehouse.lake, "started", started)
+    for _ in range(9):
+        with small.lake.read() as connection:
+            connection.execute("SELECT count(*) FROM core.application").fetchone()
+    # The first reading looks at the lake's release as well.
+    assert 3 <= len(begun) <= 4
