@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,12 +21,15 @@ from starlette.testclient import TestClient
 
 from deployments.server import EditionFiles
 from tasks.city.register import register_city
+from tasks.desk.edition import files_of
+from tasks.desk.publication import zipped
 from tasks.editions.build import build_edition
 from tasks.editions.edition import Edition
 from tasks.editions.explain import explain
 from tasks.load.load import load
 from tasks.load.waiting import waiting
 from tasks.people.office import OfficeError
+from tasks.publish.files import finish_all, publishing
 from tasks.publish.maintain import maintain
 from tasks.publish.publish import Request
 from tasks.publish.rebuild import rebuild
@@ -46,6 +51,7 @@ from warehouse import objects
 from warehouse.beijing import BEIJING
 from warehouse.disk import sha256_of
 from warehouse.errors import ConfigurationError, ExitCode
+from warehouse.lake import LakeBusy
 from warehouse.objects import Objects, StorageAway
 from warehouse.period import Period
 from warehouse.shelf import BucketShelf, Damaged, IsFrozen
@@ -374,7 +380,11 @@ def test_an_edition_is_that_of_the_embedded_default_and_goes_on_elsewhere(
     assert contents(c.editions / "2020-1") == contents(b.editions / ".publishing-2020-1")
     with pytest.raises(NotPending):
         render_edition(edition, province.settings("a").editions / "2020-1", lake=lake)
-    assert rebuild(lake, province.settings("d"), "2020-1").is_same
+    d = province.settings("d")
+    with zipfile.ZipFile(io.BytesIO(zipped(d, "2020-1"))) as packed:
+        assert len(packed.namelist()) == len(contents(c.editions / "2020-1"))
+    assert files_of(d, "2020-1").is_there
+    assert rebuild(lake, d, "2020-1").is_same
     # Persons and the signing key are where it was published, and there all of it is judged.
     found = {name: verify_home(lake, province.settings(name)) for name in "bc"}
     assert [found[name].is_judged for name in "bc"] == [True, False]
@@ -453,7 +463,8 @@ def test_another_machine_loads_what_a_killed_worker_had_pulled(province: Provinc
 
 
 def test_what_a_home_held_before_is_put_into_the_bucket(province: Province) -> None:
-    """The storage was a folder until now; maintenance takes over what lies there."""
+    """The storage was a folder until now; maintenance takes over what lies there, but not while a
+    publication goes on, on whichever machine."""
     a = province.settings("a")
     edition = built(province.city("a"), a.model_copy(update={"storage": ""}))
     landing = a.landing / "s" / "r" / "20210101T000000-00000000"
@@ -464,3 +475,13 @@ def test_what_a_home_held_before_is_put_into_the_bucket(province: Province) -> N
     b = province.settings("b")
     assert contents(b.edition_shelf.here(edition.id)) == contents(a.editions / edition.id)
     assert b.landing_shelf.names() == {"s/r/20210101T000000-00000000"}
+    machines = Machines(b.home, bucket_of(province.service, province.folder.name))
+    with publishing(a):
+        machines.write("", ".publishing-2020-9", x="being published")
+        b.edition_shelf.keep(".publishing-2020-9", under="2020-9")
+        finish_all(b.lake(), b)
+        assert ".publishing-2020-9" in b.edition_shelf.names()
+        with pytest.raises(LakeBusy), publishing(b, timeout=0):
+            pass
+    finish_all(b.lake(), b)
+    assert ".publishing-2020-9" not in b.edition_shelf.names()
