@@ -7,7 +7,7 @@ import shutil
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -158,6 +158,27 @@ def test_a_copy_that_was_touched_is_brought_anew(machines: Machines) -> None:
     assert contents(b.here("2020-1", as_it_is=True)) == kept
 
 
+@contextmanager
+def killed_before(last: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that is killed before a certain change of the bucket."""
+    made = 0
+
+    def counted(method: Callable[..., object]) -> Callable[..., object]:
+        def calling(*given: object) -> object:
+            nonlocal made
+            made += 1
+            if made == last:
+                raise Killed
+            return method(*given)
+
+        return calling
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        for name in ("put", "put_bytes", "remove"):
+            patched.setattr(Objects, name, counted(getattr(Objects, name)))
+        yield
+
+
 def test_killed_at_any_moment_there_is_the_old_folder_or_the_new_one(
     machines: Machines, monkeypatch: pytest.MonkeyPatch, service: ObjectStorage
 ) -> None:
@@ -167,23 +188,8 @@ def test_killed_at_any_moment_there_is_the_old_folder_or_the_new_one(
     new = contents(machines.write("a", "2020-1", x="new one", y="new one"))
     seen = []
     for last in range(1, 7):
-        made = 0
-
-        def counted(method: Callable[..., object], last: int = last) -> Callable[..., object]:
-            def calling(*given: object) -> object:
-                nonlocal made
-                made += 1
-                if made == last:
-                    raise Killed
-                return method(*given)
-
-            return calling
-
-        with monkeypatch.context() as patched:
-            for name in ("put", "put_bytes", "remove"):
-                patched.setattr(Objects, name, counted(getattr(Objects, name)))
-            with suppress(Killed):
-                a.keep("2020-1")
+        with killed_before(last, monkeypatch):
+            a.keep("2020-1")
         found = contents(machines.shelf(f"b{last}").here("2020-1"))
         assert found in (old, new)
         seen.append(found == new)
@@ -232,6 +238,28 @@ def test_what_was_published_is_never_written_over(machines: Machines) -> None:
     again._put(msgspec.structs.replace(held, name=".publishing-2020-1"), None)
     again.drop(".publishing-2020-1")
     assert (machines.shelf("d").here("2020-1") / "x").read_text() == "published"
+
+
+def test_a_freeze_that_was_cut_off_is_finished_by_another_machine(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for last in range(1, 5):
+        name, staging = f"2020-{last}", f".publishing-2020-{last}"
+        a, b = machines.shelf("a"), machines.shelf(f"b{last}")
+        machines.write("a", name, x="pending")
+        a.keep(name)
+        machines.write("a", staging, x="published")
+        a.keep(staging, under=name)
+        with killed_before(last, monkeypatch):
+            a.freeze(name, staging)
+        assert (b.here(name) / "x").read_text() in ("pending", "published")
+        if staging in b.names():
+            b.here(staging)
+            b.freeze(name, staging)
+        assert (b.has(name), b.has(staging)) == (True, False)
+        assert (machines.shelf(f"c{last}").here(name) / "x").read_text() == "published"
+        a.sweep(LATER.replace(tzinfo=BEIJING))
+        assert (machines.shelf(f"d{last}").here(name) / "x").read_text() == "published"
 
 
 def test_a_storage_that_is_away_is_waited_for_and_then_told(
