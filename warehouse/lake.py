@@ -293,7 +293,11 @@ class Lake:
     @contextmanager
     def publishing(self, timeout: float) -> Iterator[None]:
         """Hold the one right to put editions' files in place, where machines have no folder in
-        common in which a file could be locked. Raises LakeBusy after `timeout` seconds."""
+        common in which a file could be locked. Raises LakeBusy after `timeout` seconds, and
+        SharedStorage where the place is another lake's."""
+        if self.placed is not None:
+            with suppress(NoLake), self.read() as connection:
+                self.hold_storage(connection)
         catalog = self.catalog
         if not isinstance(catalog, PostgresCatalog) or not isinstance(self.placed, Bucket):
             yield

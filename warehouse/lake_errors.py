@@ -190,8 +190,8 @@ def _object(text: str) -> str:
 
 def _http(text: str) -> str:
     """What kept an object storage from answering, in its client's words."""
-    found = re.search(r"(?:IO|HTTP) Error: (.*?)(?: error)? for HTTP", text)
-    return found[1] if found else text.partition("\n")[0][-80:]
+    found = re.search(r"(?:IO|HTTP) Error: (.*?)(?: error)? for HTTP|\((HTTP \d{3}[^)]*)\)", text)
+    return next(filter(None, found.groups())) if found else text.partition("\n")[0][-80:]
 
 
 def unwritable(path: Path | str, error: OSError) -> LakeError:

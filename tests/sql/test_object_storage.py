@@ -17,6 +17,7 @@ import pytest
 import warehouse.lake
 from tasks.city.register import register_city
 from tasks.editions.build import build_edition
+from tasks.publish.files import publishing
 from tasks.publish.maintain import maintain
 from tasks.settings import Settings, SettingsError
 from tasks.watch.doctor import examine
@@ -164,8 +165,13 @@ def test_two_lakes_at_one_place_are_refused_before_either_loses_a_file(
         other = settings_of(small, home=tmp_path / f"second{len(place)}", **place)
         with pytest.raises(SharedStorage, match=r"另一个湖.*NIANBAO_STORAGE"):
             other.lake().create()
+        kept = other.editions / ".publishing-2020-1"
+        kept.mkdir(parents=True)
         with pytest.raises(SharedStorage):
             maintain(other.lake(), other, now=NOW)
+        with pytest.raises(SharedStorage), publishing(other):
+            pass
+        assert kept.exists()
         with first.lake.read() as connection:
             assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (40,)
     # What lies in a folder of its own is a home that may be moved: it needs no mark.

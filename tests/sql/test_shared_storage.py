@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +21,15 @@ from starlette.testclient import TestClient
 
 from deployments.server import EditionFiles
 from tasks.city.register import register_city
+from tasks.desk.edition import files_of
+from tasks.desk.publication import zipped
 from tasks.editions.build import build_edition
 from tasks.editions.edition import Edition
 from tasks.editions.explain import explain
 from tasks.load.load import load
 from tasks.load.waiting import waiting
 from tasks.people.office import OfficeError
+from tasks.publish.files import finish_all, publishing
 from tasks.publish.maintain import maintain
 from tasks.publish.publish import Request
 from tasks.publish.rebuild import rebuild
@@ -46,6 +51,7 @@ from warehouse import objects
 from warehouse.beijing import BEIJING
 from warehouse.disk import sha256_of
 from warehouse.errors import ConfigurationError, ExitCode
+from warehouse.lake import LakeBusy
 from warehouse.objects import Objects, StorageAway
 from warehouse.period import Period
 from warehouse.shelf import BucketShelf, Damaged, IsFrozen
@@ -152,6 +158,27 @@ def test_a_copy_that_was_touched_is_brought_anew(machines: Machines) -> None:
     assert contents(b.here("2020-1", as_it_is=True)) == kept
 
 
+@contextmanager
+def killed_before(last: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that is killed before a certain change of the bucket."""
+    made = 0
+
+    def counted(method: Callable[..., object]) -> Callable[..., object]:
+        def calling(*given: object) -> object:
+            nonlocal made
+            made += 1
+            if made == last:
+                raise Killed
+            return method(*given)
+
+        return calling
+
+    with monkeypatch.context() as patched, suppress(Killed):
+        for name in ("put", "put_bytes", "remove"):
+            patched.setattr(Objects, name, counted(getattr(Objects, name)))
+        yield
+
+
 def test_killed_at_any_moment_there_is_the_old_folder_or_the_new_one(
     machines: Machines, monkeypatch: pytest.MonkeyPatch, service: ObjectStorage
 ) -> None:
@@ -161,23 +188,8 @@ def test_killed_at_any_moment_there_is_the_old_folder_or_the_new_one(
     new = contents(machines.write("a", "2020-1", x="new one", y="new one"))
     seen = []
     for last in range(1, 7):
-        made = 0
-
-        def counted(method: Callable[..., object], last: int = last) -> Callable[..., object]:
-            def calling(*given: object) -> object:
-                nonlocal made
-                made += 1
-                if made == last:
-                    raise Killed
-                return method(*given)
-
-            return calling
-
-        with monkeypatch.context() as patched:
-            for name in ("put", "put_bytes", "remove"):
-                patched.setattr(Objects, name, counted(getattr(Objects, name)))
-            with suppress(Killed):
-                a.keep("2020-1")
+        with killed_before(last, monkeypatch):
+            a.keep("2020-1")
         found = contents(machines.shelf(f"b{last}").here("2020-1"))
         assert found in (old, new)
         seen.append(found == new)
@@ -226,6 +238,28 @@ def test_what_was_published_is_never_written_over(machines: Machines) -> None:
     again._put(msgspec.structs.replace(held, name=".publishing-2020-1"), None)
     again.drop(".publishing-2020-1")
     assert (machines.shelf("d").here("2020-1") / "x").read_text() == "published"
+
+
+def test_a_freeze_that_was_cut_off_is_finished_by_another_machine(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for last in range(1, 5):
+        name, staging = f"2020-{last}", f".publishing-2020-{last}"
+        a, b = machines.shelf("a"), machines.shelf(f"b{last}")
+        machines.write("a", name, x="pending")
+        a.keep(name)
+        machines.write("a", staging, x="published")
+        a.keep(staging, under=name)
+        with killed_before(last, monkeypatch):
+            a.freeze(name, staging)
+        assert (b.here(name) / "x").read_text() in ("pending", "published")
+        if staging in b.names():
+            b.here(staging)
+            b.freeze(name, staging)
+        assert (b.has(name), b.has(staging)) == (True, False)
+        assert (machines.shelf(f"c{last}").here(name) / "x").read_text() == "published"
+        a.sweep(LATER.replace(tzinfo=BEIJING))
+        assert (machines.shelf(f"d{last}").here(name) / "x").read_text() == "published"
 
 
 def test_a_storage_that_is_away_is_waited_for_and_then_told(
@@ -374,7 +408,11 @@ def test_an_edition_is_that_of_the_embedded_default_and_goes_on_elsewhere(
     assert contents(c.editions / "2020-1") == contents(b.editions / ".publishing-2020-1")
     with pytest.raises(NotPending):
         render_edition(edition, province.settings("a").editions / "2020-1", lake=lake)
-    assert rebuild(lake, province.settings("d"), "2020-1").is_same
+    d = province.settings("d")
+    with zipfile.ZipFile(io.BytesIO(zipped(d, "2020-1"))) as packed:
+        assert len(packed.namelist()) == len(contents(c.editions / "2020-1"))
+    assert files_of(d, "2020-1").is_there
+    assert rebuild(lake, d, "2020-1").is_same
     # Persons and the signing key are where it was published, and there all of it is judged.
     found = {name: verify_home(lake, province.settings(name)) for name in "bc"}
     assert [found[name].is_judged for name in "bc"] == [True, False]
@@ -453,7 +491,8 @@ def test_another_machine_loads_what_a_killed_worker_had_pulled(province: Provinc
 
 
 def test_what_a_home_held_before_is_put_into_the_bucket(province: Province) -> None:
-    """The storage was a folder until now; maintenance takes over what lies there."""
+    """The storage was a folder until now; maintenance takes over what lies there, but not while a
+    publication goes on, on whichever machine."""
     a = province.settings("a")
     edition = built(province.city("a"), a.model_copy(update={"storage": ""}))
     landing = a.landing / "s" / "r" / "20210101T000000-00000000"
@@ -464,3 +503,13 @@ def test_what_a_home_held_before_is_put_into_the_bucket(province: Province) -> N
     b = province.settings("b")
     assert contents(b.edition_shelf.here(edition.id)) == contents(a.editions / edition.id)
     assert b.landing_shelf.names() == {"s/r/20210101T000000-00000000"}
+    machines = Machines(b.home, bucket_of(province.service, province.folder.name))
+    with publishing(a):
+        machines.write("", ".publishing-2020-9", x="being published")
+        b.edition_shelf.keep(".publishing-2020-9", under="2020-9")
+        finish_all(b.lake(), b)
+        assert ".publishing-2020-9" in b.edition_shelf.names()
+        with pytest.raises(LakeBusy), publishing(b, timeout=0):
+            pass
+    finish_all(b.lake(), b)
+    assert ".publishing-2020-9" not in b.edition_shelf.names()

@@ -112,6 +112,13 @@ def test_files_of_one_catalog_are_not_opened_with_another(tmp_path: Path) -> Non
             ),
             "连不上目录库 /d/catalog(Connection refused)",
         ),
+        (
+            duckdb.HTTPException(
+                "HTTP Error: HTTP GET error on 'http://h/b/a.parquet' in region 'r' "
+                "(HTTP 503 Service Unavailable)"
+            ),
+            "连不上对象存储(http://h/b/a.parquet;HTTP 503 Service Unavailable)",
+        ),
     ],
 )
 def test_an_error_of_the_surroundings_names_the_thing(error: duckdb.Error, said: str) -> None:
