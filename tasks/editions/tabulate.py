@@ -19,6 +19,7 @@ from warehouse.reading import Reading, organs_of, websites_of
 
 Figures = dict[str, CellValue]
 SIX_PLACES = Decimal("0.000001")
+ZERO = CellValue(Decimal(0))
 
 
 class TabulationError(ConfigurationError):
@@ -316,16 +317,16 @@ def complete(
         if cell.parts:
             parts = [figure(part).value for part in cell.parts]
             known = [p for p in parts if p is not None]
-            return CellValue(sum(known, Decimal(0)) if len(known) == len(parts) else None)
+            return _plain(sum(known, Decimal(0)) if len(known) == len(parts) else None)
         if cell.ratio:
             above, below = (figure(key).value for key in cell.ratio)
             return _average(above, below) if cell.is_average else _percent(above, below)
         if cell.last_year:
-            return before.get(cell.last_year, CellValue(None))
+            return before.get(cell.last_year, ABSENT)
         assert cell.change_on_year is not None
         now, then = (
             figure(cell.change_on_year).value,
-            before.get(cell.change_on_year, CellValue(None)).value,
+            before.get(cell.change_on_year, ABSENT).value,
         )
         change = _percent(None if now is None or then is None else now - then, then)
         return CellValue(change.value, now, then)
@@ -338,11 +339,17 @@ def complete(
 def _counted(cell: Cell, values: Mapping[str, Decimal], *, is_loaded: bool) -> CellValue:
     """A cell of records: zero where none counts, unless it is blank without any."""
     if not is_loaded or (cell.blank_without and cell.key not in values):
-        return CellValue(None)
+        return ABSENT
     value = values.get(cell.key, Decimal(0))
     if cell.is_yes_no:
         return CellValue(value, value, values.get(asked_key(cell.key), Decimal(0)))
-    return CellValue(value)
+    return _plain(value)
+
+
+def _plain(value: Decimal | None) -> CellValue:
+    """A figure without sides. Most are zero or missing, and these are one object each: what goes
+    through figures by the hundred thousand does its work on each object once."""
+    return CellValue(value) if value else ABSENT if value is None else ZERO
 
 
 def _percent(numerator: Decimal | None, denominator: Decimal | None) -> CellValue:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import tempfile
 from collections.abc import Container, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasks.editions import figures as written
+from tasks.editions.figure_file import figures_sql, write_figures
 from tasks.render.findings import code_order
+from warehouse import csv_lines
 from warehouse.layout import OVERVIEW
 from warehouse.numbers import json_number, plain
 from warehouse.spreadsheet import safe_text as safe_text
@@ -39,8 +41,6 @@ CELL_COLUMNS = (
 )
 MOST_IN_CSV = 200
 """A city's organs: with some five hundred figures each a spreadsheet program still opens them."""
-FIGURES_AT_ONCE = 100_000
-"""Of a province there are millions."""
 TEXT_COLUMN = "text"
 """A further column of the cells of a form that has cells of words."""
 FINDING_COLUMNS = (
@@ -99,34 +99,6 @@ def _figures(
                 yield group, cell, figures[key]
 
 
-def _cell_rows(edition: Edition, of: Container[str]) -> Iterator[tuple[Any, ...]]:
-    """The figures of some organs as rows of `cell_columns`."""
-    names = {organ.id: organ.name for organ in edition.organs}
-    columns = cell_columns(edition.layout)
-    for (organ_id, scope), cell, value in _figures(edition, of):
-        row = (
-            edition.id,
-            edition.report_year,
-            edition.layout.name,
-            organ_id,
-            names.get(organ_id, ""),
-            scope,
-            cell.key,
-            cell.table,
-            cell.row,
-            cell.column,
-            cell.label,
-            cell.column_label,
-            cell.derived,
-            value.value,
-            value.numerator,
-            value.denominator,
-            cell.unit,
-            value.text,
-        )
-        yield row[: len(columns)]
-
-
 def _csv_value(value: Any) -> str:
     if value is None:
         return ""
@@ -141,12 +113,44 @@ def write_cells_csv(edition: Edition, path: Path, organ_id: str = "") -> None:
     """The cells of every organ, one a line; UTF-8 with byte order mark. With `organ_id` those of the
     root and of that organ. Of more than `MOST_IN_CSV` organs the root's alone: no spreadsheet program
     would open all, and they are in the Parquet file."""
-    columns = cell_columns(edition.layout)
     organs = {one for one, _ in edition.cells}
     if organ_id or len(organs) > MOST_IN_CSV:
         organs = {edition.root.id, organ_id}
-    rows = _cell_rows(edition, organs)
-    _write_csv(path, columns, ([_csv_value(v) for v in r] for r in rows))
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        file.write(csv_lines.line(cell_columns(edition.layout)) + csv_lines.END)
+        file.writelines(_cell_lines(edition, organs))
+
+
+def _cell_lines(edition: Edition, of: Container[str]) -> Iterator[str]:
+    """The figures of some organs as lines of CSV, with `cell_columns`. What all lines of an organ or of a
+    cell say, and what one figure says wherever it stands, is written down once."""
+    layout = edition.layout
+    names = {organ.id: organ.name for organ in edition.organs}
+    has_words = TEXT_COLUMN in cell_columns(layout)
+    cells = {
+        c.key: (
+            _further(c.key, c.table, c.row, c.column, c.label, c.column_label, c.derived),
+            _further(c.unit),
+        )
+        for c in layout.cells.values()
+    }
+    heads: dict[tuple[str, str], str] = {}
+    figures: dict[int, tuple[str, str]] = {}
+    for group, cell, v in _figures(edition, of):
+        if group not in heads:
+            organ_id, scope = group
+            about = (edition.id, edition.report_year, layout.name)
+            about_organ = (organ_id, names.get(organ_id, ""), scope)
+            heads[group] = csv_lines.line(map(_csv_value, (*about, *about_organ)))
+        if id(v) not in figures:
+            words = _further(v.text) if has_words else ""
+            figures[id(v)] = _further(v.value, v.numerator, v.denominator), words
+        (what, unit), (numbers, words) = cells[cell.key], figures[id(v)]
+        yield f"{heads[group]}{what}{numbers}{unit}{words}{csv_lines.END}"
+
+
+def _further(*values: Any) -> str:
+    return csv_lines.further(map(_csv_value, values))
 
 
 def write_cells_parquet(edition: Edition, path: Path) -> None:
@@ -156,7 +160,7 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
     of organs the figures alone are half a million rows.
     """
     from warehouse.lake import in_memory
-    from warehouse.sql import cast, quoted, rows_sql
+    from warehouse.sql import quoted, rows_sql
 
     layout = edition.layout
     organs = dict.fromkeys((one for one, _ in edition.cells), "")
@@ -170,38 +174,25 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
         "report_year": f"CAST({edition.report_year} AS BIGINT)",
         "layout": quoted(layout.name),
         "is_derived": "CAST(is_derived AS BOOLEAN)",
-        "text": "coalesce(text, '')",
-        **{c: cast(c, "DECIMAL(24, 6)") for c in ("value", "numerator", "denominator")},
+        TEXT_COLUMN: "coalesce(cell_text, '')",
     }
     columns = ", ".join(f"{given.get(name, name)} AS {name}" for name in cell_columns(layout))
     labels = ("cell", *CELL_COLUMNS[7:13], "unit")
-    numbers = ("organ_id", "scope", "cell", *CELL_COLUMNS[13:16], TEXT_COLUMN, "place")
     # One thread: row groups in the order of the rows, so the bytes repeat.
-    with in_memory(threads=1) as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="nianbao-cells-") as folder,
+        in_memory(threads=1) as connection,
+    ):
+        told = Path(folder) / "figures.csv"
+        write_figures(told, ((group, cell.key, v) for group, cell, v in _figures(edition)))
         connection.execute(f"CREATE TABLE label AS {rows_sql(labels, cells)}")
         connection.execute(
             f"CREATE TABLE name AS {rows_sql(('organ_id', 'organ_name'), [*organs.items()])}"
         )
-        described = ", ".join(f"{name} VARCHAR" for name in numbers[:-1])
-        connection.execute(f"CREATE TABLE figure ({described}, place BIGINT)")
-        for lot in _lots(_numbered(edition), FIGURES_AT_ONCE):
-            connection.execute(f"INSERT INTO figure {rows_sql(numbers, lot)}")
         connection.execute(
-            f"COPY (SELECT {columns} FROM figure JOIN label USING (cell) JOIN name USING (organ_id) "
-            f"ORDER BY place) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
+            f"COPY (SELECT {columns} FROM ({figures_sql(told)}) AS figure JOIN label USING (cell) "
+            f"JOIN name USING (organ_id) ORDER BY place) TO {quoted(path)} (FORMAT parquet, COMPRESSION zstd)"
         )
-
-
-def _numbered(edition: Edition) -> Iterator[tuple[Any, ...]]:
-    """Every figure with its organ, scope and cell, and its place in the file."""
-    for place, (group, cell, v) in enumerate(_figures(edition)):
-        yield (*group, cell.key, v.value, v.numerator, v.denominator, v.text, str(place))
-
-
-def _lots(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows in lots: as texts they take many times the memory that they have in a table."""
-    while lot := list(islice(rows, size)):
-        yield lot
 
 
 def write_json(path: Path, content: Any) -> None:

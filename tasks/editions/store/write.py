@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import tempfile
 from dataclasses import asdict, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +13,14 @@ from tasks.editions.edition import (
     CellValue,
     Edition,
 )
+from tasks.editions.figure_file import figures_sql, write_figures
 from tasks.editions.fingerprints import findings_hash
 from tasks.editions.store.read import read_row
 from tasks.editions.store.rows import EditionRow, editions_of, find_row
 from tasks.editions.store.sealed import Publication, last_link, publications, register
 from warehouse.lake import Connection, Lake, transaction
 from warehouse.numbers import number
-from warehouse.sql import cast, insert_many, quoted
+from warehouse.sql import insert_many, quoted
 
 
 def keep(lake: Lake, edition: Edition, *, built_by: str) -> tuple[Edition, bool]:
@@ -156,34 +155,23 @@ def _kept_figure(figure: CellValue) -> list[str | None]:
 
 
 def _write_cells(connection: Connection, edition: Edition) -> None:
-    """Write the figures, by way of a file: a province has millions, and as parameters of a statement
-    they take three times as long and several times the memory."""
     with tempfile.TemporaryDirectory(prefix="nianbao-cells-") as folder:
-        path = Path(folder) / "cells.csv"
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows(
-                (organ_id, scope, key, *map(_written, (v.value, v.numerator, v.denominator)))
-                # A text is one line, and empty is not missing.
-                + ("" if v.text is None else json.dumps(v.text),)
-                for (organ_id, scope), figures in edition.cells.items()
-                for key, v in figures.items()
-            )
-        columns = ("organ_id", "scope", "cell", "value", "numerator", "denominator", "cell_text")
-        described = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in columns)
-        numbers = ", ".join(cast(name, "DECIMAL(24, 6)") for name in columns[3:6])
+        path = Path(folder) / "figures.csv"
+        write_figures(
+            path,
+            (
+                (group, key, figure)
+                for group, figures in edition.cells.items()
+                for key, figure in figures.items()
+            ),
+        )
         parts = ", ".join(f"split_part(cell, '.', {at})" for at in (1, 2, 3))
         connection.execute(
             "INSERT INTO yearly.cell (edition_id, organ_id, scope, cell, table_key, row_key, "
             "column_key, value, numerator, denominator, cell_text) "
-            f"SELECT {quoted(edition.id)}, organ_id, scope, cell, {parts}, {numbers}, "
-            f"json_extract_string(cell_text, '$') FROM read_csv({quoted(path)}, header = false, "
-            f"auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '', "
-            f"columns = {{{described}}})"
+            f"SELECT {quoted(edition.id)}, organ_id, scope, cell, {parts}, value, numerator, denominator, "
+            f"cell_text FROM ({figures_sql(path)})"
         )
-
-
-def _written(value: Decimal | None) -> str:
-    return "" if value is None else f"{value:f}"
 
 
 def keep_approval(
