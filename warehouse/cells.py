@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 
 from warehouse.layout import Cell, Equation, Layout, LayoutError
+from warehouse.lots import lots_of
 from warehouse.period import Period
 from warehouse.reading import Reading, beside
 from warehouse.sql import counted, quoted
@@ -71,21 +72,13 @@ def own_figures(
 ) -> dict[str | None, dict[str, Decimal]]:
     """Every record-based cell by organ, from each organ's own records.
 
-    One query a measure, whatever the number of cells. Records without an organ come under
+    One look at a measure, whatever the number of cells. Records without an organ come under
     None. Cells of a table that was never loaded are left out: missing, not zero.
     """
     figures: dict[str | None, dict[str, Decimal]] = defaultdict(dict)
     for measure, wanted in _by_measure(reading, cells).items():
-        table = reading.measure(measure, period)
-        columns = ", ".join(_of_organs(cell) for cell in wanted)
-        sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
-        try:
-            rows = reading.connection.execute(sql).fetchall()
-        except (duckdb.BinderException, duckdb.ParserException):
-            _name_the_cell(reading, table, wanted)
-            raise
-        for organ_id, *values in rows:
-            for cell, value, asked in zip(wanted, values[::2], values[1::2], strict=True):
+        for organ_id, values in _by_organ(reading, measure, wanted, period):
+            for cell, (value, asked) in zip(wanted, values, strict=True):
                 if cell.blank_without == "cell" and (not asked or value is None):
                     continue
                 figures[organ_id][cell.key] = Decimal(value or 0)
@@ -94,16 +87,54 @@ def own_figures(
     return figures
 
 
+_Values = list[tuple[Any, int]]
+"""Of each cell what it comes to, None where no record gives a quantity, and how many records meet its
+condition."""
+
+
+def _by_organ(
+    reading: Reading, measure: str, cells: Sequence[Cell], period: Period
+) -> Iterator[tuple[str | None, _Values]]:
+    """What the cells of one measure come to, by organ."""
+    lots = lots_of(reading, measure, cells, period)
+    if lots is None:
+        yield from _by_organ_directly(reading, reading.measure(measure, period), cells)
+        return
+    met: dict[str | None, dict[int, tuple[Any, ...]]] = {
+        organ_id: {}
+        for (organ_id,) in reading.connection.execute(
+            f"SELECT DISTINCT organ_id FROM {lots.name} ORDER BY organ_id"
+        ).fetchall()
+    }
+    for organ_id, place, *values in reading.connection.execute(
+        lots.met_sql("organ_id, ")
+    ).fetchall():
+        met[organ_id][place] = tuple(values)
+    for organ_id, found in met.items():
+        yield organ_id, lots.values(cells, found)
+
+
+def _by_organ_directly(
+    reading: Reading, relation: str, cells: Sequence[Cell]
+) -> Iterator[tuple[str | None, _Values]]:
+    """The same, asked cell by cell of all records. Raises LayoutError for a cell that cannot be asked."""
+    columns = ", ".join(
+        f"{_aggregate(cell)} FILTER (WHERE {cell.where}), count(*) FILTER (WHERE {cell.where})"
+        for cell in cells
+    )
+    sql = f"SELECT organ_id, {columns} FROM {relation} GROUP BY organ_id ORDER BY organ_id"
+    try:
+        rows = reading.connection.execute(sql).fetchall()
+    except (duckdb.BinderException, duckdb.ParserException):
+        _name_the_cell(reading, relation, cells)
+        raise
+    for organ_id, *values in rows:
+        yield organ_id, list(zip(values[::2], values[1::2], strict=True))
+
+
 def asked_key(key: str) -> str:
     """Under what key `own_figures` has how many were asked a question."""
     return f"{key}?"
-
-
-def _of_organs(cell: Cell) -> str:
-    """SQL of a cell, and of how many records meet its condition where that is asked."""
-    is_asked = cell.is_yes_no or cell.blank_without == "cell"
-    asked = f"count(*) FILTER (WHERE {cell.where})" if is_asked else "NULL"
-    return f"{_aggregate(cell)} FILTER (WHERE {cell.where}), {asked}"
 
 
 def own_texts(
@@ -136,12 +167,19 @@ def whole_figures(reading: Reading, cells: Iterable[Cell], period: Period) -> di
     """Every record-based cell over all records, whosever they are: what the root must show."""
     figures: dict[str, Decimal] = {}
     for measure, wanted in _by_measure(reading, cells).items():
-        columns = ", ".join(f"{_aggregate(cell)} FILTER (WHERE {cell.where})" for cell in wanted)
-        row = reading.connection.execute(
-            f"SELECT {columns} FROM {reading.measure(measure, period)}"
-        ).fetchone()
-        assert row is not None
-        figures |= {c.key: Decimal(v or 0) for c, v in zip(wanted, row, strict=True)}
+        lots = lots_of(reading, measure, wanted, period)
+        if lots is None:
+            columns = ", ".join(f"{_aggregate(c)} FILTER (WHERE {c.where})" for c in wanted)
+            row = reading.connection.execute(
+                f"SELECT {columns} FROM {reading.measure(measure, period)}"
+            ).fetchone()
+            assert row is not None
+            values = list(row)
+        else:
+            rows = reading.connection.execute(lots.met_sql("")).fetchall()
+            told = lots.values(wanted, {place: tuple(of) for place, *of in rows})
+            values = [value for value, _ in told]
+        figures |= {c.key: Decimal(v or 0) for c, v in zip(wanted, values, strict=True)}
     return figures
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from warehouse.answer_time import IS_LAPSED, answer_times_sql
 from warehouse.disk import UnreadableFile, text_of
@@ -119,7 +119,7 @@ class Reading:
     edition's own were given; `is_as_stored` says that nothing is corrected or set aside, so
     that the tables are as they lie in the lake. `corrected` and `set_aside` are the columns of
     each table of which some value is: a snapshot is asked for them once. `in_memory` are the core
-    tables that were copied there.
+    tables that were copied there. `lots` are those that `warehouse.lots` made.
     """
 
     connection: Connection
@@ -129,6 +129,7 @@ class Reading:
     corrected: Mapping[str, list[str]] | None = None
     set_aside: Mapping[str, tuple[str, ...]] | None = None
     in_memory: frozenset[str] = frozenset()
+    lots: dict[Any, Any] = field(default_factory=dict)
     _made: set[str] = field(default_factory=set)
     _period: Period | None = None
     _provided: dict[tuple[str, str], bool] = field(default_factory=dict)
@@ -162,6 +163,13 @@ class Reading:
             )
             self._made.add(relation)
         return relation
+
+    def as_stored(self, full_name: str) -> str:
+        """The relation with a core table as it lies in the lake, nothing corrected or set aside: its
+        copy in memory where that is the same."""
+        decided = (self.corrected, self.set_aside)
+        is_same = all(found is not None and full_name not in found for found in decided)
+        return full_name if is_same and full_name in self.in_memory else f"lake.{full_name}"
 
     def as_figures_see_it(self, full_name: str) -> str:
         """The SELECT by which figures see a core table, with the snapshot it is pinned to."""

@@ -235,19 +235,16 @@ def _way_in(reading: Reading) -> dict[tuple[str, str, str], WayIn]:
     version loaded something without counting so."""
     if "rows_new" not in reading.stored_columns["ops.load"]:
         return {}
-    reading.connection.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE account_load AS
-        SELECT *, split_part(load_id, '/', 2) AS brought_by, replace(table_name, 'core.', '') AS name
-        FROM lake.ops.load WHERE load_status <> 'stopped'
-        """
-    )
     rows = reading.connection.execute(
         """
-        WITH moved AS (
+        WITH loads AS (
+            SELECT *, split_part(load_id, '/', 2) AS brought_by, replace(table_name, 'core.', '') AS name
+            FROM account_load WHERE load_status <> 'stopped'
+        ),
+        moved AS (
             SELECT source_system, unnest(map_entries(moved_from::JSON::MAP(VARCHAR, BIGINT))) AS one,
                 brought_by, name
-            FROM account_load WHERE moved_from IS NOT NULL
+            FROM loads WHERE moved_from IS NOT NULL
         ),
         moves AS (
             SELECT source_system, brought_by, name, one.value AS rows FROM moved
@@ -259,7 +256,7 @@ def _way_in(reading: Reading) -> dict[tuple[str, str, str], WayIn]:
             sum(rows_joined) + sum(rows_unchanged) + sum(rows_rejected_again),
             sum(rows_conflicting), sum(rows_written) - sum(rows_new), sum(rows_new),
             coalesce(any_value(balance.moved), 0)
-        FROM account_load LEFT JOIN balance USING (source_system, brought_by, name)
+        FROM loads LEFT JOIN balance USING (source_system, brought_by, name)
         GROUP BY ALL HAVING bool_and(rows_new IS NOT NULL) ORDER BY ALL
         """
     ).fetchall()
@@ -286,7 +283,7 @@ def _rejected(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
             SELECT source_system, landed_by, count(*),
                 count(DISTINCT record) FILTER (is_open),
                 count(DISTINCT record) FILTER (is_open AND (source_system, record_id) NOT IN (
-                    SELECT (source_system, record_id) FROM lake.{table.full_name}
+                    SELECT (source_system, record_id) FROM {reading.as_stored(table.full_name)}
                     WHERE removed_at IS NULL))
             FROM landed GROUP BY ALL
             """
@@ -307,14 +304,14 @@ def _served(reading: Reading) -> dict[tuple[str, str, str], dict[str, int]]:
         """
         WITH newest AS (
             SELECT source_system, resource, max(compared_at) AS compared_at
-            FROM lake.ops.control_total GROUP BY ALL
+            FROM account_control_total GROUP BY ALL
         ),
         own AS (
             SELECT source_system, resource, arg_max(table_name, started_at) AS table_name
-            FROM lake.ops.load GROUP BY ALL
+            FROM account_load GROUP BY ALL
         )
         SELECT source_system, resource, table_name, sum(source_count), sum(warehouse_count)
-        FROM lake.ops.control_total JOIN newest USING (source_system, resource, compared_at)
+        FROM account_control_total JOIN newest USING (source_system, resource, compared_at)
         JOIN own USING (source_system, resource)
         GROUP BY ALL
         """

@@ -20,6 +20,7 @@ from tasks.editions.tabulate import Tabulation
 from warehouse.cells import whole_figures
 from warehouse.period import Period
 from warehouse.reading import Reading
+from warehouse.sql import literal, quoted
 from warehouse.tables import Table
 
 LAG = timedelta(days=2)
@@ -80,19 +81,19 @@ def _uncompared(reading: Reading, period: Period) -> Iterator[Checked]:
     """A4 for lists whose source can count them, and was not asked since the year ended."""
     if "has_control_total" not in reading.stored_columns["ops.load"]:
         return
+    over = literal(datetime.combine(period.last, time.max))
     for source, resource, compared_at in reading.connection.execute(
-        """
+        f"""
         WITH declared AS (
-            SELECT source_system, resource, min(started_at) FILTER (started_at > $1) AS first_after,
+            SELECT source_system, resource, min(started_at) FILTER (started_at > {over}) AS first_after,
                 arg_max(has_control_total, started_at) AS is_declared
-            FROM lake.ops.load WHERE load_status <> 'stopped' GROUP BY ALL
+            FROM account_load WHERE load_status <> 'stopped' GROUP BY ALL
         )
         SELECT source_system, resource, max(compared_at) AS newest
-        FROM declared LEFT JOIN lake.ops.control_total USING (source_system, resource)
+        FROM declared LEFT JOIN account_control_total USING (source_system, resource)
         WHERE is_declared GROUP BY source_system, resource, first_after
         HAVING newest IS NULL OR newest < CAST(first_after AS DATE) ORDER BY ALL
-        """,
-        [datetime.combine(period.last, time.max)],
+        """
     ).fetchall():
         since = f"{compared_at:%Y-%m-%d %H:%M} 后" if compared_at else "从"
         told = f"{source}.{resource}:来源能自报条数,而{since}未核对;请重新运行夜间取数"
@@ -127,10 +128,10 @@ def _untold_conflicts(reading: Reading) -> Iterator[Checked]:
     if "rows_conflicting" not in reading.stored_columns["ops.load"]:
         return
     for source, resource, rows in reading.connection.execute(
-        "SELECT source_system, resource, arg_max(rows_conflicting, (started_at, rowid)) AS rows "
-        "FROM lake.ops.load WHERE load_status <> 'stopped' GROUP BY ALL HAVING rows > 0 "
+        "SELECT source_system, resource, arg_max(rows_conflicting, (started_at, place)) AS rows "
+        "FROM account_load WHERE load_status <> 'stopped' GROUP BY ALL HAVING rows > 0 "
         "AND (source_system, resource) NOT IN (SELECT (source_system, resource) "
-        "FROM lake.ops.reject WHERE reject_status = 'open' AND reason = 'conflicting_key') ORDER BY ALL"
+        "FROM account_reject WHERE reject_status = 'open' AND reason = 'conflicting_key') ORDER BY ALL"
     ).fetchall():
         told = f"{source}.{resource}:最近一次装载有 {rows:,} 条冲突,未见其记录"
         yield _told("A5", f"A5.{source}.{resource}", False, told), ()
@@ -155,7 +156,7 @@ def _open_rejects(
     rows = reading.connection.execute(
         "SELECT table_name, source_system, coalesce(record_id, origin, reject_id) AS record, payload, "
         "string_agg(concat_ws(' ', field, reason, found), ';' ORDER BY field, found) "
-        f"FROM lake.ops.reject WHERE reject_status = 'open' AND {condition} "
+        f"FROM account_reject WHERE reject_status = 'open' AND {condition} "
         "GROUP BY table_name, source_system, record, payload ORDER BY ALL"
     ).fetchall()
     return tuple(
@@ -185,10 +186,9 @@ def _pulled_after(reading: Reading, period: Period, tables: Sequence[str]) -> It
     """Whether each resource was pulled after the year and its lag."""
     lag = "max(lag_hours)" if "lag_hours" in reading.stored_columns["ops.load"] else "NULL"
     for source, resource, pulled_at, hours in reading.connection.execute(
-        f"SELECT source_system, resource, max(started_at), {lag} FROM lake.ops.load "
-        "WHERE load_status IN ('loaded', 'unchanged') "
-        "AND list_contains($1, 'core.' || replace(table_name, 'core.', '')) GROUP BY ALL ORDER BY ALL",
-        [list(tables)],
+        f"SELECT source_system, resource, max(started_at), {lag} FROM account_load "
+        "WHERE load_status IN ('loaded', 'unchanged') AND 'core.' || replace(table_name, 'core.', '') "
+        f"IN (NULL, {', '.join(map(quoted, tables))}) GROUP BY ALL ORDER BY ALL"
     ).fetchall():
         wait = LAG if hours is None else timedelta(hours=float(hours))
         needed = datetime.combine(period.last, time.min) + timedelta(days=1) + wait
@@ -224,7 +224,7 @@ def _months(reading: Reading, year: int, tables: Sequence[Table]) -> Iterator[Ch
                 SELECT source_system, origin, month({on}) AS month,
                     count(*) FILTER (year({on}) = {year}) AS now,
                     count(*) FILTER (year({on}) = {year - 1}) AS before
-                FROM (SELECT source_system, {on}, {brought_sql()} AS origin FROM lake.{table.full_name}
+                FROM (SELECT source_system, {on}, {brought_sql()} AS origin FROM {reading.as_stored(table.full_name)}
                     WHERE {on} >= DATE '{year - 1}-01-01' AND {on} < DATE '{year + 1}-01-01')
                 GROUP BY ALL
             )

@@ -29,12 +29,14 @@ _KEY = "hash(source_system, record_id)"
 
 
 def copy_decisions(reading: Reading) -> None:
-    """What was set aside, dropped, corrected and rejected, in memory: every table is asked for
-    it, and each question to the lake costs a look into its catalog."""
+    """What was set aside, dropped, corrected and rejected, the loads and what the sources counted, in
+    memory: every table is asked for it, and each question to the lake costs a look into its catalog."""
     for name, sql in (
         ("aside", "SELECT DISTINCT table_name, source_system, record_id FROM lake.ops.quarantine"),
         ("corrected", "SELECT * FROM lake.ops.correction"),
         ("reject", "SELECT * FROM lake.ops.reject"),
+        ("load", "SELECT *, rowid AS place FROM lake.ops.load"),
+        ("control_total", "SELECT * FROM lake.ops.control_total"),
     ):
         reading.connection.execute(f"CREATE OR REPLACE TEMP TABLE account_{name} AS {sql}")
 
@@ -69,7 +71,7 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period)
     if not _has_records(reading, table):
         return None
     counted = _counted_sql(reading, layout, table, period)
-    rows = table_as_corrected(table, _corrected(reading, table))
+    rows = _rows(reading, table)
     same = "counted.source_system = t.source_system AND counted.record_id = t.record_id"
     not_counted = _not_counted(reading, table, period, has_cell=bool(counted))
     return _states_sql(reading, table, rows, counted or _NONE, same, not_counted)
@@ -119,6 +121,14 @@ def _corrected(reading: Reading, table: Table) -> list[str]:
     return [name for (name,) in rows]
 
 
+def _rows(reading: Reading, table: Table) -> str:
+    """The table with its corrections and all that is set aside."""
+    corrected = _corrected(reading, table)
+    if corrected:
+        return table_as_corrected(table, corrected)
+    return f"SELECT * FROM {reading.as_stored(table.full_name)}"
+
+
 def _not_counted(reading: Reading, table: Table, period: Period, *, has_cell: bool) -> str:
     """The last branches of a CASE: why a record in force is in no cell."""
     if not has_cell:
@@ -156,15 +166,13 @@ def count_states(
     if by_key is None:
         return [], []
     if table.full_name in reading.in_memory:
-        held = f"(SELECT *, {brought_sql()} AS brought, 1 AS records FROM lake.{table.full_name})"
+        stored = reading.as_stored(table.full_name)
+        held = f"(SELECT *, {brought_sql()} AS brought, 1 AS records FROM {stored})"
         return _loaded(reading, held), _counts(reading, by_key)
     counted = _counted_sql(reading, layout, table, period)
     not_counted = _not_counted(reading, table, period, has_cell=bool(counted))
     _divide(reading, table, counted, not_counted)
-    in_doubt = (
-        f"FROM ({table_as_corrected(table, _corrected(reading, table))}) "
-        f"WHERE {_KEY} % {BUCKETS} IN (FROM account_in_doubt)"
-    )
+    in_doubt = f"FROM ({_rows(reading, table)}) WHERE {_KEY} % {BUCKETS} IN (FROM account_in_doubt)"
     same = "counted.key = hash(t.source_system, t.record_id)"
     states = _states_sql(reading, table, in_doubt, "FROM account_counted", same, not_counted)
     # In a bucket that is not in doubt all that is in force and of the period is counted.

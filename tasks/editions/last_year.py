@@ -28,7 +28,7 @@ from warehouse.lake_errors import LakeError
 from warehouse.layout import OVERVIEW, Cell, Layout
 from warehouse.period import Period
 from warehouse.reading import Reading, reading
-from warehouse.sql import named
+from warehouse.sql import literal, named
 from warehouse.tables import table
 
 Key = tuple[str, str, str]
@@ -245,9 +245,8 @@ def _owners(
     in_force = {
         organ
         for (organ,) in opened.connection.execute(
-            "SELECT organ_id FROM core.organ WHERE valid_from <= $last "
-            "AND (valid_to IS NULL OR valid_to >= $last)",
-            {"last": period.last},
+            f"SELECT organ_id FROM core.organ WHERE valid_from <= {literal(period.last)} "
+            f"AND (valid_to IS NULL OR valid_to >= {literal(period.last)})"
         ).fetchall()
     }
     return {

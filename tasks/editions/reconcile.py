@@ -224,8 +224,7 @@ def filed_figures(
     filed: dict[str, dict[str, tuple[Decimal | None, str, str]]] = defaultdict(dict)
     for organ_id, cell, text, source, record_id in reading.connection.execute(
         "SELECT organ_id, cell, value, source_system, record_id FROM core.filed_cell "
-        "WHERE report_year = ? AND removed_at IS NULL ORDER BY source_system, record_id",
-        [period.year],
+        f"WHERE report_year = {period.year} AND removed_at IS NULL ORDER BY source_system, record_id"
     ).fetchall():
         if not form.has_filed(cell):
             continue

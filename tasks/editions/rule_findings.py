@@ -21,7 +21,7 @@ from tasks.editions.reconcile import RECORDS_KEPT
 from tasks.editions.tabulate import Tabulation
 from warehouse.period import Period
 from warehouse.reading import Reading
-from warehouse.sql import counted
+from warehouse.sql import counted, literal
 from warehouse.tables import all_tables
 
 
@@ -115,11 +115,12 @@ def _bad_rows_of_year(
     sql = (
         "SELECT source_system, record_id, organ_id, record_on, detail "
         f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
-        "WHERE record_on IS NULL OR CAST(record_on AS DATE) BETWEEN ? AND ? "
+        "WHERE record_on IS NULL OR CAST(record_on AS DATE) "
+        f"BETWEEN {literal(period.first)} AND {literal(period.last)} "
         f"OR {_touches(rule, as_of, period, opened)}"
     )
     order = f"ORDER BY record_on, source_system, record_id, detail LIMIT {RECORDS_KEPT}"
-    rows = opened.connection.execute(counted(sql, order), [period.first, period.last]).fetchall()
+    rows = opened.connection.execute(counted(sql, order)).fetchall()
     records = tuple(
         RecordReference(rule.table, source, record_id, organ, names.get(organ), on, detail or "")
         for source, record_id, organ, on, detail, _ in rows

@@ -16,6 +16,7 @@ from warehouse.layout import Cell, Layout
 from warehouse.organ_names import shown_names
 from warehouse.period import Period
 from warehouse.reading import Reading, organs_of, websites_of
+from warehouse.sql import literal
 
 Figures = dict[str, CellValue]
 SIX_PLACES = Decimal("0.000001")
@@ -119,8 +120,8 @@ def read_tree(reading: Reading, period: Period, layout: Layout | None = None) ->
         reading.connection.execute(
             "SELECT organ_id, successor FROM ("
             "SELECT organ_id, arg_max_null(successor_organ_id, valid_from) AS successor "
-            "FROM core.organ WHERE valid_from <= ? GROUP BY organ_id) WHERE successor IS NOT NULL",
-            [period.last],
+            f"FROM core.organ WHERE valid_from <= {literal(period.last)} GROUP BY organ_id) "
+            "WHERE successor IS NOT NULL"
         ).fetchall()
     )
     stands_for = {}

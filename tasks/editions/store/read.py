@@ -31,6 +31,7 @@ from warehouse.form import ANNUAL_REPORT, Form
 from warehouse.lake import Connection, Lake, stored_columns
 from warehouse.period import Period
 from warehouse.reading import Reading
+from warehouse.sql import quoted
 
 FETCHED_AT_ONCE = 20_000
 Cells = dict[tuple[str, Scope], dict[str, CellValue]]
@@ -88,7 +89,7 @@ def read_row(
     """The edition of a row; see `load_edition`. Without `with_passed` the checks that passed are
     left out, which are nearly all of them."""
     text = connection.execute(
-        "SELECT definitions FROM lake.yearly.edition WHERE edition_id = ?", [row.edition_id]
+        f"SELECT definitions FROM lake.yearly.edition WHERE edition_id = {quoted(row.edition_id)}"
     ).fetchone()
     assert text is not None
     kept = json.loads(text[0])
@@ -289,8 +290,8 @@ def _read_records(
     records: dict[tuple[str, str], list[RecordReference]] = defaultdict(list)
     for organ, key, table, source, record_id, owner, on, detail in connection.execute(
         "SELECT organ_id, check_key, table_name, source_system, record_id, record_organ_id, "
-        "record_on, coalesce(detail, '') FROM lake.yearly.check_record WHERE edition_id = ?",
-        [edition_id],
+        "record_on, coalesce(detail, '') FROM lake.yearly.check_record "
+        f"WHERE edition_id = {quoted(edition_id)}"
     ).fetchall():
         records[(organ, key)].append(
             RecordReference(table, source, record_id, owner, names.get(owner), on, detail)
@@ -306,8 +307,8 @@ def _read_findings(
     condition = "" if with_passed else "AND check_status <> 'pass'"
     rows = connection.execute(
         "SELECT code, check_key, organ_id, severity, check_status, message, coalesce(equation, ''), "
-        f"gap, record_count FROM lake.yearly.check_result WHERE edition_id = ? {condition}",
-        [edition_id],
+        "gap, record_count FROM lake.yearly.check_result "
+        f"WHERE edition_id = {quoted(edition_id)} {condition}"
     ).fetchall()
     found = (
         Finding(
@@ -372,7 +373,7 @@ def signed_edition(connection: Connection, form: str, period: Period) -> SignedE
     if row is None:
         return None
     text = connection.execute(
-        "SELECT definitions FROM lake.yearly.edition WHERE edition_id = ?", [row.edition_id]
+        f"SELECT definitions FROM lake.yearly.edition WHERE edition_id = {quoted(row.edition_id)}"
     ).fetchone()
     assert text is not None
     kept = json.loads(text[0])
