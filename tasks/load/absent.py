@@ -23,14 +23,22 @@ class Absence:
         self._work = work
         self._lists = lists
 
-    def is_told_by_nothing(self, rule: Resource | Child) -> bool:
-        """Whether it means something that no record of the list came."""
+    def may_be_told_by_nothing(self, rule: Resource | Child) -> bool:
+        """Whether it may mean something that no record of the list came. The lake is not asked."""
         manifest = self._work.batch.manifest
         if manifest is None or isinstance(rule, Child) or rule.absent == "keep":
             return False
+        return rule.workbook is not None or manifest.is_full
+
+    def is_told_by_nothing(self, rule: Resource | Child) -> bool:
+        """Whether it does: of workbooks, of which only those are read that changed, where one was read
+        or a record waits to be seen again."""
+        manifest = self._work.batch.manifest
+        if manifest is None or isinstance(rule, Child) or not self.may_be_told_by_nothing(rule):
+            return False
         if rule.workbook is not None:
             return any(book.is_read for book in manifest.workbooks) or self._has_unseen(rule)
-        return manifest.is_full
+        return True
 
     def find(self, staged: Staged) -> None:
         """Find what the list lacks, and tell apart what is gone. Raises SourceContractError."""

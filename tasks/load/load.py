@@ -168,7 +168,7 @@ def load_batch(
         is_same = found is None and _is_same(work)
     if found is not None:
         return found
-    typed = _Typed(is_due=not is_same and resource.workbook is None)
+    typed = _Typed(is_due=not is_same)
     with lake.write(before=lambda connection: typed.type(work_on(connection))) as connection:
         work = work_on(connection)
         # Another writer may have loaded the same in between.
@@ -185,9 +185,7 @@ def load_batch(
 
 class _Typed:
     """The lists of a batch, typed before the lake is locked: this needs nothing of it, and takes
-    about as long as all the rest. Not so of workbooks, of which the lake says what was not read.
-
-    Where the source has broken its contract, that is said once the lake is open to put it down.
+    about as long as all the rest. Where the source has broken its contract, that is said once the lake is open to put it down.
     """
 
     def __init__(self, *, is_due: bool) -> None:

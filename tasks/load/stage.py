@@ -40,7 +40,7 @@ class Stage:
         rules = [
             rule
             for rule in work.rules
-            if work.batch.files.get(rule.name) or absence.is_told_by_nothing(rule)
+            if work.batch.files.get(rule.name) or absence.may_be_told_by_nothing(rule)
         ]
         if rules:
             prepare(work.connection)
@@ -126,6 +126,8 @@ class Stage:
 
     def judge(self) -> None:
         """Stop before anything is written when the source has broken its contract."""
+        absence = Absence(self._work, self.lists)
+        self.lists[:] = [s for s in self.lists if s.files or absence.is_told_by_nothing(s.rule)]
         for staged in self.lists:
             result = staged.result
             result.rows_rejected, result.rows_withdrawn = self._work.row(
@@ -136,7 +138,6 @@ class Stage:
                 self._make_faulty(staged)
                 self._judge_columns(staged)
                 self._judge_share(staged)
-        absence = Absence(self._work, self.lists)
         for staged in self.lists:
             absence.find(staged)
 

@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 
 from tasks.load.load import LoadResult, load
+from tasks.load.stage import Stage
 from tasks.sources import client
 from tasks.sources.errors import SourceContractError
 from tasks.sources.plan import plan
@@ -181,6 +182,27 @@ def test_rows_that_move_between_sheets_and_files_stay(world: World) -> None:
     _put(world, "a.xlsx", ("1月", ["A2", "A3"]), ("2月", ["B1", "B2", "A4"]))
     for _ in range(2):
         assert (world.night(raw).rows_removed, world.in_force("application")) == (0, 10)
+
+
+@pytest.mark.parametrize("kind", ["a list", "workbooks"])
+def test_what_was_landed_is_typed_before_the_lake_is_locked(
+    world: World, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Of whatever kind the source is: others wait for the write alone."""
+    seen = []
+    typed = Stage.stage
+
+    def stage(stage: Stage) -> None:
+        seen.append(stage._work.value("SELECT current_database()"))
+        typed(stage)
+
+    monkeypatch.setattr(Stage, "stage", stage)
+    raw = files.raw_source(world.vendor)
+    if kind == "workbooks":
+        raw = _folder(world)
+        _put(world, "a.xlsx", ("1月", ["A1", "A2"]))
+    assert world.night(raw).rows_written > 0
+    assert seen == ["scratch"]
 
 
 def test_a_row_that_leaves_a_workbook_is_gone_with_the_second_pull(world: World) -> None:

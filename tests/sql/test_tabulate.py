@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -11,6 +12,8 @@ from tasks.city.csv_file import CityFileError
 from tasks.city.register import read_organs
 from tasks.editions.tabulate import Tabulation, TabulationError, tabulate
 from tests.small_city import SmallCity
+from warehouse.cells import _by_measure, _by_organ, _by_organ_directly, whole_figures
+from warehouse.lots import lots_of
 from warehouse.period import Period
 from warehouse.reading import measures, reading
 
@@ -237,3 +240,55 @@ def test_measures_in_place_say_what_those_in_memory_say(small: SmallCity) -> Non
     assert told[0] == told[1]
     assert len(told[0][("hotline_call", periods[0])]) == 1
     assert views == {("measure_hotline_call_2019", "measure_hotline_call_2020"), ()}
+
+
+AMOUNTS = {"procurement": "amount_yuan", "application": "days_to_answer"}
+
+
+def test_cells_asked_of_lots_come_to_what_they_come_to_record_by_record(small: SmallCity) -> None:
+    """By organ and over all, with records of no organ, quantities of no value, and none at all."""
+    for day, organ in (("2019-12-30", "A"), ("2020-01-05", "A1"), ("2020-01-05", "nobody")):
+        for outcome in ("granted", "no_information"):
+            small.application(day, "2020-02-01", organ_id=organ, outcome=outcome)
+    small.application("2020-06-01", None, organ_id=None)
+    for amount in ("12.50", "0.10", None):
+        small.add("procurement", {"signed_on": date(2020, 5, 1), "amount_yuan": amount})
+    small.add("hotline_call", {"called_at": datetime(2020, 7, 1), "wait_seconds": 15})
+    layout, period = small.layout("2019"), Period.of_year(2020)
+    with reading(small.lake) as opened:
+        by_measure = _by_measure(opened, layout.cells.values())
+        for measure, cells in by_measure.items():
+            more = [
+                replace(cells[0], key="more", where=where, quantity=quantity)
+                for where in ("TRUE", "organ_id = 'A' OR organ_id IS NULL", cells[0].where)
+                for quantity in (None, AMOUNTS.get(measure))
+            ]
+            asked = [*cells, *more]
+            assert lots_of(opened, measure, asked, period) is not None, measure
+            relation = opened.measure(measure, period)
+            directly = list(_by_organ_directly(opened, relation, asked))
+            found = dict(_by_organ(opened, measure, asked, period))
+            assert found == dict(directly), measure
+            whole = whole_figures(opened, cells, period)
+            added = [sum(values[at][0] or 0 for _, values in directly) for at in range(len(cells))]
+            assert [whole[cell.key] for cell in cells] == added, measure
+        assert {"application", "procurement", "hotline_call"} <= set(by_measure)
+
+
+@pytest.mark.parametrize(
+    ("where", "quantity"),
+    [("record_on > DATE '2020-03-01'", None), ("is_new", "days_to_answer / 7.0::DOUBLE")],
+)
+def test_what_makes_as_many_lots_as_records_or_sums_in_another_order_is_asked_directly(
+    small: SmallCity, where: str, quantity: str | None
+) -> None:
+    small.application("2020-06-01", "2020-06-20")
+    layout, period = small.layout("2019"), Period.of_year(2020)
+    cell = next(c for c in layout.cells.values() if c.measure == "application")
+    with reading(small.lake) as opened:
+        asked = [replace(cell, where=where, quantity=quantity)]
+        assert lots_of(opened, "application", asked, period) is None
+        relation = opened.measure("application", period)
+        found = list(_by_organ(opened, "application", asked, period))
+        assert found == list(_by_organ_directly(opened, relation, asked))
+        assert found[0][1][0][1] == 1
