@@ -8,7 +8,8 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from benchmarks.scale_data import YEAR
 from tasks.clock import now
 from tasks.settings import Settings
+from tasks.sources.model import Source, load_source
 from warehouse.lake import Lake, transaction
 from warehouse.period import Period
 from warehouse.sql import quoted
@@ -157,13 +159,17 @@ resources:
       request_kind: request_kind
 """
 """A source whose records are the hotline's calls: what changes of them is loaded by it."""
+CALLS_TYPED = (
+    "{'$id': 'VARCHAR', '$at': 'VARCHAR', called_at: 'TIMESTAMP', request_channel: 'VARCHAR', "
+    "is_answered: 'BOOLEAN', wait_seconds: 'BIGINT', duration_seconds: 'BIGINT', disposition: 'VARCHAR', "
+    "work_order_id: 'VARCHAR', category: 'VARCHAR', request_kind: 'VARCHAR'}"
+)
+"""The same with their types, as somebody who knows them would read them."""
 
 
-def one_percent(lake: Lake, city: Path) -> Detail:
-    """A hundredth of the newest year's calls changed, loaded as a night would."""
-    from tasks.load.load import Batch, load_batch
-    from tasks.sources.model import load_source
-
+@contextmanager
+def _landing(lake: Lake, selected: str, wait: str) -> Iterator[tuple[Path, Source]]:
+    """The newest year's calls, or the selected of them, as a night lands them, and their source file."""
     folder = Path(tempfile.mkdtemp(prefix="scale-", dir=lake.home))
     try:
         (folder / "hotline.yaml").write_text(CALLS, encoding="utf-8")
@@ -173,17 +179,54 @@ def one_percent(lake: Lake, city: Path) -> Detail:
         with lake.read() as connection:
             connection.execute(
                 f"""COPY (SELECT record_id AS "$id", 'calls/' || row_number() OVER () AS "$at",
-                    {fields.replace("wait_seconds", "wait_seconds + 1 AS wait_seconds")}
-                {CALLS_OF_YEAR} AND hash(record_id) % 100 = 7) TO {quoted(landed)} (FORMAT json)"""
+                    {fields.replace("wait_seconds", f"{wait} AS wait_seconds")}
+                {CALLS_OF_YEAR} AND {selected}) TO {quoted(landed)} (FORMAT json)"""
             )
-        batch = Batch(
-            f"scale-{time.time_ns()}", {"scale_calls": [str(landed)]}, "", now(), None, None
-        )
-        began = time.process_time()
-        result = load_batch(batch, source, source.resources[0], lake)
-        return {"cpu": time.process_time() - began, "rows": result.rows_written}
+        yield landed, source
     finally:
         shutil.rmtree(folder)
+
+
+def _loaded(lake: Lake, landed: Path, source: Source) -> Detail:
+    from tasks.load.load import Batch, load_batch
+
+    files = {"scale_calls": [str(landed)]}
+    batch = Batch(f"scale-{time.time_ns()}", files, "", now(), None, None)
+    began = time.process_time()
+    result = load_batch(batch, source, source.resources[0], lake)
+    return {"cpu": time.process_time() - began, "rows": result.rows_written}
+
+
+def full_load(lake: Lake, city: Path) -> Detail:
+    """The newest year's calls into an empty lake, loaded as the first night would."""
+    with _landing(lake, "TRUE", "wait_seconds") as (landed, source):
+        empty = Lake(landed.parent / "home", memory_limit=lake.memory_limit)
+        empty.create()
+        return _loaded(empty, landed, source)
+
+
+def full_load_by_hand(lake: Lake, city: Path) -> Detail:
+    """The same lines by one typed read into an empty table of the same columns, unjudged."""
+    with _landing(lake, "TRUE", "wait_seconds") as (landed, _):
+        empty = Lake(landed.parent / "home", memory_limit=lake.memory_limit)
+        empty.create()
+        began = time.process_time()
+        with empty.write() as connection, transaction(connection):
+            rows = connection.execute(
+                "INSERT INTO core.hotline_call BY NAME SELECT 'hotline' AS source_system, "
+                '"$id" AS record_id, called_at, request_channel, is_answered, wait_seconds, '
+                "duration_seconds, disposition, work_order_id, category, request_kind, "
+                'md5("$id") AS row_hash, "$at" AS origin, \'by hand\' AS load_id, '
+                f"TIMESTAMP '{now():%Y-%m-%d %H:%M:%S}' AS loaded_at FROM read_json({quoted(landed)}, "
+                f"format = 'newline_delimited', columns = {CALLS_TYPED})"
+            ).fetchone()
+        return {"cpu": time.process_time() - began, "rows": rows[0] if rows else 0}
+
+
+def one_percent(lake: Lake, city: Path) -> Detail:
+    """A hundredth of the newest year's calls changed, loaded as a night would."""
+    with _landing(lake, "hash(record_id) % 100 = 7", "wait_seconds + 1") as (landed, source):
+        return _loaded(lake, landed, source)
 
 
 def one_percent_by_hand(lake: Lake, city: Path) -> Detail:
@@ -237,6 +280,8 @@ STEPS: dict[str, Callable[[Lake, Path], Detail]] = {
     "explain_granted": partial(explain, cell="t3.granted.total"),
     "one_percent_by_hand": one_percent_by_hand,
     "one_percent": one_percent,
+    "full_load_by_hand": full_load_by_hand,
+    "full_load": full_load,
 }
 """In the order in which they are measured; the check of rules comes before the year-end, as in
 the night."""
@@ -246,6 +291,7 @@ BESIDE = {
     "explain_calls": "explain_by_hand",
     "check_gx": "check",
     "one_percent": "one_percent_by_hand",
+    "full_load": "full_load_by_hand",
 }
 """What a step is held against."""
 TITLES = {
@@ -259,6 +305,8 @@ TITLES = {
     "explain_granted": "explain: applications granted, first page",
     "one_percent_by_hand": "1% of a year's calls changed: MERGE by hand with its bound",
     "one_percent": "1% of a year's calls changed: load",
+    "full_load_by_hand": "a year's calls: one typed read by hand",
+    "full_load": "a year's calls: load into an empty lake",
 }
 
 
