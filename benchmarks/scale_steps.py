@@ -191,7 +191,9 @@ def _loaded(lake: Lake, landed: Path, source: Source) -> Detail:
     from tasks.load.load import Batch, load_batch
 
     files = {"scale_calls": [str(landed)]}
-    batch = Batch(f"scale-{time.time_ns()}", files, "", now(), None, None)
+    # The account of records reads of an origin which list brought it.
+    load_id = f"hotline/scale_calls/{time.time_ns()}"
+    batch = Batch(load_id, files, f"{load_id}/", now(), None, None)
     began = time.process_time()
     result = load_batch(batch, source, source.resources[0], lake)
     return {"cpu": time.process_time() - began, "rows": result.rows_written}
