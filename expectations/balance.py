@@ -96,14 +96,17 @@ def check_value(cell: Cell, value: Decimal | int | None) -> CheckResult:
         return CheckResult("B9", key, "not_assessable", f"{cell.full_label}:空白")
     number_ = Decimal(value)
     evidence = (Evidence(cell.key, number_),)
-    if number_ < 0 and not cell.signed:
-        return CheckResult(
-            "B9", key, "fail", f"{cell.full_label}:{number(number_)} 为负数", "", None, evidence
-        )
-    if not cell.decimals and number_ != number_.to_integral_value():
-        return CheckResult(
-            "B9", key, "fail", f"{cell.full_label}:{number(number_)} 不是整数", "", None, evidence
-        )
-    return CheckResult(
-        "B9", key, "pass", f"{cell.full_label}:{number(number_)}", "", None, evidence
-    )
+    fault = value_fault(cell, number_)
+    message = fault or f"{cell.full_label}:{number(number_)}"
+    return CheckResult("B9", key, "fail" if fault else "pass", message, "", None, evidence)
+
+
+def value_fault(cell: Cell, value: Decimal | None) -> str:
+    """What B9 finds wrong with a figure; empty where nothing is, or there is none."""
+    if not value:
+        return ""
+    if value < 0 and not cell.signed:
+        return f"{cell.full_label}:{number(value)} 为负数"
+    if not cell.decimals and value != value.to_integral_value():
+        return f"{cell.full_label}:{number(value)} 不是整数"
+    return ""

@@ -12,23 +12,31 @@ from tasks.editions.edition import CellValue
 from warehouse.csv_lines import further
 from warehouse.sql import cast, quoted
 
+Group = tuple[str, str]
 NUMBERS = ("value", "numerator", "denominator")
-_COLUMNS = ("place", "organ_id", "scope", "cell", *NUMBERS, "cell_text")
+_COLUMNS = ("organ_id", "scope", "cell", *NUMBERS, "cell_text")
 
 
-def write_figures(path: Path, figures: Iterable[tuple[tuple[str, str], str, CellValue]]) -> None:
-    """Write figures, each with its organ and scope and the key of its cell, in their order. The same
-    object, or the same organ and scope one after another, is written down once."""
+def write_figures(
+    path: Path, figures: Iterable[tuple[Group, Iterable[tuple[str, CellValue]]]]
+) -> None:
+    """Write figures by their organ and scope, each with the key of its cell, in their order. What the same
+    object says is put into words once."""
     told: dict[int, str] = {}
-    keys: dict[str, str] = {}
-    head: tuple[tuple[str, str] | None, str] = (None, "")
+    cells: dict[str, str] = {}
+    place = 0
     with path.open("w", encoding="utf-8", newline="") as file:
-        for place, (group, key, figure) in enumerate(figures):
-            if head[0] != group:
-                head = group, further(group)
-            numbers = told.get(id(figure)) or told.setdefault(id(figure), _told(figure))
-            cell = keys.get(key) or keys.setdefault(key, further((key,)))
-            file.write(f"{place}{head[1]}{cell}{numbers}\n")
+        for group, found in figures:
+            head = further(group)
+            lines = []
+            for key, figure in found:
+                numbers = told.get(id(figure))
+                if numbers is None:
+                    numbers = told[id(figure)] = _told(figure)
+                cell = cells.get(key) or cells.setdefault(key, further((key,)))
+                lines.append(f"{place}{head}{cell}{numbers}\n")
+                place += 1
+            file.write("".join(lines))
 
 
 def _told(figure: CellValue) -> str:
@@ -44,7 +52,7 @@ def _written(value: Decimal | None) -> str:
 def figures_sql(path: Path) -> str:
     """The figures of such a file as a SELECT: `place` in their order, organ_id, scope, cell, the numbers as
     the warehouse stores them, and cell_text."""
-    described = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in _COLUMNS[1:])
+    described = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in _COLUMNS)
     numbers = ", ".join(f"{cast(name, 'DECIMAL(24, 6)')} AS {name}" for name in NUMBERS)
     return (
         f"SELECT place, organ_id, scope, cell, {numbers}, json_extract_string(cell_text, '$') AS cell_text "

@@ -87,16 +87,17 @@ def _write_csv(path: Path, columns: Iterable[str], rows: Iterable[Iterable[str]]
 
 def _figures(
     edition: Edition, of: Container[str] | None = None
-) -> Iterator[tuple[tuple[str, str], Cell, CellValue]]:
-    """Every figure of every organ and scope, in the order of organs and of the layout; `of` limits to
-    organs by id."""
+) -> Iterator[tuple[tuple[str, str], list[tuple[Cell, CellValue]]]]:
+    """Every figure by organ and scope, in the order of organs and of the layout; `of` limits to organs
+    by id."""
     order = {organ.id: at for at, organ in enumerate(edition.organs)}
     wanted = [group for group in edition.cells if of is None or group[0] in of]
+    cells = [*edition.layout.cells.items()]
+    of_all = [(key, cell) for key, cell in cells if not cell.only_root]
     for group in sorted(wanted, key=lambda g: (order.get(g[0], len(order)), g)):
         figures = edition.cells[group]
-        for key, cell in edition.layout.cells.items():
-            if key in figures and edition.has_figure(cell, group[0]):
-                yield group, cell, figures[key]
+        shown = cells if group[0] == edition.root.id else of_all
+        yield group, [(cell, figures[key]) for key, cell in shown if key in figures]
 
 
 def _csv_value(value: Any) -> str:
@@ -134,19 +135,17 @@ def _cell_lines(edition: Edition, of: Container[str]) -> Iterator[str]:
         )
         for c in layout.cells.values()
     }
-    heads: dict[tuple[str, str], str] = {}
-    figures: dict[int, tuple[str, str]] = {}
-    for group, cell, v in _figures(edition, of):
-        if group not in heads:
-            organ_id, scope = group
-            about = (edition.id, edition.report_year, layout.name)
-            about_organ = (organ_id, names.get(organ_id, ""), scope)
-            heads[group] = csv_lines.line(map(_csv_value, (*about, *about_organ)))
-        if id(v) not in figures:
-            words = _further(v.text) if has_words else ""
-            figures[id(v)] = _further(v.value, v.numerator, v.denominator), words
-        (what, unit), (numbers, words) = cells[cell.key], figures[id(v)]
-        yield f"{heads[group]}{what}{numbers}{unit}{words}{csv_lines.END}"
+    told: dict[int, tuple[str, str]] = {}
+    for (organ_id, scope), figures in _figures(edition, of):
+        about = (edition.id, edition.report_year, layout.name)
+        about_organ = (organ_id, names.get(organ_id, ""), scope)
+        head = csv_lines.line(map(_csv_value, (*about, *about_organ)))
+        for cell, v in figures:
+            if id(v) not in told:
+                words = _further(v.text) if has_words else ""
+                told[id(v)] = _further(v.value, v.numerator, v.denominator), words
+            (what, unit), (numbers, words) = cells[cell.key], told[id(v)]
+            yield f"{head}{what}{numbers}{unit}{words}{csv_lines.END}"
 
 
 def _further(*values: Any) -> str:
@@ -184,7 +183,13 @@ def write_cells_parquet(edition: Edition, path: Path) -> None:
         in_memory(threads=1) as connection,
     ):
         told = Path(folder) / "figures.csv"
-        write_figures(told, ((group, cell.key, v) for group, cell, v in _figures(edition)))
+        write_figures(
+            told,
+            (
+                (group, ((cell.key, v) for cell, v in figures))
+                for group, figures in _figures(edition)
+            ),
+        )
         connection.execute(f"CREATE TABLE label AS {rows_sql(labels, cells)}")
         connection.execute(
             f"CREATE TABLE name AS {rows_sql(('organ_id', 'organ_name'), [*organs.items()])}"

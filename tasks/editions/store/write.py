@@ -157,14 +157,7 @@ def _kept_figure(figure: CellValue) -> list[str | None]:
 def _write_cells(connection: Connection, edition: Edition) -> None:
     with tempfile.TemporaryDirectory(prefix="nianbao-cells-") as folder:
         path = Path(folder) / "figures.csv"
-        write_figures(
-            path,
-            (
-                (group, key, figure)
-                for group, figures in edition.cells.items()
-                for key, figure in figures.items()
-            ),
-        )
+        write_figures(path, ((group, found.items()) for group, found in edition.cells.items()))
         parts = ", ".join(f"split_part(cell, '.', {at})" for at in (1, 2, 3))
         connection.execute(
             "INSERT INTO yearly.cell (edition_id, organ_id, scope, cell, table_key, row_key, "
