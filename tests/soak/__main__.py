@@ -21,7 +21,7 @@ from typing import Any
 from deployments.demo_city.service import running
 from tests.city import Installation
 from tests.prefect_server import prefect_server
-from tests.soak.beside import beside
+from tests.soak.beside import CHANGING, CHANGING_AT_ANY_SIZE, beside, grown
 from tests.soak.chart import charts
 from tests.soak.kills import Killing, Trial
 from tests.soak.nights import nights
@@ -43,6 +43,7 @@ def main() -> int:
         parser.add_argument(f"--{kind.replace('_', '-')}", type=int, default=count, metavar="KILLS")
     parser.add_argument("--nights", type=int, default=NIGHTS)
     parser.add_argument("--beside", type=float, default=MINUTES, metavar="MINUTES")
+    parser.add_argument("--times", type=int, default=1, help="of the records, for --beside")
     parser.add_argument("--scale", type=float, default=0.005, help="of the demo city")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -56,6 +57,7 @@ def main() -> int:
         "command": " ".join(["python -m tests.soak", *sys.argv[1:]]),
         "load_before": round(os.getloadavg()[2], 1),
         "scale": given.scale,
+        "times": given.times,
         "seed": given.seed,
     }
     with tempfile.TemporaryDirectory(prefix="nianbao-soak-") as name:
@@ -69,7 +71,12 @@ def main() -> int:
             told["kills"] = [asdict(trial) for trial in trials]
             if given.beside:
                 made = Installation.at(folder / "whole-year-end", {**city, **server}, commands)
-                side = beside(made, given.beside, given.seed, say)
+                changing = CHANGING
+                if given.times > 1:
+                    made = grown(made, folder / "grown", given.times)
+                    changing = CHANGING_AT_ANY_SIZE
+                    say("records", given.times, "times over")
+                side = beside(made, given.beside, given.seed, say, changing)
                 told["beside"] = asdict(side)
             if given.nights:
                 home = Path(folder / "whole-nightly")

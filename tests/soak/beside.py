@@ -7,22 +7,28 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from benchmarks.scale_data import CITY, make
 from tests.city import Installation
 from tests.warm import Command
 from warehouse.lake import Lake
 
 AT_ONCE = 4
 CELL = "t3.granted.total"
-CHANGING: tuple[tuple[str, ...], ...] = (
+CHANGING_AT_ANY_SIZE: tuple[tuple[str, ...], ...] = (
     ("nightly",),
-    ("nightly", "--full"),
+    ("rejects", "retry"),
     ("year-end", "2020"),
     ("year-end", "2019"),
+)
+CHANGING = (
+    *CHANGING_AT_ANY_SIZE,
+    # These would take what the sources do not know of for deleted.
+    ("nightly", "--full"),
     ("backfill", "hotline", "calls", "--from", "2020-05-01", "--to", "2020-05-31"),
-    ("rejects", "retry"),
 )
 READING: tuple[tuple[str, ...], ...] = (
     ("tables", "2020", "--json"),
@@ -54,7 +60,13 @@ class _Running:
     began: float
 
 
-def beside(made: Installation, minutes: float, seed: int, say: Callable[..., None]) -> Beside:
+def beside(
+    made: Installation,
+    minutes: float,
+    seed: int,
+    say: Callable[..., None],
+    changing: tuple[tuple[str, ...], ...] = CHANGING,
+) -> Beside:
     """Run commands of all kinds at once for so many minutes, in a home where a night and a
     year-end came to their end. Nothing changes at the sources, so every answer stays the same."""
     told = Beside(minutes)
@@ -70,7 +82,7 @@ def beside(made: Installation, minutes: float, seed: int, say: Callable[..., Non
     until = time.monotonic() + 60 * minutes
     while running or time.monotonic() < until:
         while len(running) < AT_ONCE and time.monotonic() < until:
-            arguments = pick.choice(CHANGING if pick.random() < 0.5 else READING)
+            arguments = pick.choice(changing if pick.random() < 0.5 else READING)
             running.append(_Running(arguments, made.start(*arguments), time.monotonic()))
         for one in [r for r in running if r.command.poll() is not None]:
             running.remove(one)
@@ -84,6 +96,19 @@ def beside(made: Installation, minutes: float, seed: int, say: Callable[..., Non
     told.seconds = {name: round(spent[name] / count, 1) for name, count in counted.items()}
     told.faults += _editions(made, counted)
     return told
+
+
+def grown(made: Installation, home: Path, times: int) -> Installation:
+    """The same installation in another home, with every growing record so many times over, and its
+    editions built."""
+    city = Path(made.environment.get("NIANBAO_CITY", CITY))
+    make(Lake(made.home), Lake(home), times, city)
+    larger = {**made.environment, "NIANBAO_HOME": str(home), "NIANBAO_CITY": str(home / "city")}
+    new = replace(made, home=home, environment=larger)
+    for arguments in CHANGING_AT_ANY_SIZE:
+        command = new.start(*arguments)
+        assert command.wait(1800) in RIGHT_CODES, (arguments, command.output)
+    return new
 
 
 def _alone(made: Installation, arguments: tuple[str, ...]) -> str:
