@@ -244,10 +244,12 @@ def create(settings: Settings) -> ASGIApp:
     from deployments.page.ahead import look_ahead_on_start
     from deployments.page.desk import base_path
     from deployments.page.routes import desk_app
+    from deployments.replacement import replace_on_start
 
     door = Door(settings)
     app = create_app(final=True)
     declare_on_start(app)
+    replace_on_start(app)
     look_ahead_on_start(app, settings)
     base = base_path(settings)
     patient = with_path(Patience(app), base)

@@ -141,6 +141,10 @@ PUBLISHER_KEY = WRITER_KEY + 1
 """That of whoever puts editions' files in place."""
 POLL_SECONDS = 0.1
 CONNECT_SECONDS = "10"
+SIGNS_OF_LIFE = {"keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
+"""Seconds, and how often: whoever is at the other end of a connection, and says nothing, is asked. A
+machine that is switched off closes nothing; by the system's own patience, two hours, the database
+would keep the lock of a writer that is gone, and a writer wait for a database that is gone."""
 _SECRET = "lake_catalog"
 _PAIR = re.compile(r"\s*(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)\s*")
 
@@ -172,7 +176,7 @@ class PostgresCatalog:
             )
         password = found.pop("password", "")
         # A machine that is switched off does not refuse: without this it is waited for.
-        found.setdefault("connect_timeout", CONNECT_SECONDS)
+        found = {"connect_timeout": CONNECT_SECONDS, **SIGNS_OF_LIFE, **found}
         return cls(tuple(found.items()), password)
 
     @property
@@ -233,6 +237,8 @@ class PostgresCatalog:
             # each statement. That of a transaction stays, whatever the server's patience.
             holder.execute("BEGIN")
             _ask(holder, "set_config('idle_in_transaction_session_timeout', '0', true)")
+            for name, value in SIGNS_OF_LIFE.items():
+                _ask(holder, f"set_config('tcp_{name}', '{value}', true)")
             until = time.monotonic() + timeout
             while not _ask(holder, f"pg_try_advisory_xact_lock({key})"):
                 if time.monotonic() >= until:

@@ -84,15 +84,19 @@ def demo_cities(
     scale: Annotated[
         float, typer.Option("--scale", help="规模:大于 0、不大于 1,其中 1 为演示城市 2020 年全量")
     ] = 0.02,
+    host: Annotated[
+        str,
+        typer.Option("--host", help="监听的本机地址;在多台机器上试用时,写其余机器连得上的地址"),
+    ] = "127.0.0.1",
 ) -> None:
-    """在一个进程中启动多个演示城市的来源系统(仅监听本机),按 Ctrl-C 停止。
+    """在一个进程中启动多个演示城市的来源系统(默认仅监听本机),按 Ctrl-C 停止。
 
     在 NIANBAO_CITIES 中建立各城市的目录(demo01、demo02……,机关编号与名称各不相同,数据各有种子),
     地址与凭据写入各自的“<数据目录>/<城市>.env”。之后如:nianbao nightly --city demo01。数据均为虚构。
     """
     from deployments.demo_city.others import folder_name, make_folder, seed_of
     from deployments.demo_city.service.generate import generated
-    from deployments.demo_city.service.process import serve_cities, write_environment
+    from deployments.demo_city.service.process import PortTaken, serve_cities, write_environment
     from tasks.settings import Settings, cities_folder
 
     folder = cities_folder()
@@ -118,7 +122,11 @@ def demo_cities(
             )
         )
 
-    serve_cities(data, ready)
+    try:
+        serve_cities(data, ready, host=host)
+    except PortTaken as error:
+        print(typeset(f"无法启动:{error}"))
+        raise typer.Exit(ExitCode.WRONG_USE) from error
     print("演示城市已停止。")
 
 

@@ -38,7 +38,11 @@ TITLES = {
 }
 """What the runs of each flow are called."""
 LOST = {
-    "Crashed": ("中断", "已装载的数据完好,下次运行会接着补取;请管理员查看该次运行的日志。"),
+    "Crashed": (
+        "中断",
+        "已装载的数据完好,下次运行会接着补取(由 worker 运行的会自动重新运行,最多两次);"
+        "请管理员查看该次运行的日志。",
+    ),
     "Failed": ("出错", "已装载的数据完好,下次运行会接着补取;请管理员查看该次运行的日志。"),
     "Late": ("未按时开始", "请管理员检查 nianbao 服务是否在运行(nianbao status)。"),
     "Cancelled": (

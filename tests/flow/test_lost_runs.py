@@ -29,6 +29,8 @@ entries = automations.declared()
 for entry in entries:
     entry["trigger"]["within"] = int(sys.argv[1])
 automations.declared = lambda: entries
+import deployments.replacement as replacement
+replacement.LOOK_SECONDS = 0.5
 sys.argv = sys.argv[:1]
 from deployments.server import main
 main()
@@ -85,7 +87,7 @@ def server(home: Path, patience: int) -> Iterator[Room]:
         process.wait(30)
 
 
-def made(served: Room, name: str) -> str:
+def made(served: Room, name: str, **more: Any) -> str:
     """A deployment that lets one run at a time begin, as the nightly one does."""
     flow = served.ask("/flows/", {"name": "nightly"})["id"]
     body = {
@@ -93,6 +95,7 @@ def made(served: Room, name: str) -> str:
         "flow_id": flow,
         "concurrency_limit": 1,
         "concurrency_options": {"collision_strategy": "CANCEL_NEW"},
+        **more,
     }
     return str(served.ask("/deployments/", body)["id"])
 
@@ -146,6 +149,57 @@ def test_what_the_server_does_by_itself_is_made_once_and_changed_where_declared(
             kept = served.ask("/automations/filter", {})
         assert sorted(one["name"] for one in kept) == sorted(e["name"] for e in declared())
         assert {one["trigger"]["within"] for one in kept} == {patience}
+
+
+def of_deployment(served: Room, deployment: str) -> list[dict[str, Any]]:
+    """Its runs, the oldest first."""
+    body = {"sort": "EXPECTED_START_TIME_ASC", "deployments": {"id": {"any_": [deployment]}}}
+    return list(served.ask("/flow_runs/filter", body))
+
+
+def crashed(served: Room, run: str) -> None:
+    for kind in ("PENDING", "RUNNING", "CRASHED"):
+        assert set_state(served, run, kind) == kind
+
+
+def test_a_workers_run_that_crashed_is_begun_again_with_what_it_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    with server(tmp_path / "home", 900) as served:
+        served.ask("/work_pools/", {"name": "nianbao", "type": "process"})
+        pool = {"work_pool_name": "nianbao", "tags": ["haibin"]}
+        names = ("again", "of_serve", "goes_on", "last")
+        ids = {n: made(served, n, **({} if n == "of_serve" else pool)) for n in names}
+
+        def new_run(name: str) -> str:
+            body = {"parameters": {"full": True}, "job_variables": {"env": {"X": "1"}}}
+            return str(served.ask(f"/deployments/{ids[name]}/create_flow_run", body)["id"])
+
+        def runs(name: str, count: int) -> list[dict[str, Any]]:
+            wait_for(f"{count} of {name}", lambda: len(of_deployment(served, ids[name])) >= count)
+            return of_deployment(served, ids[name])
+
+        first = new_run("again")
+        for count in (1, 2):
+            newest = runs("again", count)[-1]
+            assert newest["parameters"] == {"full": True}
+            assert newest["job_variables"] == {"env": {"X": "1"}}
+            assert {"haibin"} | ({"接替"} if count > 1 else set()) == {*newest["tags"]}
+            crashed(served, newest["id"])
+        third = runs("again", 3)[-1]
+        crashed(served, new_run("of_serve"))
+        # The next night has begun when the one before it is called crashed.
+        before, after = new_run("goes_on"), new_run("goes_on")
+        assert [set_state(served, after, kind) for kind in ("PENDING", "RUNNING")][1] == "RUNNING"
+        assert set_state(served, before, "CRASHED") == "CRASHED"
+        crashed(served, third["id"])
+        # Whatever is looked at by now was: this one crashed last, and is replaced.
+        crashed(served, new_run("last"))
+        runs("last", 2)
+        time.sleep(2)
+        counts = {name: len(of_deployment(served, ids[name])) for name in names}
+        assert counts == {"again": 3, "of_serve": 1, "goes_on": 2, "last": 2}
+        assert of_deployment(served, ids["again"])[0]["id"] == first
 
 
 def test_a_killed_serve_takes_all_with_it_and_starts_again_by_the_same_command(

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -116,6 +117,36 @@ with lake.write() as connection, transaction(connection):
     # The server may take a moment to see that the writer is gone; a writer waits for it.
     with city.lake.write() as connection, transaction(connection):
         assert connection.execute("SELECT count(*) FROM ops.watermark").fetchone() == (0,)
+
+
+def _asked_after(port: int, *, is_server: bool) -> list[float]:
+    """In how many seconds whoever is at the other end of each connection of a port is asked for a
+    sign of life; as the system's table of connections has it, for either end."""
+    found = []
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        _, local, remote, state, _, timer, *_ = line.split()
+        kind, _, left = timer.partition(":")
+        mine = local if is_server else remote
+        if state == "01" and kind == "02" and int(mine.partition(":")[2], 16) == port:
+            found.append(int(left, 16) / os.sysconf("SC_CLK_TCK"))
+    return found
+
+
+def test_a_writer_whose_machine_is_gone_is_noticed_within_a_minute(
+    cluster: postgres.Cluster, city: SmallCity
+) -> None:
+    """A machine that is switched off closes no connection; its lock would stay for two hours."""
+
+    def asked_soon(*, is_server: bool) -> bool:
+        return any(left <= 30 for left in _asked_after(cluster.port, is_server=is_server))
+
+    assert not asked_soon(is_server=True)
+    with city.lake.write():
+        # While an answer is under way the table shows another timer.
+        until = time.monotonic() + 20
+        while not (asked_soon(is_server=True) and asked_soon(is_server=False)):
+            assert time.monotonic() < until
+            time.sleep(0.05)
 
 
 def test_a_load_is_merged_once_and_a_pinned_snapshot_stays(city: SmallCity, tmp_path: Path) -> None:

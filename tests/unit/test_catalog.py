@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from warehouse.catalog import PostgresCatalog, opened, sqlite_of
+from warehouse.catalog import SIGNS_OF_LIFE, PostgresCatalog, opened, sqlite_of
 from warehouse.errors import ConfigurationError
 from warehouse.lake import LakeBusy
 from warehouse.lake_errors import explained, unwritable
@@ -33,6 +33,7 @@ def test_an_address_is_read_and_its_password_kept_apart(address: str) -> None:
         "dbname": "lake",
         "sslmode": "require",
         "connect_timeout": "10",
+        **SIGNS_OF_LIFE,
     }
     assert catalog.shown == "PostgreSQL db.example:5433/lake"
     for told in (repr(catalog), catalog.source, catalog.connection_string, catalog.shown):

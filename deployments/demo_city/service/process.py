@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -25,7 +26,7 @@ NAMES = ("cms", "hotline", "new_media", "ledger")
 
 
 class PortTaken(OSError):
-    """A port asked for is in use."""
+    """A port asked for is in use, or the address is none of this machine."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _bind(port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     # asyncio turns Nagle off only where the protocol is named.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken(f"端口 {port} 已被占用") from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"端口 {port} 已被占用") from error
+        reason = error.strerror or str(error)
+        raise PortTaken(f"不能在 {host}:{port} 上监听({reason})") from error
     return listener
 
 
@@ -85,9 +89,11 @@ def serve_cities(
     ready: Callable[[Mapping[str, Running]], None],
     ports: Mapping[str, int] | None = None,
     limits: HotlineLimits | None = None,
+    host: str = HOST,
 ) -> None:
     """Serve the systems of several cities, each with its own data, in this one process, as `serve`
-    does those of one; `ready` gets what is served of each by its name."""
+    does those of one; `ready` gets what is served of each by its name. `host` is the address of this
+    machine on which they answer."""
     running, served = {}, []
     for city, folder in data.items():
         services: dict[str, Service] = {
@@ -96,8 +102,8 @@ def serve_cities(
             "new_media": MediaService(folder / "new_media"),
             "ledger": LedgerService(folder / "ledger"),
         }
-        sockets = {name: _bind((ports or {}).get(name, 0)) for name in services}
-        urls = {name: f"http://{HOST}:{s.getsockname()[1]}" for name, s in sockets.items()}
+        sockets = {name: _bind(host, (ports or {}).get(name, 0)) for name in services}
+        urls = {name: f"http://{host}:{s.getsockname()[1]}" for name, s in sockets.items()}
         environment: dict[str, str] = {}
         for name, service in services.items():
             environment |= service.environment(urls[name])
