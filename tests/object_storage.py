@@ -75,12 +75,12 @@ def running(folder: Path | None = None) -> Iterator[ObjectStorage]:
         start(f"{refuses[0]} refused", [("Content-Type", "application/xml")])
         return [f"<Error><Code>{refuses[1]}</Code><Message>no</Message></Error>".encode()]
 
-    certificate = None if folder is None else _certificate(folder)
-    server = make_server(HOST, 0, answer, threaded=True, ssl_context=certificate)
+    own = None if folder is None else certificate(folder)
+    server = make_server(HOST, 0, answer, threaded=True, ssl_context=own)
     made.append(
         ObjectStorage(
-            f"{'http' if certificate is None else 'https'}://{HOST}:{server.port}",
-            None if certificate is None else Path(certificate[0]),
+            f"{'http' if own is None else 'https'}://{HOST}:{server.port}",
+            None if own is None else Path(own[0]),
         )
     )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -93,11 +93,11 @@ def running(folder: Path | None = None) -> Iterator[ObjectStorage]:
         thread.join()
 
 
-def _certificate(folder: Path) -> tuple[str, str]:
-    """A certificate for the loopback that only those trust who are given it, and its key."""
+def certificate(folder: Path, host: str = HOST) -> tuple[str, str]:
+    """A certificate for an address that only those trust who are given it, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-    address = x509.IPAddress(ipaddress.ip_address(HOST))
+    address = x509.IPAddress(ipaddress.ip_address(host))
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()

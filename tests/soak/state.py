@@ -22,9 +22,14 @@ MUCH_LATER = timedelta(days=60)
 
 
 def contents(home: Path) -> dict[str, Any]:
+    """What the lake of a home holds, see `contents_of`."""
+    return contents_of(Lake(home))
+
+
+def contents_of(lake: Lake) -> dict[str, Any]:
     """Every row of the pulled tables, watermarks, rejects; by table."""
     found: dict[str, Any] = {}
-    with Lake(home).read() as connection:
+    with lake.read() as connection:
 
         def ask(sql: str) -> list[Any]:
             return [list(map(str, row)) for row in connection.execute(sql).fetchall()]
@@ -47,8 +52,13 @@ def contents(home: Path) -> dict[str, Any]:
 
 
 def editions(home: Path) -> dict[str, Any]:
+    """The editions of a home's lake, see `editions_of`."""
+    return editions_of(Lake(home))
+
+
+def editions_of(lake: Lake) -> dict[str, Any]:
     """Editions with their fingerprints, and how many rows each has."""
-    with Lake(home).read() as connection:
+    with lake.read() as connection:
         found: dict[str, Any] = {
             "editions": connection.execute(
                 "SELECT edition_id, edition_status, cell_hash, findings_hash, definition_hash "

@@ -1,0 +1,139 @@
+"""Three machines on one, as docs/scale.md writes them, and what befalls them.
+
+    python -m benchmarks.hosts                         # all trials with the numbers of the docs; hours
+    python -m benchmarks.hosts nights --cities 5       # one, smaller
+    python -m benchmarks.hosts kills --kills 6 --patience 60
+    python -m benchmarks.hosts replay                  # from what docs/scale.json holds; seconds
+
+Hosts are network namespaces (root is needed) or, where the system forbids them, addresses of the loopback.
+PostgreSQL, Redis, nginx and iproute2 must be there. What each trial came to is kept in docs/scale.json
+as it ends, and shown in docs/scale.md; with --dry neither is written. All that was started is ended.
+Ends with 1 where something was wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import signal
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from benchmarks.hosts import replay
+from benchmarks.hosts.network import network
+from benchmarks.hosts.pages import shown
+from benchmarks.hosts.site import DOCS, Site, running
+from benchmarks.hosts.trials import Trial
+
+MEASURED = DOCS.with_suffix(".json")
+TRIALS = ("nights", "size", "equal", "cut", "commits", "kills")
+"""In this order: the first makes what the others need."""
+BEGIN, END = "<!-- hosts:begin -->", "<!-- hosts:end -->"
+
+
+def say(*told: Any) -> None:
+    print(time.strftime("%H:%M:%S"), *told, flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.hosts",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("trials", nargs="*", choices=[*TRIALS, "replay", []], default=[])
+    parser.add_argument("--cities", type=int, default=21)
+    parser.add_argument("--scale", type=float, default=0.002, help="of the demo city")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--writers", type=int, default=21)
+    parser.add_argument("--commits", type=int, default=1000)
+    parser.add_argument("--equal", type=int, default=2, help="cities held against the default")
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--kill-cities", type=int, default=6)
+    parser.add_argument(
+        "--patience", type=int, help="seconds without a sign of life, in place of the declared ones"
+    )
+    parser.add_argument("--own-homes", action="store_true", help="a data home a host, none shared")
+    parser.add_argument("--dry", action="store_true", help="write nothing into docs")
+    given = parser.parse_args()
+    wanted = given.trials or [*TRIALS, "replay"]
+    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+    faults: list[str] = []
+    # So that what was started is ended, however this is.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if here := [name for name in TRIALS if name in wanted]:
+        with tempfile.TemporaryDirectory(prefix="nianbao-hosts-") as folder:
+            faults = _tried(Path(folder), given, here, measured)
+    if "replay" in wanted and {"nights", "size"} <= set(measured):
+        measured["replay"] = {
+            "settings": replay.table(measured),
+            "fill_one_core": replay.limits(measured),
+        }
+    if not given.dry:
+        _write(measured)
+    for fault in faults:
+        say("FAULT", fault)
+    return 1 if faults else 0
+
+
+def _tried(
+    folder: Path, given: argparse.Namespace, names: list[str], measured: dict[str, Any]
+) -> list[str]:
+    faults: list[str] = []
+    hosts = ("a", "s", "b", "c", "d")
+    with network(hosts, folder / "logs") as net:
+        site = Site(folder, net, given.cities, given.scale, given.own_homes, given.patience)
+        with running(site):
+            say(f"{given.cities} cities on {len(hosts)} hosts ({net.told})")
+            if names != ["commits"]:
+                say(f"deployed in {site.deploy():.0f} s")
+            trial = Trial(site, vars(given), say)
+            for name in names:
+                began = time.monotonic()
+                try:
+                    told = getattr(trial, name)()
+                except Exception as error:
+                    _keep_logs(folder)
+                    raise RuntimeError(f"{name} could not be tried") from error
+                faults += [f"{name}: {fault}" for fault in told["faults"]]
+                measured[name] = {
+                    **told,
+                    "on": str(date.today()),
+                    "machine": f"{os.cpu_count()} cores, {net.told}, Python {platform.python_version()}",
+                    "load": round(os.getloadavg()[1], 1),
+                    "seconds": round(time.monotonic() - began),
+                    "command": " ".join(["python -m benchmarks.hosts", *sys.argv[1:]]),
+                }
+                say(name, "took", measured[name]["seconds"], "s,", len(told["faults"]), "faults")
+                if not given.dry:
+                    _write(measured)
+        if faults:
+            _keep_logs(folder)
+    return faults
+
+
+def _keep_logs(folder: Path) -> None:
+    """What all processes said, where a person can read it afterwards."""
+    into = Path(tempfile.mkdtemp(prefix="nianbao-hosts-logs-"))
+    for log in (folder / "logs").glob("*.log"):
+        (into / log.name).write_bytes(log.read_bytes())
+    say("logs in", into)
+
+
+def _write(measured: dict[str, Any]) -> None:
+    """docs/scale.json, and the tables between their marks in docs/scale.md."""
+    text = json.dumps(measured, ensure_ascii=False, indent=1)
+    MEASURED.write_text(f"{text}\n", encoding="utf-8")
+    head, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    DOCS.write_text(f"{head}{BEGIN}\n\n{shown(measured)}\n{END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
