@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--equal", type=int, default=2, help="cities held against the default")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--kill-cities", type=int, default=6)
+    parser.add_argument("--away", nargs="*", default=["host", "catalog", "storage"])
     parser.add_argument(
         "--patience", type=int, help="seconds without a sign of life, in place of the declared ones"
     )

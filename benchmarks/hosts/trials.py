@@ -223,10 +223,10 @@ class Trial:
         return Settings(home=home, city=folder, catalog="", storage="")
 
     def _files(self, settings: Settings) -> Path:
-        """The files of the year's edition as of one moment. The number of the snapshot is how often
-        a lake was written to."""
+        """The files of the year's edition as of one moment: when the lake was last written to, and how
+        often (the number of the snapshot), are two nights' own."""
         edition = preview(settings.lake(), settings.city, Period.of_year(YEAR), now=AT)
-        edition = replace(edition, id=f"{YEAR}-1", snapshot=1)
+        edition = replace(edition, id=f"{YEAR}-1", snapshot=1, data_as_of=AT)
         into = self.site.folder / "files" / f"{settings.city_name}-{int(bool(settings.storage))}"
         render_edition(edition, into, lake=settings.lake())
         return into
@@ -272,18 +272,19 @@ class Trial:
     # Away for a while
 
     def cut(self) -> Told:
-        """A host cut off for two minutes, the catalog and the storage away for one each, during a full
+        """A host cut off for two minutes, the catalog and the storage away for one, each during a full
         night; and a host that was switched off while it held a writer's lock."""
         city = self.site.cities[0]
         self._pulled([city])
         before, lines = contents_of(self._settings(city).lake()), []
-        away = {
-            "host cut off": (self._cut_host, 120),
-            "catalog away": (self._stop_database, 60),
-            "storage away": (self._cut_storage, 60),
+        ways = {
+            "host": (self._cut_host, 120),
+            "catalog": (self._stop_database, 60),
+            "storage": (self._cut_storage, 60),
         }
         faults = []
-        for name, (leave, seconds) in away.items():
+        for name in [one for one in ways if one in self.wanted["away"]]:
+            leave, seconds = ways[name]
             with self._working(1):
                 line = {"what": name, **self._gone_for(city, leave, seconds)}
             if contents_of(self._settings(city).lake()) != before:
@@ -292,6 +293,7 @@ class Trial:
             lines.append(line)
             self.say("cut", line)
         freed = self._switched_off()
+        self.say("a writer's lock is free after", freed)
         if freed > 120:
             faults.append(f"the lock of a host that was switched off was held for {freed} seconds")
         return {"away": lines, "lock_free_after": freed, "faults": faults}
