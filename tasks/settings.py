@@ -41,6 +41,10 @@ LEAST_MEMORY = 100 * 1000  # in thousands of bytes: 100 MB
 MOST_THREADS = 256
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/")
 LEAST_SECRET = 20
+OF_A_RUN = "PREFECT__FLOW_RUN_ID"
+"""What Prefect tells the process of a run that a worker or `nianbao serve` began."""
+AWAY_SECONDS = 180
+"""For how long such a run asks a database again that does not answer."""
 READY_SECONDS = 90
 """How long Prefect's server may take to answer."""
 
@@ -320,7 +324,11 @@ class Settings(BaseSettings):
         return path if path.exists() else None
 
     def lake(self, write_timeout: float = 600) -> Lake:
-        """The lake of this home and city; a writer waits `write_timeout` seconds for another."""
+        """The lake of this home and city; a writer waits `write_timeout` seconds for another.
+
+        A run that was begun by a server waits as well for a catalog that is away for a moment; at
+        a command somebody sits who is told at once.
+        """
         from warehouse.lake import Lake
 
         return Lake(
@@ -332,6 +340,7 @@ class Settings(BaseSettings):
             self.temporary,
             self.city,
             self.placed(),
+            AWAY_SECONDS if OF_A_RUN in os.environ else 0,
         )
 
     def placed(self) -> Storage | None:

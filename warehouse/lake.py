@@ -7,9 +7,10 @@ Parquet files. Readers need no lock; one writer at a time holds the catalog's lo
 from __future__ import annotations
 
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -30,7 +31,7 @@ from warehouse.catalog import (
 )
 from warehouse.city_mark import Roots, hold_city, mark_city, roots_of
 from warehouse.errors import EntryError
-from warehouse.lake_errors import LakeBusy, LakeError, NewerLake, NoLake, explained
+from warehouse.lake_errors import CatalogAway, LakeBusy, LakeError, NewerLake, NoLake, explained
 from warehouse.migrations import NEWEST, due, version_of
 from warehouse.sql import quoted
 from warehouse.storage import FILES, Bucket, Folder, Storage
@@ -64,6 +65,8 @@ MISLED_BY_HISTORY = "statistics_propagation"
 """What DuckDB may not do with a lake. DuckLake keeps the least and greatest value of a column
 for the newest rows only, and offers them for older snapshots as well: after maintenance a
 condition on an old snapshot was taken for always true (duckdb/ducklake issue 1377)."""
+AWAY_SECONDS = 2
+"""Between two looks whether the catalog's database answers again."""
 _NO_CATALOG_YET = "creating a new DuckLake is explicitly disabled"
 
 
@@ -79,7 +82,8 @@ class Lake:
     seconds a writer waits for another to finish. `address` names a PostgreSQL database as
     catalog; without one it is SQLite under the home. `temporary` is where DuckDB spills, a disk
     of this machine; by default under the home. `city` is the folder of the city that the lake is
-    opened for: where it holds another city's records, every opening raises OtherCity.
+    opened for: where it holds another city's records, every opening raises OtherCity. `patience` is
+    for how many seconds a database that does not answer is asked again.
     """
 
     home: Path
@@ -90,6 +94,7 @@ class Lake:
     temporary: Path | None = None
     city: Path | None = None
     placed: Storage | None = None
+    patience: float = 0
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -133,6 +138,28 @@ class Lake:
         read_only: bool,
         snapshot: int | None = None,
         before: Callable[[Connection], None] | None = None,
+    ) -> Iterator[Connection]:
+        """Open; what was lost later is not begun again, only whoever used it knows what it was."""
+        until = time.monotonic() + self.patience
+        with ExitStack() as stack:
+            while True:
+                opening = self._opened(read_only=read_only, snapshot=snapshot, before=before)
+                try:
+                    connection = stack.enter_context(opening)
+                    break
+                except CatalogAway:
+                    if time.monotonic() >= until:
+                        raise
+                    time.sleep(AWAY_SECONDS)
+            yield connection
+
+    @contextmanager
+    def _opened(
+        self,
+        *,
+        read_only: bool,
+        snapshot: int | None,
+        before: Callable[[Connection], None] | None,
     ) -> Iterator[Connection]:
         catalog = self.catalog
         kind = (self.memory_limit, self.threads, self.spills_to, catalog, self.storage)

@@ -20,6 +20,10 @@ class LakeError(MachineError):
     """The lake cannot be used; the message says what to do."""
 
 
+class CatalogAway(LakeError):
+    """The database of the catalog does not answer, or no longer."""
+
+
 class LakeBusy(LakeError):
     """Another process is writing and did not finish in time."""
 
@@ -110,7 +114,7 @@ _TOLD: tuple[tuple[str, type[LakeError], str], ...] = (
     ),
     (
         _UNREACHABLE,
-        LakeError,
+        CatalogAway,
         f"连不上目录库 {{catalog}}({{reason}})。{INTACT};"
         "请确认数据库在运行、地址与口令正确(NIANBAO_CATALOG)后重新运行",
     ),

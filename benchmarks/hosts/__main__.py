@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument(
         "--patience", type=int, help="seconds without a sign of life, in place of the declared ones"
     )
-    parser.add_argument("--own-homes", action="store_true", help="a data home a host, none shared")
+    parser.add_argument("--shared-homes", action="store_true", help="one folder for all data homes")
     parser.add_argument("--dry", action="store_true", help="write nothing into docs")
     given = parser.parse_args()
     wanted = given.trials or [*TRIALS, "replay"]
@@ -89,7 +89,7 @@ def _tried(
     faults: list[str] = []
     hosts = ("a", "s", "b", "c", "d")
     with network(hosts, folder / "logs") as net:
-        site = Site(folder, net, given.cities, given.scale, given.own_homes, given.patience)
+        site = Site(folder, net, given.cities, given.scale, not given.shared_homes, given.patience)
         with running(site):
             say(f"{given.cities} cities on {len(hosts)} hosts ({net.told})")
             if names != ["commits"]:

@@ -93,12 +93,12 @@ class Host:
         self.started.clear()
         return len(pids)
 
-    def stop(self, process: subprocess.Popen[bytes], patience: float = 30) -> None:
+    def stop(self, process: subprocess.Popen[bytes], asked: int = signal.SIGTERM) -> None:
         """End one process that was begun here, in order."""
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(asked)
             try:
-                process.wait(patience)
+                process.wait(120)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -60,15 +60,14 @@ def wait_for(what: str, found: Callable[[], Any], timeout: float = 120, every: f
 
 @dataclass
 class Site:
-    """`workers` are hosts by name; `has_own_homes` gives each of them data homes of its own in place of
-    one network folder; `patience` is for how many seconds nothing may be heard of a run, as declared
+    """`has_own_homes` gives each host data homes of its own in place of one network folder; `patience` is for how many seconds nothing may be heard of a run, as declared
     where it is None."""
 
     folder: Path
     network: Network
     count: int
     scale: float
-    has_own_homes: bool = False
+    has_own_homes: bool = True
     patience: int | None = None
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     _workers: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -381,19 +380,30 @@ class Site:
 
     # Workers and runs
 
-    def begin_worker(self, host: str, limit: int) -> None:
+    def begin_worker(self, host: str, limit: int, *, is_of_pages: bool = False) -> None:
+        """A worker; of the pages, it works with the data homes of host `a`."""
+        queues = ["pages"] if is_of_pages else ["waited-for", "night", "backfill"]
+        environment = self.of_worker(host)
+        if is_of_pages:
+            environment["NIANBAO_HOME"] = self.common("a")["NIANBAO_HOME"]
         self._workers[host] = self.network.hosts[host].begin(
             "worker",
             [
                 *("prefect", "worker", "start", "--pool", "nianbao", "--type", "process"),
                 *("--limit", str(limit), "--name", host),
+                *(given for queue in queues for given in ("--work-queue", queue)),
             ],
-            self.of_worker(host),
+            environment,
             CODE,
         )
 
+    def kill_worker(self, host: str) -> None:
+        """End all that runs on a worker's host at once."""
+        self.network.hosts[host].kill()
+        self._workers.pop(host)
+
     def stop_worker(self, host: str) -> None:
-        self.network.hosts[host].stop(self._workers.pop(host), 120)
+        self.network.hosts[host].stop(self._workers.pop(host))
 
     @cached_property
     def deployments(self) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -341,7 +342,7 @@ class Trial:
 
     def _stop_database(self, host: str) -> Callable[[], None]:
         """The whole PostgreSQL, so the server's database with it."""
-        self.site.a.stop(self.site.database)
+        self.site.a.stop(self.site.database, signal.SIGINT)
         return self.site.begin_database
 
     def _switched_off(self) -> float:
@@ -382,12 +383,12 @@ class Trial:
         )
         faults = [fault for kind in kinds for fault in kind.pop("faults")]
         for city in cities:
-            found = faults_of_files(self._settings(city).home, is_published=True)
+            found = faults_of_files(self._settings(city, "a").home, is_published=True)
             faults += [f"{city}: {fault}" for fault in found]
         return {"kinds": kinds, "faults": faults}
 
     def _approved(self, city: str) -> int:
-        settings = self._settings(city)
+        settings = self._settings(city, "a")
         with settings.lake().read() as connection:
             found = connection.execute(
                 "SELECT DISTINCT code FROM yearly.check_result "
@@ -405,8 +406,12 @@ class Trial:
         site, lost = self.site, dict[str, float]()
         hosts = self.workers[:2]
         whole = {city: self._whole(city) for city in cities}
+
+        def begin(host: str) -> None:
+            site.begin_worker(host, -(-len(cities) // 2), is_of_pages=kind == "publish")
+
         for host in hosts:
-            site.begin_worker(host, -(-len(cities) // 2))
+            begin(host)
         began: dict[str, str] = {}
         at = 0
         while len(lost) < wanted:
@@ -419,11 +424,10 @@ class Trial:
             there = wait_for("runs to kill", lambda h=host: self._runs_on(h), 900)
             time.sleep(self.pick.uniform(0, 40 if kind != "publish" else 15))
             there = self._runs_on(host)
-            host.kill()
+            site.kill_worker(host.name)
             lost |= dict.fromkeys(there, time.time())
-            site._workers.pop(host.name)
             self.say(kind, "killed", len(lost), "of", wanted)
-            site.begin_worker(host.name, -(-len(cities) // 2))
+            begin(host.name)
         wait_for(
             "the end of all",
             lambda: all(self._is_over(f"{kind}-{city}", began[city]) for city in cities),

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ from tests.small_city import SmallCity
 from warehouse.catalog import PostgresCatalog, sqlite_of
 from warehouse.errors import ConfigurationError, NianbaoError
 from warehouse.lake import Lake, LakeBusy, LakeError, NoLake, transaction
+from warehouse.lake_errors import CatalogAway
 from warehouse.move_catalog import move_catalog
 
 CODE = Path(__file__).parents[2]
@@ -193,6 +195,25 @@ def test_a_kept_lake_is_read_on_after_the_server_was_restarted(
     assert _organs(city.lake) == 5
     with city.lake.write() as connection:
         assert connection.execute("SELECT count(*) FROM core.organ").fetchone() == (5,)
+
+
+def test_a_run_waits_for_a_database_that_is_away_and_a_command_does_not(
+    cluster: postgres.Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cluster.database("away")
+    settings = Settings(home=tmp_path, catalog=address)  # type: ignore[arg-type]
+    settings.lake().create()
+    cluster.control("stop")
+    again = threading.Timer(3, cluster.control, ["start"])
+    again.start()
+    try:
+        with pytest.raises(CatalogAway, match="连不上目录库"):
+            settings.lake().snapshot()
+        monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "a run")
+        with settings.lake().write() as connection, transaction(connection):
+            connection.execute("DELETE FROM ops.load")
+    finally:
+        again.join()
 
 
 @pytest.mark.parametrize(
