@@ -10,8 +10,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -106,7 +108,23 @@ def set_state(served: Room, run: str, kind: str, name: str | None = None) -> str
     return str(answer["state"]["type"])
 
 
-STATES = {"pending": ["Pending"], "submitting": ["Submitting"], "running": ["Pending", "Running"]}
+STATES = {
+    "pending": ["Pending"],
+    "submitting": ["Submitting"],
+    "began": ["Pending"],
+    "running": ["Pending", "Running"],
+}
+
+
+def told_of_its_steps(served: Room, run: str) -> None:
+    """What a worker's process tells before the run is running."""
+    event = {
+        "id": str(uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": "prefect.flow-run.pull-step.executed",
+        "resource": {"prefect.resource.id": f"prefect.flow-run.{run}"},
+    }
+    served.ask("/events", [event])
 
 
 def test_a_run_that_nothing_is_heard_of_any_more_lets_the_next_begin(tmp_path: Path) -> None:
@@ -125,6 +143,8 @@ def test_a_run_that_nothing_is_heard_of_any_more_lets_the_next_begin(tmp_path: P
                 kind = "RUNNING" if state == "Running" else "PENDING"
                 assert set_state(served, lost[name], kind, state) == kind
             assert set_state(served, new_run(name), "PENDING") == "CANCELLED"
+        time.sleep(1)
+        told_of_its_steps(served, lost["began"])
         for name, run in lost.items():
             wait_for(
                 f"the crash of {name}",
