@@ -64,28 +64,24 @@ def main() -> int:
     parser.add_argument("--dry", action="store_true", help="write nothing into docs")
     given = parser.parse_args()
     wanted = given.trials or [*TRIALS, "replay"]
-    measured = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
     faults: list[str] = []
     # So that what was started is ended, however this is.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if here := [name for name in TRIALS if name in wanted]:
         with tempfile.TemporaryDirectory(prefix="nianbao-hosts-") as folder:
-            faults = _tried(Path(folder), given, here, measured)
+            faults = _tried(Path(folder), given, here)
+    measured = _measured()
     if "replay" in wanted and {"nights", "size"} <= set(measured):
-        measured["replay"] = {
-            "settings": replay.table(measured),
-            "fill_one_core": replay.limits(measured),
-        }
-    if not given.dry:
-        _write(measured)
+        told = {"settings": replay.table(measured), "fill_one_core": replay.limits(measured)}
+        say(json.dumps(told, ensure_ascii=False))
+        if not given.dry:
+            _keep("replay", told)
     for fault in faults:
         say("FAULT", fault)
     return 1 if faults else 0
 
 
-def _tried(
-    folder: Path, given: argparse.Namespace, names: list[str], measured: dict[str, Any]
-) -> list[str]:
+def _tried(folder: Path, given: argparse.Namespace, names: list[str]) -> list[str]:
     faults: list[str] = []
     hosts = ("a", "s", "b", "c", "d")
     with network(hosts, folder / "logs") as net:
@@ -103,17 +99,18 @@ def _tried(
                     _keep_logs(folder)
                     raise RuntimeError(f"{name} could not be tried") from error
                 faults += [f"{name}: {fault}" for fault in told["faults"]]
-                measured[name] = {
+                took = round(time.monotonic() - began)
+                told = {
                     **told,
                     "on": str(date.today()),
                     "machine": f"{os.cpu_count()} cores, {net.told}, Python {platform.python_version()}",
                     "load": round(os.getloadavg()[1], 1),
-                    "seconds": round(time.monotonic() - began),
+                    "seconds": took,
                     "command": " ".join(["python -m benchmarks.hosts", *sys.argv[1:]]),
                 }
-                say(name, "took", measured[name]["seconds"], "s,", len(told["faults"]), "faults")
+                say(name, "took", took, "s,", len(told["faults"]), "faults")
                 if not given.dry:
-                    _write(measured)
+                    _keep(name, told)
         if faults:
             _keep_logs(folder)
     return faults
@@ -127,8 +124,17 @@ def _keep_logs(folder: Path) -> None:
     say("logs in", into)
 
 
-def _write(measured: dict[str, Any]) -> None:
-    """docs/scale.json, and the tables between their marks in docs/scale.md."""
+def _measured() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if MEASURED.exists():
+        found = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return found
+
+
+def _keep(name: str, told: dict[str, Any]) -> None:
+    """Put what a trial came to into docs/scale.json, and the tables between their marks into
+    docs/scale.md."""
+    measured = {**_measured(), name: told}
     text = json.dumps(measured, ensure_ascii=False, indent=1)
     MEASURED.write_text(f"{text}\n", encoding="utf-8")
     head, _, rest = DOCS.read_text(encoding="utf-8").partition(BEGIN)
