@@ -29,7 +29,7 @@ from benchmarks.hosts import replay
 from benchmarks.hosts.network import network
 from benchmarks.hosts.pages import shown
 from benchmarks.hosts.site import DOCS, Site, running
-from benchmarks.hosts.trials import Trial
+from benchmarks.hosts.trials import KINDS, Trial
 
 MEASURED = DOCS.with_suffix(".json")
 TRIALS = ("nights", "size", "equal", "cut", "commits", "kills")
@@ -56,6 +56,7 @@ def main() -> int:
     parser.add_argument("--equal", type=int, default=2, help="cities held against the default")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--kill-cities", type=int, default=6)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="what is killed")
     parser.add_argument("--away", nargs="*", default=["host", "catalog", "storage"])
     parser.add_argument(
         "--patience", type=int, help="seconds without a sign of life, in place of the declared ones"

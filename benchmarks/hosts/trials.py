@@ -34,6 +34,8 @@ YEAR = 2020
 AT = datetime(2021, 2, 1, 3)
 COMPLETE = ("Completed", "有阻断问题")
 """Final states of a run that did what it was for: the demo city's 2020 has findings on purpose."""
+KINDS = ("nightly", "year-end", "publish")
+"""What is killed, in this order."""
 Told = dict[str, Any]
 
 
@@ -372,20 +374,28 @@ class Trial:
         """Hosts of workers are killed, with all that runs there, at random moments of first nights, full
         nights, year-ends and publications; each run must be replaced within ten minutes."""
         cities = self.site.cities[: self.wanted["kill_cities"]]
-        each = -(-self.wanted["kills"] // 3)
-        kinds = [
-            self._killed("nightly", cities, each, lambda city: {"full": True}),
-            self._killed("year-end", cities, each, lambda city: {"year": YEAR}),
-        ]
-        approvals = {city: str(self._approved(city)) for city in cities}
-        kinds.append(
-            self._killed("publish", cities, each, lambda city: {"approval": approvals[city]})
-        )
+        wanted, kinds = [kind for kind in KINDS if kind in self.wanted["kinds"]], []
+        for kind in wanted:
+            asked = self._asked(kind, cities)
+            kinds.append(self._killed(kind, cities, -(-self.wanted["kills"] // len(wanted)), asked))
         faults = [fault for kind in kinds for fault in kind.pop("faults")]
-        for city in cities:
+        for city in cities if "publish" in wanted else []:
             found = faults_of_files(self._settings(city, "a").home, is_published=True)
             faults += [f"{city}: {fault}" for fault in found]
         return {"kinds": kinds, "faults": faults}
+
+    def _asked(self, kind: str, cities: list[str]) -> dict[str, Told]:
+        """What runs of a kind are asked for in each city; what they need is there afterwards."""
+        if kind == "nightly":
+            return {city: {"full": True} for city in cities}
+        self._pulled(cities)
+        if kind == "year-end":
+            return {city: {"year": YEAR} for city in cities}
+        new = [c for c in cities if not editions_of(self._settings(c).lake())["editions"]]
+        if new:
+            with self._working(2):
+                self.site.until_ended([self.site.start(f"year-end-{c}", year=YEAR) for c in new])
+        return {city: {"approval": str(self._approved(city))} for city in cities}
 
     def _approved(self, city: str) -> int:
         settings = self._settings(city, "a")
@@ -399,9 +409,7 @@ class Trial:
         )
         return approve(settings.lake(), settings, request, now=now()).number
 
-    def _killed(
-        self, kind: str, cities: list[str], wanted: int, asked: Callable[[str], Told]
-    ) -> Told:
+    def _killed(self, kind: str, cities: list[str], wanted: int, asked: Mapping[str, Told]) -> Told:
         """Runs of one kind in all these cities, killed until so many were."""
         site, lost = self.site, dict[str, float]()
         hosts = self.workers[:2]
@@ -418,7 +426,7 @@ class Trial:
             for city in cities:
                 name = f"{kind}-{city}"
                 if city not in began or self._is_over(name, began[city]):
-                    began[city] = site.start(name, **asked(city))
+                    began[city] = site.start(name, **asked[city])
             host = site.network.hosts[hosts[at % 2]]
             at += 1
             there = wait_for("runs to kill", lambda h=host: self._runs_on(h), 900)
