@@ -471,7 +471,9 @@ class Trial:
             later = [
                 _seconds(r["start_time"]) - killed
                 for r in by_id.values()
-                if r["deployment_id"] == by_id[run]["deployment_id"]
+                # A run that crashed before it began is said to have begun when it crashed.
+                if r["id"] != run
+                and r["deployment_id"] == by_id[run]["deployment_id"]
                 and r["start_time"]
                 and _seconds(r["start_time"]) > killed
             ]
