@@ -41,9 +41,12 @@ GROWING: dict[str, tuple[str, tuple[str, ...]]] = {
 KEPT = ("ops.load", "ops.watermark", "ops.resource_file")
 
 
-def make(base: Lake, target: Lake, times: int, city: Path) -> dict[str, int]:
+def make(
+    base: Lake, target: Lake, times: int, city: Path, *, apart: bool = False
+) -> dict[str, int]:
     """A lake with every growing record of the base `times` over, under ids of its own, written
-    month by month as loads would; earlier years a fifth of that. Returns rows a table."""
+    month by month as loads would; earlier years a fifth of that. `apart`: what is more than the base's
+    is of systems of its own, so that a night may follow. Returns rows a table."""
     core = [t for t in all_tables() if t.layer == "core"]
     folder = Path(tempfile.mkdtemp(prefix="scale-", dir=target.home.parent))
     try:
@@ -56,7 +59,7 @@ def make(base: Lake, target: Lake, times: int, city: Path) -> dict[str, int]:
         with target.write() as connection:
             for one in core:
                 if one.name != "organ":
-                    _fill(connection, folder / one.full_name, one.name, times)
+                    _fill(connection, folder / one.full_name, one.name, times, apart)
             for name in KEPT:
                 with transaction(connection):
                     connection.execute(
@@ -85,16 +88,24 @@ def _larger_city(city: Path, folder: Path) -> Path:
     return folder
 
 
-def _fill(connection: Connection, file: Path, name: str, times: int) -> None:
+def _fill(connection: Connection, file: Path, name: str, times: int, apart: bool) -> None:
     rows = f"read_parquet({quoted(file)})"
+    is_of_a_system = any(c.name == "source_system" for c in table(f"core.{name}").columns)
     if name not in GROWING or times == 1:
         with transaction(connection):
             connection.execute(f"INSERT INTO core.{name} BY NAME FROM {rows}")
+            if apart and is_of_a_system:
+                connection.execute(
+                    f"INSERT INTO core.{name} BY NAME SELECT * REPLACE (source_system || '_more' "
+                    f"AS source_system) FROM {rows} WHERE source_system <> 'city'"
+                )
         return
     dated, names = GROWING[name]
     copy = "CASE WHEN k > 0 THEN '-' || k ELSE '' END"
     sets = [f"record_id || {copy} AS record_id", "md5(row_hash || k) AS row_hash"]
     sets += [f"{column} || {copy} AS {column}" for column in names]
+    if apart:
+        sets.append("source_system || if(k > 0, '_more', '') AS source_system")
     if any(c.name == "organ_id" for c in table(f"core.{name}").columns):
         sets.append(
             f"CASE WHEN k > 0 AND hash(record_id, k) % 160 < {MORE_ORGANS} THEN "

@@ -153,6 +153,16 @@ def looks_right(served: Room, launch: Launch, port: int, path: str) -> None:
         elsewhere = [u for u in asked if u.startswith("http") and not u.startswith(address)]
         assert elsewhere == []
         assert failed == []
+        sends_large_files(page, address)
+
+
+def sends_large_files(page: Any, address: str) -> None:
+    """More than what a proxy lets through by itself comes to us: it is we who refuse this one."""
+    page.goto(f"{address}/desk/audit")
+    large = {"name": "大.bin", "mimeType": "application/octet-stream", "buffer": bytes(3_000_000)}
+    page.set_input_files("input[type=file]", [large])
+    page.get_by_role("button", name="上传并核对").click()
+    page.get_by_text("不是报告").wait_for()
 
 
 def hears_events(port: int, path: str, cookie: str) -> None:

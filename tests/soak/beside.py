@@ -102,7 +102,7 @@ def grown(made: Installation, home: Path, times: int) -> Installation:
     """The same installation in another home, with every growing record so many times over, and its
     editions built."""
     city = Path(made.environment.get("NIANBAO_CITY", CITY))
-    make(Lake(made.home), Lake(home), times, city)
+    make(Lake(made.home), Lake(home), times, city, apart=True)
     larger = {**made.environment, "NIANBAO_HOME": str(home), "NIANBAO_CITY": str(home / "city")}
     new = replace(made, home=home, environment=larger)
     for arguments in CHANGING_AT_ANY_SIZE:
