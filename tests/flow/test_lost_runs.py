@@ -22,7 +22,7 @@ from tests.city import Installation
 from tests.operator_room import ENDED, Room, descendants, free_port, process_of, room
 from warehouse.lake import Lake
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 SOON = 12
 SERVER_WITH_LITTLE_PATIENCE = """
 import sys
@@ -47,7 +47,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         yield dict(environment)
 
 
-def wait_for(what: str, found: Callable[[], Any], timeout: float = 150) -> Any:
+def wait_for(what: str, found: Callable[[], Any], timeout: float = 400) -> Any:
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         value = found()

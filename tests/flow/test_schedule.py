@@ -24,7 +24,7 @@ from warehouse.lake import Lake
 SCALE = 0.005
 SECONDS_BETWEEN_RUNS = 10
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def control(address: str, path: str, body: Any, method: str = "POST") -> None:
     urllib.request.urlopen(request, timeout=10).close()
 
 
-def wait_for(what: str, found: Any, timeout: float = 150) -> Any:
+def wait_for(what: str, found: Any, timeout: float = 400) -> Any:
     until = time.monotonic() + timeout
     while time.monotonic() < until:
         value = found()
