@@ -285,7 +285,7 @@ def test_malformed_approvers_are_refused_without_showing_them() -> None:
 def test_an_interrupted_publication_is_finished(
     small: SmallCity, settings: Settings, build: Any, ask: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tasks.publish import publish as module
+    from tasks.publish import files as module
 
     small.application("2020-03-02", "2020-03-20")
     edition = build()
