@@ -54,7 +54,7 @@ resources:
   - name: work_orders
     table: work_order
     path: /orders
-    paginator: {type: page_number, page_param: page, size_param: size, size: 1000, total: total}
+    paginator: {type: page_number, page_param: page, size_param: size, size: 1000, total: total, exact_total: true}
     records: items
     key: orderId
     cursor: {field: updateTime, param: since, format: epoch_ms}

@@ -31,6 +31,11 @@ ROOT = Path(__file__).parent.parent
 TABLE = "core.hotline_call"
 AS_OF = date(2021, 12, 31)
 PARTS = 20
+GIVEN = (
+    *("source_system", "record_id", "called_at", "request_channel", "is_answered", "wait_seconds"),
+    *("duration_seconds", "disposition", "work_order_id", "category", "source_updated_at"),
+    *("removed_at", "origin", "row_hash", "load_id", "loaded_at"),
+)
 
 
 def make(lake: Lake, rows: int) -> None:
@@ -43,7 +48,7 @@ def make(lake: Lake, rows: int) -> None:
             first, last = rows * part // PARTS, rows * (part + 1) // PARTS
             with transaction(connection):
                 connection.execute(
-                    f"INSERT INTO {TABLE} SELECT 'hotline', 'C' || CASE WHEN i % 1000000 = 1 THEN i - 1 ELSE i END, "
+                    f"INSERT INTO {TABLE} ({', '.join(GIVEN)}) SELECT 'hotline', 'C' || CASE WHEN i % 1000000 = 1 THEN i - 1 ELSE i END, "
                     f"TIMESTAMP '2019-01-01' + {step}, 'telephone', i % 9 > 0, i % 40, CASE WHEN i % 9 > 0 OR i % 10000 = 9 THEN i % 600 ELSE 0 END, "
                     "CASE WHEN i % 9 = 0 THEN 'abandoned' WHEN i % 8 = 0 THEN 'work_order' "
                     "ELSE 'answered_directly' END, "
