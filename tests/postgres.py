@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PASSWORD = "p'a s\\s:w@rd"
 """With all that an address must quote."""
 
@@ -24,6 +26,14 @@ def programs() -> Path | None:
     folders = [Path(found).resolve().parent] if found else []
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((folder for folder in folders if (folder / "initdb").exists()), None)
+
+
+def programs_or_skip() -> Path:
+    """The same, for tests: without them there is nothing to test (in CI that is a failure)."""
+    found = programs()
+    if found is None:
+        pytest.skip("PostgreSQL is not installed")
+    return found
 
 
 def _not_root() -> dict[str, Any]:

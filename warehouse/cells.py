@@ -118,18 +118,25 @@ def _by_organ_directly(
     reading: Reading, relation: str, cells: Sequence[Cell]
 ) -> Iterator[tuple[str | None, _Values]]:
     """The same, asked cell by cell of all records. Raises LayoutError for a cell that cannot be asked."""
-    columns = ", ".join(
+    asked = (
         f"{_aggregate(cell)} FILTER (WHERE {cell.where}), count(*) FILTER (WHERE {cell.where})"
         for cell in cells
     )
+    for organ_id, *values in _rows_by_organ(reading, relation, cells, asked):
+        yield organ_id, list(zip(values[::2], values[1::2], strict=True))
+
+
+def _rows_by_organ(
+    reading: Reading, relation: str, cells: Sequence[Cell], asked: Iterable[str]
+) -> list[tuple[Any, ...]]:
+    """What is asked for the cells, organ by organ. Raises LayoutError for a cell that cannot be asked."""
+    columns = ", ".join(asked)
     sql = f"SELECT organ_id, {columns} FROM {relation} GROUP BY organ_id ORDER BY organ_id"
     try:
-        rows = reading.connection.execute(sql).fetchall()
+        return reading.connection.execute(sql).fetchall()
     except (duckdb.BinderException, duckdb.ParserException):
         _name_the_cell(reading, relation, cells)
         raise
-    for organ_id, *values in rows:
-        yield organ_id, list(zip(values[::2], values[1::2], strict=True))
 
 
 def asked_key(key: str) -> str:
@@ -145,18 +152,12 @@ def own_texts(
     texts: dict[str | None, dict[str, str]] = defaultdict(dict)
     for measure, wanted in _by_measure(reading, cells, are_texts=True).items():
         table = reading.measure(measure, period)
-        columns = ", ".join(
+        asked = (
             f"string_agg(DISTINCT {cell.text}::VARCHAR, '、' ORDER BY {cell.text}::VARCHAR) "
             f"FILTER (WHERE {cell.where})"
             for cell in wanted
         )
-        sql = f"SELECT organ_id, {columns} FROM {table} GROUP BY organ_id ORDER BY organ_id"
-        try:
-            rows = reading.connection.execute(sql).fetchall()
-        except (duckdb.BinderException, duckdb.ParserException):
-            _name_the_cell(reading, table, wanted)
-            raise
-        for organ_id, *values in rows:
+        for organ_id, *values in _rows_by_organ(reading, table, wanted, asked):
             for cell, value in zip(wanted, values, strict=True):
                 if value is not None:
                     texts[organ_id][cell.key] = value

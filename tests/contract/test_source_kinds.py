@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -75,12 +74,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> SmallCity:
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of a PostgreSQL database with a table of work orders."""
-    programs = postgres.programs()
-    if programs is None:
-        if os.environ.get("NIANBAO_TEST_REQUIRE"):
-            pytest.fail("PostgreSQL is not installed")
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running(programs) as cluster:
+    with postgres.running(postgres.programs_or_skip()) as cluster:
         address = cluster.database("business")
         changed(address, MADE)
         yield address

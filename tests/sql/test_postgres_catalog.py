@@ -36,10 +36,7 @@ CODE = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[postgres.Cluster]:
-    programs = postgres.programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running(programs) as made:
+    with postgres.running(postgres.programs_or_skip()) as made:
         yield made
 
 
@@ -244,10 +241,7 @@ def test_what_is_wrong_with_the_database_is_told_without_the_password(
 
 
 def test_a_server_that_does_not_speak_english_is_told_of(tmp_path: Path) -> None:
-    programs = postgres.programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running(programs, "zh_CN") as chinese:
+    with postgres.running(postgres.programs_or_skip(), "zh_CN") as chinese:
         address = chinese.database("city")
         lake = Lake(tmp_path / "home", address=address)
         lake.create()

@@ -76,10 +76,7 @@ def service() -> Iterator[ObjectStorage]:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[postgres.Cluster]:
-    programs = postgres.programs()
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed")
-    with postgres.running(programs) as made:
+    with postgres.running(postgres.programs_or_skip()) as made:
         yield made
 
 
