@@ -9,6 +9,11 @@ from starlette.types import ASGIApp
 
 from tasks.settings import Settings
 
+BUSY = 503
+"""What Prefect answers while its database is busy with another: nothing was done, ask again."""
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Seconds before asking again."""
+
 
 class Inside:
     """Asks the application behind the gate."""
@@ -35,10 +40,14 @@ class Inside:
             auth=auth,
         )
         async with client:
-            if body is None:
-                answer = await client.get(f"/api{path}")
-            else:
-                answer = await client.post(f"/api{path}", json=body)
+            for pause in (*PAUSES, None):
+                if body is None:
+                    answer = await client.get(f"/api{path}")
+                else:
+                    answer = await client.post(f"/api{path}", json=body)
+                if answer.status_code != BUSY or pause is None:
+                    break
+                await asyncio.sleep(pause)
         try:
             return answer.json() if answer.is_success else None
         except ValueError:

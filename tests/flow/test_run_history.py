@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 import time
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from deployments.child_server import EMBEDDED, start, stop
-from tasks.people.machine import HEADER, machine_token
 from tasks.settings import Settings
-from tests.operator_room import free_port
+from tests.operator_room import ask_prefect, free_port
 
 OLD, NEW = "old", "new"
-
-
-def ask(settings: Settings, port: int, path: str, body: object) -> dict[str, str]:
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/api{path}",
-        data=json.dumps(body).encode(),
-        headers={"Content-Type": "application/json", HEADER: machine_token(settings.home)},
-    )
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        found: dict[str, str] = json.loads(answer.read())
-    return found
 
 
 def names(database: Path) -> set[str]:
@@ -44,12 +30,13 @@ def test_the_server_of_one_run_removes_the_runs_that_are_too_old(
     monkeypatch.setenv("NIANBAO_KEEP_RUN_DAYS", "30")
     settings = Settings(home=tmp_path)
     port = free_port()
+    address = f"http://127.0.0.1:{port}"
     server = start(settings, port, EMBEDDED)
     try:
-        flow = ask(settings, port, "/flows/", {"name": "nightly"})["id"]
+        flow = ask_prefect(address, tmp_path, "/flows/", {"name": "nightly"})["id"]
         for name in (OLD, NEW):
             run = {"flow_id": flow, "name": name, "state": {"type": "COMPLETED"}}
-            ask(settings, port, "/flow_runs/", run)
+            ask_prefect(address, tmp_path, "/flow_runs/", run)
     finally:
         stop(server)
     [database] = tmp_path.rglob("prefect.db")

@@ -692,6 +692,18 @@ def test_a_cookie_of_another_application_signs_nobody_out(
     assert cookie_of({"cookie": cookie}) == sessions["办"]
 
 
+def test_an_interface_that_is_busy_for_a_moment_is_asked_again(with_people: Settings) -> None:
+    asked: list[str] = []
+
+    async def busy_twice(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["method"])
+        answer = PlainTextResponse("{}", 503 if len(asked) < 3 else 201)
+        await answer(scope, receive, send)
+
+    assert asyncio.run(Inside(busy_twice, with_people).ask("/flow_runs/", {})) == {}
+    assert asked == ["POST"] * 3
+
+
 async def broken(scope: Any, receive: Any, send: Any) -> None:
     """Prefect's interface while its database cannot be had."""
     raise RuntimeError("database is locked")
@@ -706,6 +718,7 @@ def test_an_interface_that_fails_is_told_not_raised(
     with_people: Settings, monkeypatch: pytest.MonkeyPatch, sessions: dict[str, str], app: Any
 ) -> None:
     """The code is used and the approval stored by then: whoever approved must see its number."""
+    monkeypatch.setattr("deployments.page.inside.PAUSES", (0.0,))
     inside = Inside(app, with_people)
     assert asyncio.run(inside.ask("/flows/filter", {})) is None
     assert asyncio.run(inside.deployment(DEPLOYMENT)) is None
