@@ -114,13 +114,14 @@ def _kills(told: Mapping[str, Any]) -> list[str]:
         (
             kind["kind"],
             kind["kills"],
+            ", ".join(f"{step} {count}" for step, count in kind["in_step"].items()),
             _span(kind["noticed_after"]),
             _span(kind["replaced_after"]),
             "; ".join(f"{end} ({count})" for end, count in kind["ends"].items()),
         )
         for kind in told["kinds"]
     ]
-    head = ["runs", "killed", "Crashed after, s", "replaced after, s", "how the cities ended"]
+    head = ["runs", "killed", "in the step", "Crashed after, s", "replaced after, s", "how the cities ended"]
     return _table(head, rows)
 
 

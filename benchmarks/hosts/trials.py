@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,12 @@ COMPLETE = ("Completed", "有阻断问题")
 """Final states of a run that did what it was for: the demo city's 2020 has findings on purpose."""
 KINDS = ("nightly", "year-end", "publish")
 """What is killed, in this order."""
+STEPS = {
+    "nightly": ("pull", "load", "check"),
+    "year-end": ("build", "render"),
+    "publish": ("publish",),
+}
+"""The steps of a run that kills are aimed at, in turn."""
 Told = dict[str, Any]
 
 
@@ -429,8 +436,9 @@ class Trial:
                     began[city] = site.start(name, **asked[city])
             host = site.network.hosts[hosts[at % 2]]
             at += 1
-            there = wait_for("runs to kill", lambda h=host: self._runs_on(h), 900)
-            time.sleep(self.pick.uniform(0, 40 if kind != "publish" else 15))
+            step = STEPS[kind][at // 2 % len(STEPS[kind])]
+            wait_for(f"a run in {step}", lambda h=host, s=step: self._is_in(h, s), 900)
+            time.sleep(self.pick.uniform(0, 3))
             there = self._runs_on(host)
             site.kill_worker(host.name)
             lost |= dict.fromkeys(there, time.time())
@@ -461,6 +469,7 @@ class Trial:
         """What became of the runs that were lost, and of the lakes."""
         faults, noticed, replaced, alone = [], [], [], 0
         by_id = {r["id"]: r for city in cities for r in self._all(f"{kind}-{city}")}
+        steps = Counter((["before the first step", *self._begun(run)])[-1] for run in lost)
         for run, killed in lost.items():
             state = by_id[run]["state"]
             if state["type"] != "CRASHED":
@@ -497,6 +506,7 @@ class Trial:
             "kind": kind,
             "kills": len(lost),
             "ended_just_then": alone,
+            "in_step": dict(steps.most_common()),
             "noticed_after": [round(s) for s in sorted(noticed)],
             "replaced_after": [round(s) for s in sorted(replaced)],
             "ends": ends,
@@ -581,6 +591,21 @@ class Trial:
                 if one.startswith(b"PREFECT__FLOW_RUN_ID=")
             }
         return [r for r in found if self.site.run(r)["state_type"] in ("PENDING", "RUNNING")]
+
+    def _is_in(self, host: Host, step: str) -> bool:
+        """Whether one of a host's runs has begun a step, and none after it."""
+        return any(self._begun(run)[-1:] == [step] for run in self._runs_on(host))
+
+    def _begun(self, run: str) -> list[str]:
+        """The steps that a run has begun so far, in order, by the first word of their names."""
+        body = {
+            "flow_runs": {"id": {"any_": [run]}},
+            "task_runs": {"start_time": {"is_null_": False}},
+            "limit": 200,
+        }
+        found: list[Told] = self.site.ask("/task_runs/filter", body)
+        found.sort(key=lambda task: task["start_time"])
+        return [task["name"].partition(" ")[0] for task in found]
 
     def _host_of(self, run: str) -> str | None:
         return next(
