@@ -121,7 +121,14 @@ def _kills(told: Mapping[str, Any]) -> list[str]:
         )
         for kind in told["kinds"]
     ]
-    head = ["runs", "killed", "in the step", "Crashed after, s", "replaced after, s", "how the cities ended"]
+    head = [
+        "runs",
+        "killed",
+        "in the step",
+        "Crashed after, s",
+        "replaced after, s",
+        "how the cities ended",
+    ]
     return _table(head, rows)
 
 
