@@ -71,8 +71,9 @@ def corpus_table() -> list[tuple[str, int, int, int]]:
     missed = {k: len(v) for k, v in score.missed.items()}
     names = ["figure", "meaning", *sorted(set(score.right) - {"figure", "meaning"})]
     rows = [(n, score.right[n], len(score.wrong.get(n, [])), missed.get(n, 0)) for n in names]
-    verdicts = rows[2:]
-    right, wrong = (sum(row[at] for row in verdicts) for at in (1, 2))
+    right, wrong = (
+        sum(column) for column in zip(*((r, w) for _, r, w, _ in rows[2:]), strict=True)
+    )
     return [*rows, ("verdict", right, wrong, missed.get("verdict", 0))]
 
 
@@ -169,9 +170,13 @@ def _put_lines(name: str, told: tuple[str, ...]) -> None:
         path = DOCS / file
         marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", flags=re.S)
         path.write_text(
-            marked.sub(lambda m, t=text: f"{m[1]}{t}\n{m[2]}", path.read_text(encoding="utf-8")),
+            _between(marked, text, path.read_text(encoding="utf-8")),
             encoding="utf-8",
         )
+
+
+def _between(marks: re.Pattern[str], text: str, told: str) -> str:
+    return marks.sub(lambda found: f"{found[1]}{text}\n{found[2]}", told)
 
 
 def main() -> int:

@@ -169,7 +169,7 @@ def _keep_edition(settings: Any, count: int, seeded: random.Random) -> None:
     """An edition of a city of so many organs: the city, a tenth of them districts, and townships and
     offices below them."""
     from tasks.editions.definitions import Definitions
-    from tasks.editions.edition import CellValue, Edition, Organ
+    from tasks.editions.edition import CellValue, Edition, Organ, Scope
     from tasks.editions.fingerprints import cell_hash
     from tasks.editions.store import keep
     from tasks.editions.tabulate import complete
@@ -195,9 +195,10 @@ def _keep_edition(settings: Any, count: int, seeded: random.Random) -> None:
         if organ.parent_id:
             for key, value in whole[organ.id].items():
                 whole[organ.parent_id][key] += value
+    by_scope: tuple[tuple[Scope, dict[str, Any]], ...] = (("own", own), ("rolled_up", whole))
     cells = {
         (organ.id, scope): complete(layout, values[organ.id], set(counted), {})
-        for scope, values in (("own", own), ("rolled_up", whole))
+        for scope, values in by_scope
         for organ in organs
     }
     last_year = {key: CellValue(value) for key, value in whole[code].items()}

@@ -95,8 +95,8 @@ def main() -> None:
     parser.add_argument("--city", type=Path)
     given = parser.parse_args()
     if given.make:
-        lakes = (Lake(home, memory_limit="2GB") for home in (given.base, given.home))
-        print(json.dumps(make(*lakes, given.make, given.city)))
+        source, target = (Lake(home, memory_limit="2GB") for home in (given.base, given.home))
+        print(json.dumps(make(source, target, given.make, given.city)))
         return
     if given.add_years:
         lake = Lake(given.home, memory_limit="2GB")

@@ -49,13 +49,13 @@ def report(runs: Runs, about: dict[int, Detail], years: Detail, disk: Detail) ->
     lines += ["|---|" + "---:|" * (len(sizes) + 1)]
     stages = runs[sizes[0]]["year_end"][0]["detail"]["stages"]
     for stage in (name for name in stages if stages[name] > 0.001):
-        seconds = [
+        by_size = [
             median(one["detail"]["stages"][stage] for one in runs[times]["year_end"])
             for times in sizes
         ]
         growth = about[sizes[-1]]["records"] / about[sizes[0]]["records"]
-        power = f"{exponent(seconds[0], seconds[-1], growth):.2f}" if len(sizes) > 1 else ""
-        lines.append(f"| {stage} | {' | '.join(f'{s:.2f}' for s in seconds)} | {power} |")
+        power = f"{exponent(by_size[0], by_size[-1], growth):.2f}" if len(sizes) > 1 else ""
+        lines.append(f"| {stage} | {' | '.join(f'{s:.2f}' for s in by_size)} | {power} |")
     few, many = median(years["few"]), median(years["many"])
     lines += [
         "",

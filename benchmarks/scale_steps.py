@@ -97,12 +97,13 @@ def year_end(lake: Lake, city: Path, folder: Path | None = None) -> Detail:
     from tasks.editions.fingerprints import findings_hash
 
     stages: dict[str, float] = {}
-    at = ["", time.process_time()]
+    name, since = "", time.process_time()
 
     def told(step: str) -> None:
-        if at[0]:
-            stages[at[0]] = stages.get(at[0], 0.0) + time.process_time() - at[1]
-        at[:] = [step, time.process_time()]
+        nonlocal name, since
+        if name:
+            stages[name] = stages.get(name, 0.0) + time.process_time() - since
+        name, since = step, time.process_time()
 
     built = build_edition(lake, city, Period.of_year(YEAR), now=NOW, reason="再编", progress=told)
     edition = built.edition

@@ -29,11 +29,9 @@ from benchmarks.hosts import replay
 from benchmarks.hosts.network import network
 from benchmarks.hosts.pages import shown
 from benchmarks.hosts.site import DOCS, Site, running
-from benchmarks.hosts.trials import KINDS, Trial
+from benchmarks.hosts.trials import KINDS, TRIALS, Ground
 
 MEASURED = DOCS.with_suffix(".json")
-TRIALS = ("nights", "size", "equal", "cut", "commits", "kills")
-"""In this order: the first makes what the others need."""
 BEGIN, END = "<!-- hosts:begin -->", "<!-- hosts:end -->"
 
 
@@ -91,11 +89,11 @@ def _tried(folder: Path, given: argparse.Namespace, names: list[str]) -> list[st
             say(f"{given.cities} cities on {len(hosts)} hosts ({net.told})")
             if names != ["commits"]:
                 say(f"deployed in {site.deploy():.0f} s")
-            trial = Trial(site, vars(given), say)
+            ground = Ground(site, vars(given), say)
             for name in names:
                 began = time.monotonic()
                 try:
-                    told = getattr(trial, name)()
+                    told = TRIALS[name](ground)
                 except Exception as error:
                     _keep_logs(folder)
                     raise RuntimeError(f"{name} could not be tried") from error

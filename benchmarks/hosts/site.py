@@ -222,7 +222,7 @@ class Site:
             "unix_socket_directories": "",
             "max_connections": "400",
         }
-        command = [*as_owner, found / "postgres", "-D", data]
+        command = [*as_owner, str(found / "postgres"), "-D", str(data)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         self.database = self.a.begin("postgres", command, {**os.environ}, self.folder)
