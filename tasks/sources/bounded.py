@@ -8,8 +8,11 @@ exchange has taken as long as it may.
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import socket
 import threading
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,14 +29,15 @@ class Watch:
 
     def __init__(self, seconds: float) -> None:
         self.is_over = False
+        self.until = math.inf
+        self._seconds = seconds
         self._socket: Any = None
         self._lock = threading.Lock()
-        self._timer = threading.Timer(seconds, self._cut)
-        self._timer.daemon = True
 
     def __enter__(self) -> Self:
+        self.until = time.monotonic() + self._seconds
         _exchange.watch = self
-        self._timer.start()
+        _watchman.take(self)
         return self
 
     def __exit__(
@@ -42,7 +46,7 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._timer.cancel()
+        _watchman.leave(self)
         _exchange.watch = None
         # The connection may be another's by now.
         self.watch(None)
@@ -54,7 +58,8 @@ class Watch:
             if self.is_over:
                 self._shut()
 
-    def _cut(self) -> None:
+    def cut(self) -> None:
+        """The time is up."""
         with self._lock:
             self.is_over = True
             self._shut()
@@ -64,6 +69,53 @@ class Watch:
             with contextlib.suppress(OSError):
                 # Not SSLSocket.shutdown: the reading thread is in the middle of its session.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+class _Watchman:
+    """One thread that cuts every exchange whose time is up. With a timer each, starting the timer
+    took longer than many an answer while other threads were computing."""
+
+    def __init__(self) -> None:
+        self._watches: set[Watch] = set()
+        self._changed = threading.Condition()
+        self._wakes_at = math.inf
+        self._is_there = False
+
+    def take(self, watch: Watch) -> None:
+        """From now on see to its end."""
+        with self._changed:
+            self._watches.add(watch)
+            if not self._is_there:
+                self._is_there = True
+                threading.Thread(target=self._see, name="watchman", daemon=True).start()
+            elif watch.until < self._wakes_at:
+                self._changed.notify()
+
+    def leave(self, watch: Watch) -> None:
+        with self._changed:
+            self._watches.discard(watch)
+
+    def _see(self) -> None:
+        while True:
+            with self._changed:
+                now = time.monotonic()
+                over = [watch for watch in self._watches if watch.until <= now]
+                self._watches.difference_update(over)
+                if not over:
+                    self._wakes_at = min((w.until for w in self._watches), default=math.inf)
+                    self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
+            for watch in over:
+                watch.cut()
+
+
+def _with_new_watchman() -> None:
+    global _watchman
+    _watchman = _Watchman()
+
+
+_watchman = _Watchman()
+# A forked process has none of its parent's threads.
+os.register_at_fork(after_in_child=_with_new_watchman)
 
 
 class _Watched(HTTPConnection):
