@@ -52,6 +52,8 @@ from warehouse.lake_errors import LakeError, NoLake
 from warehouse.shelf import Shelf
 
 FILES_PATH = "/editions"
+LATE_SECONDS = 600
+"""After its time a run that has not begun is late, and somebody is told."""
 LEASES = "prefect.server.concurrency.lease_storage.filesystem"
 
 
@@ -215,6 +217,8 @@ def server_environment(settings: Settings, port: int) -> dict[str, str]:
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(sorted(names.origins)),
         **history_variables(settings),
+        # Runs wait for each other; with Prefect's own fifteen seconds each would be told as late.
+        "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": str(LATE_SECONDS),
         # A run that lives on while the server is started again keeps its slot.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",

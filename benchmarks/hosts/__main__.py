@@ -66,6 +66,8 @@ def main() -> int:
     faults: list[str] = []
     # So that what was started is ended, however this is.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Begun in the background of a script it would ignore this one, and so would workers, which end by it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if here := [name for name in TRIALS if name in wanted]:
         with tempfile.TemporaryDirectory(prefix="nianbao-hosts-") as folder:
             faults = _tried(Path(folder), given, here)

@@ -161,14 +161,10 @@ class Site:
         session.headers.update(json.loads(next(iter(self.token.values()))))
         return session
 
-    def ask(self, path: str, body: Any = None) -> Any:
+    def ask(self, path: str, body: Any = None, *, method: str = "") -> Any:
         """An answer of the server's interface, through the workers' door."""
-        address = f"{self.door}/api{path}"
-        given = (
-            self._session.get(address, timeout=60)
-            if body is None
-            else self._session.post(address, json=body, timeout=60)
-        )
+        asked = method or ("GET" if body is None else "POST")
+        given = self._session.request(asked, f"{self.door}/api{path}", json=body, timeout=60)
         given.raise_for_status()
         return given.json() if given.content else None
 
@@ -376,7 +372,16 @@ class Site:
             done = self.a.run(["sh", "-c", command], environment, CODE)
             if done.returncode and "already exists" not in done.stdout + done.stderr:
                 raise RuntimeError(f"{command}: {done.stdout[-1500:]}{done.stderr[-1500:]}")
-        return time.monotonic() - began
+        elapsed = time.monotonic() - began
+        self._stop_schedules()
+        return elapsed
+
+    def _stop_schedules(self) -> None:
+        """Runs are begun by the trials alone, whatever the hour."""
+        for deployment in self.deployments.values():
+            for schedule in self.ask(f"/deployments/{deployment}/schedules"):
+                path = f"/deployments/{deployment}/schedules/{schedule['id']}"
+                self.ask(path, {"active": False}, method="PATCH")
 
     # Workers and runs
 

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -72,7 +72,13 @@ def server(home: Path, patience: int) -> Iterator[Room]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", SERVER_WITH_LITTLE_PATIENCE, str(patience)],
-        env={**installation.environment, "NIANBAO_PORT": str(port)},
+        env={
+            **installation.environment,
+            "NIANBAO_PORT": str(port),
+            "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": str(
+                patience
+            ),
+        },
         text=True,
     )
     served = Room(process, f"http://127.0.0.1:{port}", installation)
@@ -113,6 +119,7 @@ STATES = {
     "submitting": ["Submitting"],
     "began": ["Pending"],
     "running": ["Pending", "Running"],
+    "cancelling": ["Pending", "Running", "Cancelling"],
 }
 
 
@@ -140,15 +147,17 @@ def test_a_run_that_nothing_is_heard_of_any_more_lets_the_next_begin(tmp_path: P
         lost = {name: new_run(name) for name in STATES}
         for name, states in STATES.items():
             for state in states:
-                kind = "RUNNING" if state == "Running" else "PENDING"
+                kind = state.upper() if state != "Submitting" else "PENDING"
                 assert set_state(served, lost[name], kind, state) == kind
             assert set_state(served, new_run(name), "PENDING") == "CANCELLED"
         time.sleep(1)
         told_of_its_steps(served, lost["began"])
         for name, run in lost.items():
+            # Prefect itself ends what nobody is there to cancel.
+            end = "CANCELLED" if name == "cancelling" else "CRASHED"
             wait_for(
-                f"the crash of {name}",
-                lambda r=run: served.state(r)["type"] == "CRASHED",
+                f"the end of {name}",
+                lambda r=run, end=end: served.state(r)["type"] == end,
                 SOON + 30,
             )
         following = {name: new_run(name) for name in STATES}
@@ -169,6 +178,23 @@ def test_what_the_server_does_by_itself_is_made_once_and_changed_where_declared(
             kept = served.ask("/automations/filter", {})
         assert sorted(one["name"] for one in kept) == sorted(e["name"] for e in declared())
         assert {one["trigger"]["within"] for one in kept} == {patience}
+
+
+def test_a_run_that_waits_for_another_is_not_late_at_once(tmp_path: Path) -> None:
+    with server(tmp_path / "home", 900) as served:
+        deployment = made(served, "waiting")
+
+        def due(ago: timedelta) -> str:
+            state = {
+                "type": "SCHEDULED",
+                "state_details": {"scheduled_time": (datetime.now(UTC) - ago).isoformat()},
+            }
+            body = {"state": state}
+            return str(served.ask(f"/deployments/{deployment}/create_flow_run", body)["id"])
+
+        waits, late = due(timedelta(minutes=5)), due(timedelta(minutes=11))
+        wait_for("the late one", lambda: served.state(late)["name"] == "Late", 90)
+        assert served.state(waits)["name"] == "Scheduled"
 
 
 def of_deployment(served: Room, deployment: str) -> list[dict[str, Any]]:
