@@ -3,22 +3,18 @@ which can be told to refuse, and to be away."""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import requests
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.certificates import certificate
 
 HOST = "127.0.0.1"
 KEY = "key-of-the-tests"
@@ -75,7 +71,7 @@ def running(folder: Path | None = None) -> Iterator[ObjectStorage]:
         start(f"{refuses[0]} refused", [("Content-Type", "application/xml")])
         return [f"<Error><Code>{refuses[1]}</Code><Message>no</Message></Error>".encode()]
 
-    own = None if folder is None else certificate(folder)
+    own = None if folder is None else certificate(folder, HOST)
     server = make_server(HOST, 0, answer, threaded=True, ssl_context=own)
     made.append(
         ObjectStorage(
@@ -91,33 +87,3 @@ def running(folder: Path | None = None) -> Iterator[ObjectStorage]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-def certificate(folder: Path, host: str = HOST) -> tuple[str, str]:
-    """A certificate for an address that only those trust who are given it, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-    address = x509.IPAddress(ipaddress.ip_address(host))
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = (folder / "authority.pem", folder / "key.pem")
-    files[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    files[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return str(files[0]), str(files[1])

@@ -24,7 +24,8 @@ from typing import Any
 import requests
 
 from benchmarks.hosts.network import Host, Network
-from tests.object_storage import certificate
+from tests.certificates import certificate
+from tests.nginx import nginx_command
 from tests.postgres import programs
 
 CODE = Path(__file__).parents[2]
@@ -339,21 +340,7 @@ class Site:
             .replace("/etc/nianbao/door.pem", str(made))
             .replace("/etc/nianbao/door.key", str(private))
         )
-        temporary = "".join(
-            f"{kind}_temp_path {folder}/{kind};\n"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        (folder / "nginx.conf").write_text(
-            f"daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
-            f"http {{\naccess_log off;\n{temporary}{written}\n}}\n",
-            encoding="utf-8",
-        )
-        self.a.begin(
-            "door",
-            ["nginx", "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"],
-            {**os.environ},
-            folder,
-        )
+        self.a.begin("door", nginx_command(folder, written), {**os.environ}, folder)
         wait_for("the server", lambda: self.server.poll() is not None or self._is_up(), 240)
         if self.server.poll() is not None:
             raise RuntimeError((self.a.logs / "server-a.log").read_text()[-2000:])

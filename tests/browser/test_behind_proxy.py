@@ -11,21 +11,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.sync.client import connect
 
 from deployments.page.visitor import COOKIE
 from tasks.people.persons import WORKS
 from tests.browser.conftest import Launch
+from tests.certificates import certificate
+from tests.nginx import nginx_command
 from tests.operator_room import Room, add_people, free_port, room
 
 HOST, PERSON = "nianbao.example", "李科员"
@@ -43,33 +40,6 @@ def documented() -> dict[str, str]:
     """The examples by name, as they stand in the documentation."""
     text = Path("docs/operations.md").read_text(encoding="utf-8")
     return {name: dedent(block) for name, block in BLOCK.findall(text)}
-
-
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate, private = folder / "nianbao.pem", folder / "nianbao.key"
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return certificate, private
 
 
 @contextmanager
@@ -94,23 +64,14 @@ def started(command: list[str], folder: Path, port: int) -> Iterator[None]:
 def nginx(block: str, folder: Path, behind: str) -> Iterator[int]:
     """nginx with the example, on a free port."""
     port = free_port()
-    certificate, private = write_certificate(folder)
+    trusted, private = certificate(folder, HOST)
     server = (
         block.replace("443 ssl", f"127.0.0.1:{port} ssl")
-        .replace("/etc/ssl/nianbao.pem", str(certificate))
-        .replace("/etc/ssl/nianbao.key", str(private))
+        .replace("/etc/ssl/nianbao.pem", trusted)
+        .replace("/etc/ssl/nianbao.key", private)
         .replace("127.0.0.1:4200", behind)
     )
-    temporary = "".join(
-        f"{kind}_temp_path {folder}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    (folder / "nginx.conf").write_text(
-        f"daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\n"
-        f"http {{\naccess_log off;\n{temporary}{server}\n}}\n"
-    )
-    command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", "stderr"]
-    with started(command, folder, port):
+    with started(nginx_command(folder, server), folder, port):
         yield port
 
 
