@@ -53,7 +53,11 @@ def _nights(told: Mapping[str, Any]) -> list[str]:
             one.get("ratio", ""),
             one.get("ratio_of_cores", ""),
         )
-        for what, one in (("first", told["first"]), *(("quiet", q) for q in told["quiet"]))
+        for what, one in (
+            ("first", told["first"]),
+            ("second", told["second"]),
+            *(("quiet", q) for q in told["quiet"]),
+        )
     ]
     head = ["night", "workers", "elapsed, s", "median of a city, s", "CPU of workers, s"]
     head += ["of the server", "of PostgreSQL", "of the storage", "ratio", "ratio, cores"]

@@ -109,6 +109,7 @@ class Site:
             "PREFECT_HOME": str(local / "prefect"),
             "PREFECT_LOGGING_LEVEL": "INFO",
             "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
         }
