@@ -59,9 +59,6 @@ def tables(
         _spans(when, organ, by, form, as_json=as_json, csv_file=csv_file)
         return
     from deployments.cli import open_lake
-    from tasks.clock import now
-    from tasks.editions.build import preview
-    from tasks.editions.explain import NoSuchCell
     from tasks.editions.store import NoEdition, load_edition, newest_edition
     from warehouse.form import form_of
     from warehouse.period import Period
@@ -75,8 +72,14 @@ def tables(
         try:
             shown = newest_edition(lake, form_of(form, settings.city), period, organ_id=read)
         except NoEdition:
+            # What builds is dear to import, and mostly there is an edition.
+            from tasks.clock import now
+            from tasks.editions.build import preview
+
             shown = preview(lake, settings.city, period, now=now(), form=form)
     if organ and organ not in {o.id for o in shown.organs}:
+        from tasks.editions.explain import NoSuchCell
+
         raise NoSuchCell(
             f"{shown.period.label}没有机关 {organ}。机关编号见城市目录中的 organs.csv,网站编号见 websites.csv"
         )
