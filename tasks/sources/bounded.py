@@ -86,8 +86,8 @@ class _Watchman:
         with self._changed:
             self._watches.add(watch)
             if not self._is_there:
-                self._is_there = True
                 threading.Thread(target=self._see, name="watchman", daemon=True).start()
+                self._is_there = True
             elif watch.until < self._wakes_at:
                 self._changed.notify()
 
