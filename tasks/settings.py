@@ -44,7 +44,7 @@ LEAST_SECRET = 20
 OF_A_RUN = "PREFECT__FLOW_RUN_ID"
 """What Prefect tells the process of a run that a worker or `nianbao serve` began."""
 AWAY_SECONDS = 180
-"""For how long such a run asks a database again that does not answer."""
+"""For how long such a run asks a database or a storage again that does not answer."""
 READY_SECONDS = 90
 """How long Prefect's server may take to answer."""
 
@@ -326,7 +326,7 @@ class Settings(BaseSettings):
     def lake(self, write_timeout: float = 600) -> Lake:
         """The lake of this home and city; a writer waits `write_timeout` seconds for another.
 
-        A run that was begun by a server waits as well for a catalog that is away for a moment; at
+        A run that was begun by a server waits as well for a catalog or a storage that is away for a moment; at
         a command somebody sits who is told at once.
         """
         from warehouse.lake import Lake

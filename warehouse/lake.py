@@ -83,7 +83,7 @@ class Lake:
     catalog; without one it is SQLite under the home. `temporary` is where DuckDB spills, a disk
     of this machine; by default under the home. `city` is the folder of the city that the lake is
     opened for: where it holds another city's records, every opening raises OtherCity. `patience` is
-    for how many seconds a database that does not answer is asked again.
+    for how many seconds a database or a storage that does not answer is asked again.
     """
 
     home: Path
@@ -204,6 +204,9 @@ class Lake:
         """
         self._take_over()
         with self._connect(read_only=True, snapshot=snapshot) as connection:
+            # Without patience a reader gives up after two seconds: somebody may be waiting for a page.
+            if self.patience:
+                self.storage.wait_longer(connection, self.patience)
             yield connection
 
     def _take_over(self) -> None:
@@ -254,7 +257,7 @@ class Lake:
     def _write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
         self.storage.make_ready()
         with self._connect(read_only=False, before=before) as connection:
-            self.storage.wait_longer(connection)
+            self.storage.wait_longer(connection, self.patience)
             yield connection
 
     def create(self) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from math import ceil, log2
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -26,6 +27,8 @@ FILES = ("lake", "files")
 """Below the storage, so that other things may lie beside it."""
 WRITER_TRIES = 8
 """The waits between them double: 51 seconds together."""
+FIRST_WAIT = 0.2
+"""Seconds before the second try."""
 MARK = "lake.id"
 """Which lake the files are of. Two at one place would take each other's files for leftovers."""
 NAME = "lake"
@@ -47,8 +50,9 @@ class Storage(Protocol):
     def prepare(self, connection: Connection) -> None:
         """What a DuckDB must know before it reads or writes: credentials."""
 
-    def wait_longer(self, connection: Connection) -> None:
-        """Have one opening, that writes, ask again for as long as a service takes to be begun anew."""
+    def wait_longer(self, connection: Connection, patience: float) -> None:
+        """Have one opening ask again for as long as a service takes to be begun anew, and for so many
+        seconds at least."""
 
     def look(self, connection: Connection) -> None:
         """Ask whether it answers, without changing anything."""
@@ -85,7 +89,7 @@ class Folder:
     def prepare(self, connection: Connection) -> None:
         pass
 
-    def wait_longer(self, connection: Connection) -> None:
+    def wait_longer(self, connection: Connection, patience: float) -> None:
         pass
 
     def look(self, connection: Connection) -> None:
@@ -184,10 +188,10 @@ class Bucket:
             f"SCOPE {quoted(SCHEME + self.name)})"
         )
 
-    def wait_longer(self, connection: Connection) -> None:
-        # A reader gives up after two seconds: somebody may be waiting for a page.
-        connection.execute(f"SET SESSION http_retries = {WRITER_TRIES}")
-        connection.execute("SET SESSION http_retry_wait_ms = 200")
+    def wait_longer(self, connection: Connection, patience: float) -> None:
+        tries = max(WRITER_TRIES, ceil(log2(patience / FIRST_WAIT + 1)))
+        connection.execute(f"SET SESSION http_retries = {tries}")
+        connection.execute(f"SET SESSION http_retry_wait_ms = {FIRST_WAIT * 1000:.0f}")
         connection.execute("SET SESSION http_retry_backoff = 2")
 
     def look(self, connection: Connection) -> None:

@@ -19,12 +19,12 @@ from tasks.city.register import register_city
 from tasks.editions.build import build_edition
 from tasks.publish.files import publishing
 from tasks.publish.maintain import maintain
-from tasks.settings import Settings, SettingsError
+from tasks.settings import AWAY_SECONDS, OF_A_RUN, Settings, SettingsError
 from tasks.watch.doctor import examine
 from tests import object_storage
 from tests.object_storage import KEY, ObjectStorage
 from tests.small_city import NOW, SmallCity
-from warehouse.lake import LakeError, transaction
+from warehouse.lake import Lake, LakeError, transaction
 from warehouse.lake_errors import SharedStorage
 from warehouse.period import Period
 from warehouse.storage import Bucket
@@ -125,7 +125,7 @@ def test_a_killed_load_leaves_nothing_in_the_figures(
     killing = """
 import os, signal, sys
 from pathlib import Path
-from tasks.settings import Settings
+from tasks.settings import AWAY_SECONDS, OF_A_RUN, Settings
 lake = Settings().lake()
 with lake.write() as connection:
     connection.execute("BEGIN")
@@ -244,6 +244,30 @@ def test_a_storage_that_was_away_harms_nothing(
     assert city.lake.snapshot() == snapshot
     with city.lake.read() as connection:
         assert connection.execute("SELECT count(*) FROM core.application").fetchone() == (40,)
+
+
+def _waits(lake: Lake, opened: str) -> float:
+    """For how many seconds an opening asks a storage that does not answer."""
+    with getattr(lake, opened)() as connection:
+        tries, first, factor = (
+            float(connection.execute(f"SELECT current_setting('http_{name}')").fetchone()[0])
+            for name in ("retries", "retry_wait_ms", "retry_backoff")
+        )
+    return sum(first / 1000 * factor**n for n in range(int(tries)))
+
+
+def test_a_run_waits_for_a_storage_for_minutes_and_a_page_does_not(
+    small: SmallCity, settings_of: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_of(small)
+    lake = _begun(small, settings).lake
+    assert _waits(lake, "read") < 3
+    assert _waits(lake, "write") > 45
+    monkeypatch.setenv(OF_A_RUN, "1")
+    assert _waits(settings.lake(), "read") >= AWAY_SECONDS
+    assert _waits(settings.lake(), "write") >= AWAY_SECONDS
+    monkeypatch.delenv(OF_A_RUN)
+    assert _waits(settings.lake(), "read") < 3
 
 
 def test_a_writer_waits_for_a_storage_that_is_begun_anew(
