@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent
 NIANBAO = [sys.executable, "-c", "from deployments.cli import main; main()"]
@@ -64,9 +65,7 @@ def measure(command: list[str], environment: dict[str, str]) -> Measured:
 
 def serve(environment: dict[str, str]) -> tuple[float, float]:
     """Seconds that `nianbao serve` takes until it is ready, and to stop after one Ctrl-C."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     began = time.monotonic()
     child = subprocess.Popen(
         [*NIANBAO, "serve", "--port", port],

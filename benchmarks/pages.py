@@ -13,7 +13,6 @@ import argparse
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from statistics import median
 from urllib.error import HTTPError
 
 from benchmarks.main_job import NIANBAO, ROOT, measure
+from tests.ports import free_port
 
 ROUNDS = 15
 BARE = "no-such-page"
@@ -67,9 +67,7 @@ def ask(address: str) -> float:
 @contextmanager
 def serving(environment: dict[str, str]) -> Iterator[str]:
     """The pages' address, while `nianbao serve` runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     child = subprocess.Popen(
         [*NIANBAO, "serve", "--port", port],
         cwd=ROOT,

@@ -24,6 +24,8 @@ from warehouse.errors import MachineError
 HOST = "127.0.0.1"
 EMBEDDED = "--embedded"
 """For one run on this machine: no page, no schedules, no files."""
+LISTENER = "--listener="
+"""Before the number of a socket that has the port already and is handed on to the child."""
 CODE = Path(__file__).parent.parent
 STOP_SECONDS = 15
 NAMED_SECONDS = 10
@@ -34,15 +36,23 @@ class ServerError(MachineError):
     """Prefect's server does not answer; the message says what to do."""
 
 
-def start(settings: Settings, port: int, *arguments: str) -> subprocess.Popen[bytes]:
-    """Prefect's server as a child, ready to answer. Raises ServerError when it is not in time."""
+def start(
+    settings: Settings, port: int, *arguments: str, listener: socket.socket | None = None
+) -> subprocess.Popen[bytes]:
+    """Prefect's server as a child, ready to answer on a port, or on a socket that has that port.
+    Raises ServerError when it is not in time."""
     logs = settings.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / "server.log"
+    handed_on = () if listener is None else (listener.fileno(),)
     with log.open("ab") as out:
         child = subprocess.Popen(
-            [sys.executable, "-m", "deployments.server", *arguments],
+            [
+                *(sys.executable, "-m", "deployments.server", *arguments),
+                *(f"{LISTENER}{number}" for number in handed_on),
+            ],
             cwd=CODE,
+            pass_fds=handed_on,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -106,10 +116,11 @@ def for_a_run(settings: Settings) -> None:
             for name, value in machine_variables(settings.home).items():
                 os.environ.setdefault(name, value)
         return
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    child = start(settings, port, EMBEDDED)
+    # Until the child has it, a port that was merely free would be anybody's.
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        port = listener.getsockname()[1]
+        child = start(settings, port, EMBEDDED, listener=listener)
     atexit.register(stop, child)
     os.environ["PREFECT_API_URL"] = f"http://{HOST}:{port}/api"
     os.environ.update(machine_variables(settings.home))

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import os
 import secrets
+import socket
 import sys
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
@@ -25,7 +26,7 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.child_server import EMBEDDED, HOST
+from deployments.child_server import EMBEDDED, HOST, LISTENER
 from deployments.page.body import (
     MOST_OF_A_CALL,
     MOST_OF_A_FORM,
@@ -316,7 +317,7 @@ def main() -> None:
     os.environ.pop(VARIABLE, None)
     import uvicorn
 
-    uvicorn.run(
+    config = uvicorn.Config(
         create_embedded(settings) if is_embedded else create(settings),
         host=HOST,
         port=settings.port,
@@ -327,6 +328,17 @@ def main() -> None:
         timeout_keep_alive=60,
         timeout_graceful_shutdown=5,
     )
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=_handed_on())
+    if not server.started:
+        sys.exit(1)
+
+
+def _handed_on() -> list[socket.socket] | None:
+    """The socket that the starter holds the port with, where it handed one on."""
+    numbers = [one.removeprefix(LISTENER) for one in sys.argv[1:] if one.startswith(LISTENER)]
+    return [socket.socket(fileno=int(number)) for number in numbers] or None
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -23,6 +22,7 @@ from tasks.people.machine import HEADER, machine_token
 from tasks.people.office import Office
 from tasks.people.persons import add_person
 from tests.city import Installation
+from tests.ports import free_port
 
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 APPROVER = "王处长"
@@ -60,12 +60,6 @@ def ask_prefect(address: str, home: Path, path: str, body: Any = None, method: s
             if refused.code != 503 or time.monotonic() > until:
                 raise
             time.sleep(0.2)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.ports import free_port
 
 PASSWORD = "p'a s\\s:w@rd"
 """With all that an address must quote."""
@@ -85,9 +86,7 @@ class Cluster:
 @contextmanager
 def running(programs: Path, language: str = "") -> Iterator[Cluster]:
     """A new cluster, gone afterwards. It speaks English unless a language is named."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     # Below pytest's folder nobody but its owner may go.
     folder = Path(tempfile.mkdtemp(prefix="nianbao-postgres-"))
     try:

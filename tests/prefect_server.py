@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.operator_room import free_port
+from tests.ports import free_port
 
 
 def end_servers_begun_here() -> None:

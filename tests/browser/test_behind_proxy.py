@@ -23,7 +23,8 @@ from tasks.people.persons import WORKS
 from tests.browser.conftest import Launch
 from tests.certificates import certificate
 from tests.nginx import nginx_command
-from tests.operator_room import Room, add_people, free_port, room
+from tests.operator_room import Room, add_people, room
+from tests.ports import free_port
 
 HOST, PERSON = "nianbao.example", "李科员"
 PROXIES = ("nginx", "caddy")

@@ -20,7 +20,7 @@ from deployments.page.visitor import Door
 from tasks.publish.approvals import Request
 from tasks.settings import Settings
 from tests.approving import approve_and_publish
-from tests.operator_room import free_port
+from tests.ports import free_port
 from tests.small_city import NOW, SmallCity
 from tests.sql.test_desk_editions import CORRECTION, build
 

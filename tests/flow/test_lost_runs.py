@@ -19,7 +19,8 @@ import pytest
 
 from deployments.automations import declared
 from tests.city import Installation
-from tests.operator_room import ENDED, Room, descendants, free_port, process_of, room
+from tests.operator_room import ENDED, Room, descendants, process_of, room
+from tests.ports import free_port
 from warehouse.lake import Lake
 
 pytestmark = pytest.mark.timeout(1500)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from deployments.child_server import EMBEDDED, start, stop
+from deployments.child_server import EMBEDDED, for_a_run, start, stop
 from tasks.settings import Settings
-from tests.operator_room import ask_prefect, free_port
+from tests.operator_room import ask_prefect
+from tests.ports import free_port
 
 OLD, NEW = "old", "new"
 
@@ -55,3 +58,24 @@ def test_the_server_of_one_run_removes_the_runs_that_are_too_old(
     finally:
         stop(server)
     assert names(database) == {NEW}
+
+
+def test_the_port_of_a_servers_child_is_nobodys_until_the_child_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    asked: list[int] = []
+
+    def starting(
+        settings: Settings, port: int, *arguments: str, listener: socket.socket
+    ) -> subprocess.Popen[bytes]:
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+        asked.append(port)
+        return subprocess.Popen(["true"])
+
+    monkeypatch.setattr("deployments.child_server.start", starting)
+    # It names the server in the environment of this process; what it sets is undone.
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    for_a_run(Settings(home=tmp_path))
+    assert len(asked) == 1
