@@ -138,13 +138,12 @@ def _judged(
             continue
         noticed.append(_seconds(state["timestamp"]) - killed)
         later = [
-            _seconds(r["start_time"]) - killed
+            _taken_up(r) - killed
             for r in by_id.values()
-            # A run that crashed before it began is said to have begun when it crashed.
             if r["id"] != run
             and r["deployment_id"] == by_id[run]["deployment_id"]
             and r["start_time"]
-            and _seconds(r["start_time"]) > killed
+            and _taken_up(r) > killed
         ]
         if later:
             replaced.append(min(later))
@@ -202,6 +201,13 @@ def _places_taken(site: Site, name: str) -> int:
     """How many places of a deployment's own limit are taken."""
     limit = site.ask(f"/deployments/{site.deployments[name]}").get("global_concurrency_limit")
     return int(limit["active_slots"]) if limit else 0
+
+
+def _taken_up(run: Told) -> float:
+    """When a run began. One that was lost before it began is said to have begun when it crashed; it
+    was there when it was made."""
+    never = run["state_type"] == "CRASHED" and run["start_time"] == run["end_time"]
+    return _seconds(run["created" if never else "start_time"])
 
 
 def _seconds(moment: str) -> float:
