@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -91,8 +92,8 @@ def _cut(told: Mapping[str, Any]) -> list[str]:
         (
             line["what"],
             line["seconds"],
-            ": ".join(map(str, line["ended"])),
-            ": ".join(map(str, line["replaced"])) if line["replaced"] else "",
+            _briefly(line["ended"]),
+            _briefly(line["replaced"]) if line["replaced"] else "",
             line["next"],
         )
         for line in told["away"]
@@ -103,6 +104,11 @@ def _cut(told: Mapping[str, Any]) -> list[str]:
         "The lock of a writer whose host was switched off (cable pulled, then killed) was free after "
         f"{told['lock_free_after']} s.",
     ]
+
+
+def _briefly(end: Sequence[str]) -> str:
+    """A state with the first sentence of what was said."""
+    return ": ".join((end[0], end[1].partition("。")[0].partition("（")[0]))
 
 
 def _commits(told: Mapping[str, Any]) -> list[str]:
@@ -121,7 +127,7 @@ def _kills(told: Mapping[str, Any]) -> list[str]:
             ", ".join(f"{step} {count}" for step, count in kind["in_step"].items()),
             _span(kind["noticed_after"]),
             _span(kind["replaced_after"]),
-            "; ".join(f"{end} ({count})" for end, count in kind["ends"].items()),
+            _by_state(kind["ends"]),
         )
         for kind in told["kinds"]
     ]
@@ -134,6 +140,14 @@ def _kills(told: Mapping[str, Any]) -> list[str]:
         "how the cities ended",
     ]
     return _table(head, rows)
+
+
+def _by_state(ends: Mapping[str, int]) -> str:
+    """How many ended in which state: what a run said at its end is its own."""
+    counts: Counter[str] = Counter()
+    for end, count in ends.items():
+        counts[end.partition(":")[0]] += count
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common())
 
 
 def _span(seconds: Sequence[int]) -> str:
