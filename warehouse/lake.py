@@ -151,6 +151,9 @@ class Lake:
                     if time.monotonic() >= until:
                         raise
                     time.sleep(AWAY_SECONDS)
+            # Without patience a reader gives up after two seconds: somebody may be waiting for a page.
+            if self.patience or not read_only:
+                self.storage.wait_longer(connection, self.patience)
             yield connection
 
     @contextmanager
@@ -204,9 +207,6 @@ class Lake:
         """
         self._take_over()
         with self._connect(read_only=True, snapshot=snapshot) as connection:
-            # Without patience a reader gives up after two seconds: somebody may be waiting for a page.
-            if self.patience:
-                self.storage.wait_longer(connection, self.patience)
             yield connection
 
     def _take_over(self) -> None:
@@ -257,7 +257,6 @@ class Lake:
     def _write(self, before: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
         self.storage.make_ready()
         with self._connect(read_only=False, before=before) as connection:
-            self.storage.wait_longer(connection, self.patience)
             yield connection
 
     def create(self) -> None:

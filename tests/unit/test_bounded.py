@@ -22,6 +22,11 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
+def is_open(ours: socket.socket, theirs: socket.socket) -> bool:
+    theirs.send(b"x")
+    return ours.recv(1) == b"x"
+
+
 def waits_in_vain(seconds: float) -> bool:
     """An exchange whose answer never comes; whether it was cut for its time."""
     with pair() as (ours, _), Watch(seconds) as watch:
@@ -35,8 +40,7 @@ def test_a_shorter_one_that_begins_later_ends_first() -> None:
         long.watch(ours)
         assert waits_in_vain(0.05)
         assert not long.is_over
-        theirs.send(b"x")
-        assert ours.recv(1) == b"x"
+        assert is_open(ours, theirs)
 
 
 def test_each_of_many_at_once_ends() -> None:
@@ -58,8 +62,7 @@ def test_what_ended_in_time_is_not_cut_afterwards() -> None:
             watch.watch(ours)
         assert waits_in_vain(0.2)
         assert not watch.is_over
-        theirs.send(b"x")
-        assert ours.recv(1) == b"x"
+        assert is_open(ours, theirs)
 
 
 def test_many_that_follow_each_other_need_no_thread_each() -> None:
