@@ -79,7 +79,14 @@ def bad_rows(
     relations: Mapping[str, str] | None = None,
 ) -> tuple[BadRow, ...]:
     """The bad rows of a rule, by source system and record. Raises duckdb.Error."""
-    sql = f"SELECT {', '.join(BAD_ROW_COLUMNS)} FROM ({rule.bad_rows_sql(as_of, relations)})"
+    return first_bad_rows(connection, rule.bad_rows_sql(as_of, relations or {}), limit, offset)
+
+
+def first_bad_rows(
+    connection: Connection, query: str, limit: int | None, offset: int = 0
+) -> tuple[BadRow, ...]:
+    """The bad rows that a query gives, by source system and record."""
+    sql = f"SELECT {', '.join(BAD_ROW_COLUMNS)} FROM ({query})"
     sql += " ORDER BY source_system, record_id, detail"
     if limit is not None:
         sql += f" LIMIT {limit} OFFSET {offset}"

@@ -9,21 +9,31 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 
 from expectations.result import RuleResult
-from expectations.rules import Rule, load_rules, result_of
-from expectations.runner import FIRST_RECORDS, bad_rows, copy_small_tables, run_rules
+from expectations.rules import BAD_ROW_COLUMNS, Rule, load_rules, result_of
+from expectations.runner import (
+    FIRST_RECORDS,
+    bad_rows,
+    copy_small_tables,
+    first_bad_rows,
+    run_rules,
+)
 from tasks import clock
 from warehouse.errors import must_be
-from warehouse.lake import Connection, Lake, current_snapshot, transaction
+from warehouse.lake import Connection, Lake, current_snapshot, stored_columns, transaction
 from warehouse.reading import table_as_corrected
-from warehouse.sql import literal, quoted
+from warehouse.sql import insert_many, literal, quoted
 from warehouse.tables import all_tables, table
 
 Runner = Literal["great_expectations", "plain"]
+KEPT_RECORDS = 5_000
+"""Of a rule that so many records break, they are kept, and need not be looked for again while its result
+holds; of one that more break, none."""
+KEPT = "lake.ops.check_record"
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ def check_core(
 
     `as_of` is the data date (default: `data_date`). `only_tables` limits to the rules of
     those tables, such as `core.application`. Results of rules that need not run again are
-    marked `is_reused`. Writes ops.check_run and ops.quarantine in one transaction: rows
+    marked `is_reused`. Writes ops.check_run, ops.check_record and ops.quarantine in one transaction: rows
     that now pass are released, a rule that could not run changes nothing. Raises LakeError
     when there is no lake, RuleError when a rule file cannot be used.
     """
@@ -64,7 +74,11 @@ def check_core(
         fingerprints = {r.code: r.fingerprint(as_of, versions) for r in rules}
         stale = [r for r in rules if not _still_holds(earlier.get(r.code), fingerprints[r.code])]
         held = [r for r in rules if r not in stale]
-        results = {r.code: _reused(connection, r, earlier[r.code], as_of, relations) for r in held}
+        kept = _kept_whole(connection, earlier)
+        results = {
+            r.code: _reused(connection, r, earlier[r.code], as_of, relations, r.code in kept)
+            for r in held
+        }
         has_leftovers = _has_leftovers(connection)
     if stale:
         for result in _run(lake, stale, as_of, snapshot, relations, runner):
@@ -73,8 +87,9 @@ def check_core(
     if fresh or has_leftovers:
         with lake.write() as connection, transaction(connection):
             _record(connection, fresh, fingerprints, f"{run_id}-{now:%Y%m%d%H%M%S%f}", now)
+            _keep_records(connection, fresh)
             _refresh_quarantine(connection, stale, results, as_of, relations, now)
-    return [results[r.code] for r in rules]
+    return [replace(found := results[r.code], records=found.records[:FIRST_RECORDS]) for r in rules]
 
 
 def data_date(connection: Connection, now: datetime) -> date:
@@ -89,20 +104,45 @@ def data_date(connection: Connection, now: datetime) -> date:
     return found or now.date()
 
 
+@dataclass(frozen=True)
+class Held:
+    """How the last check of a rule ended (`pass`, `fail`), and whether all that it found is kept."""
+
+    status: str
+    is_kept: bool
+
+
 def results_that_hold(
     connection: Connection, rules: Sequence[Rule], as_of: date, snapshot: int
-) -> dict[str, str]:
-    """How the last check before a snapshot ended (`pass`, `fail`) of each rule that would come to
-    the same there: the same text, over the same tables with the same corrections, and by the
-    same data date where it looks at one. `connection` is open at the snapshot."""
+) -> dict[str, Held]:
+    """How the last check before a snapshot ended of each rule that would come to the same there: the
+    same text, over the same tables with the same corrections, and by the same data date where it
+    looks at one. `connection` is open at the snapshot."""
     versions = table_versions(connection, snapshot)
     versions = _versions_as_corrected(versions, corrected_tables(connection))
     earlier = _latest_results(connection)
+    kept = _kept_whole(connection, earlier)
     return {
-        rule.code: earlier[rule.code].status
+        rule.code: Held(earlier[rule.code].status, rule.code in kept)
         for rule in rules
         if _still_holds(earlier.get(rule.code), rule.fingerprint(as_of, versions))
     }
+
+
+def kept_records_sql(rule: Rule) -> str:
+    """The query of the bad rows that the last check of a rule kept."""
+    columns = ", ".join(BAD_ROW_COLUMNS)
+    return f"SELECT {columns} FROM {KEPT} WHERE rule_code = {quoted(rule.code)}"
+
+
+def _kept_whole(connection: Connection, earlier: Mapping[str, _Earlier]) -> frozenset[str]:
+    """The codes of the rules of which every bad row of the last check is kept."""
+    if KEPT.removeprefix("lake.") not in stored_columns(connection):
+        return frozenset()
+    counts = connection.execute(f"SELECT rule_code, count(*) FROM {KEPT} GROUP BY ALL").fetchall()
+    return frozenset(
+        code for code, rows in counts if code in earlier and earlier[code].bad_rows == rows
+    )
 
 
 def table_versions(connection: Connection, until: int | None = None) -> dict[str, str]:
@@ -182,12 +222,17 @@ def _reused(
     earlier: _Earlier,
     as_of: date,
     relations: Mapping[str, str],
+    is_kept: bool,
 ) -> RuleResult:
     if earlier.status == "not_run":
         return result_of(rule, None, reason=earlier.message, is_reused=True)
     if earlier.status == "pass":
         return result_of(rule, 0, is_reused=True)
-    records = bad_rows(connection, rule, as_of, FIRST_RECORDS, relations=relations)
+    records = (
+        first_bad_rows(connection, kept_records_sql(rule), FIRST_RECORDS)
+        if is_kept
+        else bad_rows(connection, rule, as_of, FIRST_RECORDS, relations=relations)
+    )
     return result_of(rule, earlier.bad_rows, records, is_reused=True)
 
 
@@ -204,11 +249,11 @@ def _run(
         from expectations.great_expectations_runner import run_rules_with_great_expectations
 
         return run_rules_with_great_expectations(
-            lake, rules, as_of=as_of, snapshot=snapshot, relations=relations
+            lake, rules, as_of=as_of, snapshot=snapshot, relations=relations, first=KEPT_RECORDS
         )
     with lake.read(snapshot) as connection:
         read = copy_small_tables(connection, rules, relations)
-        return run_rules(connection, rules, as_of=as_of, relations=read)
+        return run_rules(connection, rules, as_of=as_of, relations=read, first=KEPT_RECORDS)
 
 
 def _record(
@@ -231,6 +276,33 @@ def _record(
         f"bad_rows, message, fingerprint, checked_at) VALUES {', '.join([row] * len(results))}",
         values,
     )
+
+
+def _keep_records(connection: Connection, results: Sequence[RuleResult]) -> None:
+    """Make ops.check_record hold what the rules that ran now found. What was found before is left as
+    it is, so that a night that finds the same writes nothing."""
+    found = [
+        (result.code, *astuple(record))
+        for result in results
+        if result.bad_rows == len(result.records)
+        for record in result.records
+    ]
+    connection.execute("CREATE OR REPLACE TEMP TABLE found_now AS FROM ops.check_record LIMIT 0")
+    insert_many(connection, "ops.check_record", found, into="found_now")
+    same = " AND ".join(
+        f"a.{column} IS NOT DISTINCT FROM b.{column}" for column in ("rule_code", *BAD_ROW_COLUMNS)
+    )
+    codes = ", ".join(quoted(result.code) for result in results)
+    known = ", ".join(quoted(rule.code) for rule in load_rules())
+    connection.execute(
+        f"DELETE FROM ops.check_record AS a WHERE rule_code NOT IN ({known}) "
+        f"OR (rule_code IN ({codes or 'NULL'}) AND NOT EXISTS (SELECT 1 FROM found_now AS b WHERE {same}))"
+    )
+    connection.execute(
+        "INSERT INTO ops.check_record SELECT * FROM found_now AS a "
+        f"WHERE NOT EXISTS (SELECT 1 FROM ops.check_record AS b WHERE {same})"
+    )
+    connection.execute("DROP TABLE found_now")
 
 
 def _quarantine_codes() -> list[str]:

@@ -325,8 +325,7 @@ def differing_records(
     Left minus right, record by record; `quantity` is the difference. A record counted on
     both sides, or on neither, drops out. Returns how many there are and the first of them.
     """
-    selects = []
-    values: list[Any] = []
+    weights: dict[str, list[str]] = defaultdict(list)
     table = ""
     for terms, side in ((equation.left, 1), (equation.right, -1)):
         for term in terms:
@@ -335,13 +334,18 @@ def differing_records(
                 return 0, []
             table = reading.measures[cell.measure].table
             source = reading.measure(cell.measure, period.before if term.years_back else period)
-            organ_filter, given = organs.condition()
-            weight = f"{side * term.sign} * ({cell.quantity or 1})"
-            selects.append(
-                f"SELECT source_system, record_id, organ_id, record_on, {weight} AS weight "
-                f"FROM {source} WHERE ({cell.where}){organ_filter}"
+            weights[source].append(
+                f"if({cell.where}, {side * term.sign} * ({cell.quantity or 1}), 0)"
             )
-            values += given
+    organ_filter, given = organs.condition()
+    # Most records drop out by what one measure says of them: they need not be put side by side.
+    selects = [
+        "FROM (SELECT source_system, record_id, organ_id, record_on, "
+        f"{' + '.join(f'coalesce({one}, 0)' for one in of)} AS weight FROM {source}) "
+        f"WHERE weight <> 0{organ_filter}"
+        for source, of in weights.items()
+    ]
+    values = given * len(selects)
     sql = (
         "SELECT source_system, record_id, min(organ_id) AS organ_id, min(record_on) AS record_on, "
         "sum(weight) AS weight FROM (" + " UNION ALL ".join(selects) + ") "

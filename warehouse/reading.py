@@ -16,7 +16,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from warehouse.answer_time import IS_LAPSED, answer_times_sql
+from warehouse.answer_time import IS_LAPSED, Tables, answer_times_sql
 from warehouse.disk import UnreadableFile, text_of
 from warehouse.errors import ConfigurationError
 from warehouse.lake import Connection, Lake, current_snapshot, stored_columns, stored_rows
@@ -131,6 +131,7 @@ class Reading:
     in_memory: frozenset[str] = frozenset()
     lots: dict[Any, Any] = field(default_factory=dict)
     _made: set[str] = field(default_factory=set)
+    _reckoned: set[str] = field(default_factory=set)
     _period: Period | None = None
     _provided: dict[tuple[str, str], bool] = field(default_factory=dict)
 
@@ -141,8 +142,9 @@ class Reading:
         self._period = period
         self.connection.execute(f"SET VARIABLE year_start = DATE '{period.first}'")
         self.connection.execute(f"SET VARIABLE year_end = DATE '{period.last}'")
-        for sql in BESIDE_MEASURES.values():
-            self.connection.execute(sql)
+        for name, sql in BESIDE_MEASURES.items():
+            if name not in self._reckoned:
+                self.connection.execute(sql)
 
     def measure(self, name: str, period: Period) -> str:
         """The name of the relation that holds a measure's records of a period, made when first
@@ -155,6 +157,8 @@ class Reading:
         if relation not in self._made:
             self.set_period(period)
             measure = self.measures[name]
+            if _names("answer_time", measure.sql):
+                self._reckon_answer_times()
             of_period = None if tables_read(measure) <= self.in_memory else _at(measure.sql, period)
             self.connection.execute(
                 f"CREATE TEMP TABLE {relation} AS {measure.sql}"
@@ -163,6 +167,16 @@ class Reading:
             )
             self._made.add(relation)
         return relation
+
+    def _reckon_answer_times(self) -> None:
+        """Reckon once when each application was answered: it is the same in every period, and
+        takes as long as all other figures of applications."""
+        if "answer_time" not in self._reckoned:
+            self._reckoned.add("answer_time")
+            self.connection.execute("CREATE TEMP TABLE answer_time_reckoned AS FROM answer_time")
+            self.connection.execute(
+                "CREATE OR REPLACE TEMP VIEW answer_time AS FROM answer_time_reckoned"
+            )
 
     def as_stored(self, full_name: str) -> str:
         """The relation with a core table as it lies in the lake, nothing corrected or set aside: its
@@ -230,11 +244,17 @@ QUALIFY row_number() OVER (PARTITION BY organ_id ORDER BY valid_from DESC) = 1
 """
 
 
+# What of an application its time is reckoned from: the clock keeps all that it is given.
+_TIMED = """(
+    SELECT source_system, record_id, received_on, closed_on, corrected_on, extended_on, due_on,
+        consultation_working_days, outcome, removed_at
+    FROM core.application
+)"""
 # When each application was answered, by the one clock of `warehouse.answer_time`.
 ANSWER_TIME = f"""
 SELECT source_system, record_id, {IS_LAPSED} AS is_lapsed,
     waits_for IS NOT NULL OR days_passed <= days_allowed AS is_on_time
-FROM ({answer_times_sql("a.closed_on")}) AS t
+FROM ({answer_times_sql("a.closed_on", Tables(application=_TIMED))}) AS t
 """
 # A website counts in every year in which it was in use on some day.
 WEBSITE_OF_YEAR = """
@@ -276,9 +296,14 @@ def beside(sql: str) -> list[str]:
     """How to make what a measure's query asks besides the core tables, in order."""
     found: list[str] = []
     for name, made in reversed(BESIDE_MEASURES.items()):
-        if any(re.search(rf"\b{name}\b", asked) for asked in (sql, *found)):
+        if any(_names(name, asked) for asked in (sql, *found)):
             found.insert(0, made)
     return found
+
+
+def _names(name: str, sql: str) -> bool:
+    """Whether a query asks something by its name."""
+    return re.search(rf"\b{name}\b", sql) is not None
 
 
 def _at(sql: str, period: Period) -> str | None:
@@ -297,9 +322,7 @@ _CORE_TABLE = re.compile(r"\bcore\.\w+")
 
 def tables_read(measure: Measure) -> frozenset[str]:
     """The core tables that a measure asks, itself or through what it asks besides them."""
-    beside = [
-        sql for name, sql in BESIDE_MEASURES.items() if re.search(rf"\b{name}\b", measure.sql)
-    ]
+    beside = [sql for name, sql in BESIDE_MEASURES.items() if _names(name, measure.sql)]
     texts = [measure.sql, *beside, BESIDE_MEASURES["organ_of_year"]]
     return frozenset(name for text in texts for name in _CORE_TABLE.findall(text))
 

@@ -53,10 +53,13 @@ def insert_many(
     name: str,
     rows: Sequence[Sequence[Any]],
     columns: Sequence[str] | None = None,
+    *,
+    into: str = "",
 ) -> None:
     """Many rows of a table of the lake in one statement, whole columns as lists.
 
-    Without `columns` a row has all of them in the table's order. Decimals travel as text, so that
+    Without `columns` a row has all of them in the table's order; `into` is another table of the same
+    columns. Decimals travel as text, so that
     nothing passes through a float.
     """
     if not rows:
@@ -65,7 +68,7 @@ def insert_many(
     columns = columns or list(kinds)
     casts = [cast(named(column), kinds[column]) for column in columns]
     connection.execute(
-        f"INSERT INTO {name} ({', '.join(map(named, columns))}) "
+        f"INSERT INTO {into or name} ({', '.join(map(named, columns))}) "
         f"SELECT {', '.join(casts)} FROM ({rows_sql(columns, rows)})"
     )
 

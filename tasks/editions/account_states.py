@@ -2,16 +2,17 @@
 
 Two ways to the same numbers. One asks each record by its key whether some cell counts it. The other
 reads the table and what the cells count once each, and holds both against each other in buckets of
-keys: two lots of records with the same number of keys and the same sum of the keys' hashes are the
-same records, so they need not be laid side by side one by one. Only where a bucket differs, or holds
-what was set aside or corrected, its records are asked by their keys. Neither takes from the figures
-that the form shows.
+keys: two lots of records with the same number of keys and the same keys' hashes, taken together bit
+by bit, are the same records, so they need not be laid side by side one by one. Only the records of a
+bucket that differs, or holds what was set aside or corrected, are asked by their keys. Neither takes
+from the figures that the form shows.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container
+from datetime import date, timedelta
 
 from warehouse.layout import Layout
 from warehouse.period import Period
@@ -26,6 +27,9 @@ make few others be asked, few enough to be kept at hand."""
 Loaded = list[tuple[str, str, int]]
 States = list[tuple[str, str, str, int]]
 _KEY = "hash(source_system, record_id)"
+_BUCKET = f"CAST(key & {BUCKETS - 1} AS USMALLINT)"
+_LOT = "count(*) AS records, bit_xor(key) AS keys"
+"""What is told of the keys of a lot. Their sum would tell no more, and takes longer."""
 
 
 def copy_decisions(reading: Reading) -> None:
@@ -74,15 +78,19 @@ def standing_sql(reading: Reading, layout: Layout, table: Table, period: Period)
     rows = _rows(reading, table)
     same = "counted.source_system = t.source_system AND counted.record_id = t.record_id"
     not_counted = _not_counted(reading, table, period, has_cell=bool(counted))
-    return _states_sql(reading, table, rows, counted or _NONE, same, not_counted)
+    return (
+        "SELECT source_system, split_part(brought, '/', 2) AS resource, record_id, state "
+        f"FROM ({_states_sql(reading, table, rows, counted or _NONE, same, not_counted)})"
+    )
 
 
 def _states_sql(
     reading: Reading, table: Table, rows: str, counted: str, same: str, not_counted: str
 ) -> str:
-    """Some rows of a table with the state of each; `same` tells which of the rows `counted` is it."""
+    """Some rows of a table with what brought each and its state: source_system, brought, record_id,
+    state. `same` tells which of the rows `counted` is it."""
     return f"""
-    SELECT t.source_system, split_part(coalesce(t.origin, ''), '/', 2) AS resource, t.record_id,
+    SELECT t.source_system, {brought_sql()} AS brought, t.record_id,
         CASE WHEN counted.is_so THEN 'counted'
             WHEN t.removed_at IS NOT NULL THEN {_removal(reading, table)}
             WHEN aside.record_id IS NOT NULL THEN 'set_aside'
@@ -137,9 +145,19 @@ def _not_counted(reading: Reading, table: Table, period: Period, *, has_cell: bo
     if on is None:
         return "ELSE 'by_definition'"
     return (
-        f"WHEN {on} IS NULL THEN 'undated' WHEN CAST({on} AS DATE) NOT BETWEEN "
-        f"DATE '{period.first}' AND DATE '{period.last}' THEN 'another_year' ELSE 'by_definition'"
+        f"WHEN {on} IS NULL THEN 'undated' WHEN {_within(on, period)} THEN 'by_definition' "
+        "ELSE 'another_year'"
     )
+
+
+def _within(on: str, period: Period) -> str:
+    """Condition: that a day or moment is of a period."""
+    return f"{on} >= DATE '{period.first}' AND {on} < DATE '{_over(period)}'"
+
+
+def _over(period: Period) -> date:
+    """The day after a period."""
+    return period.last + timedelta(days=1)
 
 
 def _counted_sql(reading: Reading, layout: Layout, table: Table, period: Period) -> str:
@@ -162,29 +180,49 @@ def count_states(
     """How many records each list brought that the table holds (source_system, resource, count), and
     how many of them stand in which state (source_system, resource, state, count); the first are
     counted in the table alone. A state may come in several rows. `copy_decisions` goes before."""
-    by_key = standing_sql(reading, layout, table, period)
-    if by_key is None:
+    if not _has_records(reading, table):
         return [], []
-    if table.full_name in reading.in_memory:
-        stored = reading.as_stored(table.full_name)
-        held = f"(SELECT *, {brought_sql()} AS brought, 1 AS records FROM {stored})"
-        return _loaded(reading, held), _counts(reading, by_key)
     counted = _counted_sql(reading, layout, table, period)
     not_counted = _not_counted(reading, table, period, has_cell=bool(counted))
-    _divide(reading, table, counted, not_counted)
-    in_doubt = f"FROM ({_rows(reading, table)}) WHERE {_KEY} % {BUCKETS} IN (FROM account_in_doubt)"
-    same = "counted.key = hash(t.source_system, t.record_id)"
-    states = _states_sql(reading, table, in_doubt, "FROM account_counted", same, not_counted)
+    if table.full_name in reading.in_memory:
+        same = "counted.source_system = t.source_system AND counted.record_id = t.record_id"
+        rows = _rows(reading, table)
+        states = _states_sql(reading, table, rows, counted or _NONE, same, not_counted)
+        stored = reading.as_stored(table.full_name)
+        held = f"(SELECT *, {brought_sql()} AS brought, 1 AS records FROM {stored})"
+        return _loaded(reading, held), _counts(reading, states)
+    _divide(reading, table, period, counted, not_counted)
     # In a bucket that is not in doubt all that is in force and of the period is counted.
-    others = "if(state = 'by_definition', 'counted', state)" if counted else "state"
     surely = reading.connection.execute(
         f"""
-        SELECT source_system, split_part(brought, '/', 2), {others} AS state,
+        SELECT source_system, split_part(brought, '/', 2),
+            CASE WHEN {"state = 'by_definition'" if counted else "FALSE"} THEN 'counted'
+                WHEN {_WENT_LATE} AND bucket IN (SELECT bucket FROM account_doubt WHERE has_late)
+                THEN 'counted' ELSE replace(state, {quoted(_LATE)}, '') END AS state,
             CAST(sum(records) AS BIGINT)
-        FROM account_bucket WHERE bucket NOT IN (FROM account_in_doubt) GROUP BY ALL
+        FROM account_bucket WHERE bucket NOT IN {_IN_DOUBT} GROUP BY ALL
         """
     ).fetchall()
-    return _loaded(reading, "account_bucket"), surely + _counts(reading, states)
+    asked = _in_doubt(reading, table, counted, not_counted)
+    return _loaded(reading, "account_bucket"), surely + asked
+
+
+_LATE = "late/"
+_WENT_LATE = f"starts_with(state, {quoted(_LATE)})"
+_IN_DOUBT = "(SELECT bucket FROM account_doubt WHERE NOT has_late)"
+
+
+def _in_doubt(reading: Reading, table: Table, counted: str, not_counted: str) -> States:
+    """The states of the records of buckets in doubt, each asked by its key."""
+    row = reading.connection.execute(f"SELECT count(*) FROM {_IN_DOUBT}").fetchone()
+    if not row or not row[0]:
+        return []
+    rows, keys = (
+        f"SELECT * FROM (SELECT *, {_KEY} AS key FROM ({of})) WHERE {_BUCKET} IN {_IN_DOUBT}"
+        for of in (_rows(reading, table), counted or _NONE)
+    )
+    same = "counted.key = t.key"
+    return _counts(reading, _states_sql(reading, table, rows, keys, same, not_counted))
 
 
 def _loaded(reading: Reading, rows: str) -> Loaded:
@@ -195,45 +233,63 @@ def _loaded(reading: Reading, rows: str) -> Loaded:
 
 
 def _counts(reading: Reading, states: str) -> States:
+    """How many records stand in which state, by list."""
     return reading.connection.execute(
-        f"SELECT source_system, resource, state, count(*) FROM ({states}) GROUP BY ALL"
+        "SELECT source_system, split_part(brought, '/', 2), state, CAST(sum(records) AS BIGINT) FROM ("
+        f"SELECT source_system, brought, state, count(*) AS records FROM ({states}) GROUP BY ALL"
+        ") GROUP BY ALL"
     ).fetchall()
 
 
-def _divide(reading: Reading, table: Table, counted: str, not_counted: str) -> None:
-    """Reads the table and what cells count, once each, into temporary tables: `account_bucket` the
-    records by list, bucket and the state in which they are if nothing is counted, corrected or set
-    aside; `account_counted` the keys of what is counted; `account_in_doubt` the buckets in which
-    what is in force and of the period is not what is counted, and those of single decisions."""
+def _divide(reading: Reading, table: Table, period: Period, counted: str, not_counted: str) -> None:
+    """Reads the table and what cells count, once each, into temporary tables. `account_bucket`: the
+    records by list, bucket and the state in which they are if nothing is corrected or set aside; before
+    it stands `late/` where one of the period was withdrawn after it, as some cells still count it.
+    `account_doubt`: the buckets in which what is in force and of the period is not what is counted;
+    with `has_late` it is, together with what was withdrawn later. In doubt are also the buckets of
+    what was set aside or corrected."""
+    on = dated_by(table, reading.stored_columns[table.full_name])
+    removal = _removal(reading, table)
+    went_late = f"removed_at >= DATE '{_over(period)}' AND {_within(on, period) if on else 'TRUE'}"
     for name, sql in (
         (
             "bucket",
             f"""
             SELECT source_system, {brought_sql()} AS brought,
-                CASE WHEN removed_at IS NOT NULL THEN {_removal(reading, table)}
-                    {not_counted} END AS state,
-                key % {BUCKETS} AS bucket, count(*) AS records, sum(key) AS keys
+                CASE WHEN {went_late} THEN {quoted(_LATE)} || {removal}
+                    WHEN removed_at IS NOT NULL THEN {removal} {not_counted} END AS state,
+                {_BUCKET} AS bucket, {_LOT}
             FROM (SELECT *, {_KEY} AS key FROM lake.{table.full_name}) GROUP BY ALL
             """,
         ),
-        ("counted", f"SELECT {_KEY} AS key FROM ({counted or _NONE})"),
         (
-            "in_doubt",
+            "doubt",
             f"""
-            SELECT bucket FROM (
-                SELECT bucket, sum(records) AS records, sum(keys) AS keys
-                FROM account_bucket WHERE state = 'by_definition' GROUP BY bucket
-            ) AS held FULL JOIN (
-                SELECT key % {BUCKETS} AS bucket, count(*) AS records, sum(key) AS keys
-                FROM account_counted GROUP BY ALL
-            ) AS counted USING (bucket)
-            WHERE held.records IS DISTINCT FROM counted.records
+            WITH held AS (
+                SELECT bucket,
+                    sum(records) FILTER (state = 'by_definition') AS records,
+                    bit_xor(keys) FILTER (state = 'by_definition') AS keys,
+                    sum(records) AS all_records, bit_xor(keys) AS all_keys
+                FROM account_bucket WHERE state = 'by_definition' OR {_WENT_LATE} GROUP BY bucket
+            ),
+            counted AS (
+                SELECT {_BUCKET} AS bucket, {_LOT}
+                FROM (SELECT {_KEY} AS key FROM ({counted or _NONE})) GROUP BY ALL
+            ),
+            decided AS (
+                SELECT DISTINCT {_BUCKET} AS bucket FROM (
+                    SELECT {_KEY} AS key FROM (
+                        SELECT table_name, source_system, record_id FROM account_aside
+                        UNION ALL SELECT table_name, source_system, record_id FROM account_corrected
+                    ) WHERE table_name = {quoted(table.full_name)}
+                )
+            )
+            SELECT bucket,
+                decided.bucket IS NULL AND all_records IS NOT DISTINCT FROM counted.records
+                    AND all_keys IS NOT DISTINCT FROM counted.keys AS has_late
+            FROM held FULL JOIN counted USING (bucket) FULL JOIN decided USING (bucket)
+            WHERE decided.bucket IS NOT NULL OR held.records IS DISTINCT FROM counted.records
                 OR held.keys IS DISTINCT FROM counted.keys
-            UNION
-            SELECT {_KEY} % {BUCKETS} FROM (
-                SELECT table_name, source_system, record_id FROM account_aside
-                UNION ALL SELECT table_name, source_system, record_id FROM account_corrected
-            ) WHERE table_name = {quoted(table.full_name)}
             """,
         ),
     ):

@@ -268,7 +268,7 @@ def _of_records(
         ]
     progress(RECORDS)
     rules = [rule for rule in definitions.rules.core if form.has_rules_of(rule.table)]
-    held = rules_that_held(opened, rules, data_as_of.date()) if trusts_checks else frozenset()
+    held = rules_that_held(opened, rules, data_as_of.date()) if trusts_checks else {}
     findings += rule_findings(opened, rules, tabulation, data_as_of.date(), held=held)
     series = tuple(read_series(opened, definitions.charts, layout, tabulation))
     last_year = year_ago.root_figures()

@@ -7,14 +7,15 @@ far as it is the same question about the same rows (`rules_that_held`).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 import duckdb
 
 from expectations.rules import Rule
 from expectations.runner import count_rows_together, reason_of
-from tasks.check import results_that_hold
+from tasks.check import Held, kept_records_sql, results_that_hold
 from tasks.editions.account_states import dated_by
 from tasks.editions.edition import Finding, RecordReference
 from tasks.editions.reconcile import RECORDS_KEPT
@@ -25,19 +26,19 @@ from warehouse.sql import counted, literal
 from warehouse.tables import all_tables
 
 
-def rules_that_held(opened: Reading, rules: Sequence[Rule], as_of: date) -> frozenset[str]:
-    """The codes of the rules that surely no record fails, by the last check before the snapshot.
+def rules_that_held(opened: Reading, rules: Sequence[Rule], as_of: date) -> Mapping[str, Held]:
+    """The rules that need not be asked, by code, as the last check before the snapshot left them:
+    those that surely no record fails, and those of which it kept what surely fails.
 
     The check reads the records as corrected. A rule that nothing failed there still holds for
     the records as figures see them: without those that are set aside no other row of the table
-    becomes bad, while a row that is referred to may be missing. A quarantine rule is asked about
-    the rows as they lie in the lake.
+    becomes bad, while a row that is referred to may be missing. What failed is the same only where
+    nothing is set aside. A quarantine rule is asked about the rows as they lie in the lake.
     """
     corrected = opened.corrected or {}
     aside = opened.set_aside or {}
-    passed = results_that_hold(opened.connection, rules, as_of, opened.snapshot)
 
-    def is_same(rule: Rule) -> bool:
+    def is_same(rule: Rule, passed: bool) -> bool:
         if rule.severity == "quarantine":
             return not any(name in corrected for name in rule.depends_on)
         others = [name for name in rule.depends_on if name != rule.table]
@@ -46,11 +47,20 @@ def rules_that_held(opened: Reading, rules: Sequence[Rule], as_of: date) -> froz
         columns = aside.get(rule.table)
         if columns is None:
             return True
-        return rule.is_of_own_rows and not any(
-            re.search(rf"(?<!\w){name}(?!\w)", rule.sql) for name in columns
+        return (
+            passed
+            and rule.is_of_own_rows
+            and not any(re.search(rf"(?<!\w){name}(?!\w)", rule.sql) for name in columns)
         )
 
-    return frozenset(r.code for r in rules if passed.get(r.code) == "pass" and is_same(r))
+    last = results_that_hold(opened.connection, rules, as_of, opened.snapshot)
+    return {
+        r.code: held
+        for r in rules
+        if (held := last.get(r.code)) is not None
+        and (held.status == "pass" or held.is_kept)
+        and is_same(r, held.status == "pass")
+    }
 
 
 def rule_findings(
@@ -59,7 +69,7 @@ def rule_findings(
     tabulation: Tabulation,
     as_of: date,
     *,
-    held: Collection[str] = (),
+    held: Mapping[str, Held] = MappingProxyType({}),
 ) -> Iterator[Finding]:
     """The rules of the core tables that fail on records of the period, one finding a rule.
 
@@ -80,10 +90,16 @@ def rule_findings(
         none = count_rows_together(opened.connection, asked, as_of, relations)
         for rule in of_kind:
             count, records, reason = 0, tuple[RecordReference, ...](), ""
-            if rule.code not in held and none.get(rule.code) != 0:
+            has_passed = rule.code in held and held[rule.code].status == "pass"
+            if not has_passed and none.get(rule.code) != 0:
+                bad = (
+                    kept_records_sql(rule)
+                    if rule.code in held
+                    else rule.bad_rows_sql(as_of, relations)
+                )
                 try:
                     count, records = _bad_rows_of_year(
-                        opened, rule, as_of, tabulation.period, relations, names
+                        opened, rule, bad, as_of, tabulation.period, names
                     )
                 except duckdb.Error as error:
                     reason = reason_of(error)
@@ -105,16 +121,16 @@ def rule_findings(
 def _bad_rows_of_year(
     opened: Reading,
     rule: Rule,
+    bad: str,
     as_of: date,
     period: Period,
-    relations: Mapping[str, str],
     names: Mapping[str, str],
 ) -> tuple[int, tuple[RecordReference, ...]]:
-    """Bad rows of the period, and those that belong to no day. What is set aside belongs to every
+    """Those rows of the query `bad` that are of the period, and those that belong to no day. What is set aside belongs to every
     period that one of its dates, or the lack of it, can touch."""
     sql = (
         "SELECT source_system, record_id, organ_id, record_on, detail "
-        f"FROM ({rule.bad_rows_sql(as_of, relations)}) AS bad "
+        f"FROM ({bad}) AS bad "
         "WHERE record_on IS NULL OR CAST(record_on AS DATE) "
         f"BETWEEN {literal(period.first)} AND {literal(period.last)} "
         f"OR {_touches(rule, as_of, period, opened)}"

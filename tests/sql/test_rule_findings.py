@@ -40,7 +40,7 @@ def built(
     rules = rules or load_rules()
     with reading(small.lake, snapshot, copy_up_to=1000) as opened:
         as_of = NOW.date()
-        held = rules_that_held(opened, rules, as_of) if trusts_checks else frozenset()
+        held = rules_that_held(opened, rules, as_of) if trusts_checks else {}
         tabulation = Tabulation(YEAR, small.layout(), read_tree(opened, YEAR), {})
         found = rule_findings.rule_findings(opened, rules, tabulation, as_of, held=held)
         return {finding.code: finding for finding in found}

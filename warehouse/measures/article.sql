@@ -18,15 +18,19 @@ SELECT
     a.key_field,
     a.genre,
     a.interpretation_form,
-    EXISTS (
-        SELECT 1 FROM core.article AS i
-        WHERE
-            i.source_system = a.source_system AND i.interprets_article_id = a.record_id
-            AND i.published_at < getvariable('year_end') + INTERVAL 1 DAY AND i.removed_at IS NULL
-    ) AS is_interpreted,
+    n.record_id IS NOT NULL AS is_interpreted,
     TRUE AS is_published_in_year
 FROM core.article AS a
 LEFT JOIN core.channel AS c ON a.source_system = c.source_system AND a.channel_id = c.record_id
+LEFT JOIN (
+    SELECT DISTINCT
+        i.source_system,
+        i.interprets_article_id AS record_id
+    FROM core.article AS i
+    WHERE
+        i.interprets_article_id IS NOT NULL AND i.removed_at IS NULL
+        AND i.published_at < getvariable('year_end') + INTERVAL 1 DAY
+) AS n ON a.source_system = n.source_system AND a.record_id = n.record_id
 WHERE
     a.published_at >= getvariable('year_start')
     AND a.published_at < getvariable('year_end') + INTERVAL 1 DAY
