@@ -17,7 +17,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.scale_data import CITY, ROOT, add_years, base_home, disk, make
+from benchmarks.scale_data import (
+    CITY,
+    MANY_ORGANS,
+    MORE_ORGANS,
+    ROOT,
+    add_years,
+    base_home,
+    disk,
+    make,
+)
 from benchmarks.scale_report import Runs, chart, report
 from benchmarks.scale_steps import STEPS, Detail, measured_here
 from warehouse.lake import Lake
@@ -90,13 +99,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the lakes are made and removed")
     parser.add_argument("--measure", choices=STEPS)
     parser.add_argument("--make", type=int)
+    parser.add_argument("--organs", type=int, default=MORE_ORGANS)
     parser.add_argument("--add-years", type=int)
     parser.add_argument("--home", type=Path)
     parser.add_argument("--city", type=Path)
     given = parser.parse_args()
     if given.make:
         source, target = (Lake(home, memory_limit="2GB") for home in (given.base, given.home))
-        print(json.dumps(make(source, target, given.make, given.city)))
+        print(json.dumps(make(source, target, given.make, given.city, organs=given.organs)))
         return
     if given.add_years:
         lake = Lake(given.home, memory_limit="2GB")

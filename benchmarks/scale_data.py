@@ -24,6 +24,8 @@ CITY = ROOT / "deployments" / "demo_city"
 YEAR = 2020
 MORE_ORGANS = 33
 """Organs that the records of the larger lakes name besides the demo city's own."""
+MANY_ORGANS = 518
+"""The same of a lake whose records are those of the demo city, spread over four times as many."""
 GROWING: dict[str, tuple[str, tuple[str, ...]]] = {
     "hotline_call": ("called_at", ("work_order_id",)),
     "work_order": ("dispatched_at", ("call_id",)),
@@ -42,11 +44,18 @@ KEPT = ("ops.load", "ops.watermark", "ops.resource_file")
 
 
 def make(
-    base: Lake, target: Lake, times: int, city: Path, *, apart: bool = False
+    base: Lake,
+    target: Lake,
+    times: int,
+    city: Path,
+    *,
+    apart: bool = False,
+    organs: int = MORE_ORGANS,
 ) -> dict[str, int]:
     """A lake with every growing record of the base `times` over, under ids of its own, written
     month by month as loads would; earlier years a fifth of that. `apart`: what is more than the base's
-    is of systems of its own, so that a night may follow. Returns rows a table."""
+    is of systems of its own, so that a night may follow. `organs` are those besides the demo city's;
+    with `MANY_ORGANS` three quarters of the records are theirs. Returns rows a table."""
     core = [t for t in all_tables() if t.layer == "core"]
     folder = Path(tempfile.mkdtemp(prefix="scale-", dir=target.home.parent))
     try:
@@ -59,7 +68,7 @@ def make(
         with target.write() as connection:
             for one in core:
                 if one.name != "organ":
-                    _fill(connection, folder / one.full_name, one.name, times, apart)
+                    _fill(connection, folder / one.full_name, one.name, times, apart, organs)
             for name in KEPT:
                 with transaction(connection):
                     connection.execute(
@@ -67,7 +76,7 @@ def make(
                     )
             # The city's files are brought in below, with the organs that were added.
             connection.execute("DELETE FROM ops.resource_file WHERE source_system = 'city'")
-        register_city(target, _larger_city(city, target.home / "city"), now=now())
+        register_city(target, _larger_city(city, target.home / "city", organs), now=now())
         with target.read() as connection:
             names = [f"core.{name}" for name in GROWING]
             counts = ", ".join(f"(SELECT count(*) FROM {name})" for name in names)
@@ -77,21 +86,24 @@ def make(
         shutil.rmtree(folder)
 
 
-def _larger_city(city: Path, folder: Path) -> Path:
+def _larger_city(city: Path, folder: Path, more: int) -> Path:
     """The city's folder with the organs that the larger lakes' records name besides its own."""
     shutil.copytree(city, folder, ignore=shutil.ignore_patterns("service", "__pycache__"))
     with (folder / "organs.csv").open("a", encoding="utf-8") as organs:
-        for n in range(MORE_ORGANS):
+        for n in range(more):
             # Columns as in the demo city's file; a vendor's code must be one organ's only.
-            organs.write(f"x{n:02d},扩充单位{n:02d},department,441500,2000-01-01,,,true,")
-            organs.write(f"XX{n:02d},DX-{n:02d},扩充{n:02d},XX{n:02d}\n")
+            organs.write(f"x{n:03d},扩充单位{n:03d},department,441500,2000-01-01,,,true,")
+            organs.write(f"XX{n:03d},DX-{n:03d},扩充{n:03d},XX{n:03d}\n")
     return folder
 
 
-def _fill(connection: Connection, file: Path, name: str, times: int, apart: bool) -> None:
+def _fill(
+    connection: Connection, file: Path, name: str, times: int, apart: bool, organs: int
+) -> None:
     rows = f"read_parquet({quoted(file)})"
+    is_spread = organs != MORE_ORGANS and name in GROWING
     is_of_a_system = any(c.name == "source_system" for c in table(f"core.{name}").columns)
-    if name not in GROWING or times == 1:
+    if name not in GROWING or (times == 1 and not is_spread):
         with transaction(connection):
             connection.execute(f"INSERT INTO core.{name} BY NAME FROM {rows}")
             if apart and is_of_a_system:
@@ -107,9 +119,13 @@ def _fill(connection: Connection, file: Path, name: str, times: int, apart: bool
     if apart:
         sets.append("source_system || if(k > 0, '_more', '') AS source_system")
     if any(c.name == "organ_id" for c in table(f"core.{name}").columns):
+        of_others = (
+            "hash(record_id) % 4 > 0"
+            if is_spread
+            else f"k > 0 AND hash(record_id, k) % 160 < {organs}"
+        )
         sets.append(
-            f"CASE WHEN k > 0 AND hash(record_id, k) % 160 < {MORE_ORGANS} THEN "
-            f"'x' || lpad((hash(record_id, k) % {MORE_ORGANS})::VARCHAR, 2, '0') "
+            f"CASE WHEN {of_others} THEN 'x' || lpad((hash(record_id, k) % {organs})::VARCHAR, 3, '0') "
             "ELSE organ_id END AS organ_id"
         )
     part = f"date_trunc('month', {dated})" if table(f"core.{name}").partition else "NULL"

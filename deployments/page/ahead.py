@@ -31,14 +31,14 @@ class Ahead:
     def look(self) -> bool:
         """One look; True when it read the lake.
 
-        A run by night writes for minutes: what changed between two looks is left until it no
-        longer does. Without a lake, or with one that cannot be read now, nothing is done; whoever
+        The first look reads at once: whoever started the server is about to open the page. A run by
+        night writes for minutes: what changed between two looks is left until it no longer does. Without a lake, or with one that cannot be read now, nothing is done; whoever
         opens the page is told why.
         """
         with suppress(NianbaoError, duckdb.Error):
             moment = now()
             found = state_of(self._settings.lake()), moment.date()
-            at_rest, self._last = found == self._last, found
+            at_rest, self._last = self._last in (None, found), found
             if at_rest and found != self._read:
                 see(self._settings, now=moment)
                 self._read = found

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import lru_cache, update_wrapper
+from threading import Lock
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from warehouse.lake import Lake
@@ -48,10 +50,40 @@ def kept(
         assert not named, "what is kept is asked for by place"
         looked = _looked.get()
         state = looked[1] if looked and looked[0] == lake else state_of(lake)
-        found: Read = read(state, lake, given)
+        with _alone((function, state, lake, given)):
+            found: Read = read(state, lake, given)
         return found
 
     return cast("Callable[Concatenate[Lake, Given], Read]", update_wrapper(asked, function))
+
+
+@dataclass
+class _Turn:
+    """Whose turn it is to read something, and how many read it or wait."""
+
+    lock: Lock = field(default_factory=Lock)
+    asked_by: int = 0
+
+
+_turns: dict[Any, _Turn] = {}
+_counting = Lock()
+
+
+@contextmanager
+def _alone(what: Any) -> Iterator[None]:
+    """One at a time for the length of the block: who asks for what another is reading waits for it
+    instead of reading it as well."""
+    with _counting:
+        turn = _turns.setdefault(what, _Turn())
+        turn.asked_by += 1
+    try:
+        with turn.lock:
+            yield
+    finally:
+        with _counting:
+            turn.asked_by -= 1
+            if not turn.asked_by:
+                del _turns[what]
 
 
 def state_of(lake: Lake) -> Any:
