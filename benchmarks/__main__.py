@@ -21,12 +21,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.verdicts import verdicts
+
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 MEASURED = DOCS / "benchmarks.json"
 CHART = DOCS / "benchmarks-growth.svg"
 TARGETS = Path(__file__).parent / "targets.md"
-"""What is aimed at, what of it was measured when, and what was tried: written by hand."""
+"""Why what is missed is missed, and what was tried: written by hand."""
 PARTS = (
     ("The main job", "main_job"),
     ("How the work grows", "scale"),
@@ -61,16 +63,16 @@ def _measured(module: str, given: list[str]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="nianbao-bench-") as folder:
         numbers = Path(folder) / "numbers.json"
         done = subprocess.run(
-            [sys.executable, "-m", f"benchmarks.{module}", *given]
-            + (["--json", str(numbers), "--chart", str(CHART)] if module == "scale" else []),
+            [sys.executable, "-m", f"benchmarks.{module}", *given, "--json", str(numbers)]
+            + (["--chart", str(CHART)] if module == "scale" else []),
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
             check=True,
         )
-        found = json.loads(numbers.read_text(encoding="utf-8")) if numbers.exists() else None
+        found = json.loads(numbers.read_text(encoding="utf-8"))
     return {
-        "command": " ".join(["python -m", f"benchmarks.{module}", *given]),
+        "command": " ".join(["python -m", f"benchmarks.{module}", *map(_shown, given)]),
         "said": done.stdout.strip(),
         "seconds": round(time.monotonic() - began),
         "on": str(date.today()),
@@ -82,6 +84,11 @@ def _measured(module: str, given: list[str]) -> dict[str, Any]:
         },
         "numbers": found,
     }
+
+
+def _shown(word: str) -> str:
+    """A word of a command, without where this machine keeps what it names."""
+    return Path(word).name if word.startswith("/") else word
 
 
 def _page(kept: dict[str, Any]) -> str:
@@ -108,6 +115,7 @@ def _page(kept: dict[str, Any]) -> str:
         ]
         if module == "scale":
             page += ["", f"![How the work grows with the records]({CHART.name})"]
+    page[4:4] = ["", *verdicts(kept)]
     page += ["", TARGETS.read_text(encoding="utf-8").strip()]
     return "\n".join(page) + "\n"
 
@@ -116,7 +124,7 @@ def _given(module: str, asked: argparse.Namespace) -> list[str]:
     """What a part is told: how large, where to write beside the page."""
     if module == "pull":
         # Ten times the records, and each way three times, only where there is an hour.
-        fewer = [] if asked.full else ["--repeats", "1", "--no-memory"]
+        fewer = [] if asked.full else ["--repeats", "1", "--no-larger"]
         return [*fewer, *(["--dlt-python", asked.dlt_python] if asked.dlt_python else [])]
     if module == "rules" and not asked.full:
         return ["--rows", "2000000"]

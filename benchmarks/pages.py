@@ -1,6 +1,6 @@
 """How long a page of 年报工作台 takes at the demo city's size, beside a bare page.
 
-    python -m benchmarks.pages [--home HOME]
+    python -m benchmarks.pages [--home HOME] [--json FILE]
 
 `nianbao serve` runs over a data home with editions: the one named, or a new one with a first night
 and the build of 2020. Each address is asked for once, and then in turn with the others; a bare
@@ -10,6 +10,7 @@ page is one that reads nothing.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import signal
@@ -91,7 +92,9 @@ def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="a data home with edition 2020-1")
-    given = parser.parse_args().home
+    parser.add_argument("--json", type=Path, help="where to write all that was measured")
+    asked = parser.parse_args()
+    given = asked.home
     home = given or Path(tempfile.mkdtemp(prefix="nianbao-bench-"))
     environment = {**os.environ, "NIANBAO_HOME": str(home), "PREFECT_LOGGING_LEVEL": "CRITICAL"}
     try:
@@ -112,6 +115,12 @@ def main() -> None:
     finally:
         if given is None:
             shutil.rmtree(home, ignore_errors=True)
+    if asked.json is not None:
+        numbers = {
+            title: {"first_ms": first[path], "again_ms": median(again[path])}
+            for path, title in PAGES
+        }
+        asked.json.write_text(json.dumps(numbers, ensure_ascii=False), encoding="utf-8")
     bare = median(again[BARE])
     print("| page | the first time (ms) | again, median (ms) | the slowest (ms) | × a bare page |")
     print("|---|---:|---:|---:|---:|")

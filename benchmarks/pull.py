@@ -1,6 +1,6 @@
 """How fast records come in: pulled over HTTP and merged by key, beside two other ways.
 
-    python benchmarks/pull.py                        # ours, bare, and memory at ten times the records
+    python benchmarks/pull.py                        # ours and bare, and both with ten times the records
     python benchmarks/pull.py --dlt-python PATH      # dlt as well, with the Python it is installed in
 
 200,000 nested records of a loopback server, 1,000 a page. Three ways, each in a process of
@@ -308,29 +308,35 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--dlt-python", help="the Python of an environment with dlt")
     parser.add_argument(
-        "--no-memory", action="store_true", help="leave out the run with ten times the records"
+        "--no-larger", action="store_true", help="leave out the runs with ten times the records"
     )
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", type=Path, help="where to write all that was measured")
     parser.add_argument("--measure", choices=sorted(WAYS), help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
         print(json.dumps(measure(given.measure, given.url)))
         return
-    results = [run(way, given.records, sys.executable, given.repeats) for way in ("ours", "bare")]
+    ways = {"ours": sys.executable, "bare": sys.executable}
     if given.dlt_python:
-        results.append(run("dlt", given.records, given.dlt_python, given.repeats))
-    if not given.no_memory:
-        results.append(run("ours", given.records * 10, sys.executable, 1))
-    if given.json:
-        print(json.dumps(results, indent=1))
-        return
+        ways["dlt"] = given.dlt_python
+    sizes = [(given.records, given.repeats)]
+    if not given.no_larger:
+        sizes.append((given.records * 10, 1))
+    results = [
+        run(way, records, python, repeats)
+        for records, repeats in sizes
+        for way, python in ways.items()
+    ]
+    if given.json is not None:
+        given.json.write_text(json.dumps(results), encoding="utf-8")
     print(
         "| way | records | seconds | CPU seconds | peak MB while pulling | peak MB | × ours |\n"
         "|---|---:|---:|---:|---:|---:|---:|"
     )
     for one in results:
-        ratio = one["seconds"] / results[0]["seconds"]
+        ours_ = next(r for r in results if (r["way"], r["records"]) == ("ours", one["records"]))
+        ratio = one["seconds"] / ours_["seconds"]
         print(
             f"| {one['way']} | {one['records']:,} | {one['seconds']:.2f} | {one['cpu_seconds']:.2f}"
             f" | {one['megabytes_pulling'] or '—'} | {one['megabytes']:,} | {ratio:.2f} |"

@@ -108,6 +108,7 @@ def in_own_process(what: str, home: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=20_000_000)
+    parser.add_argument("--json", type=Path, help="where to write all that was measured")
     parser.add_argument("--measure", choices=["scan", "plain", "great_expectations"])
     parser.add_argument("--home", type=Path)
     given = parser.parse_args()
@@ -140,6 +141,9 @@ def main() -> None:
         print(
             f"| {name} | {result['seconds']:.1f} | {ratio:.1f} | {result['peak_megabytes']:.0f} |"
         )
+    if given.json is not None:
+        numbers = {"rows": given.rows, "scan": scan, "plain": plain, "great_expectations": with_gx}
+        given.json.write_text(json.dumps(numbers), encoding="utf-8")
     if plain["outcome"] != with_gx["outcome"]:
         sys.exit(f"The runners differ: {plain['outcome']} / {with_gx['outcome']}")
     print(

@@ -51,9 +51,9 @@ YEARS = 10
 def run(
     base: Path, folder: Path, sizes: list[int], rounds: int
 ) -> tuple[Runs, dict[int, Detail], Detail]:
-    """Every step of every size, in rounds; how many rows and bytes a size has; and what a change costs
-    in a lake of many years."""
-    years: Detail = {}
+    """Every step of every size, in rounds; how many rows and bytes a size has; and what more years and
+    more organs cost."""
+    more: Detail = {}
     runs: Runs = {}
     about: dict[int, Detail] = {}
     for times in sizes:
@@ -69,9 +69,27 @@ def run(
                 found = in_own_process("--measure", step, *of, str(home / "city"))
                 runs[times][step].append(found)
         if times == sizes[0]:
-            years = _years(of, home, rounds)
+            more["organs"] = _organs(base, home, folder / "organs", rounds)
+            more["years"] = _years(of, home, rounds)
         shutil.rmtree(home)
-    return runs, about, years
+    return runs, about, more
+
+
+def _organs(base: Path, home: Path, many: Path, rounds: int) -> Detail:
+    """Year-ends of the same records of some organs and of four times as many, in turn."""
+    print(f"{MANY_ORGANS - MORE_ORGANS} more organs ...", file=sys.stderr, flush=True)
+    wanted = ["--make", "1", "--organs", str(MANY_ORGANS), "--base", str(base)]
+    in_own_process(*wanted, "--home", str(many), "--city", str(CITY))
+    homes = {"few": home, "many": many}
+    found: Detail = {name: [] for name in homes}
+    for of in homes.values():
+        in_own_process("--measure", "check", "--home", str(of), "--city", str(of / "city"))
+    for _ in range(max(3, rounds)):
+        for name, of in homes.items():
+            step = ["--measure", "year_end", "--home", str(of), "--city", str(of / "city")]
+            found[name].append(in_own_process(*step))
+    shutil.rmtree(many)
+    return found
 
 
 def _years(of: list[str], home: Path, rounds: int) -> Detail:
@@ -119,15 +137,15 @@ def main() -> None:
     try:
         base = given.base or base_home(folder)
         stored = disk(base)
-        runs, about, years = run(base, folder, given.times, given.rounds)
+        runs, about, more = run(base, folder, given.times, given.rounds)
     finally:
         shutil.rmtree(folder)
     if given.json:
-        told = {"about": about, "runs": runs, "years": years, "disk": stored}
+        told = {"about": about, "runs": runs, **more, "disk": stored}
         given.json.write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
     if given.chart:
         given.chart.write_text(chart(runs, about), encoding="utf-8")
-    print(report(runs, about, years, stored))
+    print(report(runs, about, more, stored))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import math
 from statistics import median
 
 from benchmarks.scale_steps import BESIDE, STEPS, TITLES, Detail
+from tasks.editions.build import FILES
 
 Runs = dict[int, dict[str, list[Detail]]]
 """By how many times the demo city, by step: its rounds."""
@@ -21,8 +22,9 @@ def exponent(small: float, large: float, growth: float) -> float:
     return math.log(large / small) / math.log(growth)
 
 
-def report(runs: Runs, about: dict[int, Detail], years: Detail, disk: Detail) -> str:
+def report(runs: Runs, about: dict[int, Detail], more: Detail, disk: Detail) -> str:
     """The tables, as Markdown."""
+    years = more["years"]
     sizes = sorted(runs)
     lines = [
         f"CPU seconds, medians of {len(next(iter(runs[sizes[0]].values())))}; × is beside the row by "
@@ -63,6 +65,8 @@ def report(runs: Runs, about: dict[int, Detail], years: Detail, disk: Detail) ->
         f"of calls {few:.2f}, with ten more ({years['calls']:,} calls) {many:.2f}; exponent over the years "
         f"{exponent(few, many, 12 / 2):.2f}.",
         "",
+        *_of_organs(more["organs"]),
+        "",
         "Bytes a record after the demo city's first night (its JSON is that of the declared fields, as "
         "landed; the lake's is of the whole table):",
         "",
@@ -75,6 +79,23 @@ def report(runs: Runs, about: dict[int, Detail], years: Detail, disk: Detail) ->
         if one["records"] >= 1000
     ]
     return "\n".join(lines)
+
+
+def organs_apart(rounds: list[Detail]) -> tuple[int, float, float]:
+    """How many organs, the CPU seconds of their year-end without its files, and with them."""
+    built = median(one["cpu"] - one["detail"]["stages"][FILES] for one in rounds)
+    return rounds[0]["detail"]["organs"], built, cpu(rounds)
+
+
+def _of_organs(organs: Detail) -> list[str]:
+    (few, built, all_), (many, built_many, all_many) = map(
+        organs_apart, (organs["few"], organs["many"])
+    )
+    return [
+        f"Year-end of the same records, CPU seconds, medians of {len(organs['few'])}: {few} organs "
+        f"{built:.2f} and {all_:.2f} with all files, {many} organs {built_many:.2f} "
+        f"({built_many / built:.2f} ×) and {all_many:.2f} ({all_many / all_:.2f} ×)."
+    ]
 
 
 def _grown(runs: Runs, about: dict[int, Detail], step: str) -> str:
