@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from expectations.result import CheckResult, GradedResult
@@ -218,11 +219,11 @@ class Edition:
                 return organ
         raise KeyError(organ_id)
 
-    @property
+    @cached_property
     def open_findings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.is_open)
 
-    @property
+    @cached_property
     def trial_findings(self) -> tuple[Finding, ...]:
         """Why the year is not complete in this edition, which is then a trial (试编)."""
         return tuple(f for f in self.findings if f.code in TRIAL and f.status == "fail")
@@ -231,7 +232,7 @@ class Edition:
     def is_trial(self) -> bool:
         return bool(self.trial_findings)
 
-    @property
+    @cached_property
     def blocking_findings(self) -> tuple[Finding, ...]:
         return tuple(f for f in self.findings if f.blocks)
 

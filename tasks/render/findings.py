@@ -81,6 +81,13 @@ class RecordToFix:
 
     record: RecordReference
     findings: list[Finding] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    def add(self, finding: Finding, record: RecordReference) -> None:
+        """One more check that it stands behind; each may have its own words for what is wrong."""
+        self.findings.append(finding)
+        if record.detail:
+            self.told.append(record.detail)
 
     @property
     def codes(self) -> list[str]:
@@ -93,14 +100,8 @@ class RecordToFix:
 
     @property
     def detail(self) -> str:
-        """What is wrong with the record; each check may have its own words for it."""
-        told = [
-            record.detail
-            for finding in self.findings
-            for record in finding.records
-            if record.detail and identity(record) == identity(self.record)
-        ]
-        return ";".join(dict.fromkeys(told)) or self.findings[0].message
+        """What is wrong with the record, in the words of its checks."""
+        return ";".join(dict.fromkeys(self.told)) or self.findings[0].message
 
     def messages(self, edition: Edition) -> list[str]:
         """The checks the record stands behind, each with the organ whose table it is in.
@@ -174,7 +175,7 @@ def by_who_must_act(edition: Edition) -> list[OrganWork]:
                 owner = record.organ_id or finding.organ_id
                 name = record.organ_name if record.organ_id else finding.organ_name
                 of(owner, name).records.append(seen[key])
-            seen[key].findings.append(finding)
+            seen[key].add(finding, record)
     for organ in work.values():
         organ.records.sort(key=lambda item: gravity(item.severity))
         organ.findings.sort(key=lambda finding: gravity(finding.severity))

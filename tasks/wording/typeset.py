@@ -42,8 +42,10 @@ _PIECE = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)
 def display_width(written: str) -> int:
-    """Columns a text takes where a Chinese character takes two."""
+    """Columns a text takes where a Chinese character takes two. Names of organs and rules come again and
+    again."""
     return sum(2 if unicodedata.east_asian_width(c) in "WFA" else 1 for c in written)
 
 
