@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -67,10 +70,8 @@ class LoadRecord:
             found = set(paths) - set(declared or ())
             if not found:
                 continue
-            known = self._work.connection.execute(
-                f"SELECT path FROM ops.drift WHERE {self._is(name)} AND kind IN ('new_field', 'not_kept')"
-            ).fetchall()
-            fresh = sorted(found - {path for (path,) in known})
+            noted = self._noted
+            fresh = sorted(found - noted[(name, "new_field")] - noted[(name, "not_kept")])
             if not fresh:
                 continue
             loads = self._work.value(
@@ -81,6 +82,17 @@ class LoadRecord:
             if kind == "new_field":
                 told += [f"{name}.{path}" for path in fresh]
         return told
+
+    @cached_property
+    def _noted(self) -> Mapping[tuple[str, str], set[str]]:
+        """What is noted of the source's lists before this load, paths by list and kind."""
+        found: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for name, kind, path in self._work.connection.execute(
+            "SELECT resource, kind, path FROM ops.drift "
+            f"WHERE source_system = {quoted(self._work.source.name)}"
+        ).fetchall():
+            found[(name, kind)].add(path)
+        return found
 
     def _drift(self, found: list[tuple[str, str, str, str, str]]) -> None:
         self._insert(
@@ -110,18 +122,19 @@ class LoadRecord:
         count = self._work.value(
             f"SELECT count(*) FROM {self._lists[0].table} WHERE {column} IS NULL AND NOT is_faulty"
         )
-        condition = f"{self._is(self._work.resource.name)} AND kind = 'no_cursor_value'"
-        known = self._work.value(f"SELECT count(*) FROM ops.drift WHERE {condition}")
+        name = self._work.resource.name
+        known = bool(self._noted[(name, "no_cursor_value")])
         if count:
             result.notes.append(
                 f"{count:,} 条记录没有游标值 {cursor.field},增量拉取看不到它们的变化,今后每次全量拉取"
             )
         if count and not known:
             found = f"{count} 条没有值"
-            name = self._work.resource.name
             self._drift([(name, "no_cursor_value", cursor.field, "有值", found)])
         elif known and not count and manifest.is_full:
-            self._work.connection.execute(f"DELETE FROM ops.drift WHERE {condition}")
+            self._work.connection.execute(
+                f"DELETE FROM ops.drift WHERE {self._is(name)} AND kind = 'no_cursor_value'"
+            )
 
     def _move_watermark(self, result: LoadResult) -> str | None:
         """Never back, never beyond the pull's own time: a record from the future moves nothing;
@@ -146,7 +159,8 @@ class LoadRecord:
         )
         if value is None or (known is not None and not _is_ahead(value, known, cursor.kind)):
             return known
-        self._work.connection.execute(f"DELETE FROM ops.watermark WHERE {condition}")
+        if row is not None:
+            self._work.connection.execute(f"DELETE FROM ops.watermark WHERE {condition}")
         self._insert(
             "watermark",
             [

@@ -110,18 +110,17 @@ class _State:
         of = f"source_system = {quoted(source.name)}"
         latest = literal(max(now, clock.now()))
         with lake.read() as connection:
-            for name, value in connection.execute(
-                f"SELECT resource, cursor_value FROM ops.watermark WHERE {of}"
+            # One statement: each look at a table of the lake asks its catalog.
+            for about, name, value in connection.execute(
+                f"SELECT 'watermark', resource, cursor_value FROM ops.watermark WHERE {of} "
+                f"UNION ALL SELECT DISTINCT 'unseen', resource, NULL FROM ops.unseen WHERE {of} "
+                f"UNION ALL SELECT DISTINCT kind, resource, NULL FROM ops.drift WHERE {of} "
+                "AND kind = 'no_cursor_value'"
             ).fetchall():
-                state.watermarks[name] = value
-            for (name,) in connection.execute(
-                f"SELECT DISTINCT resource FROM ops.unseen WHERE {of}"
-            ).fetchall():
-                state.unseen.add(name)
-            for (name,) in connection.execute(
-                f"SELECT DISTINCT resource FROM ops.drift WHERE {of} AND kind = 'no_cursor_value'"
-            ).fetchall():
-                state.without_cursor.add(name)
+                if about == "watermark":
+                    state.watermarks[name] = value
+                else:
+                    (state.unseen if about == "unseen" else state.without_cursor).add(name)
             if any(resource.windows for resource in source.resources):
                 for name, start, end, at in connection.execute(
                     "SELECT resource, window_from, window_to, started_at FROM ops.load"
