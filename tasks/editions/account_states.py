@@ -22,14 +22,17 @@ from warehouse.tables import Table
 
 BUCKETS = 4096
 """Into how many lots the keys of a table are divided: many enough that a few records by themselves
-make few others be asked, few enough to be kept at hand."""
+make few others be asked, few enough to be kept at hand. A power of two."""
 
 Loaded = list[tuple[str, str, int]]
 States = list[tuple[str, str, str, int]]
 _KEY = "hash(source_system, record_id)"
-_BUCKET = f"CAST(key & {BUCKETS - 1} AS USMALLINT)"
 _LOT = "count(*) AS records, bit_xor(key) AS keys"
 """What is told of the keys of a lot. Their sum would tell no more, and takes longer."""
+
+
+def _bucket() -> str:
+    return f"CAST(key & {BUCKETS - 1} AS USMALLINT)"
 
 
 def copy_decisions(reading: Reading) -> None:
@@ -218,7 +221,7 @@ def _in_doubt(reading: Reading, table: Table, counted: str, not_counted: str) ->
     if not row or not row[0]:
         return []
     rows, keys = (
-        f"SELECT * FROM (SELECT *, {_KEY} AS key FROM ({of})) WHERE {_BUCKET} IN {_IN_DOUBT}"
+        f"SELECT * FROM (SELECT *, {_KEY} AS key FROM ({of})) WHERE {_bucket()} IN {_IN_DOUBT}"
         for of in (_rows(reading, table), counted or _NONE)
     )
     same = "counted.key = t.key"
@@ -258,7 +261,7 @@ def _divide(reading: Reading, table: Table, period: Period, counted: str, not_co
             SELECT source_system, {brought_sql()} AS brought,
                 CASE WHEN {went_late} THEN {quoted(_LATE)} || {removal}
                     WHEN removed_at IS NOT NULL THEN {removal} {not_counted} END AS state,
-                {_BUCKET} AS bucket, {_LOT}
+                {_bucket()} AS bucket, {_LOT}
             FROM (SELECT *, {_KEY} AS key FROM lake.{table.full_name}) GROUP BY ALL
             """,
         ),
@@ -273,11 +276,11 @@ def _divide(reading: Reading, table: Table, period: Period, counted: str, not_co
                 FROM account_bucket WHERE state = 'by_definition' OR {_WENT_LATE} GROUP BY bucket
             ),
             counted AS (
-                SELECT {_BUCKET} AS bucket, {_LOT}
+                SELECT {_bucket()} AS bucket, {_LOT}
                 FROM (SELECT {_KEY} AS key FROM ({counted or _NONE})) GROUP BY ALL
             ),
             decided AS (
-                SELECT DISTINCT {_BUCKET} AS bucket FROM (
+                SELECT DISTINCT {_bucket()} AS bucket FROM (
                     SELECT {_KEY} AS key FROM (
                         SELECT table_name, source_system, record_id FROM account_aside
                         UNION ALL SELECT table_name, source_system, record_id FROM account_corrected

@@ -78,6 +78,60 @@ def test_nothing_changed_nothing_run_nothing_written(
         )
 
 
+def found_records(lake: Lake) -> list[tuple[object, ...]]:
+    with lake.read() as connection:
+        return connection.execute(
+            "SELECT rule_code, record_id FROM ops.check_record ORDER BY ALL"
+        ).fetchall()
+
+
+def table_versions_of(lake: Lake, name: str) -> str:
+    with lake.read() as connection:
+        return table_versions(connection)[name]
+
+
+def test_what_a_rule_found_is_kept_until_it_finds_otherwise(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked(lake)
+    assert found_records(lake) == [("APP-04", "APP-04/0"), ("APP-13", "APP-13/0")]
+    with monkeypatch.context() as patched:
+        patched.setattr(check, "bad_rows", lambda *_, **__: pytest.fail("it is kept"))
+        again = checked(lake, "again")
+    assert [record.record_id for record in again["APP-04"].records] == ["APP-04/0"]
+    with lake.write() as connection:
+        insert(connection, "core.power_item", {"record_id": "I9"})
+    # Rules run again find the same: nothing is written of their records.
+    before = table_versions_of(lake, "ops.check_record")
+    with lake.write() as connection:
+        connection.execute(
+            "UPDATE core.application SET row_hash = 'h2' WHERE record_id = 'APP-13/0'"
+        )
+    checked(lake, "later")
+    assert table_versions_of(lake, "ops.check_record") == before
+    with lake.write() as connection:
+        connection.execute("DELETE FROM core.application WHERE record_id = 'APP-04/0'")
+        connection.execute(
+            "INSERT INTO ops.check_record VALUES ('GONE-01', 'ledger', '1', NULL, NULL, 'x')"
+        )
+    checked(lake, "mended")
+    assert found_records(lake) == [("APP-13", "APP-13/0")]
+
+
+def test_of_a_rule_that_very_many_break_none_is_kept(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "KEPT_RECORDS", 1)
+    with lake.write() as connection:
+        insert(connection, "core.application", {"record_id": "another", "outcome": None})
+    results = checked(lake)
+    assert results["APP-04"].bad_rows == 2
+    assert len(results["APP-04"].records) == 1
+    assert found_records(lake) == [("APP-13", "APP-13/0")]
+    again = checked(lake, "again")["APP-04"]
+    assert (again.bad_rows, len(again.records), again.is_reused) == (2, 2, True)
+
+
 def test_only_rules_of_changed_tables_run_again(lake: Lake) -> None:
     checked(lake)
     with lake.write() as connection:
