@@ -126,8 +126,8 @@ def _bad_rows_of_year(
     period: Period,
     names: Mapping[str, str],
 ) -> tuple[int, tuple[RecordReference, ...]]:
-    """Those rows of the query `bad` that are of the period, and those that belong to no day. What is set aside belongs to every
-    period that one of its dates, or the lack of it, can touch."""
+    """Those rows of the query `bad` that are of the period, and those that belong to no day. What is
+    set aside belongs to every period that one of its dates, or the lack of it, can touch."""
     sql = (
         "SELECT source_system, record_id, organ_id, record_on, detail "
         f"FROM ({bad}) AS bad "
