@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -111,7 +112,23 @@ class SqliteCatalog:
         pass
 
     def is_there(self) -> bool | None:
-        return self.path.exists()
+        """Of an empty file not: whoever began it was killed before it held anything. Of one of a page
+        only attaching it can tell."""
+        self._roll_back()
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            return False
+        return None if 0 < size <= PAGE_BYTES else size > 0
+
+    def _roll_back(self) -> None:
+        """Undo what somebody who was killed while the file was made left half written: a reader may
+        not, and would be told that the home cannot be written."""
+        journal = self.path.with_name(f"{self.path.name}-journal")
+        if journal.exists() and self.path.exists():
+            # To look is enough; while a writer is at work SQLite leaves it alone.
+            with suppress(sqlite3.Error), closing(sqlite3.connect(self.path, timeout=1)) as opened:
+                opened.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
     def identity(self) -> Identity:
         try:
@@ -135,6 +152,8 @@ class SqliteCatalog:
             lock.release()
 
 
+PAGE_BYTES = 4096
+"""Of SQLite, as DuckDB makes its files."""
 WRITER_KEY = 7_310_125_140
 """The advisory lock of the writer; a lake has a database of its own, so one key serves all."""
 PUBLISHER_KEY = WRITER_KEY + 1

@@ -25,6 +25,7 @@ class Ahead:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._is_first = True
         self._last: tuple[Any, date] | None = None
         self._read: tuple[Any, date] | None = None
 
@@ -35,11 +36,12 @@ class Ahead:
         night writes for minutes: what changed between two looks is left until it no longer does. Without a lake, or with one that cannot be read now, nothing is done; whoever
         opens the page is told why.
         """
+        is_first, self._is_first = self._is_first, False
         with suppress(NianbaoError, duckdb.Error):
             moment = now()
             found = state_of(self._settings.lake()), moment.date()
-            at_rest, self._last = self._last in (None, found), found
-            if at_rest and found != self._read:
+            at_rest, self._last = found == self._last, found
+            if (at_rest or is_first) and found != self._read:
                 see(self._settings, now=moment)
                 self._read = found
                 return True

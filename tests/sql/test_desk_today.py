@@ -435,3 +435,10 @@ def test_it_is_read_before_anyone_opens_it_once_the_lake_has_come_to_rest(
 def test_nothing_is_read_ahead_where_there_is_no_lake(tmp_path: Path, small: SmallCity) -> None:
     ahead = Ahead(Settings(home=tmp_path / "nothing", city=small.folder))
     assert [ahead.look() for _ in range(3)] == [False, False, False]
+    # A lake that came later is being written first.
+    ahead = Ahead(settings_of(small))
+    home = small.lake.home / "lake"
+    home.rename(home.with_name("away"))
+    assert not ahead.look()
+    home.with_name("away").rename(home)
+    assert [ahead.look() for _ in range(3)] == [False, True, False]

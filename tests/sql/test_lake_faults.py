@@ -17,7 +17,7 @@ import pytest
 from tasks.settings import Settings
 from tasks.watch.doctor import examine
 from tests.small_city import NOW, SmallCity
-from warehouse.lake import Lake, LakeBusy, LakeError, transaction
+from warehouse.lake import Lake, LakeBusy, LakeError, NoLake, transaction
 
 MANY = (
     "INSERT INTO core.organ SELECT 'o' || i || md5(i::VARCHAR), '某局', 'department', 'R', "
@@ -112,6 +112,43 @@ def test_a_catalog_that_another_program_holds_is_told(
     _grow(small.lake, 3)
     assert _organs(small.lake) == 8
     assert sqlite3.connect(catalog).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+HALF_MADE = """
+import os, sqlite3, sys
+made = sqlite3.connect(sys.argv[1], isolation_level=None)
+for statement in sys.argv[2:]:
+    made.execute(statement)
+os._exit(9)
+"""
+SPILLING = (
+    "PRAGMA cache_size = 1",
+    "BEGIN",
+    "CREATE TABLE t AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) "
+    "SELECT randomblob(4000) FROM n",
+)
+
+
+@pytest.mark.parametrize("begun", [(), ("PRAGMA journal_mode = WAL",), SPILLING])
+def test_a_catalog_whose_maker_was_killed_is_none_yet(
+    tmp_path: Path, begun: tuple[str, ...]
+) -> None:
+    lake = Lake(tmp_path)
+    path = tmp_path / "lake" / "catalog.sqlite"
+    path.parent.mkdir()
+    path.touch()
+    ended = subprocess.run([sys.executable, "-c", HALF_MADE, str(path), *begun], check=False)
+    assert ended.returncode == 9
+    if begun == SPILLING:
+        assert path.with_name("catalog.sqlite-journal").stat().st_size
+        assert path.stat().st_size
+    with pytest.raises(NoLake), lake.read():
+        pass
+    assert not lake.exists()
+    lake.create()
+    assert lake.exists()
+    with lake.read() as connection:
+        assert connection.execute("SELECT count(*) FROM ops.load").fetchone() == (0,)
 
 
 def test_a_home_that_cannot_be_written_is_told(small: SmallCity, tmp_path: Path) -> None:
