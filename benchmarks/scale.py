@@ -84,7 +84,7 @@ def _organs(base: Path, home: Path, many: Path, rounds: int) -> Detail:
     found: Detail = {name: [] for name in homes}
     for of in homes.values():
         in_own_process("--measure", "check", "--home", str(of), "--city", str(of / "city"))
-    for _ in range(max(3, rounds)):
+    for _ in range(rounds):
         for name, of in homes.items():
             step = ["--measure", "year_end", "--home", str(of), "--city", str(of / "city")]
             found[name].append(in_own_process(*step))
