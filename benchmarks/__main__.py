@@ -98,6 +98,8 @@ def _page(kept: dict[str, Any]) -> str:
         "",
         "Measured, not asserted: machines differ, so look at the ratios. Written by `make bench` from "
         f"`{MEASURED.name}`.",
+        "",
+        *verdicts(kept),
     ]
     for title, module in PARTS:
         if module not in kept:
@@ -115,7 +117,6 @@ def _page(kept: dict[str, Any]) -> str:
         ]
         if module == "scale":
             page += ["", f"![How the work grows with the records]({CHART.name})"]
-    page[4:4] = ["", *verdicts(kept)]
     page += ["", TARGETS.read_text(encoding="utf-8").strip()]
     return "\n".join(page) + "\n"
 
