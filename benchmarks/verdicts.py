@@ -24,7 +24,7 @@ def verdicts(kept: Kept) -> list[str]:
     return [
         "## Targets",
         "",
-        f"{met} of {len(rows)} met by what is below. Medians; each ratio is of one run; why what is missed is "
+        f"{met} of {len(rows)} met by what is below. Medians, of pulls the fastest of a few; each ratio is of one run; why what is missed is "
         "missed stands at the end.",
         "",
         "| work | target | measured | |",
@@ -174,14 +174,18 @@ def _of_pages(numbers: Any) -> Iterator[Row]:
 def _of_pull(numbers: Any) -> Iterator[Row]:
     seconds = {(one["way"], one["records"]): one["seconds"] for one in numbers}
     sizes = sorted({one["records"] for one in numbers})
-    for other, aim, is_met in (
-        ("dlt", "≥ 10 × as fast as dlt", lambda ratio: ratio >= 10),
-        ("bare", "≤ 1.5 × bare", lambda ratio: 1 / ratio <= 1.5),
-    ):
-        for size in (size for size in sizes if (other, size) in seconds):
-            ratio = seconds[(other, size)] / seconds[("ours", size)]
-            shown = ratio if other == "dlt" else 1 / ratio
-            yield f"pull, {size:,} records", aim, f"{shown:.1f} ×", is_met(ratio)
+    for size in sizes:
+        ours = seconds[("ours", size)]
+        if ("dlt", size) in seconds:
+            faster = seconds[("dlt", size)] / ours
+            yield (
+                f"pull, {size:,} records",
+                "≥ 10 × as fast as dlt",
+                f"{faster:.1f} ×",
+                faster >= 10,
+            )
+        slower = ours / seconds[("bare", size)]
+        yield f"pull, {size:,} records", "≤ 1.5 × bare", f"{slower:.1f} ×", slower <= 1.5
     peaks = {one["records"]: one["megabytes_pulling"] for one in numbers if one["way"] == "ours"}
     if len(peaks) > 1:
         few, many = (peaks[size] for size in (min(peaks), max(peaks)))
