@@ -69,7 +69,9 @@ def run(
                 found = in_own_process("--measure", step, *of, str(home / "city"))
                 runs[times][step].append(found)
         if times == sizes[0]:
-            more["organs"] = _organs(base, home, folder / "organs", rounds)
+            # Where there is an hour.
+            if rounds > 1:
+                more["organs"] = _organs(base, home, folder / "organs", rounds)
             more["years"] = _years(of, home, rounds)
         shutil.rmtree(home)
     return runs, about, more

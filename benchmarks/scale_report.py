@@ -65,8 +65,7 @@ def report(runs: Runs, about: dict[int, Detail], more: Detail, disk: Detail) -> 
         f"of calls {few:.2f}, with ten more ({years['calls']:,} calls) {many:.2f}; exponent over the years "
         f"{exponent(few, many, 12 / 2):.2f}.",
         "",
-        *_of_organs(more["organs"]),
-        "",
+        *(_of_organs(more["organs"]) if "organs" in more else []),
         "Bytes a record after the demo city's first night (its JSON is that of the declared fields, as "
         "landed; the lake's is of the whole table):",
         "",
@@ -94,7 +93,8 @@ def _of_organs(organs: Detail) -> list[str]:
     return [
         f"Year-end of the same records, CPU seconds, medians of {len(organs['few'])}: {few} organs "
         f"{built:.2f} and {all_:.2f} with all files, {many} organs {built_many:.2f} "
-        f"({built_many / built:.2f} ×) and {all_many:.2f} ({all_many / all_:.2f} ×)."
+        f"({built_many / built:.2f} ×) and {all_many:.2f} ({all_many / all_:.2f} ×).",
+        "",
     ]
 
 

@@ -114,6 +114,8 @@ def _of_scale(numbers: Any) -> Iterator[Row]:
         told("full_load"),
         all(ratio <= 3 for ratio in loaded.values()),
     )
+    if "organs" not in numbers:
+        return
     (few, built, whole), (many, built_many, whole_many) = (
         organs_apart(numbers["organs"][name]) for name in ("few", "many")
     )
